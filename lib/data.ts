@@ -1,0 +1,234 @@
+// A tensor's elements as JavaScript values, and JavaScript values as elements.
+
+import type { DType } from './dtype.js'
+import * as dtypes from './dtype.js'
+import { native } from './native.js'
+import type { Complex } from './operator.js'
+import { aten } from './operator_table.js'
+import { internals, type Tensor } from './tensor.js'
+
+export type TypedArray =
+  | Float32Array
+  | Float64Array
+  | Int8Array
+  | Uint8Array
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array
+
+/** What one element is in JavaScript. */
+export type Element = number | bigint | boolean | Complex
+
+/** Nested arrays of elements. */
+export type NestedArray = Element | Tensor | TypedArray | readonly NestedArray[]
+
+type TypedArrayClass = { new (buffer: ArrayBuffer): TypedArray; from(values: ArrayLike<never>): TypedArray }
+
+const ARRAY_OF = new Map<DType, TypedArrayClass>([
+  [dtypes.float32, Float32Array],
+  [dtypes.float64, Float64Array],
+  [dtypes.int8, Int8Array],
+  [dtypes.uint8, Uint8Array],
+  [dtypes.bool, Uint8Array],
+  [dtypes.int16, Int16Array],
+  [dtypes.uint16, Uint16Array],
+  [dtypes.int32, Int32Array],
+  [dtypes.uint32, Uint32Array],
+  [dtypes.int64, BigInt64Array],
+  [dtypes.uint64, BigUint64Array],
+  // Real and imaginary parts by turns.
+  [dtypes.complex64, Float32Array],
+  [dtypes.complex128, Float64Array],
+] as [DType, TypedArrayClass][])
+
+const DTYPE_OF = new Map<unknown, DType>([
+  [Float32Array, dtypes.float32],
+  [Float64Array, dtypes.float64],
+  [Int8Array, dtypes.int8],
+  [Uint8Array, dtypes.uint8],
+  [Uint8ClampedArray, dtypes.uint8],
+  [Int16Array, dtypes.int16],
+  [Uint16Array, dtypes.uint16],
+  [Int32Array, dtypes.int32],
+  [Uint32Array, dtypes.uint32],
+  [BigInt64Array, dtypes.int64],
+  [BigUint64Array, dtypes.uint64],
+])
+
+/** The dtype of a typed array's elements. */
+export function dtypeOfArray(array: ArrayBufferView): DType | undefined {
+  return DTYPE_OF.get(array.constructor) ?? (Buffer.isBuffer(array) ? dtypes.uint8 : undefined)
+}
+
+/**
+ * The elements in row-major order, as the typed array of the dtype (bool: Uint8Array; complex: re and im by turns;
+ * float16, bfloat16 and float8: Float32Array). A contiguous CPU tensor's array is the tensor's own memory, as with
+ * `numpy()`: writing to one changes the other, and the memory stays until the array is collected, which needs a turn
+ * of the event loop. `{ copy: true }` always copies.
+ */
+export function to_typed_array(tensor: Tensor, { copy = false } = {}): TypedArray {
+  if (tensor.requires_grad) {
+    throw new Error("can't call to_typed_array() on a tensor that requires grad: use tensor.detach().to_typed_array()")
+  }
+  const type = ARRAY_OF.get(tensor.dtype)
+  if (type === undefined) return new Float32Array(bytesAs(tensor, dtypes.float32))
+  const shared = copy ? null : native.share_bytes(internals.handleOf(tensor))
+  return new type(shared ?? native.to_bytes(internals.handleOf(tensor)))
+}
+
+function bytesAs(tensor: Tensor, dtype: DType): ArrayBuffer {
+  const converted = aten<Tensor>('to', tensor.detach(), dtype)
+  const bytes = native.to_bytes(internals.handleOf(converted))
+  converted.dispose()
+  return bytes
+}
+
+/** The elements in row-major order, as JavaScript values. */
+export function elementsOf(tensor: Tensor): Element[] {
+  const { dtype } = tensor
+  const type = ARRAY_OF.get(dtype)
+  const array =
+    type === undefined
+      ? new Float32Array(bytesAs(tensor, dtypes.float32))
+      : new type(native.to_bytes(internals.handleOf(tensor)))
+  if (dtype === dtypes.bool) return Array.from(array as Uint8Array, (value) => value !== 0)
+  if (dtype.is_complex) {
+    return Array.from({ length: array.length / 2 }, (_, i) => ({
+      re: array[2 * i] as number,
+      im: array[2 * i + 1] as number,
+    }))
+  }
+  if (array instanceof BigInt64Array || array instanceof BigUint64Array)
+    return Array.from(array as BigInt64Array, integerValue)
+  return Array.from(array)
+}
+
+/** An integer as a number where a number holds it exactly, else as a bigint: never silently wrong. */
+function integerValue(value: bigint): number | bigint {
+  const number = Number(value)
+  return Number.isSafeInteger(number) ? number : value
+}
+
+/** Nested arrays of the elements; a single element for a tensor without dimensions. */
+export function tolist(tensor: Tensor): Element | NestedList {
+  const elements = elementsOf(tensor)
+  const shape = tensor.shape
+  let position = 0
+  const build = (dim: number): Element | NestedList => {
+    if (dim === shape.length) return elements[position++] as Element
+    return Array.from({ length: shape[dim] as number }, () => build(dim + 1)) as NestedList
+  }
+  return build(0)
+}
+
+export type NestedList = (Element | NestedList)[]
+
+/** The single element. Integers beyond 2^53 come as bigint. */
+export function item(tensor: Tensor): Element {
+  const value = native.item(internals.handleOf(tensor))
+  return Array.isArray(value) ? { re: value[0], im: value[1] } : value
+}
+
+// --- from JavaScript ------------------------------------------------------------------------------------------
+
+interface Flat {
+  shape: number[]
+  elements: Element[]
+}
+
+const isComplex = (value: unknown): value is Complex =>
+  typeof value === 'object' && value !== null && 're' in value && 'im' in value
+
+/** Shape and elements of nested arrays. Throws where they are ragged or hold something else. */
+function flatten(data: NestedArray): Flat {
+  const shape: number[] = []
+  for (
+    let level: unknown = data;
+    Array.isArray(level) || ArrayBuffer.isView(level);
+    level = (level as ArrayLike<unknown>)[0]
+  ) {
+    shape.push((level as unknown as ArrayLike<unknown>).length)
+    if (shape.at(-1) === 0) break
+  }
+  const elements: Element[] = []
+  const visit = (value: unknown, depth: number, path: string): void => {
+    if (Array.isArray(value) || ArrayBuffer.isView(value)) {
+      const list = value as unknown as ArrayLike<unknown>
+      if (depth >= shape.length || list.length !== shape[depth]) {
+        const expected = depth >= shape.length ? 'a single value' : `${shape[depth]} elements`
+        throw new RangeError(`ragged nested array: expected ${expected} at data${path}, got ${list.length} elements`)
+      }
+      for (let i = 0; i < list.length; i++) visit(list[i], depth + 1, `${path}[${i}]`)
+      return
+    }
+    if (depth !== shape.length) {
+      throw new RangeError(`ragged nested array: expected ${shape[depth]} elements at data${path}, got a single value`)
+    }
+    const element = internals.isTensor(value) ? item(value) : value
+    if (
+      typeof element !== 'number' &&
+      typeof element !== 'bigint' &&
+      typeof element !== 'boolean' &&
+      !isComplex(element)
+    ) {
+      throw new TypeError(
+        `data${path} must be a number, bigint, boolean or {re, im}, not ${element === null ? 'null' : typeof element}`,
+      )
+    }
+    elements.push(element)
+  }
+  visit(data, 0, '')
+  return { shape, elements }
+}
+
+/** Numbers alone give float32, as a tensor of numbers is wanted far more often than one of counts; see the README. */
+function inferredDtype(elements: readonly Element[]): DType {
+  if (elements.some(isComplex)) return dtypes.complex64
+  if (elements.some((element) => typeof element === 'number')) return dtypes.float32
+  if (elements.some((element) => typeof element === 'bigint')) return dtypes.int64
+  return elements.length > 0 ? dtypes.bool : dtypes.float32
+}
+
+function packed(elements: readonly Element[], dtype: DType): { bytes: TypedArray; dtype: DType } {
+  if (elements.some(isComplex)) {
+    const pairs = elements.flatMap((element) => (isComplex(element) ? [element.re, element.im] : [Number(element), 0]))
+    return { bytes: Float64Array.from(pairs), dtype: dtypes.complex128 }
+  }
+  const integers = elements.some((element) => typeof element === 'bigint') && !dtype.is_floating_point
+  if (integers || dtype === dtypes.int64) {
+    const whole = (element: Element) => {
+      if (typeof element === 'number' && !Number.isFinite(element)) {
+        throw new RangeError(`cannot convert float ${element} to an integer`)
+      }
+      return typeof element === 'bigint' ? BigInt.asIntN(64, element) : BigInt(Math.trunc(Number(element)))
+    }
+    return { bytes: BigInt64Array.from(elements, whole), dtype: dtypes.int64 }
+  }
+  if (dtype === dtypes.float32) return { bytes: Float32Array.from(elements, Number), dtype }
+  if (dtype === dtypes.bool) return { bytes: Uint8Array.from(elements, (element) => (element ? 1 : 0)), dtype }
+  return { bytes: Float64Array.from(elements, Number), dtype: dtypes.float64 }
+}
+
+/** A CPU tensor with a copy of the data. */
+export function fromData(data: NestedArray, wanted: DType | undefined): Tensor {
+  if (ArrayBuffer.isView(data)) {
+    const dtype = dtypeOfArray(data)
+    if (dtype === undefined) throw new TypeError(`a ${data.constructor.name} has no dtype`)
+    const tensor = internals.wrap(native.from_bytes(data, dtype.code, [(data as TypedArray).length]))
+    return wanted === undefined ? tensor : convert(tensor, wanted)
+  }
+  const { shape, elements } = flatten(data)
+  const dtype = wanted ?? inferredDtype(elements)
+  const { bytes, dtype: stored } = packed(elements, dtype)
+  return convert(internals.wrap(native.from_bytes(bytes, stored.code, shape)), dtype)
+}
+
+function convert(tensor: Tensor, dtype: DType): Tensor {
+  if (tensor.dtype === dtype) return tensor
+  const converted = aten<Tensor>('to', tensor, dtype)
+  tensor.dispose()
+  return converted
+}

@@ -1,0 +1,88 @@
+// Factories whose arguments are not an operator's own: those where a JavaScript number alone decides the dtype.
+
+import { fromData, type NestedArray } from './data.js'
+import type { DeviceLike, Layout } from './device.js'
+import type { DType } from './dtype.js'
+import * as dtypes from './dtype.js'
+import type { Scalar } from './operator.js'
+import { aten } from './operator_table.js'
+import { internals, type Tensor } from './tensor.js'
+
+export interface TensorOptions {
+  dtype?: DType | undefined
+  device?: DeviceLike | undefined
+  requires_grad?: boolean | undefined
+}
+
+/**
+ * A tensor with a copy of the data: nested arrays, a typed array, a number, or another tensor's elements.
+ * Numbers give float32 (Python's 1.0), bigints int64 (Python's 1), booleans bool, {re, im} complex64.
+ * @throws {RangeError} if nested arrays are ragged.
+ */
+export function tensor(data: NestedArray, { dtype, device, requires_grad }: TensorOptions = {}): Tensor {
+  let made = internals.isTensor(data) ? aten<Tensor>('clone', data.detach()) : fromData(data, dtype)
+  if (device !== undefined || (dtype !== undefined && made.dtype !== dtype))
+    made = aten<Tensor>('to', made, { dtype, device })
+  return requires_grad ? made.requires_grad_() : made
+}
+
+/** The data as a tensor: a tensor of this dtype and device comes back as itself. */
+export function as_tensor(data: NestedArray, { dtype, device }: Omit<TensorOptions, 'requires_grad'> = {}): Tensor {
+  const made = internals.isTensor(data) ? data : fromData(data, dtype)
+  if (dtype === undefined && device === undefined) return made
+  return aten<Tensor>('to', made, { dtype: dtype ?? made.dtype, device: device ?? made.device })
+}
+
+export interface FullOptions extends TensorOptions {
+  layout?: Layout | undefined
+}
+
+/** A tensor of `size` filled with one value. A number gives float32, a bigint int64, a boolean bool. */
+export function full(size: readonly number[], fill_value: Scalar, options?: FullOptions): Tensor
+export function full(options: { size: readonly number[]; fill_value: Scalar } & FullOptions): Tensor
+export function full(
+  size: readonly number[] | ({ size: readonly number[]; fill_value: Scalar } & FullOptions),
+  fill_value?: Scalar,
+  options: FullOptions = {},
+): Tensor {
+  if (!Array.isArray(size)) {
+    const {
+      size: sizes,
+      fill_value: value,
+      ...rest
+    } = size as { size: readonly number[]; fill_value: Scalar } & FullOptions
+    return full(sizes, value, rest)
+  }
+  const { requires_grad, ...rest } = options
+  const dtype = rest.dtype ?? (typeof fill_value === 'number' ? dtypes.float32 : undefined)
+  const made = aten<Tensor>('full', size, fill_value, { ...rest, dtype })
+  return requires_grad ? made.requires_grad_() : made
+}
+
+/** Elements of `input` where the condition holds, else of `other`; the indices where it holds when given alone. */
+export function where(condition: Tensor): Tensor[]
+export function where(condition: Tensor, input: Tensor | Scalar, other: Tensor | Scalar): Tensor
+export function where(condition: Tensor, input?: Tensor | Scalar, other?: Tensor | Scalar): Tensor | Tensor[] {
+  if (input === undefined && other === undefined) return aten<Tensor[]>('where', condition)
+  // Two numbers alone decide the dtype.
+  if (typeof input === 'number' && typeof other === 'number') {
+    return aten<Tensor>('where', condition, tensor(input), tensor(other))
+  }
+  return aten<Tensor>('where', condition, input, other)
+}
+
+/** Tensors of one type, as in `torch.LongTensor([0, 2])`. */
+function typed(dtype: DType): (data?: NestedArray) => Tensor {
+  return (data: NestedArray = []) => tensor(data, { dtype })
+}
+
+export const FloatTensor = typed(dtypes.float32)
+export const DoubleTensor = typed(dtypes.float64)
+export const HalfTensor = typed(dtypes.float16)
+export const BFloat16Tensor = typed(dtypes.bfloat16)
+export const ByteTensor = typed(dtypes.uint8)
+export const CharTensor = typed(dtypes.int8)
+export const ShortTensor = typed(dtypes.int16)
+export const IntTensor = typed(dtypes.int32)
+export const LongTensor = typed(dtypes.int64)
+export const BoolTensor = typed(dtypes.bool)

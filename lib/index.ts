@@ -1,0 +1,7 @@
+// tstorch: PyTorch for TypeScript.
+//   import torch, { nn, optim } from 'tstorch'
+
+import * as torch from './torch.js'
+
+export * from './torch.js'
+export { torch as default, torch as 'module.exports' }

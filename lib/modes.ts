@@ -1,0 +1,67 @@
+// Modes that hold for a stretch of synchronous code: scopes, no_grad, inference_mode. They nest strictly. A mode has a
+// callback form and a `using` form; the latter is guarded: what is still open when synchronous code ends (a forgotten
+// `using`, an await inside) is closed and reported.
+
+interface Opened {
+  readonly name: string
+  close(): void
+}
+
+const opened: Opened[] = []
+let guarded = false
+
+function guard(): void {
+  guarded = false
+  while (opened.length > 0) {
+    const mode = opened.pop() as Opened
+    mode.close()
+    process.emitWarning(
+      `${mode.name} was still open when synchronous code ended, and was closed. Declare it with \`using\`, and do not ` +
+        'await inside: modes hold for synchronous code only.',
+      { code: 'TSTORCH_MODE_LEFT_OPEN' },
+    )
+  }
+}
+
+/** Opens a mode until the disposable is disposed of. */
+export function openMode(name: string, close: () => void): Disposable {
+  const mode: Opened = { name, close }
+  opened.push(mode)
+  if (!guarded) {
+    guarded = true
+    queueMicrotask(guard)
+  }
+  return {
+    [Symbol.dispose]() {
+      const position = opened.lastIndexOf(mode)
+      if (position === -1) return
+      if (position !== opened.length - 1) {
+        throw new Error(`${name} cannot end before ${opened.at(-1)?.name}, which was opened inside it`)
+      }
+      opened.pop()
+      close()
+    },
+  }
+}
+
+/** A result that is no promise: the mode would end long before the promise does. */
+export type Synchronous<T> = T extends PromiseLike<unknown> ? never : T
+
+/** Runs `body` between `open` and the close that it gives; refuses promises. */
+export function runInMode<T>(name: string, open: () => () => void, body: () => Synchronous<T>): T {
+  const close = open()
+  try {
+    const result: unknown = body()
+    refusePromise(name, result)
+    return result as T
+  } finally {
+    close()
+  }
+}
+
+export function refusePromise(name: string, result: unknown): void {
+  if (typeof (result as PromiseLike<unknown> | null | undefined)?.then !== 'function') return
+  // The body runs on without the mode; its failure belongs to nobody else.
+  void (result as PromiseLike<unknown>).then(undefined, () => {})
+  throw new TypeError(`${name} holds for synchronous code only, but its function gave a promise (is it async?)`)
+}

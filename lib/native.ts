@@ -1,0 +1,125 @@
+// The typed face of the addon. Everything above this file is TypeScript; everything below is native/.
+
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { addonFile } from './package_root.js'
+
+/** A tensor's name in native code. 0 names nothing. */
+export type Handle = number
+
+/** An object of native code that owns a random generator. */
+export type NativeGenerator = object & { readonly __generator?: never }
+
+export interface Native {
+  readonly libtorch_version: string
+
+  operator(name: string, overloads?: string): number
+  call(operator: number, tags: number, names: string[] | undefined, ...args: unknown[]): unknown
+  return_names(operator: number, overload: number): string[]
+  signatures(operator: number): string[]
+  operator_names(): string[]
+
+  track(object: object, handle: Handle): void
+  release(handle: Handle): boolean
+  alias(handle: Handle): Handle
+  is_same(a: Handle, b: Handle): boolean
+  sizes(handle: Handle): number[]
+  strides(handle: Handle): number[]
+  dim(handle: Handle): number
+  numel(handle: Handle): number
+  storage_offset(handle: Handle): number
+  dtype(handle: Handle): number
+  device(handle: Handle): string
+  layout(handle: Handle): string
+  item(handle: Handle): number | bigint | boolean | [re: number, im: number]
+  from_bytes(data: ArrayBufferLike | ArrayBufferView, dtype: number, sizes: readonly number[]): Handle
+  to_bytes(handle: Handle): ArrayBuffer
+  share_bytes(handle: Handle): ArrayBuffer | null
+  live_tensors(): number
+  live_bytes(): number
+  cached_bytes(): number
+  empty_cache(): void
+
+  backward(
+    tensors: Handle[],
+    gradients: (Handle | null)[] | null,
+    retain_graph: boolean | undefined,
+    create_graph: boolean,
+    inputs: Handle[] | null,
+  ): void
+  gradients(
+    outputs: Handle[],
+    inputs: Handle[],
+    gradients: (Handle | null)[] | null,
+    retain_graph: boolean | undefined,
+    create_graph: boolean,
+    allow_unused: boolean,
+  ): (Handle | null)[]
+  is_grad_enabled(): boolean
+  set_grad_enabled(enabled: boolean): boolean
+  push_inference_mode(enabled: boolean): void
+  pop_inference_mode(): void
+  is_inference_mode_enabled(): boolean
+  requires_grad(handle: Handle): boolean
+  set_requires_grad(handle: Handle, requires_grad: boolean): void
+  is_leaf(handle: Handle): boolean
+  grad(handle: Handle): Handle | null
+  has_grad(handle: Handle): boolean
+  set_grad(handle: Handle, grad: Handle | null): void
+  grad_fn_name(handle: Handle): string | null
+  retain_grad(handle: Handle): void
+  retains_grad(handle: Handle): boolean
+  version(handle: Handle): number
+  register_hook(handle: Handle, hook: (grad: Handle) => Handle | undefined): number
+  remove_hook(handle: Handle, position: number): void
+  data(handle: Handle): Handle
+  set_data(handle: Handle, data: Handle): void
+
+  sgd_step(parameters: Float64Array, buffers: Float64Array, options: Float64Array): (Handle | null)[] | null
+  adam_step(
+    parameters: Float64Array,
+    averages: Float64Array,
+    squares: Float64Array,
+    maxima: Float64Array,
+    steps: Float64Array,
+    options: Float64Array,
+  ): void
+  clip_grad_norm(parameters: Handle[], max_norm: number, norm_type: number, error_if_nonfinite: boolean): Handle
+  clip_grad_value(parameters: Handle[], clip_value: number): void
+  zero_grad(parameters: Handle[], set_to_none: boolean): void
+
+  make_generator(device: string): NativeGenerator
+  manual_seed(seed: number | bigint, generator?: NativeGenerator): void
+  initial_seed(generator?: NativeGenerator): bigint
+  rng_state(generator?: NativeGenerator): Handle
+  set_rng_state(state: Handle, generator?: NativeGenerator): void
+  cuda_device_count(): number
+  cuda_built(): boolean
+  get_num_threads(): number
+  set_num_threads(threads: number): void
+
+  share(handle: Handle): number
+  from_shared(token: number): Handle
+}
+
+const REMEDIES = [
+  'In a project that depends on tstorch: `npx tstorch setup` gets libtorch and builds the addon.',
+  'In a clone of tstorch: `npm install` (or `npm run build`) does the same.',
+  '`npx tstorch doctor` shows what was found and what is missing.',
+  'A libtorch of your own is used when LIBTORCH names its folder during the setup.',
+]
+
+function load(): Native {
+  const file = addonFile()
+  try {
+    return createRequire(import.meta.url)(file) as Native
+  } catch (cause) {
+    const problem = existsSync(file)
+      ? `The addon ${file} does not load: ${(cause as Error).message}`
+      : `The addon is not built: there is no ${file}`
+    const message = [`${problem}`, ...REMEDIES.map((remedy) => `  - ${remedy}`)].join('\n')
+    throw new Error(message, { cause })
+  }
+}
+
+export const native: Native = load()

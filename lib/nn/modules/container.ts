@@ -1,0 +1,131 @@
+import type { Tensor } from '../../tensor.js'
+import { Parameter } from '../parameter.js'
+import { Module } from './module.js'
+
+/** Modules in a row, each called with what the one before gave. */
+export class Sequential extends Module {
+  constructor(...modules: Module[] | [Record<string, Module>]) {
+    super()
+    const named =
+      modules.length === 1 && !(modules[0] instanceof Module)
+        ? Object.entries(modules[0] as Record<string, Module>)
+        : (modules as Module[]).map((module, i): [string, Module] => [String(i), module])
+    for (const [name, module] of named) {
+      if (!(module instanceof Module)) throw new TypeError(`Sequential: ${name} is not a Module`)
+      this.add_module(name, module)
+    }
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: the first module says what it takes, the last what it gives
+  override forward(input: any): any {
+    let value = input
+    for (const module of this.children()) value = module(value)
+    return value
+  }
+
+  override get length(): number {
+    return this.children().length
+  }
+
+  /** The module at a position, counted from the end where negative. */
+  at(position: number): Module {
+    return elementAt(this.children(), position)
+  }
+
+  append(module: Module): this {
+    this.add_module(String(this.length), module)
+    return this
+  }
+
+  [Symbol.iterator](): Iterator<Module> {
+    return this.children()[Symbol.iterator]()
+  }
+}
+
+function elementAt<T>(list: readonly T[], position: number): T {
+  const element = list.at(position)
+  if (element === undefined) throw new RangeError(`index ${position} is out of range`)
+  return element
+}
+
+/** A list of modules that are found as parts. It has no forward. */
+export class ModuleList<M extends Module = Module> extends Module {
+  constructor(modules: Iterable<M> = []) {
+    super()
+    for (const module of modules) this.append(module)
+  }
+
+  append(module: M): this {
+    this.add_module(String(this.length), module)
+    return this
+  }
+
+  extend(modules: Iterable<M>): this {
+    for (const module of modules) this.append(module)
+    return this
+  }
+
+  override get length(): number {
+    return this.#items().length
+  }
+
+  at(position: number): M {
+    return elementAt(this.#items(), position)
+  }
+
+  [Symbol.iterator](): Iterator<M> {
+    return this.#items()[Symbol.iterator]()
+  }
+
+  // The same module may stand at several places.
+  #items(): M[] {
+    return Object.keys(this)
+      .filter((key) => /^\d+$/.test(key))
+      .map((key) => (this as unknown as Record<string, M>)[key] as M)
+  }
+}
+
+/** Modules by name that are found as parts: `heads['a']`. It has no forward. */
+class ModuleDictBase extends Module {
+  constructor(modules: Record<string, Module> = {}) {
+    super()
+    for (const [name, module] of Object.entries(modules)) {
+      if (name in this) throw new RangeError(`'${name}' is a name that modules use themselves`)
+      this.add_module(name, module)
+    }
+  }
+
+  keys(): string[] {
+    return this.named_children().map(([name]) => name)
+  }
+}
+
+export type ModuleDict<M extends Record<string, Module> = Record<string, Module>> = ModuleDictBase & M
+export const ModuleDict = ModuleDictBase as unknown as new <M extends Record<string, Module>>(
+  modules: M,
+) => ModuleDict<M>
+
+/** A list of parameters that are found as a module's own. */
+export class ParameterList extends Module {
+  constructor(values: Iterable<Tensor> = []) {
+    super()
+    for (const value of values) this.append(value)
+  }
+
+  append(value: Tensor): this {
+    this.register_parameter(String(this.length), value instanceof Parameter ? value : new Parameter(value))
+    return this
+  }
+
+  override get length(): number {
+    return this.parameters(false).length
+  }
+
+  at(position: number): Parameter {
+    return elementAt(this.parameters(false), position)
+  }
+
+  [Symbol.iterator](): Iterator<Parameter> {
+    return this.parameters(false)[Symbol.iterator]()
+  }
+}

@@ -1,0 +1,29 @@
+import { readArguments } from '../../arguments.js'
+import type { Tensor } from '../../tensor.js'
+import { dropout } from '../functional.js'
+import { Module } from './module.js'
+import { settings } from './module_printing.js'
+
+/** Zeroes each element with probability p, and scales the rest by 1 / (1 - p), while training. Any shape. */
+export class Dropout extends Module {
+  p: number
+  inplace: boolean
+
+  constructor(p?: number, options?: { inplace?: boolean })
+  constructor(options: { p?: number; inplace?: boolean })
+  constructor(...args: unknown[]) {
+    super()
+    const { p, inplace } = readArguments('Dropout', args, { p: 0.5 as number, inplace: false as boolean })
+    if (!(p >= 0 && p <= 1)) throw new RangeError(`dropout probability has to be between 0 and 1, but got ${p}`)
+    this.p = p
+    this.inplace = inplace
+  }
+
+  override forward(input: Tensor): Tensor {
+    return dropout(input, this.p, { training: this.training, inplace: this.inplace })
+  }
+
+  override extra_repr(): string {
+    return settings({ p: this.p, inplace: this.inplace })
+  }
+}

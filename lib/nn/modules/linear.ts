@@ -1,0 +1,74 @@
+import { checkCount, readArguments, required } from '../../arguments.js'
+import type { DeviceLike } from '../../device.js'
+import type { DType } from '../../dtype.js'
+import { aten } from '../../operator_table.js'
+import type { Tensor } from '../../tensor.js'
+import * as init from '../init.js'
+import { Parameter } from '../parameter.js'
+import { Module } from './module.js'
+import { settings } from './module_printing.js'
+
+/** Where a module's parameters are made. */
+export interface FactoryOptions {
+  device?: DeviceLike | null | undefined
+  dtype?: DType | null | undefined
+}
+
+export interface LinearOptions extends FactoryOptions {
+  bias?: boolean | undefined
+}
+
+/**
+ * y = x Aᵀ + b. Input (*, in_features), output (*, out_features).
+ * Weight (out_features, in_features) and bias (out_features) start in U(-√k, √k), k = 1 / in_features.
+ */
+export class Linear extends Module {
+  readonly in_features: number
+  readonly out_features: number
+  weight: Parameter
+  bias: Parameter | null
+
+  constructor(in_features: number, out_features: number, options?: LinearOptions)
+  constructor(in_features: number, out_features: number, bias: boolean, options?: FactoryOptions)
+  constructor(options: { in_features: number; out_features: number } & LinearOptions)
+  constructor(...args: unknown[]) {
+    super()
+    const { in_features, out_features, bias, device, dtype } = readArguments('Linear', args, {
+      in_features: required<number>(),
+      out_features: required<number>(),
+      bias: true as boolean,
+      device: null as DeviceLike | null,
+      dtype: null as DType | null,
+    })
+    checkCount('Linear', 'in_features', in_features, 0)
+    checkCount('Linear', 'out_features', out_features, 0)
+    this.in_features = in_features
+    this.out_features = out_features
+    this.weight = new Parameter(aten<Tensor>('empty', [out_features, in_features], { device, dtype }))
+    this.bias = bias ? new Parameter(aten<Tensor>('empty', [out_features], { device, dtype })) : null
+    this.reset_parameters()
+  }
+
+  reset_parameters(): void {
+    init.kaiming_uniform_(this.weight, { a: Math.sqrt(5) })
+    if (this.bias === null) return
+    const bound = this.in_features > 0 ? 1 / Math.sqrt(this.in_features) : 0
+    init.uniform_(this.bias, -bound, bound)
+  }
+
+  override forward(input: Tensor): Tensor {
+    return aten<Tensor>('linear', input, this.weight, this.bias)
+  }
+
+  override extra_repr(): string {
+    const { in_features, out_features } = this
+    return settings({ in_features, out_features, bias: this.bias !== null })
+  }
+}
+
+/** Returns its input. */
+export class Identity extends Module {
+  override forward(input: Tensor): Tensor {
+    return input
+  }
+}

@@ -1,0 +1,302 @@
+// Recurrent layers: Elman RNN, LSTM, GRU. The semantics are torch/nn/modules/rnn.py's; the time loop is libtorch's.
+
+import { checkCount, readArguments, required } from '../../arguments.js'
+import type { DeviceLike } from '../../device.js'
+import type { DType } from '../../dtype.js'
+import { aten } from '../../operator_table.js'
+import { Size } from '../../size.js'
+import { internals, type Tensor } from '../../tensor.js'
+import * as init from '../init.js'
+import { Parameter } from '../parameter.js'
+import type { FactoryOptions } from './linear.js'
+import { Module } from './module.js'
+
+export interface RNNBaseOptions extends FactoryOptions {
+  /** Layers stacked on each other. */
+  num_layers?: number | undefined
+  bias?: boolean | undefined
+  /** Input and output are (N, L, *) instead of (L, N, *); the state is not affected. */
+  batch_first?: boolean | undefined
+  /** The probability of dropout between layers, while training. */
+  dropout?: number | undefined
+  bidirectional?: boolean | undefined
+}
+
+export interface RNNOptions extends RNNBaseOptions {
+  nonlinearity?: 'tanh' | 'relu' | undefined
+}
+
+export interface LSTMOptions extends RNNBaseOptions {
+  /** Projects each hidden state to this size (0: no projection). */
+  proj_size?: number | undefined
+}
+
+type Sizes = { input_size: number; hidden_size: number }
+type Mode = 'RNN_TANH' | 'RNN_RELU' | 'LSTM' | 'GRU'
+const GATES: Record<Mode, number> = { RNN_TANH: 1, RNN_RELU: 1, GRU: 3, LSTM: 4 }
+const OPERATOR: Record<Mode, string> = { RNN_TANH: 'rnn_tanh', RNN_RELU: 'rnn_relu', GRU: 'gru', LSTM: 'lstm' }
+
+const BASE_DEFAULTS = {
+  input_size: required<number>(),
+  hidden_size: required<number>(),
+  num_layers: 1 as number,
+}
+const REST_DEFAULTS = {
+  bias: true as boolean,
+  batch_first: false as boolean,
+  dropout: 0 as number,
+  bidirectional: false as boolean,
+}
+const FACTORY_DEFAULTS = { device: null as DeviceLike | null, dtype: null as DType | null }
+
+type Settings = typeof BASE_DEFAULTS & typeof REST_DEFAULTS & typeof FACTORY_DEFAULTS & { proj_size?: number }
+
+/** What the three layers share: their weights, their checks, their printing. */
+export abstract class RNNBase extends Module {
+  readonly mode: Mode
+  readonly input_size: number
+  readonly hidden_size: number
+  readonly num_layers: number
+  readonly bias: boolean
+  readonly batch_first: boolean
+  dropout: number
+  readonly bidirectional: boolean
+  readonly proj_size: number
+  readonly #weightNames: string[][]
+
+  constructor(mode: Mode, settings: Settings) {
+    super()
+    const { input_size, hidden_size, num_layers, bias, dropout, bidirectional, proj_size = 0 } = settings
+    const callee = mode.startsWith('RNN') ? 'RNN' : mode
+    checkCount(callee, 'input_size', input_size, 0)
+    checkCount(callee, 'hidden_size', hidden_size)
+    checkCount(callee, 'num_layers', num_layers)
+    checkCount(callee, 'proj_size', proj_size, 0)
+    if (typeof dropout !== 'number' || !(dropout >= 0 && dropout <= 1)) {
+      throw new RangeError(
+        'dropout should be a number in range [0, 1] representing the probability of an element being zeroed',
+      )
+    }
+    if (proj_size >= hidden_size) throw new RangeError('proj_size has to be smaller than hidden_size')
+    if (dropout > 0 && num_layers === 1) {
+      process.emitWarning(
+        'dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects num_layers ' +
+          `greater than 1, but got dropout=${dropout} and num_layers=1`,
+      )
+    }
+    this.mode = mode
+    this.input_size = input_size
+    this.hidden_size = hidden_size
+    this.num_layers = num_layers
+    this.bias = bias
+    this.batch_first = settings.batch_first
+    this.dropout = dropout
+    this.bidirectional = bidirectional
+    this.proj_size = proj_size
+    this.#weightNames = this.#makeWeights(settings)
+    this.reset_parameters()
+  }
+
+  /** Makes the fields weight_ih_l0, weight_hh_l0, bias_ih_l0, ... and returns their names, by layer and direction. */
+  #makeWeights({ device, dtype }: Settings): string[][] {
+    const { input_size, hidden_size, proj_size, bidirectional } = this
+    const rows = GATES[this.mode] * hidden_size
+    const state = proj_size > 0 ? proj_size : hidden_size
+    const names: string[][] = []
+    for (let layer = 0; layer < this.num_layers; layer++) {
+      const columns = layer === 0 ? input_size : state * (bidirectional ? 2 : 1)
+      for (const direction of bidirectional ? ['', '_reverse'] : ['']) {
+        const shapes: [name: string, shape: number[]][] = [
+          ['weight_ih', [rows, columns]],
+          ['weight_hh', [rows, state]],
+        ]
+        if (this.bias) shapes.push(['bias_ih', [rows]], ['bias_hh', [rows]])
+        if (proj_size > 0) shapes.push(['weight_hr', [proj_size, hidden_size]])
+        const made = shapes.map(([name, shape]) => {
+          const full = `${name}_l${layer}${direction}`
+          this.register_parameter(full, new Parameter(aten<Tensor>('empty', shape, { device, dtype })))
+          return full
+        })
+        names.push(made)
+      }
+    }
+    return names
+  }
+
+  reset_parameters(): void {
+    const bound = 1 / Math.sqrt(this.hidden_size)
+    for (const weight of this.parameters()) init.uniform_(weight, -bound, bound)
+  }
+
+  #weight(name: string): Parameter {
+    return (this as unknown as Record<string, Parameter>)[name] as Parameter
+  }
+
+  /** The weights of each layer and direction: [weight_ih, weight_hh, bias_ih, bias_hh]. */
+  get all_weights(): Parameter[][] {
+    return this.#weightNames.map((names) => names.map((name) => this.#weight(name)))
+  }
+
+  /** The shape of a state for `batch` sequences (null: one sequence, without a batch dimension). */
+  #stateShape(batch: number | null, size: number): Size {
+    const layers = this.num_layers * (this.bidirectional ? 2 : 1)
+    return Size.of_sizes(batch === null ? [layers, size] : [layers, batch, size])
+  }
+
+  protected hiddenShape(batch: number | null): Size {
+    return this.#stateShape(batch, this.proj_size > 0 ? this.proj_size : this.hidden_size)
+  }
+
+  protected cellShape(batch: number | null): Size {
+    return this.#stateShape(batch, this.hidden_size)
+  }
+
+  /** The number of sequences, or null for a single one without a batch dimension. */
+  protected checkInput(input: Tensor): number | null {
+    if (!internals.isTensor(input)) throw new TypeError(`${this.constructor.name}: the input must be a Tensor`)
+    const dim = input.dim()
+    const name = this.constructor.name
+    if (dim !== 2 && dim !== 3) throw new RangeError(`${name}: Expected input to be 2D or 3D, got ${dim}D instead`)
+    const weight = this.#weight('weight_ih_l0')
+    if (input.dtype !== weight.dtype) {
+      throw new TypeError(
+        `${name}: input must have the same dtype as weight, got input ${input.dtype} and weight ${weight.dtype}`,
+      )
+    }
+    const size = input.size(-1)
+    if (size !== this.input_size) {
+      throw new RangeError(
+        `${name}: input.size(-1) must be equal to input_size. Expected ${this.input_size}, got ${size}`,
+      )
+    }
+    return dim === 2 ? null : input.size(this.batch_first ? 0 : 1)
+  }
+
+  /** A given state with its batch dimension; or zeros. */
+  protected state(input: Tensor, given: Tensor | null | undefined, expected: Size, what: string): Tensor {
+    if (given === null || given === undefined) {
+      const shape = expected.length === 2 ? [expected[0], 1, expected[1]] : expected
+      return aten<Tensor>('zeros', shape, { dtype: input.dtype, device: input.device })
+    }
+    if (!internals.isTensor(given)) throw new TypeError(`${this.constructor.name}: ${what} must be a Tensor`)
+    if (!given.shape.equals(expected)) {
+      throw new RangeError(
+        `${this.constructor.name}: Expected ${what} size [${expected.join(', ')}], got [${given.shape.join(', ')}]`,
+      )
+    }
+    return expected.length === 2 ? aten<Tensor>('unsqueeze', given, 1) : given
+  }
+
+  /** libtorch's operator over all layers and time steps. `state`: h_0, or [h_0, c_0]. */
+  protected run(input: Tensor, batch: number | null, state: Tensor | Tensor[]): [output: Tensor, ...states: Tensor[]] {
+    const batchDim = this.batch_first ? 0 : 1
+    const results = aten<[Tensor, ...Tensor[]]>(
+      OPERATOR[this.mode],
+      batch === null ? aten<Tensor>('unsqueeze', input, batchDim) : input,
+      state,
+      this.all_weights.flat(),
+      this.bias,
+      this.num_layers,
+      this.dropout,
+      this.training,
+      this.bidirectional,
+      this.batch_first,
+    )
+    if (batch !== null) return results
+    const [output, ...states] = results
+    return [aten<Tensor>('squeeze', output, batchDim), ...states.map((tensor) => aten<Tensor>('squeeze', tensor, 1))]
+  }
+
+  override extra_repr(): string {
+    let text = `${this.input_size}, ${this.hidden_size}`
+    if (this.proj_size !== 0) text += `, proj_size=${this.proj_size}`
+    if (this.num_layers !== 1) text += `, num_layers=${this.num_layers}`
+    if (!this.bias) text += ', bias=False'
+    if (this.batch_first) text += ', batch_first=True'
+    if (this.dropout !== 0) text += `, dropout=${Number.isInteger(this.dropout) ? `${this.dropout}.0` : this.dropout}`
+    if (this.bidirectional) text += ', bidirectional=True'
+    return text
+  }
+}
+
+/**
+ * h_t = tanh(W_ih x_t + b_ih + W_hh h_(t-1) + b_hh), or relu.
+ *
+ * Input (L, N, input_size), (N, L, input_size) with batch_first, or (L, input_size); h_0 (layers × directions, N,
+ * hidden_size), zeros where not given, without N for a single sequence. Returns the output (L, N, directions ×
+ * hidden_size) and h_n, of h_0's shape. Weights start in U(-√k, √k), k = 1 / hidden_size.
+ */
+export class RNN extends RNNBase {
+  readonly nonlinearity: 'tanh' | 'relu'
+
+  constructor(input_size: number, hidden_size: number, options?: RNNOptions)
+  constructor(input_size: number, hidden_size: number, num_layers: number, options?: RNNOptions)
+  constructor(options: Sizes & RNNOptions)
+  constructor(...args: unknown[]) {
+    const defaults = {
+      ...BASE_DEFAULTS,
+      nonlinearity: 'tanh' as 'tanh' | 'relu',
+      ...REST_DEFAULTS,
+      ...FACTORY_DEFAULTS,
+    }
+    const settings = readArguments('RNN', args, defaults)
+    const { nonlinearity } = settings
+    if (nonlinearity !== 'tanh' && nonlinearity !== 'relu') {
+      throw new RangeError(`Unknown nonlinearity '${nonlinearity}'. Select from 'tanh' or 'relu'.`)
+    }
+    super(nonlinearity === 'tanh' ? 'RNN_TANH' : 'RNN_RELU', settings)
+    this.nonlinearity = nonlinearity
+  }
+
+  override forward(input: Tensor, hx?: Tensor | null): [output: Tensor, h_n: Tensor] {
+    const batch = this.checkInput(input)
+    const h_0 = this.state(input, hx, this.hiddenShape(batch), 'hidden')
+    return this.run(input, batch, h_0) as [Tensor, Tensor]
+  }
+}
+
+/**
+ * Gated recurrent unit (Cho et al. 2014), with PyTorch's reset gate after the product. Shapes as of RNN.
+ */
+export class GRU extends RNNBase {
+  constructor(input_size: number, hidden_size: number, options?: RNNBaseOptions)
+  constructor(input_size: number, hidden_size: number, num_layers: number, options?: RNNBaseOptions)
+  constructor(options: Sizes & RNNBaseOptions)
+  constructor(...args: unknown[]) {
+    super('GRU', readArguments('GRU', args, { ...BASE_DEFAULTS, ...REST_DEFAULTS, ...FACTORY_DEFAULTS }))
+  }
+
+  override forward(input: Tensor, hx?: Tensor | null): [output: Tensor, h_n: Tensor] {
+    const batch = this.checkInput(input)
+    const h_0 = this.state(input, hx, this.hiddenShape(batch), 'hidden')
+    return this.run(input, batch, h_0) as [Tensor, Tensor]
+  }
+}
+
+/**
+ * Long short-term memory (Hochreiter and Schmidhuber 1997). Shapes as of RNN; the state is [h, c], and with
+ * proj_size h and the output have that size instead of hidden_size.
+ */
+export class LSTM extends RNNBase {
+  constructor(input_size: number, hidden_size: number, options?: LSTMOptions)
+  constructor(input_size: number, hidden_size: number, num_layers: number, options?: LSTMOptions)
+  constructor(options: Sizes & LSTMOptions)
+  constructor(...args: unknown[]) {
+    const defaults = { ...BASE_DEFAULTS, ...REST_DEFAULTS, proj_size: 0 as number, ...FACTORY_DEFAULTS }
+    super('LSTM', readArguments('LSTM', args, defaults))
+  }
+
+  override forward(
+    input: Tensor,
+    hx?: readonly [h_0: Tensor, c_0: Tensor] | null,
+  ): [output: Tensor, state: [h_n: Tensor, c_n: Tensor]] {
+    const batch = this.checkInput(input)
+    if (hx !== undefined && hx !== null && (!Array.isArray(hx) || hx.length !== 2)) {
+      throw new TypeError('LSTM: the state must be an array [h_0, c_0]')
+    }
+    const h_0 = this.state(input, hx?.[0], this.hiddenShape(batch), 'hidden[0]')
+    const c_0 = this.state(input, hx?.[1], this.cellShape(batch), 'hidden[1]')
+    const [output, h_n, c_n] = this.run(input, batch, [h_0, c_0]) as [Tensor, Tensor, Tensor]
+    return [output, [h_n, c_n]]
+  }
+}

@@ -1,0 +1,78 @@
+import { checkCount, readArguments, required } from '../../arguments.js'
+import { no_grad } from '../../autograd/grad_mode.js'
+import type { DeviceLike } from '../../device.js'
+import type { DType } from '../../dtype.js'
+import { aten } from '../../operator_table.js'
+import type { Tensor } from '../../tensor.js'
+import { type EmbeddingOptions, embedding } from '../functional.js'
+import * as init from '../init.js'
+import { Parameter } from '../parameter.js'
+import type { FactoryOptions } from './linear.js'
+import { Module } from './module.js'
+
+/**
+ * A table of vectors: int64 indices (*) in, (*, embedding_dim) out. Weight (num_embeddings, embedding_dim) starts in
+ * N(0, 1), the row `padding_idx` at zero.
+ */
+export class Embedding extends Module {
+  readonly num_embeddings: number
+  readonly embedding_dim: number
+  readonly padding_idx: number | null
+  max_norm: number | null
+  norm_type: number
+  scale_grad_by_freq: boolean
+  sparse: boolean
+  weight: Parameter
+
+  constructor(num_embeddings: number, embedding_dim: number, options?: EmbeddingOptions & FactoryOptions)
+  constructor(options: { num_embeddings: number; embedding_dim: number } & EmbeddingOptions & FactoryOptions)
+  constructor(...args: unknown[]) {
+    super()
+    const values = readArguments('Embedding', args, {
+      num_embeddings: required<number>(),
+      embedding_dim: required<number>(),
+      padding_idx: null as number | null,
+      max_norm: null as number | null,
+      norm_type: 2 as number,
+      scale_grad_by_freq: false as boolean,
+      sparse: false as boolean,
+      device: null as DeviceLike | null,
+      dtype: null as DType | null,
+    })
+    const { num_embeddings, embedding_dim, padding_idx, device, dtype } = values
+    checkCount('Embedding', 'num_embeddings', num_embeddings, 0)
+    checkCount('Embedding', 'embedding_dim', embedding_dim, 0)
+    if (padding_idx !== null && (padding_idx >= num_embeddings || padding_idx < -num_embeddings)) {
+      throw new RangeError('Padding_idx must be within num_embeddings')
+    }
+    this.num_embeddings = num_embeddings
+    this.embedding_dim = embedding_dim
+    this.padding_idx = padding_idx !== null && padding_idx < 0 ? num_embeddings + padding_idx : padding_idx
+    this.max_norm = values.max_norm
+    this.norm_type = values.norm_type
+    this.scale_grad_by_freq = values.scale_grad_by_freq
+    this.sparse = values.sparse
+    this.weight = new Parameter(aten<Tensor>('empty', [num_embeddings, embedding_dim], { device, dtype }))
+    this.reset_parameters()
+  }
+
+  reset_parameters(): void {
+    init.normal_(this.weight)
+    const { padding_idx } = this
+    if (padding_idx !== null) no_grad(() => void aten('fill_', aten('select', this.weight, 0, padding_idx), 0))
+  }
+
+  override forward(input: Tensor): Tensor {
+    return embedding(input, this.weight, this)
+  }
+
+  override extra_repr(): string {
+    const { num_embeddings, embedding_dim, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse } = this
+    let text = `${num_embeddings}, ${embedding_dim}`
+    if (padding_idx !== null) text += `, padding_idx=${padding_idx}`
+    if (max_norm !== null) text += `, max_norm=${max_norm}`
+    if (norm_type !== 2) text += `, norm_type=${norm_type}`
+    if (scale_grad_by_freq) text += ', scale_grad_by_freq=True'
+    return sparse ? `${text}, sparse=True` : text
+  }
+}

@@ -1,0 +1,43 @@
+import { native } from '../../native.js'
+import { internals, type Tensor } from '../../tensor.js'
+
+/** Parameters, or a single one. A tensor is iterable too, so it is looked for first. */
+type Parameters = Tensor | Iterable<Tensor>
+
+function handlesOf(parameters: Parameters): number[] {
+  const list = internals.isTensor(parameters) ? [parameters] : [...parameters]
+  return list.map(internals.handleOf)
+}
+
+export interface ClipGradNormOptions {
+  /** The p of the norm; Infinity for the greatest element. */
+  norm_type?: number | undefined
+  /** Throws where the norm is nan or infinite, at the price of waiting for the device. */
+  error_if_nonfinite?: boolean | undefined
+  /** As in Python; it changes nothing here, where all parameters take one native call in any case. */
+  foreach?: boolean | null | undefined
+}
+
+/**
+ * Scales the gradients in place so that their norm, over all of them together, is at most max_norm (Pascanu et al.
+ * 2013). Returns the norm before, a tensor without dimensions.
+ */
+export function clip_grad_norm_(
+  parameters: Parameters,
+  max_norm: number,
+  norm_type: number | ClipGradNormOptions = {},
+  options: ClipGradNormOptions = {},
+): Tensor {
+  const { norm_type: p = 2, error_if_nonfinite = false } =
+    typeof norm_type === 'number' ? { ...options, norm_type } : norm_type
+  return internals.wrap(native.clip_grad_norm(handlesOf(parameters), Number(max_norm), Number(p), error_if_nonfinite))
+}
+
+/** Clamps every element of the gradients to [-clip_value, clip_value], in place. */
+export function clip_grad_value_(
+  parameters: Parameters,
+  clip_value: number,
+  _options: { foreach?: boolean | null | undefined } = {},
+): void {
+  native.clip_grad_value(handlesOf(parameters), Number(clip_value))
+}

@@ -1,0 +1,2 @@
+// torch.nn.utils
+export { type ClipGradNormOptions, clip_grad_norm_, clip_grad_value_ } from './clip_grad.js'

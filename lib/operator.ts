@@ -1,0 +1,207 @@
+// How a call in TypeScript reaches an operator of libtorch: arguments out, results in. Native code knows the schemas.
+
+import { Device, Layout, MemoryFormat } from './device.js'
+import { DType, dtypeOf } from './dtype.js'
+import { Generator } from './generator.js'
+import { native } from './native.js'
+import { internals, type Tensor } from './tensor.js'
+
+const { handleOf, isTensor, wrap } = internals
+
+const PLAIN = 0
+const TENSOR = 1
+const DTYPE = 2
+
+/** A number, bigint, boolean or complex number: what PyTorch calls a Scalar. */
+export type Scalar = number | bigint | boolean | Complex
+
+export interface Complex {
+  re: number
+  im: number
+}
+
+/** An operator by name, found in libtorch at its first call. */
+export class Operator {
+  #id = -1
+
+  constructor(
+    readonly name: string,
+    /** The overloads' names, separated by commas, '-' for the one without; undefined for all that libtorch has. */
+    readonly overloads?: string,
+  ) {}
+
+  get id(): number {
+    if (this.#id === -1) {
+      this.#id = native.operator(this.name, this.overloads)
+      if (this.#id === -1) {
+        throw new Error(
+          `${this.name} is not in the loaded libtorch ${native.libtorch_version}; it needs another version`,
+        )
+      }
+    }
+    return this.#id
+  }
+
+  readonly #returnNames = new Map<number, string[]>()
+
+  /** The names of an overload's results, '' where one has none. */
+  returnNames(overload: number): string[] {
+    let names = this.#returnNames.get(overload)
+    if (names === undefined) {
+      names = native.return_names(this.id, overload)
+      this.#returnNames.set(overload, names)
+    }
+    return names
+  }
+}
+
+/** Whether a last argument holds keyword arguments: a plain object, but for {re, im}, which is a complex number. */
+export function isOptions(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && prototype !== null) return false
+  const keys = Object.keys(value)
+  return !(keys.length === 2 && 're' in value && 'im' in value)
+}
+
+/** Calls an operator with positional arguments and, as the last one, an object of keyword arguments. */
+export function call(operator: Operator, args: readonly unknown[]): unknown {
+  let values = args
+  let names: string[] | undefined
+  const last = args[args.length - 1]
+  if (typeof last === 'object' && isOptions(last)) {
+    const given = Object.entries(last).filter(([, value]) => value !== undefined)
+    values = [...args.slice(0, -1), ...given.map(([, value]) => value)]
+    if (given.length > 0) names = given.map(([name]) => name)
+  }
+  let tags = 0
+  let unit = 1
+  const raw = new Array<unknown>(values.length)
+  for (let i = 0; i < values.length; i++, unit *= 3) {
+    const value = values[i]
+    if (typeof value !== 'object' || value === null) {
+      raw[i] = value
+    } else if (isTensor(value)) {
+      raw[i] = handleOf(value)
+      tags += unit * TENSOR
+    } else if (Array.isArray(value)) {
+      const tensors = isTensorList(value)
+      raw[i] = tensors ? value.map((item: Tensor | null) => (item === null ? null : handleOf(item))) : value
+      if (tensors) tags += unit * TENSOR
+    } else if (value instanceof DType) {
+      raw[i] = value.code
+      tags += unit * DTYPE
+    } else {
+      raw[i] = rawObject(value)
+    }
+  }
+  let result: unknown
+  try {
+    result = native.call(operator.id, tags, names, ...raw)
+  } catch (error) {
+    throw explained(error as Error)
+  }
+  if (typeof result === 'number') return tensorOf(result, values)
+  return resultsOf(operator, result as unknown[], values)
+}
+
+const WANTS_INTEGERS =
+  /scalar types?:? (Long|Int)|type LongTensor|\blong, int, byte or bool\b|to be of type (int64|long)|int64 (dtype|tensor)|class values must be|target dtype to be Long|expected (Long|Int) .* but (got|found) Float|Expected dtype int(64|32)|Expected floating point type for target with class probabilities/i
+const NO_CUDA = /not linked with support for cuda|not compiled with CUDA|Cannot initialize CUDA without ATen_cuda/i
+
+/** Adds to libtorch's message what helps in TypeScript. */
+function explained(error: Error): Error {
+  if (WANTS_INTEGERS.test(error.message)) {
+    error.message +=
+      '\nNumbers give float32: for indices and targets write torch.tensor([0n, 2n]) or { dtype: torch.int64 }'
+  } else if (NO_CUDA.test(error.message)) {
+    error.message +=
+      '\nThis libtorch has no CUDA. `npx tstorch doctor` shows which one is in use; TSTORCH_VARIANT=cuda gets one that has'
+  }
+  return error
+}
+
+function isTensorList(list: readonly unknown[]): boolean {
+  return list.length > 0 && list.every((item) => item === null || isTensor(item)) && list.some(isTensor)
+}
+
+function rawObject(value: object): unknown {
+  if (value instanceof Device) return value.spec
+  if (value instanceof Layout || value instanceof MemoryFormat) return value.toString()
+  if (value instanceof Generator) return value.native
+  return value
+}
+
+/** A new tensor; or, where the operator returned one of its arguments, that very object. */
+function tensorOf(handle: number, values: readonly unknown[]): Tensor {
+  return handle > 0 ? wrap(handle) : (values[-handle - 1] as Tensor)
+}
+
+function resultsOf(operator: Operator, encoded: readonly unknown[], values: readonly unknown[]): unknown {
+  const results: unknown[] = []
+  for (let i = 1; i < encoded.length; i += 2) results.push(decode(encoded[i] as number, encoded[i + 1], values))
+  if (results.length === 0) return undefined
+  if (results.length === 1) return results[0]
+  const names = operator.returnNames(encoded[0] as number)
+  return names.includes('') ? results : new NamedTuple(names, results)
+}
+
+function decode(tag: number, value: unknown, values: readonly unknown[]): unknown {
+  if (tag === PLAIN || value === null) return value
+  if (tag === DTYPE) return dtypeOf(value as number)
+  if (Array.isArray(value)) return value.map((handle) => (handle === null ? null : wrap(handle)))
+  return tensorOf(value as number, values)
+}
+
+/** Several results of an operator that PyTorch names: `x.max(1).values`, or `const [values, indices] = x.max(1)`. */
+export type Named<T extends readonly unknown[], F> = Iterable<T[number]> &
+  F & { readonly length: T['length'] } & {
+    readonly [K in Extract<keyof T, `${number}`>]: T[K]
+  }
+
+class NamedTuple implements Iterable<unknown> {
+  readonly [index: number]: unknown
+  declare readonly length: number
+
+  constructor(names: readonly string[], results: readonly unknown[]) {
+    Object.defineProperty(this, 'length', { value: results.length })
+    results.forEach((value, i) => {
+      Object.defineProperty(this, i, { value })
+      Object.defineProperty(this, names[i] as string, { value, enumerable: true })
+    })
+  }
+
+  *[Symbol.iterator](): Iterator<unknown> {
+    for (let i = 0; i < this.length; i++) yield this[i]
+  }
+}
+
+/** The function that calls an operator. `varargs`: sizes may come as separate numbers, as in `torch.zeros(2, 3)`. */
+export function operatorFunction(name: string, operator: Operator, varargs: Varargs): (...args: unknown[]) => unknown {
+  const invoke =
+    varargs === 0
+      ? (...args: unknown[]) => call(operator, args)
+      : (...args: unknown[]) => call(operator, gatherSizes(args, 0, varargs))
+  return Object.defineProperty(invoke, 'name', { value: name })
+}
+
+/** The method that calls an operator with the receiver as its first argument. */
+export function operatorMethod(name: string, operator: Operator, varargs: Varargs): (...args: unknown[]) => unknown {
+  function method(this: unknown, ...args: unknown[]): unknown {
+    if (!isTensor(this)) throw new TypeError(`Tensor.${name} was called on something that is no tensor`)
+    return call(operator, varargs === 0 ? [this, ...args] : gatherSizes([this, ...args], 1, varargs))
+  }
+  return Object.defineProperty(method, 'name', { value: name })
+}
+
+/** From how many separate numbers on a list of sizes may be given (0: never). */
+export type Varargs = 0 | 1 | 2
+
+function gatherSizes(args: unknown[], first: number, varargs: Varargs): unknown[] {
+  let end = first
+  while (end < args.length && typeof args[end] === 'number') end++
+  const rest = args.slice(end)
+  const onlyNumbers = rest.length === 0 || (rest.length === 1 && isOptions(rest[0]))
+  if (end - first < varargs || !onlyNumbers) return args
+  return [...args.slice(0, first), args.slice(first, end), ...rest]
+}

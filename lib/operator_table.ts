@@ -1,0 +1,44 @@
+// The operators that Python exposes, each found in libtorch when it is first called.
+
+import { factories, overloads } from './generated/overloads.js'
+import { call, isOptions, Operator, operatorFunction, operatorMethod } from './operator.js'
+import type { Tensor } from './tensor.js'
+
+const operators = new Map<string, Operator>()
+
+function operatorOf(name: string): Operator {
+  let operator = operators.get(name)
+  if (operator === undefined) {
+    operator = new Operator(`aten::${name}`, overloads[name]?.[0])
+    operators.set(name, operator)
+  }
+  return operator
+}
+
+/** The function torch.NAME. Its type is the caller's to say: generated files hold the signatures. */
+export function operatorNamed<F>(name: string): F {
+  const invoke = operatorFunction(name, operatorOf(name), overloads[name]?.[1] ?? 0)
+  return (factories.has(name) ? withRequiresGrad(name, invoke) : invoke) as F
+}
+
+/** Python's factories take `requires_grad` beside what their operators take. */
+function withRequiresGrad(name: string, make: (...args: unknown[]) => unknown): (...args: unknown[]) => unknown {
+  const invoke = (...args: unknown[]): unknown => {
+    const options = args.at(-1)
+    if (!isOptions(options) || !('requires_grad' in options)) return make(...args)
+    const { requires_grad, ...rest } = options
+    const made = make(...args.slice(0, -1), rest) as Tensor
+    return requires_grad ? made.requires_grad_() : made
+  }
+  return Object.defineProperty(invoke, 'name', { value: name })
+}
+
+/** The method Tensor.NAME. */
+export function methodNamed(name: string): (...args: unknown[]) => unknown {
+  return operatorMethod(name, operatorOf(name), overloads[name]?.[2] ?? 0)
+}
+
+/** Calls an operator of ATen by name: for the library's own layers. */
+export function aten<R>(name: string, ...args: unknown[]): R {
+  return call(operatorOf(name), args) as R
+}

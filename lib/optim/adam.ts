@@ -1,0 +1,94 @@
+import { checkKeys } from '../arguments.js'
+import * as dtypes from '../dtype.js'
+import { native } from '../native.js'
+import { aten } from '../operator_table.js'
+import { internals, type Tensor } from '../tensor.js'
+import { checkAtLeast, Optimizer, type ParamGroup, type Params } from './optimizer.js'
+
+export interface AdamOptions {
+  lr?: number | undefined
+  /** Decay of the running averages of the gradient and of its square. */
+  betas?: readonly [number, number] | undefined
+  /** Added to the denominator. */
+  eps?: number | undefined
+  /** The factor of the L2 penalty; of the decay itself where decoupled_weight_decay is true. */
+  weight_decay?: number | undefined
+  /** Divides by the greatest average so far (Reddi et al. 2018). */
+  amsgrad?: boolean | undefined
+  maximize?: boolean | undefined
+  decoupled_weight_decay?: boolean | undefined
+}
+
+type Settings = { [K in keyof AdamOptions]-?: NonNullable<AdamOptions[K]> }
+
+const DEFAULTS: Settings = {
+  lr: 1e-3,
+  betas: [0.9, 0.999],
+  eps: 1e-8,
+  weight_decay: 0,
+  amsgrad: false,
+  maximize: false,
+  decoupled_weight_decay: false,
+}
+
+/** Adam (Kingma and Ba 2014). */
+export class Adam extends Optimizer<Settings> {
+  constructor(params: Params<Settings>, lr: number | AdamOptions = {}, options: AdamOptions = {}) {
+    const given = typeof lr === 'number' ? { ...options, lr } : lr
+    checkKeys('Adam', given, Object.keys(DEFAULTS))
+    const set = Object.entries(given).filter(([, value]) => value !== undefined)
+    super(params, { ...DEFAULTS, ...Object.fromEntries(set) })
+  }
+
+  protected checkOptions({ lr, betas, eps, weight_decay }: Settings): void {
+    checkAtLeast('learning rate', lr)
+    checkAtLeast('epsilon value', eps)
+    betas.forEach((beta, i) => {
+      if (!(beta >= 0 && beta < 1)) throw new RangeError(`Invalid beta parameter at index ${i}: ${beta}`)
+    })
+    checkAtLeast('weight_decay value', weight_decay)
+  }
+
+  protected stepGroup(group: ParamGroup<Settings>): void {
+    const { params, lr, betas, eps, weight_decay, amsgrad, maximize, decoupled_weight_decay } = group
+    for (const param of params) {
+      if (this.state.get(param)?.step === undefined && native.has_grad(internals.handleOf(param)))
+        this.#begin(param, amsgrad)
+    }
+    native.adam_step(
+      this.handles(params),
+      this.handles(params, 'exp_avg'),
+      this.handles(params, 'exp_avg_sq'),
+      this.handles(params, 'max_exp_avg_sq'),
+      this.handles(params, 'step'),
+      Float64Array.of(
+        lr,
+        betas[0],
+        betas[1],
+        eps,
+        weight_decay,
+        Number(amsgrad),
+        Number(maximize),
+        Number(decoupled_weight_decay),
+      ),
+    )
+  }
+
+  #begin(param: Tensor, amsgrad: boolean): void {
+    const state = this.stateOf(param)
+    this.keepState(state, 'step', aten<Tensor>('zeros', [], { dtype: dtypes.float32 }))
+    const averages = ['exp_avg', 'exp_avg_sq', ...(amsgrad ? ['max_exp_avg_sq'] : [])]
+    for (const name of averages) this.keepState(state, name, aten<Tensor>('zeros_like', param))
+  }
+
+  protected settingsForStateDict({ decoupled_weight_decay, ...settings }: Settings) {
+    return {
+      ...settings,
+      foreach: null,
+      capturable: false,
+      differentiable: false,
+      fused: null,
+      decoupled_weight_decay,
+    }
+  }
+}

@@ -1,0 +1,64 @@
+import { checkKeys } from '../arguments.js'
+import { native } from '../native.js'
+import { internals } from '../tensor.js'
+import { checkAtLeast, Optimizer, type ParamGroup, type Params } from './optimizer.js'
+
+export interface SGDOptions {
+  lr?: number | undefined
+  momentum?: number | undefined
+  /** How much of a new gradient the momentum leaves out. */
+  dampening?: number | undefined
+  /** The factor of the L2 penalty. */
+  weight_decay?: number | undefined
+  nesterov?: boolean | undefined
+  maximize?: boolean | undefined
+}
+
+type Settings = { [K in keyof SGDOptions]-?: NonNullable<SGDOptions[K]> }
+
+const DEFAULTS: Settings = { lr: 1e-3, momentum: 0, dampening: 0, weight_decay: 0, nesterov: false, maximize: false }
+
+/** Stochastic gradient descent, with momentum on request (Sutskever et al. 2013). */
+export class SGD extends Optimizer<Settings> {
+  constructor(params: Params<Settings>, lr: number | SGDOptions = {}, options: SGDOptions = {}) {
+    const given = typeof lr === 'number' ? { ...options, lr } : lr
+    checkKeys('SGD', given, Object.keys(DEFAULTS))
+    const set = Object.entries(given).filter(([, value]) => value !== undefined)
+    super(params, { ...DEFAULTS, ...Object.fromEntries(set) })
+  }
+
+  protected checkOptions({ lr, momentum, dampening, weight_decay, nesterov }: Settings): void {
+    checkAtLeast('learning rate', lr)
+    checkAtLeast('momentum value', momentum)
+    checkAtLeast('weight_decay value', weight_decay)
+    if (nesterov && (momentum <= 0 || dampening !== 0)) {
+      throw new RangeError('Nesterov momentum requires a momentum and zero dampening')
+    }
+  }
+
+  protected stepGroup(group: ParamGroup<Settings>): void {
+    const { params, lr, momentum, dampening, weight_decay, nesterov, maximize } = group
+    const options = Float64Array.of(lr, momentum, dampening, weight_decay, Number(nesterov), Number(maximize))
+    const made = native.sgd_step(this.handles(params), this.handles(params, 'momentum_buffer'), options)
+    made?.forEach((handle, i) => {
+      const param = params[i]
+      if (handle !== null && param !== undefined) {
+        this.keepState(this.stateOf(param), 'momentum_buffer', internals.wrap(handle))
+      }
+    })
+  }
+
+  protected settingsForStateDict({ lr, momentum, dampening, weight_decay, nesterov, maximize }: Settings) {
+    return {
+      lr,
+      momentum,
+      dampening,
+      weight_decay,
+      nesterov,
+      maximize,
+      foreach: null,
+      differentiable: false,
+      fused: null,
+    }
+  }
+}

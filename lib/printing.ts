@@ -1,0 +1,232 @@
+// Tensors as Python prints them (torch/_tensor_str.py).
+
+import { type Element, elementsOf } from './data.js'
+import * as dtypes from './dtype.js'
+import type { Complex } from './operator.js'
+import { aten } from './operator_table.js'
+import type { Tensor } from './tensor.js'
+
+interface PrintOptions {
+  /** Digits after the point. */
+  precision: number
+  /** More elements than this are summarized. */
+  threshold: number
+  /** Elements shown at the beginning and end of each summarized dimension. */
+  edgeitems: number
+  /** Characters in a line. */
+  linewidth: number
+  /** Scientific notation: always, never, or (null) where it reads better. */
+  sci_mode: boolean | null
+}
+
+const DEFAULTS: PrintOptions = { precision: 4, threshold: 1000, edgeitems: 3, linewidth: 80, sci_mode: null }
+let options = { ...DEFAULTS }
+
+/** Changes how tensors print. `profile`: 'default', 'short' (2 digits) or 'full' (nothing summarized). */
+export function set_printoptions(changes: Partial<PrintOptions> & { profile?: 'default' | 'short' | 'full' }): void {
+  const { profile, ...rest } = changes
+  if (profile === 'default') options = { ...DEFAULTS }
+  if (profile === 'short') options = { ...DEFAULTS, precision: 2, threshold: 1000, edgeitems: 2 }
+  if (profile === 'full') options = { ...DEFAULTS, threshold: Number.POSITIVE_INFINITY }
+  Object.assign(options, rest)
+}
+
+// --- numbers --------------------------------------------------------------------------------------------------
+
+/** JavaScript rounds exact ties up, Python to even. */
+function halfToEven(rounded: string, exact: string, digits: number): string {
+  const point = exact.indexOf('.')
+  const tail = exact.slice(point + 1 + digits).replace(/e.*$/, '')
+  if (!/^50*$/.test(tail)) return rounded
+  const kept = exact.slice(0, digits === 0 ? point : point + 1 + digits)
+  const lastDigit = Number(kept.at(-1))
+  return lastDigit % 2 === 0 ? kept + (/e.*$/.exec(rounded)?.[0] ?? '') : rounded
+}
+
+function fixed(value: number, digits: number): string {
+  if (!Number.isFinite(value)) return nonFinite(value)
+  if (Math.abs(value) >= 1e21) return BigInt(value).toString() + (digits > 0 ? `.${'0'.repeat(digits)}` : '')
+  const sign = value < 0 || Object.is(value, -0) ? '-' : ''
+  return sign + halfToEven(Math.abs(value).toFixed(digits), Math.abs(value).toFixed(60), digits)
+}
+
+function scientific(value: number, digits: number): string {
+  if (!Number.isFinite(value)) return nonFinite(value)
+  const sign = value < 0 || Object.is(value, -0) ? '-' : ''
+  const text = halfToEven(Math.abs(value).toExponential(digits), Math.abs(value).toExponential(60), digits)
+  return sign + text.replace(/e([+-])(\d)$/, 'e$10$2')
+}
+
+const nonFinite = (value: number): string => (Number.isNaN(value) ? 'nan' : value > 0 ? 'inf' : '-inf')
+
+/** How the numbers of one tensor are written, all to one width. */
+class Formatter {
+  readonly #floating: boolean
+  #integral = true
+  #scientific = false
+  width = 1
+
+  constructor(values: readonly Element[], floating: boolean) {
+    this.#floating = floating
+    if (!floating) {
+      for (const value of values) this.width = Math.max(this.width, plain(value).length)
+      return
+    }
+    const numbers = (values as number[]).filter((value) => Number.isFinite(value) && value !== 0)
+    if (numbers.length === 0) return
+    let least = Number.POSITIVE_INFINITY
+    let greatest = 0
+    for (const value of numbers) {
+      least = Math.min(least, Math.abs(value))
+      greatest = Math.max(greatest, Math.abs(value))
+    }
+    this.#integral = numbers.every(Number.isInteger)
+    this.#scientific = greatest / least > 1000 || greatest > 1e8 || (!this.#integral && least < 1e-4)
+    for (const value of numbers) {
+      const text = this.#scientific
+        ? scientific(value, options.precision)
+        : this.#integral
+          ? `${fixed(value, 0)}.`
+          : fixed(value, options.precision)
+      this.width = Math.max(this.width, text.length)
+    }
+    if (options.sci_mode !== null) this.#scientific = options.sci_mode
+  }
+
+  format(value: Element): string {
+    return this.#text(value).padStart(this.width)
+  }
+
+  #text(value: Element): string {
+    if (!this.#floating) return plain(value)
+    const number = value as number
+    if (this.#scientific) return scientific(number, options.precision)
+    if (!this.#integral) return fixed(number, options.precision)
+    return fixed(number, 0) + (Number.isFinite(number) ? '.' : '')
+  }
+}
+
+const plain = (value: Element): string => (typeof value === 'boolean' ? (value ? 'True' : 'False') : String(value))
+
+/** Formats the elements of one tensor, complex ones as two numbers. */
+class ElementFormatter {
+  readonly #real: Formatter
+  readonly #imaginary: Formatter | null
+
+  constructor(tensor: Tensor) {
+    const values = elementsOf(tensor)
+    if (tensor.dtype.is_complex) {
+      this.#real = new Formatter(
+        (values as Complex[]).map(({ re }) => re),
+        true,
+      )
+      this.#imaginary = new Formatter(
+        (values as Complex[]).map(({ im }) => im),
+        true,
+      )
+    } else {
+      this.#real = new Formatter(values, tensor.dtype.is_floating_point)
+      this.#imaginary = null
+    }
+  }
+
+  get width(): number {
+    return this.#real.width + (this.#imaginary === null ? 0 : this.#imaginary.width + 1)
+  }
+
+  format(value: Element): string {
+    if (this.#imaginary === null) return this.#real.format(value)
+    const { re, im } = value as Complex
+    const imaginary = `${this.#imaginary.format(im)}j`.trimStart()
+    const negative = im < 0 || Object.is(im, -0)
+    return this.#real.format(re) + (negative ? imaginary : `+${imaginary}`)
+  }
+}
+
+// --- layout ---------------------------------------------------------------------------------------------------
+
+const select = (tensor: Tensor, i: number): Tensor => aten<Tensor>('select', tensor, 0, i)
+const narrow = (tensor: Tensor, start: number, length: number): Tensor =>
+  aten<Tensor>('narrow', tensor, 0, start, length)
+
+/** The elements that are shown of a summarized tensor. */
+function summarized(tensor: Tensor): Tensor {
+  const dim = tensor.dim()
+  if (dim === 0) return tensor
+  const size = tensor.size(0)
+  const edge = options.edgeitems
+  const long = size > 2 * edge
+  if (dim === 1) {
+    return long ? aten<Tensor>('cat', [narrow(tensor, 0, edge), narrow(tensor, size - edge, edge)]) : tensor
+  }
+  return aten<Tensor>(
+    'stack',
+    shownIndices(size, true).flatMap((i) => (i === null ? [] : [summarized(select(tensor, i))])),
+  )
+}
+
+/** The indices that are shown, null standing for the gap. */
+function shownIndices(size: number, summarize: boolean): (number | null)[] {
+  const edge = options.edgeitems
+  if (!summarize || size <= 2 * edge) return Array.from({ length: size }, (_, i) => i)
+  const head = Array.from({ length: edge }, (_, i) => i)
+  return [...head, null, ...head.map((i) => size - edge + i)]
+}
+
+function body(tensor: Tensor, indent: number, summarize: boolean, formatter: ElementFormatter): string {
+  const dim = tensor.dim()
+  if (dim === 0) return formatter.format(elementsOf(tensor)[0] as Element)
+  if (dim === 1) {
+    const values = elementsOf(tensor)
+    const shown = shownIndices(values.length, summarize)
+    const texts = shown.map((i) => (i === null ? ' ...' : formatter.format(values[i] as Element)))
+    const perLine = Math.max(1, Math.floor((options.linewidth - indent) / (formatter.width + 2)))
+    const lines: string[] = []
+    for (let i = 0; i < texts.length; i += perLine) lines.push(texts.slice(i, i + perLine).join(', '))
+    return `[${lines.join(`,\n${' '.repeat(indent + 1)}`)}]`
+  }
+  const parts = shownIndices(tensor.size(0), summarize).map((i) =>
+    i === null ? '...' : body(select(tensor, i), indent + 1, summarize, formatter),
+  )
+  return `[${parts.join(`,${'\n'.repeat(dim - 1)}${' '.repeat(indent + 1)}`)}]`
+}
+
+function withSuffixes(text: string, suffixes: readonly string[], indent: number): string {
+  let result = text
+  let lineLength = text.length - text.lastIndexOf('\n') + 1
+  for (const suffix of suffixes) {
+    if (lineLength + suffix.length + 2 > options.linewidth) {
+      result += `,\n${' '.repeat(indent)}${suffix}`
+      lineLength = indent + suffix.length
+    } else {
+      result += `, ${suffix}`
+      lineLength += suffix.length + 2
+    }
+  }
+  return `${result})`
+}
+
+/** What Python's `print(tensor)` prints. */
+export function tensorString(tensor: Tensor): string {
+  const prefix = 'tensor('
+  const indent = prefix.length
+  const { dtype } = tensor
+  const suffixes: string[] = []
+  if (!tensor.is_cpu) suffixes.push(`device='${tensor.device}'`)
+  let text = '[]'
+  if (tensor.numel() === 0) {
+    const shape = tensor.shape
+    if (shape.length !== 1) suffixes.push(`size=(${shape.join(', ')})`)
+    if (dtype !== dtypes.float32) suffixes.push(`dtype=${dtype}`)
+  } else {
+    if (![dtypes.float32, dtypes.complex64, dtypes.int64, dtypes.bool].includes(dtype)) suffixes.push(`dtype=${dtype}`)
+    const values = aten<Tensor>('detach', tensor)
+    const summarize = values.numel() > options.threshold
+    const formatter = new ElementFormatter(summarize ? summarized(values) : values)
+    text = body(values, indent, summarize, formatter)
+  }
+  const gradFn = tensor.grad_fn
+  if (gradFn !== null) suffixes.push(`grad_fn=${gradFn}`)
+  else if (tensor.requires_grad) suffixes.push('requires_grad=True')
+  return withSuffixes(prefix + text, suffixes, indent)
+}

@@ -1,0 +1,94 @@
+// Scopes free the tensors made in them, at their end and without the garbage collector.
+
+import { openMode, refusePromise, type Synchronous } from './modes.js'
+import { internals, type Owner, swapOwner, type Tensor } from './tensor.js'
+
+/** Where the caller of the library called it: the first stack frame outside of the library. */
+function callerLine(): string {
+  const own = import.meta.url.replace(/[^/]*$/, '')
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = 8
+  const frames = (new Error().stack ?? '').split('\n').slice(1)
+  Error.stackTraceLimit = limit
+  const frame = frames.find((line) => !line.includes(own)) ?? ''
+  return /\(?([^\s(]+:\d+:\d+)\)?$/.exec(frame)?.[1]?.replace(/^file:\/\//, '') ?? 'unknown place'
+}
+
+class Scope implements Owner {
+  readonly #tensors: Tensor[] = []
+  readonly #outer: Owner | null
+  readonly origin: string
+
+  constructor() {
+    this.origin = callerLine()
+    this.#outer = swapOwner(this)
+  }
+
+  own(tensor: Tensor): void {
+    this.#tensors.push(tensor)
+  }
+
+  /** Frees what is not in `result`; what is goes to the scope around this one. */
+  end(result?: unknown): void {
+    swapOwner(this.#outer)
+    forEachTensor(result, (tensor) => {
+      if (internals.ownerOf(tensor) === this) internals.setOwner(tensor, this.#outer)
+    })
+    for (const tensor of this.#tensors) {
+      if (internals.ownerOf(tensor) === this) internals.free(tensor)
+    }
+  }
+}
+
+/** Visits the tensors in a value: through arrays, Maps, Sets and own enumerable fields. */
+function forEachTensor(value: unknown, visit: (tensor: Tensor) => void, seen = new Set<object>()): void {
+  if ((typeof value !== 'object' && typeof value !== 'function') || value === null || seen.has(value)) return
+  seen.add(value)
+  if (internals.isTensor(value)) {
+    if (!value.is_disposed) visit(value)
+    return
+  }
+  if (ArrayBuffer.isView(value)) return
+  if (value instanceof Map) {
+    for (const [key, item] of value) {
+      forEachTensor(key, visit, seen)
+      forEachTensor(item, visit, seen)
+    }
+  } else if (Array.isArray(value) || value instanceof Set) {
+    for (const item of value) forEachTensor(item, visit, seen)
+  } else {
+    for (const item of Object.values(value)) forEachTensor(item, visit, seen)
+  }
+}
+
+/**
+ * Runs `body` and frees the tensors made in it, but for those in its result (in arrays, Maps, Sets and objects' own
+ * fields) and those given to `torch.keep`. Parameters, buffers, gradients and optimizer state are never freed.
+ * Without `body`: `using s = torch.scope()` does so until the end of the block.
+ *
+ * Scopes are not needed: outside of them the garbage collector frees tensors. Inside, an operation is cheaper.
+ */
+export function scope<T>(body: () => Synchronous<T>): T
+export function scope(): Disposable
+export function scope<T>(body?: () => Synchronous<T>): T | Disposable {
+  const opened = new Scope()
+  if (body === undefined) return openMode('torch.scope', () => opened.end())
+  let result: unknown
+  try {
+    result = body()
+    refusePromise('torch.scope', result)
+  } catch (error) {
+    opened.end()
+    throw error
+  }
+  opened.end(result)
+  return result as T
+}
+
+/** Takes a value's tensors out of their scopes: from now on the garbage collector frees them. Returns the value. */
+export function keep<T>(value: T): T {
+  forEachTensor(value, (tensor) => {
+    if (internals.ownerOf(tensor) !== null) internals.setOwner(tensor, null)
+  })
+  return value
+}

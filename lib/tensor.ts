@@ -1,0 +1,342 @@
+// The tensor: a JavaScript object over a handle. Its operators come from methods.ts and generated/.
+
+import { type Device, device } from './device.js'
+import { type DType, dtypeOf } from './dtype.js'
+import { type Handle, native } from './native.js'
+import { Size } from './size.js'
+
+/** What frees a tensor instead of the garbage collector: a scope. */
+export interface Owner {
+  own(tensor: Tensor): void
+  /** Where the scope was opened: "file.ts:12:3". */
+  readonly origin: string
+}
+
+let currentOwner: Owner | null = null
+let nextId = 1
+const INTERNAL = Symbol('internal')
+
+/** Tensor's privates, for the modules of the library alone. */
+interface Internals {
+  /** What lets a subclass call Tensor's constructor. */
+  readonly token: symbol
+  isTensor(value: unknown): value is Tensor
+  handleOf(tensor: Tensor): Handle
+  /** The tensor of a handle that native code just made; the current scope owns it. */
+  wrap(handle: Handle): Tensor
+  /** The same, owned by nobody but the garbage collector, whatever scope is open. */
+  wrapUnowned(handle: Handle): Tensor
+  /** Hands a tensor to another owner, or to the garbage collector. */
+  setOwner(tensor: Tensor, owner: Owner | null): void
+  ownerOf(tensor: Tensor): Owner | null
+  /** Frees the tensor's handle. */
+  free(tensor: Tensor): void
+}
+
+export let internals: Internals
+
+export class Tensor {
+  #handle: Handle
+  #owner: Owner | null
+  /** Unique in this thread. Two tensors are the same tensor iff their ids are equal. */
+  readonly id: number
+
+  /** @internal Tensors are made by `torch.tensor`, `torch.zeros` and their kin. */
+  constructor(token: symbol, handle: Handle) {
+    if (token !== INTERNAL) {
+      throw new TypeError('tensors are made by torch.tensor(data), torch.zeros(size) and their kin')
+    }
+    this.#handle = handle
+    this.#owner = null
+    this.id = nextId++
+  }
+
+  static {
+    const live = (tensor: Tensor): Handle => {
+      const handle = tensor.#handle
+      if (handle === 0) throw new Error(freedMessage(tensor.#owner))
+      return handle
+    }
+    internals = {
+      token: INTERNAL,
+      isTensor: (value): value is Tensor => typeof value === 'object' && value !== null && #handle in value,
+      handleOf: live,
+      wrap(handle) {
+        const tensor = new Tensor(INTERNAL, handle)
+        if (currentOwner === null) {
+          native.track(tensor, handle)
+        } else {
+          tensor.#owner = currentOwner
+          currentOwner.own(tensor)
+        }
+        return tensor
+      },
+      wrapUnowned(handle) {
+        const tensor = new Tensor(INTERNAL, handle)
+        native.track(tensor, handle)
+        return tensor
+      },
+      setOwner(tensor, owner) {
+        if (owner === null) native.track(tensor, live(tensor))
+        tensor.#owner = owner
+        owner?.own(tensor)
+      },
+      ownerOf: (tensor) => tensor.#owner,
+      free(tensor) {
+        if (tensor.#handle === 0) return
+        native.release(tensor.#handle)
+        tensor.#handle = 0
+      },
+    }
+  }
+
+  /** The size of each dimension. */
+  get shape(): Size {
+    return Size.of_sizes(native.sizes(internals.handleOf(this)))
+  }
+
+  /** The shape, or the size of dimension `dim`, counted from the end where negative. */
+  size(): Size
+  size(dim: number): number
+  size(dim?: number): Size | number {
+    const shape = this.shape
+    if (dim === undefined) return shape
+    const size = shape.at(dim)
+    if (size === undefined || !Number.isInteger(dim)) {
+      const range = `[${-Math.max(shape.length, 1)}, ${Math.max(shape.length, 1) - 1}]`
+      throw new RangeError(`Dimension out of range (expected to be in range of ${range}, but got ${dim})`)
+    }
+    return size
+  }
+
+  /** How many elements lie between neighbours of each dimension. */
+  stride(): number[]
+  stride(dim: number): number
+  stride(dim?: number): number[] | number {
+    const strides = native.strides(internals.handleOf(this))
+    return dim === undefined ? strides : (strides.at(dim) as number)
+  }
+
+  /** The number of dimensions. */
+  dim(): number {
+    return native.dim(internals.handleOf(this))
+  }
+
+  get ndim(): number {
+    return this.dim()
+  }
+
+  /** The number of elements. */
+  numel(): number {
+    return native.numel(internals.handleOf(this))
+  }
+
+  nelement(): number {
+    return this.numel()
+  }
+
+  storage_offset(): number {
+    return native.storage_offset(internals.handleOf(this))
+  }
+
+  get dtype(): DType {
+    return dtypeOf(native.dtype(internals.handleOf(this)))
+  }
+
+  get device(): Device {
+    return device(native.device(internals.handleOf(this)))
+  }
+
+  get is_cuda(): boolean {
+    return this.device.type === 'cuda'
+  }
+
+  get is_cpu(): boolean {
+    return this.device.type === 'cpu'
+  }
+
+  /** Bytes of one element. */
+  get itemsize(): number {
+    return this.dtype.itemsize
+  }
+
+  element_size(): number {
+    return this.itemsize
+  }
+
+  /** Bytes of all elements. */
+  get nbytes(): number {
+    return this.numel() * this.itemsize
+  }
+
+  // --- autograd ---------------------------------------------------------------------------------
+
+  get requires_grad(): boolean {
+    return native.requires_grad(internals.handleOf(this))
+  }
+
+  set requires_grad(value: boolean) {
+    native.set_requires_grad(internals.handleOf(this), value)
+  }
+
+  requires_grad_(requires_grad = true): this {
+    this.requires_grad = requires_grad
+    return this
+  }
+
+  get is_leaf(): boolean {
+    return native.is_leaf(internals.handleOf(this))
+  }
+
+  /** The gradient that backward accumulated, or null. Scopes never free it. */
+  get grad(): Tensor | null {
+    const handle = native.grad(internals.handleOf(this))
+    return handle === null ? null : internals.wrapUnowned(handle)
+  }
+
+  set grad(value: Tensor | null) {
+    native.set_grad(internals.handleOf(this), value === null ? null : internals.handleOf(value))
+  }
+
+  /** The operation that made this tensor, by name, or null for a leaf. */
+  get grad_fn(): GradFn | null {
+    const name = native.grad_fn_name(internals.handleOf(this))
+    return name === null ? null : new GradFn(name)
+  }
+
+  /** Makes backward keep the gradient of this tensor though it is no leaf. */
+  retain_grad(): void {
+    native.retain_grad(internals.handleOf(this))
+  }
+
+  get retains_grad(): boolean {
+    return native.retains_grad(internals.handleOf(this))
+  }
+
+  /** How often the tensor was changed in place. */
+  get _version(): number {
+    return native.version(internals.handleOf(this))
+  }
+
+  /** The same elements without autograd: changing them escapes its notice. */
+  get data(): Tensor {
+    return internals.wrap(native.data(internals.handleOf(this)))
+  }
+
+  set data(value: Tensor) {
+    native.set_data(internals.handleOf(this), internals.handleOf(value))
+  }
+
+  /**
+   * Calls `hook` with the gradient of this tensor whenever it is computed; a tensor that it returns takes its place.
+   * A hook that captures this very tensor keeps it alive until `remove()`.
+   */
+  register_hook(hook: (grad: Tensor) => Tensor | undefined | null | void): RemovableHandle {
+    const position = native.register_hook(internals.handleOf(this), (handle) => {
+      const replacement = hook(internals.wrap(handle))
+      return internals.isTensor(replacement) ? internals.handleOf(replacement) : undefined
+    })
+    return new RemovableHandle(() => native.remove_hook(internals.handleOf(this), position))
+  }
+
+  // --- life -------------------------------------------------------------------------------------
+
+  /** Frees this name of the tensor now. Graphs, views and optimizers that use the data keep it. */
+  dispose(): void {
+    internals.free(this)
+  }
+
+  /** Whether the tensor was disposed of, or freed by its scope. */
+  get is_disposed(): boolean {
+    return this.#handle === 0
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  /**
+   * A token for `postMessage`, with which another worker thread takes the tensor's data (not a copy) by
+   * `torch.from_shared(token)`, once.
+   * @throws if the tensor belongs to a graph.
+   */
+  share(): SharedToken {
+    return { tstorch_shared: native.share(internals.handleOf(this)) }
+  }
+
+  /** Refuses arithmetic: TypeScript compiles `-x` and `x < y`, which JavaScript would answer with NaN. */
+  [Symbol.toPrimitive](hint: string): string {
+    if (hint === 'string') return this.toString()
+    throw new TypeError(
+      'a tensor is no number: write a.add(b), a.neg(), a.lt(b), or a.item() for the number of a tensor with one element',
+    )
+  }
+
+  toString(): string {
+    return `tensor(..., size=[${this.shape.join(', ')}])`
+  }
+}
+
+/** What `tensor.share()` gives and `torch.from_shared` takes. */
+export interface SharedToken {
+  tstorch_shared: number
+}
+
+/** The tensor that another thread shared. A token is good for one use. */
+export function from_shared(token: SharedToken): Tensor {
+  return internals.wrap(native.from_shared(token.tstorch_shared))
+}
+
+/** The operation at a node of the graph. */
+export class GradFn {
+  readonly #name: string
+
+  constructor(name: string) {
+    this.#name = name
+  }
+
+  name(): string {
+    return this.#name
+  }
+
+  toString(): string {
+    return `<${this.#name}>`
+  }
+}
+
+/** Removes a hook. */
+export class RemovableHandle {
+  #remove: (() => void) | null
+
+  constructor(remove: () => void) {
+    this.#remove = remove
+  }
+
+  remove(): void {
+    this.#remove?.()
+    this.#remove = null
+  }
+
+  [Symbol.dispose](): void {
+    this.remove()
+  }
+}
+
+/** Lets `owner` own the tensors made from now on; gives back the owner before. */
+export function swapOwner(owner: Owner | null): Owner | null {
+  const before = currentOwner
+  currentOwner = owner
+  return before
+}
+
+function freedMessage(owner: Owner | null): string {
+  if (owner === null) return 'this tensor was disposed of: its dispose() was called'
+  return (
+    `this tensor was freed by the torch.scope at ${owner.origin}. To use it afterwards, return it from the scope ` +
+    '(`h = torch.scope(() => ...)`) or keep it inside (`torch.keep(h)`)'
+  )
+}
+
+export function is_tensor(value: unknown): value is Tensor {
+  return internals.isTensor(value)
+}

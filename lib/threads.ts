@@ -1,0 +1,10 @@
+import { native } from './native.js'
+
+/** Threads that one operation of this JavaScript thread may use. A worker starts with its share of the cores. */
+export function get_num_threads(): number {
+  return native.get_num_threads()
+}
+
+export function set_num_threads(threads: number): void {
+  native.set_num_threads(threads)
+}

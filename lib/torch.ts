@@ -1,0 +1,82 @@
+// The namespace `torch`: everything at its top level. index.ts is what users import.
+
+export * as autograd from './autograd/index.js'
+export {
+  enable_grad,
+  inference_mode,
+  is_grad_enabled,
+  is_inference_mode_enabled,
+  no_grad,
+  set_grad_enabled,
+} from './autograd/index.js'
+export * as cuda from './cuda.js'
+export type { Element, NestedArray, NestedList, TypedArray } from './data.js'
+export {
+  channels_last,
+  channels_last_3d,
+  contiguous_format,
+  Device,
+  type DeviceLike,
+  device,
+  Layout,
+  MemoryFormat,
+  preserve_format,
+  sparse_bsc,
+  sparse_bsr,
+  sparse_coo,
+  sparse_csc,
+  sparse_csr,
+  strided,
+} from './device.js'
+export {
+  bfloat16,
+  bool,
+  cdouble,
+  cfloat,
+  complex32,
+  complex64,
+  complex128,
+  DType,
+  double,
+  float,
+  float8_e4m3fn,
+  float8_e4m3fnuz,
+  float8_e5m2,
+  float8_e5m2fnuz,
+  float16,
+  float32,
+  float64,
+  half,
+  int,
+  int8,
+  int16,
+  int32,
+  int64,
+  long,
+  qint8,
+  qint32,
+  quint8,
+  short,
+  uint8,
+  uint16,
+  uint32,
+  uint64,
+} from './dtype.js'
+export * from './factories.js'
+export * as fft from './generated/fft.js'
+export * from './generated/functions.js'
+export * as linalg from './generated/linalg.js'
+export * as special from './generated/special.js'
+export { Generator, get_rng_state, initial_seed, manual_seed, set_rng_state } from './generator.js'
+export { type Index, Slice, slice } from './indexing.js'
+
+import './methods.js'
+
+export * as nn from './nn/index.js'
+export type { Complex, Scalar } from './operator.js'
+export * as optim from './optim/index.js'
+export { set_printoptions } from './printing.js'
+export { keep, scope } from './scope.js'
+export { Size } from './size.js'
+export { from_shared, is_tensor, type SharedToken, Tensor } from './tensor.js'
+export { get_num_threads, set_num_threads } from './threads.js'

@@ -1,0 +1,47 @@
+// The addon's table of contents. One environment per JavaScript thread; nothing else is global
+// but the allocator (allocator.h) and the shared tensors (share.h).
+#include "autograd.h"
+#include "call.h"
+#include "environment.h"
+#include "operators.h"
+#include "optim.h"
+#include "runtime.h"
+#include "share.h"
+#include "tensors.h"
+
+#include <torch/version.h>
+
+namespace {
+
+napi_value initialize(napi_env raw, napi_value exports) {
+  auto owned = std::make_unique<Environment>(raw);
+  Environment& env = *owned;
+  const auto finalize = [](napi_env, void* data, void*) { delete static_cast<Environment*>(data); };
+  check_napi(raw, napi_set_instance_data(raw, owned.release(), finalize, nullptr));
+  export_operators(env, exports);
+  export_tensors(env, exports);
+  export_autograd(env, exports);
+  export_optim(env, exports);
+  export_runtime(env, exports);
+  export_share(env, exports);
+  napi_value version = nullptr;
+  check_napi(raw, napi_create_string_utf8(raw, TORCH_VERSION, NAPI_AUTO_LENGTH, &version));
+  check_napi(raw, napi_set_named_property(raw, exports, "libtorch_version", version));
+  return exports;
+}
+
+}  // namespace
+
+extern "C" {
+
+NAPI_MODULE_EXPORT int32_t NODE_API_MODULE_GET_API_VERSION() { return NAPI_VERSION; }
+
+NAPI_MODULE_EXPORT napi_value NAPI_MODULE_INITIALIZER(napi_env env, napi_value exports) {
+  try {
+    return initialize(env, exports);
+  } catch (...) {
+    throw_to_javascript(env);
+    return nullptr;
+  }
+}
+}

@@ -1,0 +1,51 @@
+// One argument of an operator call, as JavaScript gave it, and its reading as a schema's kind.
+#pragma once
+
+#include "operators.h"
+
+// What TypeScript says of an argument, since a handle and a dtype are numbers too.
+enum class Tag { Plain, Tensor, DType };
+
+// How far an argument may be from what a parameter asks for. Strict comes first, so that a number
+// picks the Scalar overload and a tensor the Tensor overload; what Python allows beyond is Lenient.
+enum class Matching { Strict, Lenient };
+
+class Argument {
+ public:
+  Argument() = default;
+  Argument(const Call& call, size_t index, Tag tag);
+
+  bool is_undefined() const { return tag_ == Tag::Plain && type_ == napi_undefined; }
+
+  // The value as `parameter`, or nothing where it does not fit.
+  std::optional<at::IValue> as(const Parameter& parameter, Matching matching,
+                               bool numbers_as_tensors) const;
+
+  // The tensor, where the argument is one.
+  const at::Tensor& tensor() const { return tensor_; }
+
+  // What was given, for error messages: "Tensor", "int", "list of int" ...
+  std::string description() const;
+
+ private:
+  std::optional<at::IValue> as_tensors(const Parameter& parameter) const;
+  std::optional<at::IValue> as_number(const Parameter& parameter, Matching matching) const;
+  std::optional<at::IValue> as_list(const Parameter& parameter) const;
+  std::optional<at::IValue> as_named(Kind kind) const;
+  std::optional<at::Scalar> scalar() const;
+  std::optional<int64_t> integer() const;
+  std::vector<Argument> elements() const;
+  std::string text() const;
+
+  const Call* call_ = nullptr;
+  napi_value value_ = nullptr;
+  napi_valuetype type_ = napi_undefined;
+  Tag tag_ = Tag::Plain;
+  double number_ = 0;
+  bool array_ = false;
+  at::Tensor tensor_;
+  std::vector<at::Tensor> tensors_;
+};
+
+// A JavaScript object that owns an at::Generator (runtime.cc makes them).
+std::optional<at::Generator> generator_of(napi_env env, napi_value value);

@@ -1,0 +1,58 @@
+#include "environment.h"
+
+#include "operators.h"
+
+#include <algorithm>
+#include <thread>
+
+namespace {
+
+// What a handle costs beside its elements: the TensorImpl, its graph node, the JavaScript object.
+constexpr int64_t kBytesPerHandle = 1024;
+constexpr int64_t kWorthTelling = int64_t{1} << 20;
+
+std::atomic<int> live{0};
+
+}  // namespace
+
+Environment::Environment(napi_env env)
+    : env_(env), thread_(std::this_thread::get_id()), counter_(ByteCounter::create()) {
+  install_allocator();
+  count_bytes_for(counter_);
+  // Nodes of every device run on the thread that calls backward, where JavaScript hooks may run.
+  c10::AutogradState::get_tls_state().set_multithreading_enabled(false);
+  const int environments = ++live;
+  if (environments > 1) at::set_num_threads(std::max(1, at::get_num_threads() / environments));
+}
+
+Environment::~Environment() {
+  --live;
+  dead_references->close();
+  inference_modes.clear();
+  tensors = HandleTable();
+  count_bytes_for(nullptr);
+  counter_->unreference();
+}
+
+int Environment::live_environments() { return live; }
+
+int64_t Environment::live_bytes() const { return counter_->bytes(); }
+
+void Environment::tell_v8(int64_t bytes) {
+  const int64_t change = bytes - told_;
+  told_ = bytes;
+  int64_t ignored = 0;
+  napi_adjust_external_memory(env_, change, &ignored);
+}
+
+void Environment::settle() {
+  for (napi_ref reference : dead_references->take()) napi_delete_reference(env_, reference);
+  const int64_t held = live_bytes() + static_cast<int64_t>(tensors.live()) * kBytesPerHandle;
+  if (std::abs(held - told_) > kWorthTelling) tell_v8(held);
+}
+
+void Environment::release_from_finalizer(HandleTable::Handle handle) {
+  tensors.release(handle);
+  const int64_t held = live_bytes() + static_cast<int64_t>(tensors.live()) * kBytesPerHandle;
+  if (held < told_ - kWorthTelling) tell_v8(held);
+}

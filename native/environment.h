@@ -1,0 +1,72 @@
+// What the addon keeps for one JavaScript environment (the main thread, or one worker).
+#pragma once
+
+#include "allocator.h"
+#include "handle_table.h"
+#include "torch.h"
+
+struct Operator;
+
+// References to JavaScript values whose holders died, on whatever thread and perhaps inside the
+// garbage collector. Holders share it, since they may outlive the environment.
+class DeadReferences {
+ public:
+  void add(napi_ref reference) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    references_.push_back(reference);
+    any_ = true;
+  }
+
+  std::vector<napi_ref> take() {
+    if (!any_.load(std::memory_order_relaxed)) return {};
+    const std::lock_guard<std::mutex> lock(mutex_);
+    any_ = false;
+    return std::exchange(references_, {});
+  }
+
+  // Once the environment is gone, its values are too.
+  void close() { closed_ = true; }
+  bool closed() const { return closed_; }
+
+ private:
+  std::atomic<bool> closed_{false};
+  std::mutex mutex_;
+  std::vector<napi_ref> references_;
+  std::atomic<bool> any_{false};
+};
+
+class Environment {
+ public:
+  // Binds the calling thread: its allocations count for this environment from now on.
+  explicit Environment(napi_env env);
+  ~Environment();
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+
+  HandleTable tensors;
+  std::vector<std::unique_ptr<Operator>> operators;
+  std::vector<std::unique_ptr<c10::InferenceMode>> inference_modes;
+  const std::shared_ptr<DeadReferences> dead_references = std::make_shared<DeadReferences>();
+
+  napi_env raw() const { return env_; }
+  bool on_own_thread() const { return std::this_thread::get_id() == thread_; }
+
+  // Tells V8 how much memory the tensors hold, once it has changed by a megabyte, and deletes the
+  // references that died since. Ends every call from JavaScript; may run the garbage collector.
+  void settle();
+
+  // Frees a tensor from inside the garbage collector, where JavaScript must not be touched.
+  void release_from_finalizer(HandleTable::Handle handle);
+
+  int64_t live_bytes() const;
+
+  static int live_environments();
+
+ private:
+  void tell_v8(int64_t bytes);
+
+  napi_env env_;
+  std::thread::id thread_;
+  ByteCounter* counter_;
+  int64_t told_ = 0;
+};

@@ -1,0 +1,303 @@
+#include "optim.h"
+
+#include <ATen/ops/_fused_adam.h>
+#include <ATen/ops/_fused_sgd.h>
+#include <ATen/ops/linalg_vector_norm.h>
+
+#include <cmath>
+#include <map>
+#include <tuple>
+
+namespace {
+
+using Tensors = std::vector<at::Tensor>;
+
+// libtorch's fused kernels walk raw memory: everything must have the parameter's dtype, device and
+// layout, without gaps. Whatever differs takes the operators one by one.
+bool alike(const at::Tensor& parameter, std::initializer_list<at::Tensor> others) {
+  const bool real = parameter.is_floating_point() && parameter.layout() == at::kStrided &&
+                    parameter.is_non_overlapping_and_dense();
+  return real && std::all_of(others.begin(), others.end(), [&](const at::Tensor& other) {
+           return !other.defined() ||
+                  (other.layout() == at::kStrided &&
+                   other.scalar_type() == parameter.scalar_type() &&
+                   other.device() == parameter.device() && other.sizes() == parameter.sizes() &&
+                   other.strides() == parameter.strides());
+         });
+}
+
+void check_gradient(const at::Tensor& gradient, const char* optimizer) {
+  TORCH_CHECK(!gradient.is_sparse(), optimizer, " does not support sparse gradients");
+}
+
+// Complex numbers are optimized as pairs of real ones.
+at::Tensor as_real(const at::Tensor& tensor) {
+  return tensor.defined() && tensor.is_complex() ? at::view_as_real(tensor) : tensor;
+}
+
+// Autograd must see that a parameter changed, should an older graph still need its former value.
+void mark_changed(const Tensors& tensors) {
+  for (const at::Tensor& tensor : tensors) tensor.unsafeGetTensorImpl()->bump_version();
+}
+
+std::vector<double> scalars(const Call& call, size_t index, size_t expected) {
+  napi_typedarray_type type = napi_int8_array;
+  size_t length = 0;
+  void* data = nullptr;
+  check_napi(call.raw(), napi_get_typedarray_info(call.raw(), call[index], &type, &length, &data,
+                                                  nullptr, nullptr));
+  TYPE_CHECK(type == napi_float64_array && length == expected, "expected ", expected, " numbers");
+  const auto* numbers = static_cast<const double*>(data);
+  return {numbers, numbers + length};
+}
+
+void check_lengths(const Tensors& parameters, std::initializer_list<const Tensors*> lists) {
+  for (const Tensors* list : lists) {
+    TORCH_CHECK(list->size() == parameters.size(), "expected ", parameters.size(),
+                " tensors of state, got ", list->size());
+  }
+}
+
+// --- SGD -------------------------------------------------------------------------------------
+
+struct SgdOptions {
+  double lr, momentum, dampening, weight_decay;
+  bool nesterov, maximize;
+};
+
+struct SgdGroup {
+  Tensors parameters, gradients, buffers;
+};
+
+void sgd_fused(SgdGroup& group, const SgdOptions& options, bool first) {
+  if (group.parameters.empty()) return;
+  at::_fused_sgd_(group.parameters, group.gradients, group.buffers, options.weight_decay,
+                  options.momentum, options.lr, options.dampening, options.nesterov,
+                  options.maximize, first);
+  mark_changed(group.parameters);
+}
+
+// torch.optim.sgd._single_tensor_sgd for one parameter.
+void sgd_single(const at::Tensor& parameter, at::Tensor gradient, at::Tensor& buffer,
+                const SgdOptions& options) {
+  if (options.maximize) gradient = gradient.neg();
+  if (options.weight_decay != 0) gradient = gradient.add(parameter, options.weight_decay);
+  if (options.momentum != 0) {
+    if (!buffer.defined()) {
+      buffer = gradient.detach().clone();
+    } else {
+      buffer.mul_(options.momentum).add_(gradient, 1 - options.dampening);
+    }
+    gradient = options.nesterov ? gradient.add(buffer, options.momentum) : buffer;
+  }
+  parameter.add_(gradient, -options.lr);
+}
+
+// sgd_step(parameters, buffers, Float64Array[lr, momentum, dampening, weight_decay, nesterov,
+// maximize]) -> null, or the handles of the momentum buffers with new ones where there were none.
+napi_value sgd_step(Call& call) {
+  const at::NoGradGuard no_grad;
+  const Tensors parameters = call.tensors(0);
+  Tensors buffers = call.tensors(1);
+  check_lengths(parameters, {&buffers});
+  const std::vector<double> numbers = scalars(call, 2, 6);
+  const SgdOptions options{numbers[0], numbers[1],      numbers[2],
+                           numbers[3], numbers[4] != 0, numbers[5] != 0};
+  using Key = std::tuple<at::ScalarType, c10::Device, bool>;
+  std::vector<std::pair<Key, SgdGroup>> groups;
+  std::vector<bool> created(parameters.size());
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    const at::Tensor& parameter = parameters[i];
+    const at::Tensor gradient = parameter.grad();
+    if (!gradient.defined()) continue;
+    check_gradient(gradient, "SGD");
+    created[i] = options.momentum != 0 && !buffers[i].defined();
+    if (!alike(parameter, {gradient, buffers[i]})) {
+      sgd_single(parameter, gradient, buffers[i], options);
+      continue;
+    }
+    if (created[i]) buffers[i] = at::empty_like(parameter);
+    const Key key{parameter.scalar_type(), parameter.device(), created[i]};
+    auto group = std::find_if(groups.begin(), groups.end(),
+                              [&](const auto& entry) { return entry.first == key; });
+    if (group == groups.end()) group = groups.insert(group, {key, {}});
+    group->second.parameters.push_back(parameter);
+    group->second.gradients.push_back(gradient);
+    if (options.momentum != 0) group->second.buffers.push_back(buffers[i]);
+  }
+  for (auto& [key, group] : groups) sgd_fused(group, options, std::get<bool>(key));
+  if (std::find(created.begin(), created.end(), true) == created.end()) return call.null();
+  napi_value result = nullptr;
+  check_napi(call.raw(), napi_create_array_with_length(call.raw(), parameters.size(), &result));
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    check_napi(call.raw(), napi_set_element(call.raw(), result, static_cast<uint32_t>(i),
+                                            created[i] ? call.handle(buffers[i]) : call.null()));
+  }
+  return result;
+}
+
+// --- Adam ------------------------------------------------------------------------------------
+
+struct AdamOptions {
+  double lr, beta1, beta2, eps, weight_decay;
+  bool amsgrad, maximize, decoupled_weight_decay;
+};
+
+struct AdamGroup {
+  Tensors parameters, gradients, averages, squares, maxima, steps;
+};
+
+// torch.optim.adam._single_tensor_adam for one parameter.
+void adam_single(const at::Tensor& whole, const at::Tensor& whole_gradient,
+                 const at::Tensor& whole_average, const at::Tensor& whole_square,
+                 const at::Tensor& whole_maximum, double step, const AdamOptions& options) {
+  const at::Tensor parameter = as_real(whole);
+  at::Tensor gradient = as_real(whole_gradient);
+  const at::Tensor average = as_real(whole_average);
+  const at::Tensor square = as_real(whole_square);
+  const at::Tensor maximum = as_real(whole_maximum);
+  if (options.maximize) gradient = gradient.neg();
+  if (options.decoupled_weight_decay) {
+    parameter.mul_(1 - options.lr * options.weight_decay);
+  } else if (options.weight_decay != 0) {
+    gradient = gradient.add(parameter, options.weight_decay);
+  }
+  average.lerp_(gradient, 1 - options.beta1);
+  square.mul_(options.beta2).addcmul_(gradient, gradient, 1 - options.beta2);
+  const double correction1 = 1 - std::pow(options.beta1, step);
+  const double correction2 = std::sqrt(1 - std::pow(options.beta2, step));
+  if (options.amsgrad) at::maximum_out(const_cast<at::Tensor&>(maximum), maximum, square);
+  const at::Tensor root = (options.amsgrad ? maximum : square).sqrt();
+  const at::Tensor denominator = root.div_(correction2).add_(options.eps);
+  parameter.addcdiv_(average, denominator, -options.lr / correction1);
+}
+
+// adam_step(parameters, averages, squares, maxima, steps, Float64Array[lr, beta1, beta2, eps,
+// weight_decay, amsgrad, maximize, decoupled_weight_decay])
+napi_value adam_step(Call& call) {
+  const at::NoGradGuard no_grad;
+  const Tensors parameters = call.tensors(0);
+  const Tensors averages = call.tensors(1);
+  const Tensors squares = call.tensors(2);
+  const Tensors maxima = call.tensors(3);
+  const Tensors steps = call.tensors(4);
+  check_lengths(parameters, {&averages, &squares, &maxima, &steps});
+  const std::vector<double> numbers = scalars(call, 5, 8);
+  const AdamOptions options{numbers[0], numbers[1],      numbers[2],      numbers[3],
+                            numbers[4], numbers[5] != 0, numbers[6] != 0, numbers[7] != 0};
+  using Key = std::tuple<at::ScalarType, c10::Device>;
+  std::vector<std::pair<Key, AdamGroup>> groups;
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    const at::Tensor& parameter = parameters[i];
+    const at::Tensor gradient = parameter.grad();
+    if (!gradient.defined()) continue;
+    check_gradient(gradient, "Adam");
+    TORCH_CHECK(averages[i].defined() && squares[i].defined() && steps[i].defined() &&
+                    maxima[i].defined() == options.amsgrad,
+                "a parameter with a gradient has no Adam state");
+    TORCH_CHECK(steps[i].numel() == 1, "an Adam step must hold one number");
+    steps[i].add_(1);
+    const bool fusable = !options.decoupled_weight_decay && steps[i].scalar_type() == at::kFloat &&
+                         alike(parameter, {gradient, averages[i], squares[i], maxima[i]});
+    if (!fusable) {
+      adam_single(parameter, gradient, averages[i], squares[i], maxima[i],
+                  steps[i].item().toDouble(), options);
+      continue;
+    }
+    const Key key{parameter.scalar_type(), parameter.device()};
+    auto group = std::find_if(groups.begin(), groups.end(),
+                              [&](const auto& entry) { return entry.first == key; });
+    if (group == groups.end()) group = groups.insert(group, {key, {}});
+    AdamGroup& members = group->second;
+    members.parameters.push_back(parameter);
+    members.gradients.push_back(gradient);
+    members.averages.push_back(averages[i]);
+    members.squares.push_back(squares[i]);
+    if (options.amsgrad) members.maxima.push_back(maxima[i]);
+    members.steps.push_back(
+        steps[i].device() == parameter.device() ? steps[i] : steps[i].to(parameter.device()));
+  }
+  for (const auto& [key, group] : groups) {
+    at::_fused_adam_(group.parameters, group.gradients, group.averages, group.squares, group.maxima,
+                     group.steps, options.lr, options.beta1, options.beta2, options.weight_decay,
+                     options.eps, options.amsgrad, options.maximize);
+    mark_changed(group.parameters);
+  }
+  return call.undefined();
+}
+
+// --- gradients -------------------------------------------------------------------------------
+
+Tensors gradients_of(const Tensors& parameters) {
+  Tensors result;
+  for (const at::Tensor& parameter : parameters) {
+    if (parameter.grad().defined()) result.push_back(parameter.grad());
+  }
+  return result;
+}
+
+// clip_grad_norm(parameters, max_norm, norm_type, error_if_nonfinite) -> total norm, a tensor.
+// No value leaves the device unless an error is asked for.
+napi_value clip_grad_norm(Call& call) {
+  const at::NoGradGuard no_grad;
+  const Tensors gradients = gradients_of(call.tensors(0));
+  const double max_norm = call.number(1);
+  const double norm_type = call.number(2);
+  if (gradients.empty()) return call.handle(at::zeros({}));
+  const c10::Device first = gradients.front().device();
+  Tensors norms;
+  norms.reserve(gradients.size());
+  for (const at::Tensor& gradient : gradients) {
+    norms.push_back(at::linalg_vector_norm(gradient, norm_type).to(first));
+  }
+  const at::Tensor total = at::linalg_vector_norm(at::stack(norms), norm_type);
+  if (call.boolean(3)) {
+    TORCH_CHECK(at::isfinite(total).item<bool>(), "The total norm of order ", norm_type,
+                " for gradients from `parameters` is non-finite, so it cannot be clipped. To "
+                "disable this error and scale the gradients by the non-finite norm anyway, set "
+                "`error_if_nonfinite=false`");
+  }
+  const at::Tensor coefficient = at::clamp_max(max_norm / (total + 1e-6), 1.0);
+  for (const at::Tensor& gradient : gradients) {
+    gradient.mul_(coefficient.to(gradient.device()));
+  }
+  return call.handle(total);
+}
+
+// clip_grad_value(parameters, clip_value)
+napi_value clip_grad_value(Call& call) {
+  const at::NoGradGuard no_grad;
+  const double limit = call.number(1);
+  for (const at::Tensor& gradient : gradients_of(call.tensors(0))) gradient.clamp_(-limit, limit);
+  return call.undefined();
+}
+
+// zero_grad(parameters, set_to_none)
+napi_value zero_grad(Call& call) {
+  const bool set_to_none = call.boolean(1);
+  for (const at::Tensor& parameter : call.tensors(0)) {
+    at::Tensor& gradient = parameter.mutable_grad();
+    if (!gradient.defined()) continue;
+    if (set_to_none) {
+      gradient.reset();
+    } else {
+      if (gradient.grad_fn()) {
+        gradient.detach_();
+      } else {
+        gradient.requires_grad_(false);
+      }
+      gradient.zero_();
+    }
+  }
+  return call.undefined();
+}
+
+}  // namespace
+
+void export_optim(Environment& env, napi_value exports) {
+  export_function(env, exports, "sgd_step", enter<sgd_step>);
+  export_function(env, exports, "adam_step", enter<adam_step>);
+  export_function(env, exports, "clip_grad_norm", enter<clip_grad_norm>);
+  export_function(env, exports, "clip_grad_value", enter<clip_grad_value>);
+  export_function(env, exports, "zero_grad", enter<zero_grad>);
+}

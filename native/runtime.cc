@@ -1,0 +1,123 @@
+#include "runtime.h"
+
+#include "argument.h"
+
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/detail/CUDAHooksInterface.h>
+
+namespace {
+
+uint64_t seed_argument(const Call& call, size_t index) {
+  // As in Python, a negative seed names the unsigned one with the same bits.
+  return static_cast<uint64_t>(call.integer(index));
+}
+
+at::Generator generator_argument(const Call& call, size_t index) {
+  if (!call.given(index)) return at::detail::getDefaultCPUGenerator();
+  auto generator = generator_of(call.raw(), call[index]);
+  TYPE_CHECK(generator.has_value(), "argument ", index + 1, " must be a Generator");
+  return *generator;
+}
+
+constexpr napi_type_tag kGeneratorTag = {0x6f9f3c1d2b7a4e55, 0x9d0c5a7e8b3f1246};
+
+struct OwnedGenerator {
+  at::Generator generator;
+};
+
+// make_generator(device) -> an object that owns a generator
+napi_value make_generator(Call& call) {
+  const c10::Device device(call.string(0));
+  auto owned = std::make_unique<OwnedGenerator>();
+  owned->generator = device.is_cpu() ? at::detail::createCPUGenerator()
+                                     : at::globalContext().defaultGenerator(device).clone();
+  napi_value object = nullptr;
+  check_napi(call.raw(), napi_create_object(call.raw(), &object));
+  check_napi(call.raw(), napi_type_tag_object(call.raw(), object, &kGeneratorTag));
+  const auto finalize = [](napi_env, void* data, void*) {
+    delete static_cast<OwnedGenerator*>(data);
+  };
+  check_napi(call.raw(), napi_wrap(call.raw(), object, owned.get(), finalize, nullptr, nullptr));
+  owned.release();
+  return object;
+}
+
+// manual_seed(seed, generator?): without a generator, all default ones of every device.
+napi_value manual_seed(Call& call) {
+  const uint64_t seed = seed_argument(call, 0);
+  if (!call.given(1)) {
+    at::manual_seed(seed);
+  } else {
+    at::Generator generator = generator_argument(call, 1);
+    const std::lock_guard<std::mutex> lock(generator.mutex());
+    generator.set_current_seed(seed);
+  }
+  return call.undefined();
+}
+
+// initial_seed(generator?) -> bigint
+napi_value initial_seed(Call& call) {
+  at::Generator generator = generator_argument(call, 0);
+  napi_value result = nullptr;
+  check_napi(call.raw(), napi_create_bigint_uint64(call.raw(), generator.current_seed(), &result));
+  return result;
+}
+
+napi_value rng_state(Call& call) {
+  at::Generator generator = generator_argument(call, 0);
+  const std::lock_guard<std::mutex> lock(generator.mutex());
+  return call.handle(generator.get_state());
+}
+
+napi_value set_rng_state(Call& call) {
+  const at::Tensor state = call.tensor(0);
+  at::Generator generator = generator_argument(call, 1);
+  const std::lock_guard<std::mutex> lock(generator.mutex());
+  generator.set_state(state);
+  return call.undefined();
+}
+
+napi_value get_num_threads(Call& call) {
+  return call.value(static_cast<double>(at::get_num_threads()));
+}
+
+napi_value set_num_threads(Call& call) {
+  const int64_t threads = call.integer(0);
+  TORCH_CHECK_VALUE(threads > 0, "set_num_threads expects a positive integer, got ", threads);
+  at::set_num_threads(static_cast<int>(threads));
+  return call.undefined();
+}
+
+napi_value cuda_device_count(Call& call) {
+  const int64_t devices = at::hasCUDA() ? at::detail::getCUDAHooks().deviceCount() : 0;
+  return call.value(static_cast<double>(devices));
+}
+
+// Whether libtorch itself was built with CUDA.
+napi_value cuda_built(Call& call) { return call.value(at::detail::getCUDAHooks().hasCUDA()); }
+
+}  // namespace
+
+std::optional<at::Generator> generator_of(napi_env env, napi_value value) {
+  napi_valuetype type = napi_undefined;
+  if (napi_typeof(env, value, &type) != napi_ok || type != napi_object) return std::nullopt;
+  bool tagged = false;
+  if (napi_check_object_type_tag(env, value, &kGeneratorTag, &tagged) != napi_ok || !tagged) {
+    return std::nullopt;
+  }
+  void* owned = nullptr;
+  check_napi(env, napi_unwrap(env, value, &owned));
+  return static_cast<OwnedGenerator*>(owned)->generator;
+}
+
+void export_runtime(Environment& env, napi_value exports) {
+  export_function(env, exports, "make_generator", enter<make_generator>);
+  export_function(env, exports, "manual_seed", enter<manual_seed>);
+  export_function(env, exports, "initial_seed", enter<initial_seed>);
+  export_function(env, exports, "rng_state", enter<rng_state>);
+  export_function(env, exports, "set_rng_state", enter<set_rng_state>);
+  export_function(env, exports, "cuda_device_count", enter<cuda_device_count>);
+  export_function(env, exports, "cuda_built", enter<cuda_built>);
+  export_function(env, exports, "get_num_threads", enter<get_num_threads>);
+  export_function(env, exports, "set_num_threads", enter<set_num_threads>);
+}

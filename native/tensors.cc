@@ -1,0 +1,194 @@
+#include "tensors.h"
+
+#include <cstring>
+#include <sstream>
+
+namespace {
+
+struct Bytes {
+  void* data;
+  size_t size;
+};
+
+// The memory of an ArrayBuffer or of any view on one.
+Bytes bytes_of(const Call& call, size_t index) {
+  const napi_value value = call[index];
+  Bytes bytes{nullptr, 0};
+  bool is = false;
+  check_napi(call.raw(), napi_is_typedarray(call.raw(), value, &is));
+  if (is) {
+    napi_typedarray_type type = napi_int8_array;
+    size_t length = 0;
+    check_napi(call.raw(), napi_get_typedarray_info(call.raw(), value, &type, &length, &bytes.data,
+                                                    nullptr, nullptr));
+    static constexpr size_t kItemSize[] = {1, 1, 1, 2, 2, 4, 4, 4, 8, 8, 8, 2};
+    TYPE_CHECK(static_cast<size_t>(type) < std::size(kItemSize), "unknown kind of typed array");
+    bytes.size = length * kItemSize[type];
+    return bytes;
+  }
+  check_napi(call.raw(), napi_is_arraybuffer(call.raw(), value, &is));
+  TYPE_CHECK(is, "data must be an ArrayBuffer or a typed array");
+  check_napi(call.raw(), napi_get_arraybuffer_info(call.raw(), value, &bytes.data, &bytes.size));
+  return bytes;
+}
+
+// The garbage collector frees an unreachable tensor here, in the midst of a synchronous loop.
+void finalize_tensor(napi_env, void* data, void* hint) {
+  static_cast<Environment*>(hint)->release_from_finalizer(reinterpret_cast<uintptr_t>(data));
+}
+
+// track(object, handle): the handle is released when the object is collected.
+napi_value track(Call& call) {
+  const uintptr_t handle = call.stale_handle(1);
+  check_napi(call.raw(), napi_add_finalizer(call.raw(), call[0], reinterpret_cast<void*>(handle),
+                                            finalize_tensor, &call.env(), nullptr));
+  return call.undefined();
+}
+
+napi_value release(Call& call) {
+  return call.value(call.env().tensors.release(call.stale_handle(0)));
+}
+
+// alias(handle) -> another handle to the same tensor
+napi_value alias(Call& call) { return call.handle(call.tensor(0)); }
+
+napi_value is_same(Call& call) { return call.value(call.tensor(0).is_same(call.tensor(1))); }
+
+napi_value is_alive(Call& call) {
+  return call.value(call.env().tensors.find(call.stale_handle(0)) != nullptr);
+}
+
+napi_value sizes(Call& call) { return call.integers(call.tensor(0).sizes()); }
+napi_value strides(Call& call) { return call.integers(call.tensor(0).strides()); }
+napi_value dim(Call& call) { return call.value(static_cast<double>(call.tensor(0).dim())); }
+napi_value numel(Call& call) { return call.value(static_cast<double>(call.tensor(0).numel())); }
+napi_value storage_offset(Call& call) {
+  return call.value(static_cast<double>(call.tensor(0).storage_offset()));
+}
+napi_value dtype(Call& call) {
+  return call.value(static_cast<double>(call.tensor(0).scalar_type()));
+}
+napi_value device(Call& call) {
+  return call.value(std::string_view(call.tensor(0).device().str()));
+}
+napi_value layout(Call& call) {
+  std::ostringstream name;
+  name << call.tensor(0).layout();
+  return call.value(std::string_view(name.str()));
+}
+
+// item(tensor) -> its number, boolean, bigint (beyond 2^53) or [re, im]
+napi_value item(Call& call) {
+  const at::Tensor tensor = call.tensor(0);
+  TORCH_CHECK(tensor.numel() == 1, "a Tensor with ", tensor.numel(),
+              " elements cannot be converted to Scalar");
+  const at::Scalar scalar = tensor.item();
+  if (scalar.isBoolean()) return call.value(scalar.toBool());
+  if (scalar.isComplex()) {
+    const auto number = scalar.toComplexDouble();
+    napi_value pair = nullptr;
+    check_napi(call.raw(), napi_create_array_with_length(call.raw(), 2, &pair));
+    check_napi(call.raw(), napi_set_element(call.raw(), pair, 0, call.value(number.real())));
+    check_napi(call.raw(), napi_set_element(call.raw(), pair, 1, call.value(number.imag())));
+    return pair;
+  }
+  if (scalar.type() == at::kUInt64) {
+    const uint64_t number = scalar.toUInt64();
+    if (number > static_cast<uint64_t>(INT64_MAX)) {
+      napi_value result = nullptr;
+      check_napi(call.raw(), napi_create_bigint_uint64(call.raw(), number, &result));
+      return result;
+    }
+  }
+  if (scalar.isIntegral(false)) return integer_value(call.raw(), scalar.toLong());
+  return call.value(scalar.toDouble());
+}
+
+// from_bytes(bytes, dtype, sizes) -> a new CPU tensor that holds a copy
+napi_value from_bytes(Call& call) {
+  const Bytes bytes = bytes_of(call, 0);
+  const auto type = call.dtype(1);
+  const std::vector<int64_t> shape = call.integers(2);
+  const at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(type));
+  TORCH_CHECK(tensor.nbytes() == bytes.size, "shape ", at::IntArrayRef(shape), " of ", type,
+              " takes ", tensor.nbytes(), " bytes, but ", bytes.size, " were given");
+  if (bytes.size > 0) std::memcpy(tensor.mutable_data_ptr(), bytes.data, bytes.size);
+  return call.handle(tensor);
+}
+
+// The tensor's elements as one dense block on the CPU.
+at::Tensor dense(const at::Tensor& tensor) {
+  return tensor.detach().to(at::kCPU).resolve_conj().resolve_neg().contiguous();
+}
+
+// to_bytes(tensor) -> ArrayBuffer with a copy of its elements
+napi_value to_bytes(Call& call) {
+  const at::Tensor source = dense(call.tensor(0));
+  void* data = nullptr;
+  napi_value buffer = nullptr;
+  check_napi(call.raw(), napi_create_arraybuffer(call.raw(), source.nbytes(), &data, &buffer));
+  if (source.nbytes() > 0) std::memcpy(data, source.const_data_ptr(), source.nbytes());
+  return buffer;
+}
+
+// share_bytes(tensor) -> ArrayBuffer over the tensor's own memory, or null where that needs a copy
+napi_value share_bytes(Call& call) {
+  const at::Tensor tensor = call.tensor(0);
+  const bool possible = tensor.layout() == at::kStrided && tensor.device().is_cpu() &&
+                        tensor.is_contiguous() && !tensor.is_conj() && !tensor.is_neg() &&
+                        tensor.numel() > 0;
+  if (!possible) return call.null();
+  auto owner = std::make_unique<at::Tensor>(tensor.detach());
+  napi_value buffer = nullptr;
+  const auto free_owner = [](napi_env, void*, void* hint) {
+    delete static_cast<at::Tensor*>(hint);
+  };
+  const napi_status status = napi_create_external_arraybuffer(
+      call.raw(), owner->mutable_data_ptr(), owner->nbytes(), free_owner, owner.get(), &buffer);
+  // Where the runtime forbids external memory (a sandboxed V8), the caller copies.
+  if (status == napi_no_external_buffers_allowed) return call.null();
+  check_napi(call.raw(), status);
+  owner.release();
+  return buffer;
+}
+
+napi_value live_tensors(Call& call) {
+  return call.value(static_cast<double>(call.env().tensors.live()));
+}
+
+napi_value live_bytes(Call& call) {
+  return call.value(static_cast<double>(call.env().live_bytes()));
+}
+
+napi_value cached(Call& call) { return call.value(static_cast<double>(cached_bytes())); }
+
+napi_value empty_cached(Call& call) {
+  empty_cache();
+  return call.undefined();
+}
+
+}  // namespace
+
+void export_tensors(Environment& env, napi_value exports) {
+  export_function(env, exports, "track", enter<track>);
+  export_function(env, exports, "release", enter<release>);
+  export_function(env, exports, "alias", enter<alias>);
+  export_function(env, exports, "is_same", enter<is_same>);
+  export_function(env, exports, "is_alive", enter<is_alive>);
+  export_function(env, exports, "sizes", enter<sizes>);
+  export_function(env, exports, "strides", enter<strides>);
+  export_function(env, exports, "dim", enter<dim>);
+  export_function(env, exports, "numel", enter<numel>);
+  export_function(env, exports, "storage_offset", enter<storage_offset>);
+  export_function(env, exports, "dtype", enter<dtype>);
+  export_function(env, exports, "device", enter<device>);
+  export_function(env, exports, "layout", enter<layout>);
+  export_function(env, exports, "item", enter<item>);
+  export_function(env, exports, "from_bytes", enter<from_bytes>);
+  export_function(env, exports, "to_bytes", enter<to_bytes>);
+  export_function(env, exports, "share_bytes", enter<share_bytes>);
+  export_function(env, exports, "live_tensors", enter<live_tensors>);
+  export_function(env, exports, "live_bytes", enter<live_bytes>);
+  export_function(env, exports, "cached_bytes", enter<cached>);
+  export_function(env, exports, "empty_cache", enter<empty_cached>);
+}

@@ -1,0 +1,46 @@
+"""Lists the ATen operators that Python exposes, and where, as scripts/generate/exposed_names.json.
+
+Run with the pinned torch: python3 scripts/reference/exposed_names.py
+"""
+
+import json
+import pathlib
+
+import torch
+
+ATEN = {
+    schema.name.removeprefix("aten::")
+    for schema in torch._C._jit_get_all_schemas()
+    if schema.name.startswith("aten::")
+}
+
+
+def public(names):
+    return sorted(name for name in names if not name.startswith("_"))
+
+
+def callables(owner):
+    return {
+        name
+        for name in dir(owner)
+        if callable(value := getattr(owner, name, None)) and not isinstance(value, type)
+    }
+
+
+exposed = {
+    "torch_version": torch.__version__.split("+")[0],
+    # torch.abs, torch.nn.functional.relu, torch.linalg.norm (aten::linalg_norm) ...
+    "torch": public(callables(torch) & ATEN),
+    "nn.functional": public((callables(torch._C._nn) | callables(torch.nn.functional)) & ATEN),
+    **{
+        module: public(
+            name for name in callables(getattr(torch, module)) if f"{module}_{name}" in ATEN
+        )
+        for module in ("linalg", "fft", "special")
+    },
+    "Tensor": public(name for name in callables(torch.Tensor) & ATEN),
+}
+
+target = pathlib.Path(__file__).parent.parent / "generate" / "exposed_names.json"
+target.write_text(json.dumps(exposed, indent=1) + "\n")
+print({key: len(value) for key, value in exposed.items() if key != "torch_version"})

@@ -1,0 +1,105 @@
+// Shows what tstorch runs on, where each part was found, and what is wrong with it.
+
+import { existsSync } from 'node:fs'
+import { availableParallelism, totalmem } from 'node:os'
+import { addonFile } from '../../lib/package_root.js'
+import { buildTool, cmakeSetting, compiler } from './build.js'
+import { cacheFolder, findLibtorch, incompleteDownloads, pythons } from './libtorch.js'
+import { output } from './terminal.js'
+
+interface Finding {
+  name: string
+  ok: boolean
+  text: string
+}
+
+const firstLine = (text: string | null): string => text?.split('\n')[0] ?? ''
+
+function tool(name: string, program: string | null, remedy: string): Finding {
+  if (program === null) return { name, ok: false, text: `not found; ${remedy}` }
+  const version = output(program, ['--version'])
+  if (version === null) return { name, ok: false, text: `${program} not found; ${remedy}` }
+  return { name, ok: true, text: `${firstLine(version)} (${output('which', [program]) ?? program})` }
+}
+
+function node(): Finding {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+  const ok = major > 20 || (major === 20 && minor >= 19)
+  return {
+    name: 'Node.js',
+    ok,
+    text: `${process.version} (${process.execPath})${ok ? '' : '; 20.19 or newer is needed'}`,
+  }
+}
+
+function libtorch(): Finding {
+  const refused: string[] = []
+  try {
+    const found = findLibtorch(refused)
+    if (found !== null) {
+      return {
+        name: 'libtorch',
+        ok: true,
+        text: `${found.version} for ${found.variant}, from ${found.origin} (${found.folder})`,
+      }
+    }
+  } catch (error) {
+    return { name: 'libtorch', ok: false, text: (error as Error).message }
+  }
+  const looked = refused.length > 0 ? `; looked at: ${refused.join('; ')}` : ''
+  return { name: 'libtorch', ok: false, text: `not found; npx tstorch setup gets it${looked}` }
+}
+
+async function addon(): Promise<Finding[]> {
+  const file = addonFile()
+  if (!existsSync(file)) return [{ name: 'addon', ok: false, text: `not built (${file}); npx tstorch setup builds it` }]
+  try {
+    const { native } = await import('../../lib/native.js')
+    const devices = native.cuda_device_count()
+    const cuda = native.cuda_built()
+      ? `${devices} device${devices === 1 ? '' : 's'}${devices === 0 ? '; is the NVIDIA driver installed?' : ''}`
+      : 'not in this libtorch; TSTORCH_VARIANT=cuda npx tstorch setup uses one that has it'
+    const built = cmakeSetting('LIBTORCH')
+    return [
+      {
+        name: 'addon',
+        ok: true,
+        text: `loads, with libtorch ${native.libtorch_version}${built === null ? '' : ` of ${built}`} (${file})`,
+      },
+      { name: 'CUDA', ok: true, text: cuda },
+      { name: 'threads', ok: true, text: `${native.get_num_threads()} of ${availableParallelism()} processors` },
+    ]
+  } catch (error) {
+    return [{ name: 'addon', ok: false, text: firstLine((error as Error).message) }]
+  }
+}
+
+/** Prints the findings; whether all is well. */
+export async function doctor(): Promise<boolean> {
+  const driver = output('nvidia-smi', ['--query-gpu=name,driver_version', '--format=csv,noheader'])
+  const python = pythons().find((name) => output(name, ['--version']) !== null) ?? null
+  const incomplete = incompleteDownloads()
+  const findings: Finding[] = [
+    node(),
+    tool('C++ compiler', compiler(), 'one for C++20 is needed, such as g++ 11'),
+    tool('CMake', 'cmake', 'install it with your package manager'),
+    tool('build tool', buildTool(), 'install make or ninja'),
+    {
+      name: 'Python',
+      ok: true,
+      text: python === null ? 'none (not needed)' : `${output(python, ['--version'])} (${output('which', [python])})`,
+    },
+    libtorch(),
+    {
+      name: 'cache',
+      ok: incomplete.length === 0,
+      text: `${cacheFolder()}${incomplete.length > 0 ? ` holds ${incomplete.length} cut-off downloads (.incomplete-*), which can be deleted` : ''}`,
+    },
+    ...(await addon()),
+    { name: 'GPU', ok: true, text: driver === null ? 'no NVIDIA driver' : firstLine(driver) },
+    { name: 'memory', ok: true, text: `${(totalmem() / 2 ** 30).toFixed(1)} GiB` },
+  ]
+  const width = Math.max(...findings.map(({ name }) => name.length))
+  for (const { name, ok, text } of findings) console.log(`${ok ? 'ok   ' : 'WRONG'} ${name.padEnd(width)}  ${text}`)
+  return findings.every(({ ok }) => ok)
+}

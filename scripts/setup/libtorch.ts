@@ -1,0 +1,137 @@
+// Finds libtorch, or gets it. A libtorch is a folder with lib and include, as in the Python package torch.
+
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { downloadWheel } from './download.js'
+import { output, run, SetupError, say } from './terminal.js'
+
+/** The version that is downloaded; any of SUPPORTED is used where it is found. */
+export const PINNED = '2.13.0'
+const SUPPORTED = /^2\.1[1-4]\./
+
+export type Variant = 'cpu' | 'cuda'
+
+export interface Libtorch {
+  folder: string
+  version: string
+  variant: Variant
+  /** How it was found. */
+  origin: string
+}
+
+export function wantedVariant(): Variant | null {
+  const variant = process.env.TSTORCH_VARIANT
+  if (variant === undefined || variant === '' || variant === 'cpu' || variant === 'cuda')
+    return (variant || null) as Variant | null
+  throw new SetupError(`TSTORCH_VARIANT is '${variant}'; it can be cpu or cuda`)
+}
+
+export function cacheFolder(): string {
+  return process.env.TSTORCH_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'tstorch')
+}
+
+const libraryName = (name: string) => (process.platform === 'darwin' ? `lib${name}.dylib` : `lib${name}.so`)
+
+/** The libtorch in a folder, or what it lacks to be one. */
+export function inspect(folder: string, origin: string): Libtorch | string {
+  for (const part of [join('lib', libraryName('torch_cpu')), join('include', 'ATen', 'ATen.h')]) {
+    if (!existsSync(join(folder, part))) return `${folder} has no ${part}`
+  }
+  const header = join(folder, 'include', 'torch', 'headeronly', 'version.h')
+  const text = existsSync(header) ? readFileSync(header, 'utf8') : ''
+  const numbers = ['MAJOR', 'MINOR', 'PATCH'].map(
+    (part) => new RegExp(`#define TORCH_VERSION_${part} (\\d+)`).exec(text)?.[1],
+  )
+  if (numbers.includes(undefined)) return `${folder} does not tell its version: there is no ${header} with one`
+  const variant = existsSync(join(folder, 'lib', libraryName('torch_cuda'))) ? 'cuda' : 'cpu'
+  return { folder, version: numbers.join('.'), variant, origin }
+}
+
+function usable(found: Libtorch, variant: Variant | null): boolean {
+  return SUPPORTED.test(found.version) && (variant === null || found.variant === variant)
+}
+
+/** Where a Python keeps its torch, without importing it. */
+const FIND_TORCH =
+  "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s else '')"
+
+export const pythons = (): string[] => [process.env.PYTHON, 'python3', 'python'].filter((name) => name !== undefined)
+
+function pythonTorch(): (Libtorch | string)[] {
+  return pythons().flatMap((python) => {
+    const folder = output(python, ['-c', FIND_TORCH])
+    return folder ? [inspect(folder, `the torch of ${python}`)] : []
+  })
+}
+
+function cached(variant: Variant): Libtorch | string {
+  return inspect(join(cacheFolder(), `libtorch-${PINNED}-${variant}`), 'the cache')
+}
+
+/** The libtorch to use, without getting one. What was looked at and refused goes to `refused`. */
+export function findLibtorch(refused: string[] = []): Libtorch | null {
+  const variant = wantedVariant()
+  const named = process.env.LIBTORCH
+  if (named !== undefined && named !== '') {
+    const found = inspect(named, 'LIBTORCH')
+    if (typeof found !== 'string' && usable(found, variant)) return found
+    throw new SetupError(
+      typeof found === 'string'
+        ? `LIBTORCH: ${found}; it must name a folder with lib and include`
+        : `LIBTORCH is libtorch ${found.version} (${found.variant}); needed is 2.11 to 2.14${variant ? ` for ${variant}` : ''}`,
+    )
+  }
+  for (const found of [...pythonTorch(), cached(variant ?? 'cpu')]) {
+    if (typeof found !== 'string' && usable(found, variant)) return found
+    refused.push(typeof found === 'string' ? found : `${found.origin}: libtorch ${found.version} (${found.variant})`)
+  }
+  return null
+}
+
+/** Finds libtorch, or downloads it into the cache. */
+export async function getLibtorch(): Promise<Libtorch> {
+  const found = findLibtorch()
+  if (found !== null) return found
+  if (wantedVariant() === 'cuda') {
+    throw new SetupError(
+      'no libtorch with CUDA was found. Install one for Python (pip install torch) or set LIBTORCH to its folder, then run this again',
+    )
+  }
+  await download()
+  const fetched = cached('cpu')
+  if (typeof fetched === 'string') throw new SetupError(`the downloaded libtorch is not complete: ${fetched}`)
+  return { ...fetched, origin: 'downloaded into the cache' }
+}
+
+/** Downloads and unpacks beside the final place, checks, then renames: there is never half a libtorch. */
+async function download(): Promise<void> {
+  const cache = cacheFolder()
+  mkdirSync(cache, { recursive: true })
+  const temporary = mkdtempSync(join(cache, '.incomplete-'))
+  const clean = () => rmSync(temporary, { recursive: true, force: true })
+  process.once('exit', clean)
+  try {
+    const wheel = await downloadWheel(PINNED, temporary)
+    say('unpacking libtorch')
+    await run('cmake', ['-E', 'tar', 'xf', wheel, '--', 'torch/lib', 'torch/include', 'torch/share'], temporary)
+    const unpacked = join(temporary, 'torch')
+    const checked = inspect(unpacked, 'download')
+    if (typeof checked === 'string') throw new SetupError(`the wheel is not a libtorch: ${checked}`)
+    if (checked.version !== PINNED)
+      throw new SetupError(`the wheel holds libtorch ${checked.version} instead of ${PINNED}`)
+    const target = join(cache, `libtorch-${PINNED}-${checked.variant}`)
+    // Another set-up may have been faster; an incomplete folder was left by something else.
+    if (existsSync(target) && typeof inspect(target, '') === 'string') rmSync(target, { recursive: true })
+    if (!existsSync(target)) renameSync(unpacked, target)
+  } finally {
+    clean()
+    process.off('exit', clean)
+  }
+}
+
+/** Folders of downloads that were cut off. */
+export function incompleteDownloads(): string[] {
+  const cache = cacheFolder()
+  return existsSync(cache) ? readdirSync(cache).filter((name) => name.startsWith('.incomplete-')) : []
+}

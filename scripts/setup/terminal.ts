@@ -1,0 +1,28 @@
+// What the commands say, and the programs they run.
+
+import { spawn, spawnSync } from 'node:child_process'
+
+/** An error that a person can mend: shown without a stack. */
+export class SetupError extends Error {}
+
+export function say(text: string): void {
+  process.stderr.write(`tstorch: ${text}\n`)
+}
+
+/** A program's standard output, or null where it is missing or fails. */
+export function output(program: string, args: readonly string[]): string | null {
+  const result = spawnSync(program, args, { encoding: 'utf8' })
+  return result.status === 0 ? result.stdout.trim() : null
+}
+
+/** Runs a program whose output the user sees. Rejects where it fails. */
+export function run(program: string, args: readonly string[], cwd?: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { cwd, stdio: ['ignore', 2, 2] })
+    child.on('error', (error) => reject(new SetupError(`${program} could not be started: ${error.message}`)))
+    child.on('close', (code, signal) => {
+      if (code === 0) resolve()
+      else reject(new SetupError(`${program} failed (${signal ?? `exit status ${code}`}); its messages stand above`))
+    })
+  })
+}
