@@ -9,6 +9,7 @@ export {
   no_grad,
   set_grad_enabled,
 } from './autograd/index.js'
+export { Callable } from './callable.js'
 export * as cuda from './cuda.js'
 export type { Element, NestedArray, NestedList, TypedArray } from './data.js'
 export {
@@ -76,6 +77,7 @@ export * as nn from './nn/index.js'
 export type { Complex, Scalar } from './operator.js'
 export * as optim from './optim/index.js'
 export { set_printoptions } from './printing.js'
+export * as safetensors from './safetensors.js'
 export { keep, scope } from './scope.js'
 export { Size } from './size.js'
 export { from_shared, is_tensor, type SharedToken, Tensor } from './tensor.js'

@@ -1,0 +1,93 @@
+// The document's section 3: a recurrent network, written from scratch, learns The Time Machine character by character.
+//
+//   npm start                                    512 hidden values, 500 epochs, as in the document
+//   npm start -- --epochs 30                     a short run
+//   npm start -- --model rnn --num-hiddens 256 --num-steps 35
+//   npm start -- --resume out/char_lm.safetensors --epochs 600
+//   npm start -- --help
+
+import * as d2l from '../lib/d2l/index.js'
+import torch from '../lib/index.js'
+import { readCheckpoint, saveCheckpoint } from './char_lm/checkpoint.js'
+import { Progress } from './char_lm/progress.js'
+import { parseCommandLine } from './char_lm/settings.js'
+import { fingerprint, readText } from './char_lm/text.js'
+import { trainCharLm } from './char_lm/train.js'
+import { outFile, runMain, UsageError } from './command.js'
+
+/** How often the run is saved while it goes on, in epochs. */
+const SAVE_EVERY = 50
+
+function pickDevice(device: 'auto' | 'cpu' | 'cuda'): string {
+  if (device === 'auto') return d2l.try_gpu().toString()
+  if (device === 'cuda') {
+    try {
+      torch.cuda.requireCuda()
+    } catch (error) {
+      throw new UsageError(`--device cuda: ${(error as Error).message}`)
+    }
+  }
+  return device
+}
+
+async function main(): Promise<void> {
+  const line = parseCommandLine(process.argv.slice(2))
+  const device = pickDevice(line.device)
+  const from = line.resume === undefined ? undefined : readCheckpoint(line.resume)
+  const settings = from?.run.settings ?? line.settings
+  const text = await readText(line.text)
+  if (from !== undefined && from.run.fingerprint !== fingerprint(text.content)) {
+    throw new UsageError(`the checkpoint was trained on another text than ${text.name}; name its text with --text`)
+  }
+  if (from !== undefined && from.run.epochs >= line.epochs) {
+    throw new UsageError(`the checkpoint has ${from.run.epochs} epochs already; ask for more with --epochs`)
+  }
+  const checkpoint = outFile(line.checkpoint ?? line.resume ?? `${line.out}.safetensors`)
+  console.log(`text: ${text.name}`)
+  console.log(
+    `model: ${settings.model}, ${settings.num_hiddens} hidden, batches of ${settings.batch_size} x ${settings.num_steps}, ` +
+      `lr ${settings.lr}, on ${device} with ${torch.get_num_threads()} threads`,
+  )
+
+  let interrupted = false
+  const interrupt = () => {
+    if (interrupted) process.exit(130)
+    interrupted = true
+    progress.print('stopping after this epoch; once more to stop at once')
+  }
+  const progress = new Progress(from?.run.epochs ?? 0, line.epochs)
+  process.on('SIGINT', interrupt)
+  try {
+    const { net, run, animator } = await trainCharLm({
+      settings,
+      text: text.content,
+      epochs: line.epochs,
+      device,
+      from,
+      print: (text) => progress.print(text),
+      on_epoch: (net, run, result) => {
+        progress.epoch(run.epochs, result)
+        if (run.epochs % SAVE_EVERY === 0) saveCheckpoint(checkpoint, net, run)
+        return !interrupted
+      },
+    }).catch((error) => {
+      throw error instanceof RangeError ? new UsageError(error.message) : error
+    })
+    progress.stop()
+    saveCheckpoint(checkpoint, net, run)
+    console.log(`checkpoint: ${checkpoint}`)
+    if (run.epochs < line.epochs) {
+      const text = line.text === undefined ? '' : ` --text ${line.text}`
+      console.log(
+        `stopped after epoch ${run.epochs}; go on with: npm start -- --resume ${checkpoint} --epochs ${line.epochs}${text}`,
+      )
+    }
+    // Runs of less than ten epochs have no point on the chart yet.
+    if (run.history.X.length > 0) console.log(`chart: ${(await animator.save(outFile(line.out))).join(', ')}`)
+  } finally {
+    progress.stop()
+    process.off('SIGINT', interrupt)
+  }
+}
+
+await runMain(main)

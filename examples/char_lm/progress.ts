@@ -1,0 +1,55 @@
+// How far the training is: a line that lives on a terminal, plain lines elsewhere.
+
+import cliProgress from 'cli-progress'
+import type { EpochResult } from '../../lib/d2l/index.js'
+
+/** How often plain lines come, in epochs: the predictions' rhythm. */
+const EVERY = 10
+
+export class Progress {
+  readonly #bar: cliProgress.SingleBar | null
+  readonly #total: number
+  readonly #started = performance.now()
+  readonly #first: number
+
+  constructor(first: number, total: number) {
+    this.#first = first
+    this.#total = total
+    this.#bar = process.stderr.isTTY
+      ? new cliProgress.SingleBar({
+          format: 'epoch {value}/{total} [{bar}] perplexity {perplexity}, {speed} tokens/s, {left} left',
+          hideCursor: true,
+          clearOnComplete: true,
+        })
+      : null
+    this.#bar?.start(total, first, { perplexity: '-', speed: '-', left: '-' })
+  }
+
+  epoch(epoch: number, { perplexity, speed }: EpochResult): void {
+    const perEpoch = (performance.now() - this.#started) / (epoch - this.#first)
+    const left = duration(((this.#total - epoch) * perEpoch) / 1000)
+    const shown = { perplexity: perplexity.toFixed(2), speed: speed.toFixed(0), left }
+    this.#bar?.update(epoch, shown)
+    if (this.#bar === null && (epoch % EVERY === 0 || epoch === this.#total)) {
+      console.log(
+        `epoch ${epoch}/${this.#total}, perplexity ${shown.perplexity}, ${shown.speed} tokens/s, ${left} left`,
+      )
+    }
+  }
+
+  /** Prints a line above the bar. */
+  print(line: string): void {
+    if (this.#bar !== null) process.stderr.write('\r\x1b[K')
+    console.log(line)
+  }
+
+  stop(): void {
+    this.#bar?.stop()
+  }
+}
+
+function duration(seconds: number): string {
+  const whole = Math.round(seconds)
+  const minutes = Math.floor(whole / 60)
+  return minutes > 0 ? `${minutes}m${String(whole % 60).padStart(2, '0')}s` : `${whole}s`
+}

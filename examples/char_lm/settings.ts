@@ -1,0 +1,68 @@
+// What a run can be told, and its command line.
+
+import { Command, Option } from 'commander'
+import { positiveNumber, wholeNumber } from '../command.js'
+
+export const MODELS = ['scratch', 'rnn', 'lstm', 'gru'] as const
+
+/** What decides a run's numbers: a resumed run keeps them. */
+export interface Settings {
+  model: (typeof MODELS)[number]
+  num_hiddens: number
+  num_steps: number
+  batch_size: number
+  lr: number
+  seed: number
+  random_iter: boolean
+}
+
+export interface CommandLine {
+  settings: Settings
+  epochs: number
+  device: 'auto' | 'cpu' | 'cuda'
+  text: string | undefined
+  out: string
+  checkpoint: string | undefined
+  resume: string | undefined
+}
+
+/** Parses the command line; `--help` and mistakes end the process. */
+export function parseCommandLine(argv: readonly string[]): CommandLine {
+  const count = (option: string) => (text: string) => wholeNumber(option, text, 1)
+  const options = new Command('npm start --')
+    .description('Trains a recurrent network to continue a text, character by character.')
+    .addOption(
+      new Option('--model <name>', 'from scratch, or a layer of torch.nn').choices([...MODELS]).default('scratch'),
+    )
+    .option('--num-hiddens <n>', 'size of the hidden state', count('--num-hiddens'), 512)
+    .option('--num-steps <n>', 'characters in a sequence', count('--num-steps'), 10)
+    .option('--batch-size <n>', 'sequences in a batch', count('--batch-size'), 32)
+    .option('--epochs <n>', 'passes over the data', count('--epochs'), 500)
+    .option('--lr <x>', 'learning rate', (text) => positiveNumber('--lr', text), 1)
+    .addOption(new Option('--device <name>', 'where to compute').choices(['auto', 'cpu', 'cuda']).default('auto'))
+    .option('--seed <n>', 'seed of all random numbers', (text) => wholeNumber('--seed', text, 0), 0)
+    .option('--random-iter', 'sequences in random order, each from a zero state', false)
+    .option('--text <file>', 'the text to learn (default: The Time Machine, downloaded once)')
+    .option('--out <file>', 'where the chart goes: FILE.svg and FILE.png', 'out/char_lm')
+    .option('--checkpoint <file>', 'where the run is saved (default: beside the chart, .safetensors)')
+    .option('--resume <file>', 'go on with a saved run, with its settings')
+    .parse(argv, { from: 'user' })
+    .opts()
+  return {
+    settings: {
+      model: options.model,
+      num_hiddens: options.numHiddens,
+      num_steps: options.numSteps,
+      batch_size: options.batchSize,
+      lr: options.lr,
+      seed: options.seed,
+      random_iter: options.randomIter,
+    },
+    epochs: options.epochs,
+    device: options.device,
+    text: options.text,
+    out: options.out,
+    checkpoint: options.checkpoint,
+    resume: options.resume,
+  }
+}

@@ -1,0 +1,47 @@
+// What the programs' command lines share.
+
+import { mkdirSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** Whether a module is the program that was started, not imported. */
+export const isMain = (url: string): boolean =>
+  process.argv[1] !== undefined && fileURLToPath(url) === resolve(process.argv[1])
+
+/** A mistake of the user's, shown without a stack. */
+export class UsageError extends Error {}
+
+/** The number of an option. */
+export function wholeNumber(option: string, text: string, least: number): number {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isSafeInteger(value) || value < least) {
+    throw new UsageError(`${option} must be a whole number of at least ${least}, not '${text}'`)
+  }
+  return value
+}
+
+/** The number of an option that may be fractional. */
+export function positiveNumber(option: string, text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !(value > 0) || !Number.isFinite(value)) {
+    throw new UsageError(`${option} must be a number above 0, not '${text}'`)
+  }
+  return value
+}
+
+/** Makes the folder of a file. */
+export function outFile(file: string): string {
+  mkdirSync(dirname(resolve(file)), { recursive: true })
+  return file
+}
+
+/** Runs a program: what the user got wrong is said in one line. */
+export async function runMain(main: () => Promise<void>): Promise<void> {
+  try {
+    await main()
+  } catch (error) {
+    if (!(error instanceof UsageError) && !(error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS')) throw error
+    console.error((error as Error).message)
+    process.exitCode = 1
+  }
+}

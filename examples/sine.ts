@@ -1,0 +1,106 @@
+// The document's section 2: a recurrent network learns to predict the next value of a sine wave.
+//
+//   npm run sine                       5,000 iterations, losses every 100, and a chart in out/sine.svg and .png
+//   npm run sine -- --zero-state       each iteration starts from a zero state, as the document's program literally does
+//   npm run sine -- --iterations 500 --seed 1 --out FILE
+
+import { parseArgs } from 'node:util'
+import torch, { nn, optim, type Tensor } from '../lib/index.js'
+import { saveLineChart } from '../lib/plot/line_chart.js'
+import { isMain, outFile, runMain, wholeNumber } from './command.js'
+
+const NUM_TIME_STEPS = 20
+const HIDDEN_DIM = 10
+
+class Net extends nn.Module {
+  readonly rnn: nn.RNN
+  readonly linear: nn.Linear
+
+  constructor(
+    input_dim = 1,
+    readonly hidden_dim = HIDDEN_DIM,
+    out_dim = 1,
+  ) {
+    super()
+    this.rnn = new nn.RNN({ input_size: input_dim, hidden_size: hidden_dim, num_layers: 1, batch_first: true })
+    this.linear = new nn.Linear({ in_features: hidden_dim, out_features: out_dim })
+  }
+
+  override forward(x: Tensor, hidden_prev: Tensor): [out: Tensor, hidden: Tensor] {
+    const [out, hidden] = this.rnn(x, hidden_prev) // (1, seq, hidden_dim)
+    const flat = out.view(-1, this.hidden_dim) // (seq, hidden_dim)
+    return [this.linear(flat).unsqueeze({ dim: 0 }), hidden] // (1, seq, 1)
+  }
+}
+
+/** One wave of 20 points from a random start: the points but the last, the points but the first, their times. */
+function sampleData(): [x: Tensor, y: Tensor, time_steps: Tensor] {
+  const start = torch.randint(0, 3, [1]).item()
+  const time_steps = torch.linspace(start, start + 10, NUM_TIME_STEPS, { dtype: torch.float64 })
+  const data = time_steps.sin().float().view(NUM_TIME_STEPS, 1)
+  const x = data.index(':-1').view(1, NUM_TIME_STEPS - 1, 1)
+  const y = data.index('1:').view(1, NUM_TIME_STEPS - 1, 1)
+  return [x, y, time_steps]
+}
+
+export interface SineOptions {
+  iterations?: number
+  seed?: number
+  zeroState?: boolean
+  onLoss?: (iteration: number, loss: number) => void
+}
+
+/** Trains the network and returns its losses, and truth and prediction of the last iteration. */
+export function trainSine({ iterations = 5000, seed = 0, zeroState = false, onLoss }: SineOptions = {}) {
+  torch.manual_seed(seed)
+  const model = new Net()
+  const criterion = new nn.MSELoss()
+  const optimizer = new optim.Adam(model.parameters(), { lr: 1e-3 })
+  let hidden_prev = torch.zeros(1, 1, HIDDEN_DIM)
+  let last = { times: [] as number[], truth: [] as number[], prediction: [] as number[] }
+  for (let iter = 0; iter < iterations; iter++) {
+    const [x, y, time_steps] = sampleData()
+    const [output, hidden] = model(x, hidden_prev)
+    if (!zeroState) hidden_prev = hidden.detach()
+    const loss = criterion(output, y)
+    model.zero_grad()
+    loss.backward()
+    optimizer.step()
+    onLoss?.(iter, loss.item())
+    if (iter === iterations - 1) {
+      last = {
+        times: time_steps.index(':-1').tolist() as number[],
+        truth: y.flatten().tolist() as number[],
+        prediction: output.detach().flatten().tolist() as number[],
+      }
+    }
+  }
+  return { model, last }
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      iterations: { type: 'string', default: '5000' },
+      seed: { type: 'string', default: '0' },
+      'zero-state': { type: 'boolean', default: false },
+      out: { type: 'string', default: 'out/sine' },
+    },
+  })
+  const { last } = trainSine({
+    iterations: wholeNumber('--iterations', values.iterations, 1),
+    seed: wholeNumber('--seed', values.seed, 0),
+    zeroState: values['zero-state'],
+    onLoss: (iter, loss) => {
+      if (iter % 100 === 0) console.log(`Iter:${iter} loss${loss}`)
+    },
+  })
+  const series = [
+    { name: 'truth', x: last.times, y: last.truth, color: 'red' },
+    { name: 'prediction', x: last.times, y: last.prediction, color: 'blue' },
+  ]
+  const files = await saveLineChart({ xlabel: 'time', ylabel: 'sin(time)', series }, outFile(values.out))
+  console.log(`chart: ${files.join(', ')}`)
+}
+
+if (isMain(import.meta.url)) await runMain(main)

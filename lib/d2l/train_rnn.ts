@@ -1,0 +1,151 @@
+// Training and prediction of the character models (the document's section 3).
+
+import { no_grad } from '../autograd/grad_mode.js'
+import { fromData } from '../data.js'
+import type { DeviceLike } from '../device.js'
+import * as dtypes from '../dtype.js'
+import { CrossEntropyLoss, Module } from '../nn/index.js'
+import { Optimizer, SGD } from '../optim/index.js'
+import type { Tensor } from '../tensor.js'
+import { Animator } from './animator.js'
+import type { RNNModel, RNNModelScratch, State } from './rnn.js'
+import type { Batch } from './sequences.js'
+import type { Vocab } from './text.js'
+import { Accumulator, Timer } from './timer.js'
+import { grad_clipping, sgd } from './training.js'
+
+export type CharacterModel = RNNModel | RNNModelScratch
+
+/** An optimizer; or a function that updates the parameters for a batch of a size. */
+export type Updater = Optimizer<object> | ((batch_size: number) => void)
+
+/** Continues `prefix` by the num_preds characters that the model thinks likeliest. */
+export function predict_ch8(
+  prefix: string,
+  num_preds: number,
+  net: CharacterModel,
+  vocab: Vocab,
+  device: DeviceLike,
+): string {
+  if (prefix === '') throw new RangeError('a prediction needs a prefix of at least one character')
+  return no_grad(() => {
+    let state: State = net.begin_state(1, device)
+    const tokens = [...prefix].map((token) => vocab.get(token))
+    const outputs = [tokens[0] as number]
+    const input = () => fromData([[outputs.at(-1) as number]], dtypes.int64).to(device) // (1, 1)
+    for (const token of tokens.slice(1)) {
+      state = net(input(), state)[1]
+      outputs.push(token)
+    }
+    for (let i = 0; i < num_preds; i++) {
+      const [y, next]: [Tensor, State] = net(input(), state)
+      state = next
+      outputs.push(y.argmax(1).item())
+    }
+    return vocab.to_tokens(outputs).join('')
+  })
+}
+
+export interface EpochResult {
+  perplexity: number
+  /** Tokens per second. */
+  speed: number
+}
+
+export interface EpochOptions {
+  use_random_iter?: boolean | undefined
+  /** Called with the loss of each batch. */
+  on_batch?: ((loss: number) => void) | undefined
+}
+
+/** Trains for one pass over the data. Gradients are clipped at 1. */
+export function train_epoch_ch8(
+  net: CharacterModel,
+  train_iter: Iterable<Batch>,
+  loss: (y_hat: Tensor, y: Tensor) => Tensor,
+  updater: Updater,
+  device: DeviceLike,
+  { use_random_iter = false, on_batch }: EpochOptions = {},
+): EpochResult {
+  let state: State | null = null
+  const timer = new Timer()
+  const metric = new Accumulator(2) // sum of losses, number of tokens
+  for (const [X, Y] of train_iter) {
+    // Sequential batches go on with the state of the batch before, but not with its graph.
+    state = state === null || use_random_iter ? net.begin_state(X.size(0), device) : state.map((s) => s.detach())
+    const y = Y.T.reshape(-1).to(device)
+    const [y_hat, next]: [Tensor, State] = net(X.to(device), state)
+    state = next
+    const l = loss(y_hat, y.long()).mean()
+    if (updater instanceof Optimizer) {
+      updater.zero_grad()
+      l.backward()
+      grad_clipping(net, 1)
+      updater.step()
+    } else {
+      l.backward()
+      grad_clipping(net, 1)
+      updater(1)
+    }
+    const value = l.item()
+    metric.add(value * y.numel(), y.numel())
+    on_batch?.(value)
+  }
+  return { perplexity: Math.exp(metric.get(0) / metric.get(1)), speed: metric.get(1) / timer.stop() }
+}
+
+export interface TrainOptions extends EpochOptions {
+  /** The epoch to begin with, for a run that goes on. */
+  first_epoch?: number | undefined
+  /** Collects the perplexity of every tenth epoch. */
+  animator?: Animator | undefined
+  /** Called after each epoch, counted from 1; `false` ends the training. */
+  on_epoch?: ((epoch: number, result: EpochResult) => boolean | void) | undefined
+  /** Prints a line; by default to the console. */
+  print?: ((line: string) => void) | undefined
+}
+
+/** The document's SGD: torch's for a module, the hand-written one for the model from scratch. */
+export function updater_ch8(net: CharacterModel, lr: number): Updater {
+  if (net instanceof Module) return new SGD(net.parameters(), lr)
+  return (batch_size) => sgd(net.params, lr, batch_size)
+}
+
+/**
+ * Trains a character model and says how it went. Every ten epochs it prints a continuation of 'time traveller'.
+ * Between epochs the event loop gets its turn.
+ */
+export async function train_ch8(
+  net: CharacterModel,
+  train_iter: Iterable<Batch>,
+  vocab: Vocab,
+  lr: number,
+  num_epochs: number,
+  device: DeviceLike,
+  options: TrainOptions = {},
+): Promise<{ result: EpochResult; animator: Animator; epochs: number }> {
+  const { first_epoch = 1, on_epoch, print = console.log } = options
+  const loss = new CrossEntropyLoss()
+  const animator =
+    options.animator ??
+    new Animator({ xlabel: 'epoch', ylabel: 'perplexity', legend: ['train'], xlim: [10, num_epochs] })
+  const updater = updater_ch8(net, lr)
+  const predict = (prefix: string) => predict_ch8(prefix, 50, net, vocab, device)
+  let result: EpochResult = { perplexity: Number.NaN, speed: 0 }
+  let epochs = first_epoch - 1
+  for (let epoch = first_epoch; epoch <= num_epochs; epoch++) {
+    result = train_epoch_ch8(net, train_iter, loss, updater, device, options)
+    epochs = epoch
+    if (epoch % 10 === 0) {
+      print(predict('time traveller'))
+      animator.add(epoch, [result.perplexity])
+    }
+    const goesOn = on_epoch?.(epoch, result) ?? true
+    await new Promise((resolve) => setImmediate(resolve))
+    if (!goesOn) break
+  }
+  print(`perplexity ${result.perplexity.toFixed(1)}, ${result.speed.toFixed(1)} tokens/sec on ${device}`)
+  print(predict('time traveller'))
+  print(predict('traveller'))
+  return { result, animator, epochs }
+}

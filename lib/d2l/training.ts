@@ -1,0 +1,42 @@
+import { no_grad } from '../autograd/grad_mode.js'
+import { device_count } from '../cuda.js'
+import { type Device, device } from '../device.js'
+import { Module } from '../nn/modules/module.js'
+import type { Tensor } from '../tensor.js'
+
+/** The GPU with this number where it is there, else the CPU. */
+export function try_gpu(i = 0): Device {
+  return device_count() > i ? device(`cuda:${i}`) : device('cpu')
+}
+
+/** One step of minibatch stochastic gradient descent; zeroes the gradients. */
+export function sgd(params: Iterable<Tensor>, lr: number, batch_size: number): void {
+  no_grad(() => {
+    for (const param of params) {
+      const { grad } = param
+      if (grad === null) continue
+      param.sub_(grad.mul(lr).div(batch_size))
+      grad.zero_()
+    }
+  })
+}
+
+/** What holds its parameters in a list of its own. */
+export interface HasParams {
+  params: Tensor[]
+}
+
+/** Scales the gradients so that their norm, over all parameters together, is at most theta. */
+export function grad_clipping(net: Module | HasParams, theta: number): void {
+  const params = net instanceof Module ? net.parameters().filter((p) => p.requires_grad) : net.params
+  no_grad(() => {
+    const grads = params.map((p) => p.grad).filter((grad) => grad !== null)
+    const norm = grads
+      .map((grad) => grad.pow(2).sum())
+      .reduce((sum, square) => sum.add(square))
+      .sqrt()
+    if (norm.item() <= theta) return
+    const scale = norm.reciprocal().mul(theta)
+    for (const grad of grads) grad.mul_(scale)
+  })
+}
