@@ -47,7 +47,7 @@ export async function trainCharLm({ settings, text, epochs, device = 'cpu', from
   const run: Run = { settings, fingerprint: fingerprint(text), epochs: 0, history: { X: [], Y: [] } }
   if (from !== undefined) {
     run.epochs = from.run.epochs
-    from.run.history.X.forEach((x, i) => animator.add(x, [from.run.history.Y[i] as number]))
+    for (const [i, x] of from.run.history.X.entries()) animator.add(x, [from.run.history.Y[i] as number])
     restore(net, from)
   }
   const { result } = await d2l.train_ch8(net, train_iter, vocab, settings.lr, epochs, device, {

@@ -1,0 +1,42 @@
+"""What the reference scripts share: where fixtures go, and how tensors are written."""
+
+import hashlib
+import json
+import math
+import pathlib
+
+import torch
+
+FOLDER = pathlib.Path(__file__).parents[2] / "test" / "fixtures"
+
+
+def write(name, content):
+    """Writes one fixture, with the version of PyTorch that made it."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    content = {"torch": torch.__version__.split("+")[0], **content}
+    (FOLDER / name).write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+    print(f"{name}: {(FOLDER / name).stat().st_size} bytes")
+
+
+def digest(tensor):
+    """A tensor's dtype, shape and the SHA-256 of its bytes: equal iff it is equal bit for bit."""
+    data = tensor.detach().contiguous().cpu()
+    return {
+        "dtype": str(data.dtype),
+        "shape": list(data.shape),
+        "sha256": hashlib.sha256(data.numpy().tobytes()).hexdigest(),
+    }
+
+
+def number(value):
+    """JSON has no nan and no infinity."""
+    return value if math.isfinite(value) else str(value)
+
+
+def values(tensor):
+    """A tensor's shape and elements."""
+    return {
+        "dtype": str(tensor.dtype),
+        "shape": list(tensor.shape),
+        "data": [number(v) if isinstance(v, float) else v for v in tensor.detach().flatten().tolist()],
+    }

@@ -1,0 +1,81 @@
+// What the tests share: PyTorch's outputs (test/fixtures, made by scripts/reference), and comparing with them.
+
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect } from 'vitest'
+import torch, { type Tensor } from '../lib/index.js'
+import { packageRoot } from '../lib/package_root.js'
+
+export const fixtureFile = (name: string): string => join(packageRoot, 'test', 'fixtures', name)
+
+// biome-ignore lint/suspicious/noExplicitAny: fixtures have the shape that their script gives them
+export const fixture = <T = any>(name: string): T => JSON.parse(readFileSync(fixtureFile(name), 'utf8')) as T
+
+/** A tensor as the reference scripts write it. */
+export interface Values {
+  dtype: string
+  shape: number[]
+  data: (number | boolean | string)[]
+}
+
+export interface Digest {
+  dtype: string
+  shape: number[]
+  sha256: string
+}
+
+/** A tensor's dtype, shape and the SHA-256 of its bytes. */
+export function digest(tensor: Tensor): Digest {
+  const array = tensor.detach().to_typed_array({ copy: true })
+  const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
+  return {
+    dtype: tensor.dtype.toString(),
+    shape: [...tensor.shape],
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+  }
+}
+
+/** Checks each number against its counterpart, within a tolerance that grows with the number. */
+export function expectNumbers(
+  actual: readonly number[],
+  expected: readonly number[],
+  tolerance: number,
+  what = '',
+): void {
+  expect(actual.length, what).toBe(expected.length)
+  let worst = 0
+  let at = 0
+  for (let i = 0; i < expected.length; i++) {
+    const a = actual[i] as number
+    const e = expected[i] as number
+    if (Object.is(a, e) || (Number.isNaN(a) && Number.isNaN(e))) continue
+    const error = Math.abs(a - e) / (1 + Math.abs(e))
+    // An error that is no number is the worst.
+    if (!(error <= worst)) {
+      worst = error
+      at = i
+    }
+  }
+  expect(worst, `${what} element ${at}: ${actual[at]}, expected ${expected[at]}`).toBeLessThanOrEqual(tolerance)
+}
+
+/** Checks dtype, shape and elements. */
+export function expectTensor(actual: Tensor, expected: Values, tolerance = 0, what = ''): void {
+  expect(actual.dtype.toString(), what).toBe(expected.dtype)
+  expect([...actual.shape], what).toEqual(expected.shape)
+  const elements = actual.detach().flatten().tolist() as (number | boolean)[]
+  expectNumbers(elements.map(Number), expected.data.map(pythonNumber), tolerance, what)
+}
+
+const SPECIAL: Record<string, number> = { inf: Infinity, '-inf': -Infinity, nan: Number.NaN }
+
+function pythonNumber(value: number | boolean | string): number {
+  return typeof value === 'string' ? (SPECIAL[value] as number) : Number(value)
+}
+
+/** float32 and float64 with the tolerances that recurrent layers are held to. */
+export const PRECISIONS = [
+  ['float32', torch.float32, 1e-5],
+  ['float64', torch.float64, 1e-10],
+] as const

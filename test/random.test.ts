@@ -1,0 +1,64 @@
+import { expect, test } from 'vitest'
+import torch, { nn, type Tensor } from '../lib/index.js'
+import { type Digest, digest, expectTensor, fixture } from './helpers.js'
+
+const reference = fixture('random.json')
+
+test('every source of random numbers gives Python’s, bit for bit', () => {
+  torch.manual_seed(42)
+  const numbers: Record<string, Tensor> = {
+    randn: torch.randn(3, 5),
+    rand: torch.rand(7),
+    randint: torch.randint(0, 100, [20]),
+    randperm: torch.randperm(30),
+    normal: torch.empty(17).normal_(2, 3),
+    uniform: torch.empty(17).uniform_(-1, 2),
+    bernoulli: torch.bernoulli(torch.full([30], 0.3)),
+    dropout: nn.functional.dropout(torch.ones(40), 0.4),
+    randn_double: torch.randn(33, { dtype: torch.float64 }),
+    multinomial: torch.multinomial(torch.tensor([0.1, 0.5, 0.4]), 12, { replacement: true }),
+    generator: torch.randn(4, { generator: new torch.Generator().manual_seed(-5) }),
+  }
+  for (const [name, tensor] of Object.entries(numbers)) expect(digest(tensor), name).toEqual(reference.numbers[name])
+})
+
+test('initial weights are Python’s, bit for bit', () => {
+  torch.manual_seed(9)
+  const modules: Record<string, nn.Module> = {
+    Linear: new nn.Linear(5, 3),
+    Linear_no_bias: new nn.Linear(7, 2, { bias: false }),
+    RNN: new nn.RNN(3, 4, 2, { bidirectional: true }),
+    LSTM: new nn.LSTM(3, 5, 2, { proj_size: 2 }),
+    GRU: new nn.GRU(3, 4),
+    Embedding: new nn.Embedding(6, 4, { padding_idx: 2 }),
+  }
+  const weights: Record<string, Digest> = {}
+  for (const [key, module] of Object.entries(modules)) {
+    for (const [name, parameter] of module.named_parameters()) weights[`${key}.${name}`] = digest(parameter)
+  }
+  for (const name of ['xavier_uniform_', 'xavier_normal_', 'kaiming_uniform_', 'kaiming_normal_'] as const) {
+    weights[name] = digest(nn.init[name](torch.empty(4, 6)))
+  }
+  expect(weights).toEqual(reference.initial.exact)
+  expectTensor(nn.init.orthogonal_(torch.empty(4, 3)), reference.initial.orthogonal, 1e-6)
+})
+
+test('the generator’s state is saved and restored', () => {
+  torch.manual_seed(1)
+  torch.randn(3)
+  const state = torch.get_rng_state()
+  const expected = torch.randn(5).tolist()
+  torch.set_rng_state(state)
+  expect(torch.randn(5).tolist()).toEqual(expected)
+  expect(torch.initial_seed()).toBe(1n)
+  expect(() => torch.set_rng_state(torch.zeros(3))).toThrow(/state/)
+})
+
+test('a generator draws its own numbers', () => {
+  const generator = new torch.Generator().manual_seed(7)
+  const first = torch.rand(3, { generator }).tolist()
+  torch.rand(10)
+  generator.manual_seed(7)
+  expect(torch.rand(3, { generator }).tolist()).toEqual(first)
+  expect(() => torch.rand(3, { generator: {} as never })).toThrow(TypeError)
+})
