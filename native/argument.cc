@@ -67,7 +67,7 @@ std::optional<at::IValue> Argument::as(const Parameter& parameter, Matching matc
   switch (parameter.kind) {
     case Kind::Tensor:
       if (tensor_.defined()) return at::IValue(tensor_);
-      if (matching == Matching::Lenient && numbers_as_tensors) {
+      if (numbers_as_tensors) {
         if (const auto number = scalar()) {
           return at::IValue(at::native::wrapped_scalar_tensor(*number));
         }

@@ -95,14 +95,20 @@ Overload overload_of(const c10::OperatorHandle& handle) {
   return result;
 }
 
+bool names_one_of(std::string_view name, std::initializer_list<std::string_view> bases) {
+  if (!name.empty() && name.back() == '_') name.remove_suffix(1);
+  return std::find(bases.begin(), bases.end(), name) != bases.end();
+}
+
 // Python lets a number stand for a tensor in these alone.
 bool takes_numbers_as_tensors(std::string_view name) {
-  for (const std::string_view base : {"add", "sub", "subtract", "mul", "multiply", "div", "divide",
-                                      "true_divide", "floor_divide", "copy", "remainder", "pow"}) {
-    if (name == base) return true;
-    if (name.size() == base.size() + 1 && name.starts_with(base) && name.back() == '_') return true;
-  }
-  return false;
+  return names_one_of(name, {"add", "sub", "subtract", "mul", "multiply", "div", "divide",
+                             "true_divide", "floor_divide"});
+}
+
+// Of these, Python has no Scalar overload: its numbers become tensors, as the graph then shows.
+bool is_for_cpp_alone(std::string_view name, std::string_view overload) {
+  return overload == "Scalar" && names_one_of(name, {"add", "sub", "mul", "div"});
 }
 
 // A call's arguments: positional ones, then those given by name.
@@ -368,21 +374,21 @@ napi_value results(const Call& call, const Operator& op, const Overload& overloa
 napi_value find_operator(Call& call) {
   auto op = std::make_unique<Operator>();
   op->name = call.string(0);
+  const std::string_view base = std::string_view(op->name).substr(op->name.find("::") + 2);
+  op->numbers_as_tensors = takes_numbers_as_tensors(base);
   auto& dispatcher = c10::Dispatcher::singleton();
+  const auto add = [&](const c10::OperatorName& name) {
+    if (is_for_cpp_alone(base, name.overload_name)) return;
+    if (const auto handle = dispatcher.findSchema(name))
+      op->overloads.push_back(overload_of(*handle));
+  };
   if (call.given(1)) {
     std::istringstream names(call.string(1));
-    for (std::string name; std::getline(names, name, ',');) {
-      if (name == "-") name.clear();
-      if (const auto handle = dispatcher.findSchema({op->name, name})) {
-        op->overloads.push_back(overload_of(*handle));
-      }
-    }
+    for (std::string name; std::getline(names, name, ',');)
+      add({op->name, name == "-" ? "" : name});
   } else {
     for (const c10::OperatorName& name : dispatcher.getAllOpNames()) {
-      if (name.name != op->name) continue;
-      if (const auto handle = dispatcher.findSchema(name)) {
-        op->overloads.push_back(overload_of(*handle));
-      }
+      if (name.name == op->name) add(name);
     }
     const auto order = [](const Overload& overload) {
       return std::make_tuple(overload.out, overload.parameters.size(), overload.signature);
@@ -391,8 +397,6 @@ napi_value find_operator(Call& call) {
               [&](const Overload& a, const Overload& b) { return order(a) < order(b); });
   }
   if (op->overloads.empty()) return small(call, -1);
-  op->numbers_as_tensors =
-      takes_numbers_as_tensors(std::string_view(op->name).substr(op->name.find("::") + 2));
   auto& operators = call.env().operators;
   operators.push_back(std::move(op));
   return small(call, static_cast<int>(operators.size()) - 1);

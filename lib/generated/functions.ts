@@ -53,15 +53,12 @@ interface adaptive_max_pool1d_function {
 }
 
 interface add_function {
-  (self: Tensor, other: Scalar, alpha?: Scalar | undefined): Tensor
-  (self: Tensor, other: Scalar, options?: { alpha?: Scalar | undefined }): Tensor
-  (self: Tensor, options: { other: Scalar; alpha?: Scalar | undefined }): Tensor
-  (self: Tensor, other: Tensor, options?: { alpha?: Scalar | undefined }): Tensor
-  (self: Tensor, options: { other: Tensor; alpha?: Scalar | undefined }): Tensor
-  (self: Tensor, other: Scalar, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { other: Scalar; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (self: Tensor | Scalar, other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }): Tensor
+  (self: Tensor | Scalar, options: { other: Tensor | Scalar; alpha?: Scalar | undefined }): Tensor
+  (self: Tensor | Scalar, other: Scalar, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (self: Tensor | Scalar, options: { other: Scalar; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (self: Tensor | Scalar, other: Tensor | Scalar, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (self: Tensor | Scalar, options: { other: Tensor | Scalar; alpha?: Scalar | undefined; out: Tensor }): Tensor
 }
 
 interface addbmm_function {
@@ -1158,37 +1155,35 @@ interface dist_function {
 }
 
 interface div_function {
-  (self: Tensor, other: Scalar): Tensor
-  (self: Tensor, options: { other: Scalar }): Tensor
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Scalar, options: { rounding_mode: string | null }): Tensor
-  (self: Tensor, options: { other: Scalar; rounding_mode: string | null }): Tensor
-  (self: Tensor, other: Tensor, options: { rounding_mode: string | null }): Tensor
-  (self: Tensor, options: { other: Tensor; rounding_mode: string | null }): Tensor
-  (self: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
-  (self: Tensor, other: Scalar, options: { rounding_mode: string | null; out: Tensor }): Tensor
-  (self: Tensor, options: { other: Scalar; rounding_mode: string | null; out: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { rounding_mode: string | null; out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; rounding_mode: string | null; out: Tensor }): Tensor
+  (self: Tensor | Scalar, other: Tensor | Scalar): Tensor
+  (self: Tensor | Scalar, options: { other: Tensor | Scalar }): Tensor
+  (self: Tensor | Scalar, other: Scalar, options: { rounding_mode: string | null }): Tensor
+  (self: Tensor | Scalar, options: { other: Scalar; rounding_mode: string | null }): Tensor
+  (self: Tensor | Scalar, other: Tensor | Scalar, options: { rounding_mode: string | null }): Tensor
+  (self: Tensor | Scalar, options: { other: Tensor | Scalar; rounding_mode: string | null }): Tensor
+  (self: Tensor | Scalar, other: Scalar, options: { out: Tensor }): Tensor
+  (self: Tensor | Scalar, options: { other: Scalar; out: Tensor }): Tensor
+  (self: Tensor | Scalar, other: Tensor | Scalar, options: { out: Tensor }): Tensor
+  (self: Tensor | Scalar, options: { other: Tensor | Scalar; out: Tensor }): Tensor
+  (self: Tensor | Scalar, other: Scalar, options: { rounding_mode: string | null; out: Tensor }): Tensor
+  (self: Tensor | Scalar, options: { other: Scalar; rounding_mode: string | null; out: Tensor }): Tensor
+  (self: Tensor | Scalar, other: Tensor | Scalar, options: { rounding_mode: string | null; out: Tensor }): Tensor
+  (self: Tensor | Scalar, options: { other: Tensor | Scalar; rounding_mode: string | null; out: Tensor }): Tensor
 }
 
 interface divide_function {
-  (self: Tensor, other: Scalar): Tensor
-  (self: Tensor, options: { other: Scalar }): Tensor
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Scalar, options: { rounding_mode: string | null }): Tensor
-  (self: Tensor, options: { other: Scalar; rounding_mode: string | null }): Tensor
-  (self: Tensor, other: Tensor, options: { rounding_mode: string | null }): Tensor
-  (self: Tensor, options: { other: Tensor; rounding_mode: string | null }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { rounding_mode: string | null; out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; rounding_mode: string | null; out: Tensor }): Tensor
+  (self: Tensor | Scalar, other: Scalar): Tensor
+  (self: Tensor | Scalar, options: { other: Scalar }): Tensor
+  (self: Tensor | Scalar, other: Tensor | Scalar): Tensor
+  (self: Tensor | Scalar, options: { other: Tensor | Scalar }): Tensor
+  (self: Tensor | Scalar, other: Scalar, options: { rounding_mode: string | null }): Tensor
+  (self: Tensor | Scalar, options: { other: Scalar; rounding_mode: string | null }): Tensor
+  (self: Tensor | Scalar, other: Tensor | Scalar, options: { rounding_mode: string | null }): Tensor
+  (self: Tensor | Scalar, options: { other: Tensor | Scalar; rounding_mode: string | null }): Tensor
+  (self: Tensor | Scalar, other: Tensor | Scalar, options: { out: Tensor }): Tensor
+  (self: Tensor | Scalar, options: { other: Tensor | Scalar; out: Tensor }): Tensor
+  (self: Tensor | Scalar, other: Tensor | Scalar, options: { rounding_mode: string | null; out: Tensor }): Tensor
+  (self: Tensor | Scalar, options: { other: Tensor | Scalar; rounding_mode: string | null; out: Tensor }): Tensor
 }
 
 interface dot_function {
@@ -1498,14 +1493,14 @@ interface floor__function {
 }
 
 interface floor_divide_function {
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Scalar): Tensor
-  (self: Tensor, options: { other: Scalar }): Tensor
-  (self: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (self: Tensor | Scalar, other: Tensor | Scalar): Tensor
+  (self: Tensor | Scalar, options: { other: Tensor | Scalar }): Tensor
+  (self: Tensor | Scalar, other: Scalar): Tensor
+  (self: Tensor | Scalar, options: { other: Scalar }): Tensor
+  (self: Tensor | Scalar, other: Scalar, options: { out: Tensor }): Tensor
+  (self: Tensor | Scalar, options: { other: Scalar; out: Tensor }): Tensor
+  (self: Tensor | Scalar, other: Tensor | Scalar, options: { out: Tensor }): Tensor
+  (self: Tensor | Scalar, options: { other: Tensor | Scalar; out: Tensor }): Tensor
 }
 
 interface fmax_function {
@@ -2592,14 +2587,12 @@ interface msort_function {
 }
 
 interface mul_function {
-  (self: Tensor, other: Scalar): Tensor
-  (self: Tensor, options: { other: Scalar }): Tensor
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (self: Tensor | Scalar, other: Tensor | Scalar): Tensor
+  (self: Tensor | Scalar, options: { other: Tensor | Scalar }): Tensor
+  (self: Tensor | Scalar, other: Scalar, options: { out: Tensor }): Tensor
+  (self: Tensor | Scalar, options: { other: Scalar; out: Tensor }): Tensor
+  (self: Tensor | Scalar, other: Tensor | Scalar, options: { out: Tensor }): Tensor
+  (self: Tensor | Scalar, options: { other: Tensor | Scalar; out: Tensor }): Tensor
 }
 
 interface multinomial_function {
@@ -2611,12 +2604,12 @@ interface multinomial_function {
 }
 
 interface multiply_function {
-  (self: Tensor, other: Scalar): Tensor
-  (self: Tensor, options: { other: Scalar }): Tensor
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (self: Tensor | Scalar, other: Scalar): Tensor
+  (self: Tensor | Scalar, options: { other: Scalar }): Tensor
+  (self: Tensor | Scalar, other: Tensor | Scalar): Tensor
+  (self: Tensor | Scalar, options: { other: Tensor | Scalar }): Tensor
+  (self: Tensor | Scalar, other: Tensor | Scalar, options: { out: Tensor }): Tensor
+  (self: Tensor | Scalar, options: { other: Tensor | Scalar; out: Tensor }): Tensor
 }
 
 interface mv_function {
@@ -3779,25 +3772,22 @@ interface stft_function {
 }
 
 interface sub_function {
-  (self: Tensor, other: Scalar, alpha?: Scalar | undefined): Tensor
-  (self: Tensor, other: Scalar, options?: { alpha?: Scalar | undefined }): Tensor
-  (self: Tensor, options: { other: Scalar; alpha?: Scalar | undefined }): Tensor
-  (self: Tensor, other: Tensor, options?: { alpha?: Scalar | undefined }): Tensor
-  (self: Tensor, options: { other: Tensor; alpha?: Scalar | undefined }): Tensor
-  (self: Tensor, other: Scalar, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { other: Scalar; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (self: Tensor | Scalar, other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }): Tensor
+  (self: Tensor | Scalar, options: { other: Tensor | Scalar; alpha?: Scalar | undefined }): Tensor
+  (self: Tensor | Scalar, other: Scalar, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (self: Tensor | Scalar, options: { other: Scalar; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (self: Tensor | Scalar, other: Tensor | Scalar, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (self: Tensor | Scalar, options: { other: Tensor | Scalar; alpha?: Scalar | undefined; out: Tensor }): Tensor
 }
 
 interface subtract_function {
-  (self: Tensor, other: Scalar, alpha?: Scalar | undefined): Tensor
-  (self: Tensor, other: Scalar, options?: { alpha?: Scalar | undefined }): Tensor
-  (self: Tensor, options: { other: Scalar; alpha?: Scalar | undefined }): Tensor
-  (self: Tensor, other: Tensor, options?: { alpha?: Scalar | undefined }): Tensor
-  (self: Tensor, options: { other: Tensor; alpha?: Scalar | undefined }): Tensor
-  (self: Tensor, other: Tensor, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (self: Tensor | Scalar, other: Scalar, alpha?: Scalar | undefined): Tensor
+  (self: Tensor | Scalar, other: Scalar, options?: { alpha?: Scalar | undefined }): Tensor
+  (self: Tensor | Scalar, options: { other: Scalar; alpha?: Scalar | undefined }): Tensor
+  (self: Tensor | Scalar, other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }): Tensor
+  (self: Tensor | Scalar, options: { other: Tensor | Scalar; alpha?: Scalar | undefined }): Tensor
+  (self: Tensor | Scalar, other: Tensor | Scalar, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (self: Tensor | Scalar, options: { other: Tensor | Scalar; alpha?: Scalar | undefined; out: Tensor }): Tensor
 }
 
 interface sum_function {
@@ -3992,12 +3982,12 @@ interface triu_indices_function {
 }
 
 interface true_divide_function {
-  (self: Tensor, other: Scalar): Tensor
-  (self: Tensor, options: { other: Scalar }): Tensor
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (self: Tensor | Scalar, other: Scalar): Tensor
+  (self: Tensor | Scalar, options: { other: Scalar }): Tensor
+  (self: Tensor | Scalar, other: Tensor | Scalar): Tensor
+  (self: Tensor | Scalar, options: { other: Tensor | Scalar }): Tensor
+  (self: Tensor | Scalar, other: Tensor | Scalar, options: { out: Tensor }): Tensor
+  (self: Tensor | Scalar, options: { other: Tensor | Scalar; out: Tensor }): Tensor
 }
 
 interface trunc_function {

@@ -20,20 +20,14 @@ export interface TensorMethods {
   acosh(): Tensor
   acosh(options: { out: Tensor }): Tensor
   acosh_(): this
-  add(other: Scalar, alpha?: Scalar | undefined): Tensor
-  add(other: Scalar, options?: { alpha?: Scalar | undefined }): Tensor
-  add(options: { other: Scalar; alpha?: Scalar | undefined }): Tensor
-  add(other: Tensor, options?: { alpha?: Scalar | undefined }): Tensor
-  add(options: { other: Tensor; alpha?: Scalar | undefined }): Tensor
+  add(other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }): Tensor
+  add(options: { other: Tensor | Scalar; alpha?: Scalar | undefined }): Tensor
   add(other: Scalar, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
   add(options: { other: Scalar; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  add(other: Tensor, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
-  add(options: { other: Tensor; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  add_(other: Scalar, alpha?: Scalar | undefined): this
-  add_(other: Scalar, options?: { alpha?: Scalar | undefined }): this
-  add_(options: { other: Scalar; alpha?: Scalar | undefined }): this
-  add_(other: Tensor, options?: { alpha?: Scalar | undefined }): this
-  add_(options: { other: Tensor; alpha?: Scalar | undefined }): this
+  add(other: Tensor | Scalar, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
+  add(options: { other: Tensor | Scalar; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  add_(other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }): this
+  add_(options: { other: Tensor | Scalar; alpha?: Scalar | undefined }): this
   addbmm(batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
   addbmm(options: { batch1: Tensor; batch2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
   addbmm(batch1: Tensor, batch2: Tensor, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
@@ -441,50 +435,46 @@ export interface TensorMethods {
   dist(options: { other: Tensor; p?: Scalar | undefined }): Tensor
   dist(other: Tensor, options: { p?: Scalar | undefined; out: Tensor }): Tensor
   dist(options: { other: Tensor; p?: Scalar | undefined; out: Tensor }): Tensor
-  div(other: Scalar): Tensor
-  div(options: { other: Scalar }): Tensor
-  div(other: Tensor): Tensor
-  div(options: { other: Tensor }): Tensor
+  div(other: Tensor | Scalar): Tensor
+  div(options: { other: Tensor | Scalar }): Tensor
   div(other: Scalar, options: { rounding_mode: string | null }): Tensor
   div(options: { other: Scalar; rounding_mode: string | null }): Tensor
-  div(other: Tensor, options: { rounding_mode: string | null }): Tensor
-  div(options: { other: Tensor; rounding_mode: string | null }): Tensor
+  div(other: Tensor | Scalar, options: { rounding_mode: string | null }): Tensor
+  div(options: { other: Tensor | Scalar; rounding_mode: string | null }): Tensor
   div(other: Scalar, options: { out: Tensor }): Tensor
   div(options: { other: Scalar; out: Tensor }): Tensor
-  div(other: Tensor, options: { out: Tensor }): Tensor
-  div(options: { other: Tensor; out: Tensor }): Tensor
+  div(other: Tensor | Scalar, options: { out: Tensor }): Tensor
+  div(options: { other: Tensor | Scalar; out: Tensor }): Tensor
   div(other: Scalar, options: { rounding_mode: string | null; out: Tensor }): Tensor
   div(options: { other: Scalar; rounding_mode: string | null; out: Tensor }): Tensor
-  div(other: Tensor, options: { rounding_mode: string | null; out: Tensor }): Tensor
-  div(options: { other: Tensor; rounding_mode: string | null; out: Tensor }): Tensor
-  div_(other: Scalar): this
-  div_(options: { other: Scalar }): this
-  div_(other: Tensor): this
-  div_(options: { other: Tensor }): this
+  div(other: Tensor | Scalar, options: { rounding_mode: string | null; out: Tensor }): Tensor
+  div(options: { other: Tensor | Scalar; rounding_mode: string | null; out: Tensor }): Tensor
+  div_(other: Tensor | Scalar): this
+  div_(options: { other: Tensor | Scalar }): this
   div_(other: Scalar, options: { rounding_mode: string | null }): this
   div_(options: { other: Scalar; rounding_mode: string | null }): this
-  div_(other: Tensor, options: { rounding_mode: string | null }): this
-  div_(options: { other: Tensor; rounding_mode: string | null }): this
+  div_(other: Tensor | Scalar, options: { rounding_mode: string | null }): this
+  div_(options: { other: Tensor | Scalar; rounding_mode: string | null }): this
   divide(other: Scalar): Tensor
   divide(options: { other: Scalar }): Tensor
-  divide(other: Tensor): Tensor
-  divide(options: { other: Tensor }): Tensor
+  divide(other: Tensor | Scalar): Tensor
+  divide(options: { other: Tensor | Scalar }): Tensor
   divide(other: Scalar, options: { rounding_mode: string | null }): Tensor
   divide(options: { other: Scalar; rounding_mode: string | null }): Tensor
-  divide(other: Tensor, options: { rounding_mode: string | null }): Tensor
-  divide(options: { other: Tensor; rounding_mode: string | null }): Tensor
-  divide(other: Tensor, options: { out: Tensor }): Tensor
-  divide(options: { other: Tensor; out: Tensor }): Tensor
-  divide(other: Tensor, options: { rounding_mode: string | null; out: Tensor }): Tensor
-  divide(options: { other: Tensor; rounding_mode: string | null; out: Tensor }): Tensor
+  divide(other: Tensor | Scalar, options: { rounding_mode: string | null }): Tensor
+  divide(options: { other: Tensor | Scalar; rounding_mode: string | null }): Tensor
+  divide(other: Tensor | Scalar, options: { out: Tensor }): Tensor
+  divide(options: { other: Tensor | Scalar; out: Tensor }): Tensor
+  divide(other: Tensor | Scalar, options: { rounding_mode: string | null; out: Tensor }): Tensor
+  divide(options: { other: Tensor | Scalar; rounding_mode: string | null; out: Tensor }): Tensor
   divide_(other: Scalar): this
   divide_(options: { other: Scalar }): this
-  divide_(other: Tensor): this
-  divide_(options: { other: Tensor }): this
+  divide_(other: Tensor | Scalar): this
+  divide_(options: { other: Tensor | Scalar }): this
   divide_(other: Scalar, options: { rounding_mode: string | null }): this
   divide_(options: { other: Scalar; rounding_mode: string | null }): this
-  divide_(other: Tensor, options: { rounding_mode: string | null }): this
-  divide_(options: { other: Tensor; rounding_mode: string | null }): this
+  divide_(other: Tensor | Scalar, options: { rounding_mode: string | null }): this
+  divide_(options: { other: Tensor | Scalar; rounding_mode: string | null }): this
   dot(tensor: Tensor): Tensor
   dot(options: { tensor: Tensor }): Tensor
   dot(tensor: Tensor, options: { out: Tensor }): Tensor
@@ -568,18 +558,18 @@ export interface TensorMethods {
   floor(): Tensor
   floor(options: { out: Tensor }): Tensor
   floor_(): this
-  floor_divide(other: Tensor): Tensor
-  floor_divide(options: { other: Tensor }): Tensor
+  floor_divide(other: Tensor | Scalar): Tensor
+  floor_divide(options: { other: Tensor | Scalar }): Tensor
   floor_divide(other: Scalar): Tensor
   floor_divide(options: { other: Scalar }): Tensor
   floor_divide(other: Scalar, options: { out: Tensor }): Tensor
   floor_divide(options: { other: Scalar; out: Tensor }): Tensor
-  floor_divide(other: Tensor, options: { out: Tensor }): Tensor
-  floor_divide(options: { other: Tensor; out: Tensor }): Tensor
+  floor_divide(other: Tensor | Scalar, options: { out: Tensor }): Tensor
+  floor_divide(options: { other: Tensor | Scalar; out: Tensor }): Tensor
   floor_divide_(other: Scalar): this
   floor_divide_(options: { other: Scalar }): this
-  floor_divide_(other: Tensor): this
-  floor_divide_(options: { other: Tensor }): this
+  floor_divide_(other: Tensor | Scalar): this
+  floor_divide_(options: { other: Tensor | Scalar }): this
   fmax(other: Tensor): Tensor
   fmax(options: { other: Tensor }): Tensor
   fmax(other: Tensor, options: { out: Tensor }): Tensor
@@ -1054,18 +1044,14 @@ export interface TensorMethods {
   movedim(options: { source: readonly number[]; destination: readonly number[] }): Tensor
   msort(): Tensor
   msort(options: { out: Tensor }): Tensor
-  mul(other: Scalar): Tensor
-  mul(options: { other: Scalar }): Tensor
-  mul(other: Tensor): Tensor
-  mul(options: { other: Tensor }): Tensor
+  mul(other: Tensor | Scalar): Tensor
+  mul(options: { other: Tensor | Scalar }): Tensor
   mul(other: Scalar, options: { out: Tensor }): Tensor
   mul(options: { other: Scalar; out: Tensor }): Tensor
-  mul(other: Tensor, options: { out: Tensor }): Tensor
-  mul(options: { other: Tensor; out: Tensor }): Tensor
-  mul_(other: Scalar): this
-  mul_(options: { other: Scalar }): this
-  mul_(other: Tensor): this
-  mul_(options: { other: Tensor }): this
+  mul(other: Tensor | Scalar, options: { out: Tensor }): Tensor
+  mul(options: { other: Tensor | Scalar; out: Tensor }): Tensor
+  mul_(other: Tensor | Scalar): this
+  mul_(options: { other: Tensor | Scalar }): this
   multinomial(num_samples: number, replacement?: boolean | undefined, options?: { generator?: Generator | null | undefined }): Tensor
   multinomial(num_samples: number, options?: { replacement?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
   multinomial(options: { num_samples: number; replacement?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
@@ -1073,14 +1059,14 @@ export interface TensorMethods {
   multinomial(options: { num_samples: number; replacement?: boolean | undefined; generator?: Generator | null | undefined; out: Tensor }): Tensor
   multiply(other: Scalar): Tensor
   multiply(options: { other: Scalar }): Tensor
-  multiply(other: Tensor): Tensor
-  multiply(options: { other: Tensor }): Tensor
-  multiply(other: Tensor, options: { out: Tensor }): Tensor
-  multiply(options: { other: Tensor; out: Tensor }): Tensor
+  multiply(other: Tensor | Scalar): Tensor
+  multiply(options: { other: Tensor | Scalar }): Tensor
+  multiply(other: Tensor | Scalar, options: { out: Tensor }): Tensor
+  multiply(options: { other: Tensor | Scalar; out: Tensor }): Tensor
   multiply_(other: Scalar): this
   multiply_(options: { other: Scalar }): this
-  multiply_(other: Tensor): this
-  multiply_(options: { other: Tensor }): this
+  multiply_(other: Tensor | Scalar): this
+  multiply_(options: { other: Tensor | Scalar }): this
   mv(vec: Tensor): Tensor
   mv(options: { vec: Tensor }): Tensor
   mv(vec: Tensor, options: { out: Tensor }): Tensor
@@ -1522,32 +1508,26 @@ export interface TensorMethods {
   stft(n_fft: number, hop_length?: number | null | undefined, win_length?: number | null | undefined, window?: Tensor | null | undefined, center?: boolean | undefined, pad_mode?: string | undefined, normalized?: boolean | undefined, onesided?: boolean | null | undefined, return_complex?: boolean | null | undefined, align_to_window?: boolean | null | undefined): Tensor
   stft(n_fft: number, options?: { hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
   stft(options: { n_fft: number; hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  sub(other: Scalar, alpha?: Scalar | undefined): Tensor
-  sub(other: Scalar, options?: { alpha?: Scalar | undefined }): Tensor
-  sub(options: { other: Scalar; alpha?: Scalar | undefined }): Tensor
-  sub(other: Tensor, options?: { alpha?: Scalar | undefined }): Tensor
-  sub(options: { other: Tensor; alpha?: Scalar | undefined }): Tensor
+  sub(other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }): Tensor
+  sub(options: { other: Tensor | Scalar; alpha?: Scalar | undefined }): Tensor
   sub(other: Scalar, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
   sub(options: { other: Scalar; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  sub(other: Tensor, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
-  sub(options: { other: Tensor; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  sub_(other: Scalar, alpha?: Scalar | undefined): this
-  sub_(other: Scalar, options?: { alpha?: Scalar | undefined }): this
-  sub_(options: { other: Scalar; alpha?: Scalar | undefined }): this
-  sub_(other: Tensor, options?: { alpha?: Scalar | undefined }): this
-  sub_(options: { other: Tensor; alpha?: Scalar | undefined }): this
+  sub(other: Tensor | Scalar, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
+  sub(options: { other: Tensor | Scalar; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  sub_(other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }): this
+  sub_(options: { other: Tensor | Scalar; alpha?: Scalar | undefined }): this
   subtract(other: Scalar, alpha?: Scalar | undefined): Tensor
   subtract(other: Scalar, options?: { alpha?: Scalar | undefined }): Tensor
   subtract(options: { other: Scalar; alpha?: Scalar | undefined }): Tensor
-  subtract(other: Tensor, options?: { alpha?: Scalar | undefined }): Tensor
-  subtract(options: { other: Tensor; alpha?: Scalar | undefined }): Tensor
-  subtract(other: Tensor, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
-  subtract(options: { other: Tensor; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  subtract(other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }): Tensor
+  subtract(options: { other: Tensor | Scalar; alpha?: Scalar | undefined }): Tensor
+  subtract(other: Tensor | Scalar, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
+  subtract(options: { other: Tensor | Scalar; alpha?: Scalar | undefined; out: Tensor }): Tensor
   subtract_(other: Scalar, alpha?: Scalar | undefined): this
   subtract_(other: Scalar, options?: { alpha?: Scalar | undefined }): this
   subtract_(options: { other: Scalar; alpha?: Scalar | undefined }): this
-  subtract_(other: Tensor, options?: { alpha?: Scalar | undefined }): this
-  subtract_(options: { other: Tensor; alpha?: Scalar | undefined }): this
+  subtract_(other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }): this
+  subtract_(options: { other: Tensor | Scalar; alpha?: Scalar | undefined }): this
   sum(options?: { dtype?: DType | null | undefined }): Tensor
   sum(dim: number | readonly number[] | null, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }): Tensor
   sum(dim: number | readonly number[] | null, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
@@ -1649,14 +1629,14 @@ export interface TensorMethods {
   triu_(options?: { diagonal?: number | undefined }): this
   true_divide(other: Scalar): Tensor
   true_divide(options: { other: Scalar }): Tensor
-  true_divide(other: Tensor): Tensor
-  true_divide(options: { other: Tensor }): Tensor
-  true_divide(other: Tensor, options: { out: Tensor }): Tensor
-  true_divide(options: { other: Tensor; out: Tensor }): Tensor
+  true_divide(other: Tensor | Scalar): Tensor
+  true_divide(options: { other: Tensor | Scalar }): Tensor
+  true_divide(other: Tensor | Scalar, options: { out: Tensor }): Tensor
+  true_divide(options: { other: Tensor | Scalar; out: Tensor }): Tensor
   true_divide_(other: Scalar): this
   true_divide_(options: { other: Scalar }): this
-  true_divide_(other: Tensor): this
-  true_divide_(options: { other: Tensor }): this
+  true_divide_(other: Tensor | Scalar): this
+  true_divide_(options: { other: Tensor | Scalar }): this
   trunc(): Tensor
   trunc(options: { out: Tensor }): Tensor
   trunc_(): this

@@ -4,6 +4,7 @@ import { checkKeys } from '../arguments.js'
 import { no_grad } from '../autograd/grad_mode.js'
 import { native } from '../native.js'
 import { aten } from '../operator_table.js'
+import { pythonRepr } from '../python_repr.js'
 import { internals, type Tensor } from '../tensor.js'
 
 /** One group of parameters with its own settings. */
@@ -178,7 +179,7 @@ export abstract class Optimizer<O extends object> {
       const settings = Object.entries(this.settingsForStateDict(options as unknown as O)).sort(([a], [b]) =>
         a < b ? -1 : 1,
       )
-      return [`Parameter Group ${i}`, ...settings.map(([name, value]) => `    ${name}: ${pythonValue(value)}`)].join(
+      return [`Parameter Group ${i}`, ...settings.map(([name, value]) => `    ${name}: ${pythonRepr(value)}`)].join(
         '\n',
       )
     })
@@ -188,13 +189,6 @@ export abstract class Optimizer<O extends object> {
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     return this.toString()
   }
-}
-
-function pythonValue(value: unknown): string {
-  if (typeof value === 'boolean') return value ? 'True' : 'False'
-  if (value === null) return 'None'
-  if (Array.isArray(value)) return `(${value.map(pythonValue).join(', ')})`
-  return String(value).replace(/e([+-])(\d)$/, 'e$10$2')
 }
 
 function withoutUndefined<T extends object>(options: T): T {

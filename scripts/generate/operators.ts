@@ -75,6 +75,7 @@ function varargs(overloads: readonly Schema[], receiver: number): 0 | 1 | 2 {
 
 const TYPES: Record<string, string> = {
   Tensor: 'Tensor',
+  TensorOrScalar: 'Tensor | Scalar',
   int: 'number',
   float: 'number',
   bool: 'boolean',
@@ -87,6 +88,10 @@ const TYPES: Record<string, string> = {
   MemoryFormat: 'MemoryFormat',
   Generator: 'Generator',
 }
+
+/** Operators in which a number may stand for a tensor. The addon's list is the one that counts (native/operators.cc). */
+const NUMBERS_AS_TENSORS =
+  /^(add|sub|subtract|mul|multiply|div|divide|true_divide|floor_divide)_?$/
 
 function inputType(type: string): string {
   if (type.endsWith('?')) return `${inputType(type.slice(0, -1))} | null`
@@ -160,8 +165,16 @@ function callSignatures(schema: Schema, receiver: number, self: string, numbers:
   return [...signatures]
 }
 
+function numbersAllowed(schema: Schema): Schema {
+  if (!NUMBERS_AS_TENSORS.test(schema.name)) return schema
+  const parameters = schema.parameters.map((parameter) =>
+    parameter.type === 'Tensor' && !parameter.written ? { ...parameter, type: 'TensorOrScalar' } : parameter,
+  )
+  return { ...schema, parameters }
+}
+
 function typeOf(name: string, receiver: number, self: string): string {
-  const overloads = schemas.get(name) as Schema[]
+  const overloads = (schemas.get(name) as Schema[]).map(numbersAllowed)
   const numbers = varargs(overloads, receiver)
   const signatures = overloads.flatMap((schema) => callSignatures(schema, receiver, self, numbers))
   return [...new Set(signatures)].map((signature) => `  ${signature}`).join('\n')

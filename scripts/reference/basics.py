@@ -55,7 +55,7 @@ OPTIMIZERS = {
     "sgd_nesterov": ("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
     "sgd_maximize": ("SGD", {"lr": 0.01, "maximize": True, "weight_decay": 0.1}),
     "adam": ("Adam", {"lr": 0.01}),
-    "adam_betas": ("Adam", {"lr": 0.01, "betas": [0.8, 0.95], "eps": 1e-6, "weight_decay": 0.02}),
+    "adam_betas": ("Adam", {"lr": 0.01, "betas": (0.8, 0.95), "eps": 1e-6, "weight_decay": 0.02}),
     "adam_amsgrad": ("Adam", {"lr": 0.05, "amsgrad": True}),
     "adam_maximize": ("Adam", {"lr": 0.01, "maximize": True}),
     "adam_decoupled": ("Adam", {"lr": 0.01, "weight_decay": 0.1, "decoupled_weight_decay": True}),
@@ -189,7 +189,7 @@ def tensors():
         "bool": torch.tensor([[True, False], [False, True]]),
         "float64": torch.tensor([1.0, 2.5], dtype=torch.float64),
         "float16": torch.tensor([1.0, 2.5], dtype=torch.float16),
-        "bfloat16": torch.tensor([1.0, 3.1415], dtype=torch.bfloat16),
+        "bfloat16": torch.tensor([1.0, 3.125], dtype=torch.bfloat16),
         "complex": torch.tensor([1 + 2j, -0.5 - 3j]),
         "empty": torch.tensor([]),
         "empty_matrix": torch.zeros(0, 3),
@@ -204,6 +204,13 @@ def tensors():
         "summarized_cube": torch.arange(4000.0).reshape(10, 20, 20),
         "one_column": torch.arange(3.0).reshape(3, 1),
     }
+
+
+def short():
+    torch.set_printoptions(precision=2, threshold=5, edgeitems=1, sci_mode=False)
+    text = str(torch.arange(7.0) / 3 + 1000)
+    torch.set_printoptions(profile="default")
+    return text
 
 
 # --- indexing -----------------------------------------------------------------------------------
@@ -266,6 +273,7 @@ if __name__ == "__main__":
         {
             "tensors": {name: str(tensor) for name, tensor in tensors().items()},
             "modules": {name: str(module) for name, module in modules().items()},
+            "short": short(),
         },
     )
     write("indexing.json", indexing())

@@ -1,3 +1,4 @@
+import { pythonRepr } from '../../python_repr.js'
 import type { Module } from './module.js'
 
 const indented = (text: string): string => text.replaceAll('\n', '\n  ')
@@ -15,12 +16,6 @@ export function moduleString(module: Module): string {
 /** "p=0.5, inplace=False": settings as Python writes them. */
 export function settings(values: Record<string, unknown>): string {
   return Object.entries(values)
-    .map(([name, value]) => `${name}=${pythonValue(value)}`)
+    .map(([name, value]) => `${name}=${pythonRepr(value)}`)
     .join(', ')
-}
-
-function pythonValue(value: unknown): string {
-  if (typeof value === 'boolean') return value ? 'True' : 'False'
-  if (value === null) return 'None'
-  return String(value)
 }

@@ -1,0 +1,160 @@
+import { describe, expect, test } from 'vitest'
+import torch, { optim, type Tensor } from '../../lib/index.js'
+import { expectNumbers, expectTensor, fixture, PRECISIONS, type Values } from '../helpers.js'
+
+interface Result {
+  params: Values[]
+  state: Record<string, Record<string, Values>>
+  param_groups: Record<string, unknown>[]
+  text: string
+}
+
+type Case = { optimizer: 'SGD' | 'Adam'; options: Record<string, unknown> } & Record<string, Result>
+
+const cases = fixture<{ cases: Record<string, Case> }>('optimizers.json').cases
+
+/** What scripts/reference/basics.py's optimize does. */
+function optimize(name: 'SGD' | 'Adam', options: object, dtype: torch.DType) {
+  torch.manual_seed(5)
+  const a = torch.randn(3, 4).to(dtype).requires_grad_()
+  const b = torch.randn(4, 2).to(dtype).t().detach().requires_grad_()
+  const c = torch.randn(2).to(dtype).requires_grad_()
+  const optimizer = new optim[name]([a, b, c], options)
+  for (let step = 0; step < 6; step++) {
+    optimizer.zero_grad()
+    let loss = a.sin().matmul(b.t().exp()).pow(2).sum().mul(0.1)
+    if (step >= 2) loss = loss.add(c.sub(1).pow(2).sum())
+    loss.backward()
+    optimizer.step()
+  }
+  return { params: [a, b, c], optimizer }
+}
+
+describe.each(Object.entries(cases))('%s', (_, { optimizer: name, options, ...results }) => {
+  test.each(PRECISIONS)('equals PyTorch in %s', (precision, dtype, tolerance) => {
+    const expected = results[precision] as Result
+    const { params, optimizer } = optimize(name, options, dtype)
+    params.forEach((param, i) => {
+      expectTensor(param, expected.params[i] as Values, tolerance, `parameter ${i}`)
+    })
+    const { state, param_groups } = optimizer.state_dict()
+    expect(Object.keys(state)).toEqual(Object.keys(expected.state))
+    for (const [number, entry] of Object.entries(expected.state)) {
+      const actual = state[Number(number)] as Record<string, Tensor>
+      expect(Object.keys(actual).sort()).toEqual(Object.keys(entry).sort())
+      for (const [key, values] of Object.entries(entry)) {
+        expectTensor(actual[key] as Tensor, values, tolerance, `${key} of ${number}`)
+      }
+    }
+    expect(param_groups).toEqual(expected.param_groups)
+    expect(optimizer.toString()).toBe(expected.text)
+  })
+})
+
+test('a loaded state continues like the original', () => {
+  const { params, optimizer } = optimize('Adam', { lr: 0.05, amsgrad: true }, torch.float64)
+  const copies = params.map((param) => param.detach().clone().requires_grad_())
+  const loaded = new optim.Adam(copies)
+  loaded.load_state_dict(optimizer.state_dict())
+  for (const list of [params, copies]) {
+    for (const param of list) param.grad = torch.ones_like(param)
+  }
+  optimizer.step()
+  loaded.step()
+  params.forEach((param, i) => {
+    expect((copies[i] as Tensor).tolist()).toEqual(param.tolist())
+  })
+})
+
+test('groups have settings of their own', () => {
+  const a = torch.zeros(1, { requires_grad: true })
+  const b = torch.zeros(1, { requires_grad: true })
+  const optimizer = new optim.SGD([{ params: [a] }, { params: b, lr: 10 }], { lr: 1 })
+  a.add(b).backward()
+  optimizer.step()
+  expect([a.item(), b.item()]).toEqual([-1, -10])
+  optimizer.add_param_group({ params: [torch.zeros(1, { requires_grad: true })] })
+  expect(optimizer.param_groups.map((group) => group.lr)).toEqual([1, 10, 1])
+})
+
+test('a step counts as a change: an older graph that needs the former value says so', () => {
+  for (const make of [optim.SGD, optim.Adam]) {
+    const w = torch.ones(3, { requires_grad: true })
+    const loss = w.mul(w).sum()
+    w.grad = torch.ones(3)
+    new make([w], 0.1).step()
+    expect(() => loss.backward(), make.name).toThrow(/modified by an inplace operation/)
+  }
+})
+
+test('a parameter without gradient is left alone', () => {
+  const w = torch.ones(2, { requires_grad: true })
+  const optimizer = new optim.Adam([w], 0.1)
+  optimizer.step()
+  expect(w.tolist()).toEqual([1, 1])
+  expect(optimizer.state_dict().state).toEqual({})
+})
+
+test('closures are called and their result returned', () => {
+  const w = torch.ones(1, { requires_grad: true })
+  const optimizer = new optim.SGD([w], 0.5)
+  const loss = optimizer.step(() => {
+    optimizer.zero_grad()
+    const value = w.mul(2).sum()
+    value.backward()
+    return value.item()
+  })
+  expect([loss, w.item()]).toEqual([2, 0])
+})
+
+test('complex parameters are optimized as pairs of real ones', () => {
+  for (const make of [optim.SGD, optim.Adam]) {
+    const w = torch.tensor([{ re: 1, im: -1 }]).requires_grad_()
+    const pair = torch.tensor([1, -1]).requires_grad_()
+    w.abs().pow(2).sum().backward()
+    pair.pow(2).sum().backward()
+    new make([w], 0.1).step()
+    new make([pair], 0.1).step()
+    const parts = torch.view_as_real(w.detach()).flatten()
+    expectNumbers(parts.tolist() as number[], pair.tolist() as number[], 1e-6)
+  }
+})
+
+const leaf = () => torch.ones(2, { requires_grad: true })
+test.each([
+  ['no parameters', () => new optim.SGD([]), /empty parameter list/],
+  ['a tensor instead of a list', () => new optim.SGD(leaf() as never), /iterable of Tensors/],
+  ['something else than tensors', () => new optim.SGD([1] as never), /must be an object|only optimize Tensors/],
+  ['a negative learning rate', () => new optim.SGD([leaf()], -1), /Invalid learning rate: -1/],
+  ['a learning rate that is no number', () => new optim.Adam([leaf()], Number.NaN), /Invalid learning rate: NaN/],
+  ['a wrong beta', () => new optim.Adam([leaf()], { betas: [0.9, 1] }), /Invalid beta parameter at index 1: 1/],
+  ['nesterov without momentum', () => new optim.SGD([leaf()], { nesterov: true }), /Nesterov/],
+  ['an unknown option', () => new optim.SGD([leaf()], { momentun: 0.9 } as never), /did you mean 'momentum'\?/],
+  [
+    'an option of a group that nobody knows',
+    () => new optim.SGD([{ params: [leaf()], beta: 1 } as never]),
+    /unexpected keyword argument 'beta'/,
+  ],
+  ['a tensor that was computed', () => new optim.SGD([leaf().mul(2)]), /non-leaf/],
+  [
+    'the same parameter twice',
+    () => {
+      const w = leaf()
+      return new optim.SGD([w, w])
+    },
+    /more than one/,
+  ],
+])('refuses %s', (_, run, message) => {
+  expect(run).toThrow(message)
+})
+
+test('refuses a state that does not fit, and changes nothing', () => {
+  const [small, large] = [leaf(), torch.ones(3, { requires_grad: true })]
+  const source = new optim.SGD([large], { lr: 0.5, momentum: 0.9 })
+  large.sum().backward()
+  source.step()
+  const target = new optim.SGD([small], { lr: 0.1, momentum: 0.9 })
+  expect(() => target.load_state_dict(source.state_dict())).toThrow(/momentum_buffer.*\[3\].*\[2\]/)
+  expect(() => target.load_state_dict({ state: {}, param_groups: [] })).toThrow(/number of parameter groups/)
+  expect(target.param_groups[0]?.lr).toBe(0.1)
+})
