@@ -231,11 +231,8 @@ export class Tensor {
    * Calls `hook` with the gradient of this tensor whenever it is computed; a tensor that it returns takes its place.
    * A hook that captures this very tensor keeps it alive until `remove()`.
    */
-  register_hook(hook: (grad: Tensor) => Tensor | undefined | null | void): RemovableHandle {
-    const position = native.register_hook(internals.handleOf(this), (handle) => {
-      const replacement = hook(internals.wrap(handle))
-      return internals.isTensor(replacement) ? internals.handleOf(replacement) : undefined
-    })
+  register_hook(hook: Hook): RemovableHandle {
+    const position = native.register_hook(internals.handleOf(this), hookOnHandles(hook))
     return new RemovableHandle(() => native.remove_hook(internals.handleOf(this), position))
   }
 
@@ -274,6 +271,17 @@ export class Tensor {
 
   toString(): string {
     return `tensor(..., size=[${this.shape.join(', ')}])`
+  }
+}
+
+/** Sees a gradient; a tensor that it returns takes the gradient's place. */
+export type Hook = (grad: Tensor) => Tensor | undefined | null | void
+
+/** The hook as native code calls it. Made apart from the tensor: a closure that reached it would keep it alive. */
+function hookOnHandles(hook: Hook): (grad: Handle) => Handle | undefined {
+  return (grad) => {
+    const replacement = hook(internals.wrap(grad))
+    return internals.isTensor(replacement) ? internals.handleOf(replacement) : undefined
   }
 }
 

@@ -2,7 +2,9 @@ import { expect, test } from 'vitest'
 import torch, { nn, type Tensor } from '../lib/index.js'
 import { fixture } from './helpers.js'
 
-const reference = fixture<{ tensors: Record<string, string>; modules: Record<string, string>; short: string }>('printing.json')
+const reference = fixture<{ tensors: Record<string, string>; modules: Record<string, string>; short: string }>(
+  'printing.json',
+)
 
 function tensors(): Record<string, Tensor> {
   const leaf = torch.tensor([1, 2], { requires_grad: true })

@@ -90,8 +90,7 @@ const TYPES: Record<string, string> = {
 }
 
 /** Operators in which a number may stand for a tensor. The addon's list is the one that counts (native/operators.cc). */
-const NUMBERS_AS_TENSORS =
-  /^(add|sub|subtract|mul|multiply|div|divide|true_divide|floor_divide)_?$/
+const NUMBERS_AS_TENSORS = /^(add|sub|subtract|mul|multiply|div|divide|true_divide|floor_divide)_?$/
 
 function inputType(type: string): string {
   if (type.endsWith('?')) return `${inputType(type.slice(0, -1))} | null`

@@ -1,0 +1,95 @@
+// Programs whose memory is measured, each in a process of its own:
+//   node dist/test/memory/scenarios.js NAME
+//   node dist/test/memory/in_worker.js NAME
+// Prints one line of JSON. None of them uses scopes, dispose or the event loop: a plain loop must not leak.
+
+import { isMainThread, parentPort, workerData } from 'node:worker_threads'
+import { trainSine } from '../../examples/sine.js'
+import torch, { nn } from '../../lib/index.js'
+
+const MB = 1e6
+const rss = () => process.memoryUsage.rss() / MB
+const peak = () => process.resourceUsage().maxRSS / 1000
+
+export interface Measured {
+  /** Megabytes. */
+  peak: number
+  seconds: number
+  growth?: number
+  live?: number
+}
+
+const scenarios: Record<string, () => Omit<Measured, 'seconds' | 'peak'>> = {
+  /** 5,000 tensors of 4 MB. */
+  tensors() {
+    for (let i = 0; i < 5000; i++) torch.ones(1024, 1024)
+    return {}
+  },
+
+  /** 20,000 iterations of the sine program; the growth of the last 15,000. */
+  sine() {
+    let before = 0
+    trainSine({
+      iterations: 20_000,
+      onLoss: (iter) => {
+        if (iter === 5000) before = rss()
+      },
+    })
+    return { growth: rss() - before }
+  },
+
+  /** 400 graphs that nobody walks back, each holding 16 MB of saved activations. */
+  forwards() {
+    const x = torch.ones(2_000_000, { requires_grad: true })
+    for (let i = 0; i < 400; i++) x.sin().exp()
+    return {}
+  },
+
+  /** 200,000 views of one tensor of 64 MB. */
+  views() {
+    const x = torch.zeros(16_000_000)
+    for (let i = 0; i < 200_000; i++) x.view(-1)
+    return {}
+  },
+
+  /** 600 forward and backward passes of an LSTM. */
+  lstm() {
+    const layer = new nn.LSTM(28, 512)
+    const x = torch.randn(35, 32, 28)
+    for (let i = 0; i < 600; i++) {
+      layer.zero_grad()
+      layer(x)[0].sum().backward()
+    }
+    return {}
+  },
+
+  /** Hooks, graphs with create_graph, exceptions inside hooks. */
+  hooks() {
+    const x = torch.ones(1000, { requires_grad: true })
+    const once = (i: number) => {
+      const y = x.mul(2)
+      y.register_hook((grad) => grad.mul(i))
+      y.register_hook(() => {
+        if (i % 7 === 0) throw new Error('stop')
+      })
+      try {
+        torch.autograd.grad(y.sum(), x, { create_graph: true })
+      } catch (error) {
+        if ((error as Error).message !== 'stop') throw error
+      }
+    }
+    for (let i = 0; i < 5000; i++) once(i)
+    const before = rss()
+    for (let i = 0; i < 20_000; i++) once(i)
+    return { growth: rss() - before }
+  },
+}
+
+function measure(name: string): Measured {
+  const started = performance.now()
+  const measured = (scenarios[name] as (typeof scenarios)[string])()
+  return { ...measured, seconds: (performance.now() - started) / 1000, peak: peak() }
+}
+
+if (isMainThread) console.log(JSON.stringify(measure(process.argv[2] ?? '')))
+else parentPort?.postMessage(measure(workerData as string))

@@ -1,0 +1,60 @@
+import { execFile } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { expect, test } from 'vitest'
+import torch from '../../lib/index.js'
+import { packageRoot } from '../../lib/package_root.js'
+
+const compiled = (name: string) => join(packageRoot, 'dist', 'test', 'workers', name)
+
+/** Runs a program to its end, however it ends. */
+function run(
+  program: string,
+  ...args: string[]
+): Promise<{ code: number | null; signal: string | null; stdout: string }> {
+  return new Promise((resolve) => {
+    const child = execFile(process.execPath, [compiled('programs.js'), program, ...args], (_, stdout) => {
+      resolve({ code: child.exitCode, signal: child.signalCode, stdout })
+    })
+  })
+}
+
+test('two workers train at once, each with its share of the processors', async () => {
+  const { code, stdout } = await run('pair')
+  expect(code).toBe(0)
+  const results = JSON.parse(stdout) as { last: number; count: number; threads: number }[]
+  for (const { last, count, threads } of results) {
+    expect(count).toBe(300)
+    expect(last).toBeGreaterThan(0)
+    expect(last).toBeLessThan(1)
+    expect(threads).toBeGreaterThanOrEqual(1)
+  }
+}, 120_000)
+
+test('terminating a worker in the midst of a step, 50 times, does not end the process', async () => {
+  expect(await run('terminate', '50')).toEqual({ code: 0, signal: null, stdout: 'terminated 50\n' })
+}, 240_000)
+
+test('process.exit while a worker trains ends with its code', async () => {
+  expect(await run('exit')).toEqual({ code: 7, signal: null, stdout: 'exiting\n' })
+}, 60_000)
+
+test('a shared tensor is the same memory in the other thread, and its token good for one use', async () => {
+  const tensor = torch.arange(3).float()
+  const shared = tensor.share()
+  const worker = new Worker(compiled('trainer.js'), { workerData: { seed: 0, iterations: 0, shared } })
+  const [{ doubled }] = await once(worker, 'message')
+  expect(doubled).toEqual([0, 2, 4])
+  expect(tensor.tolist()).toEqual([0, 2, 4])
+  expect(() => torch.from_shared(shared)).toThrow(/once/)
+  await worker.terminate()
+}, 60_000)
+
+test('a tensor that belongs to a graph is not shared, and one that is cloned carries no handle', () => {
+  const x = torch.ones(2, { requires_grad: true })
+  expect(() => x.mul(2).share()).toThrow(/share tensor\.detach\(\)/)
+  const cloned = structuredClone(x)
+  expect(torch.is_tensor(cloned)).toBe(false)
+  expect(() => torch.add(cloned, 1)).toThrow(TypeError)
+})
