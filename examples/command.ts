@@ -35,7 +35,10 @@ export function outFile(file: string): string {
   return file
 }
 
-/** Runs a program: what the user got wrong is said in one line. */
+/**
+ * Runs a program: what the user got wrong is said in one line. Not awaited at the top of a module: Node ends the
+ * process where a worker is terminated in a module that imports one which awaits (seen in Node 22, 24 and 26).
+ */
 export async function runMain(main: () => Promise<void>): Promise<void> {
   try {
     await main()

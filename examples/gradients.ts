@@ -118,4 +118,4 @@ async function main(): Promise<void> {
   console.log(`\nchart: ${(await saveLineChart(chart, outFile(values.out))).join(', ')}`)
 }
 
-if (isMain(import.meta.url)) await runMain(main)
+if (isMain(import.meta.url)) void runMain(main)

@@ -103,4 +103,4 @@ async function main(): Promise<void> {
   console.log(`chart: ${files.join(', ')}`)
 }
 
-if (isMain(import.meta.url)) await runMain(main)
+if (isMain(import.meta.url)) void runMain(main)

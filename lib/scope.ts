@@ -1,11 +1,13 @@
 // Scopes free the tensors made in them, at their end and without the garbage collector.
 
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { openMode, refusePromise, type Synchronous } from './modes.js'
 import { internals, type Owner, swapOwner, type Tensor } from './tensor.js'
 
 /** Where the caller of the library called it: the first stack frame outside of the library. */
 function callerLine(): string {
-  const own = import.meta.url.replace(/[^/]*$/, '')
+  const own = dirname(fileURLToPath(import.meta.url))
   const limit = Error.stackTraceLimit
   Error.stackTraceLimit = 8
   const frames = (new Error().stack ?? '').split('\n').slice(1)
