@@ -1,3 +1,4 @@
+import { isOptions } from '../../operator.js'
 import type { Tensor } from '../../tensor.js'
 import { Parameter } from '../parameter.js'
 import { Module } from './module.js'
@@ -6,9 +7,10 @@ import { Module } from './module.js'
 export class Sequential extends Module {
   constructor(...modules: Module[] | [Record<string, Module>]) {
     super()
+    const [first] = modules
     const named =
-      modules.length === 1 && !(modules[0] instanceof Module)
-        ? Object.entries(modules[0] as Record<string, Module>)
+      modules.length === 1 && isOptions(first)
+        ? Object.entries(first as Record<string, Module>)
         : (modules as Module[]).map((module, i): [string, Module] => [String(i), module])
     for (const [name, module] of named) {
       if (!(module instanceof Module)) throw new TypeError(`Sequential: ${name} is not a Module`)
