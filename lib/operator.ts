@@ -97,12 +97,28 @@ export function call(operator: Operator, args: readonly unknown[]): unknown {
   }
   let result: unknown
   try {
-    result = native.call(operator.id, tags, names, ...raw)
+    result = callNative(operator.id, tags, names, raw)
   } catch (error) {
     throw explained(error as Error)
   }
   if (typeof result === 'number') return tensorOf(result, values)
   return resultsOf(operator, result as unknown[], values)
+}
+
+/** Spreading an array into a native function costs as much as a small operator: the common lengths are written out. */
+function callNative(id: number, tags: number, names: string[] | undefined, raw: readonly unknown[]): unknown {
+  switch (raw.length) {
+    case 1:
+      return native.call(id, tags, names, raw[0])
+    case 2:
+      return native.call(id, tags, names, raw[0], raw[1])
+    case 3:
+      return native.call(id, tags, names, raw[0], raw[1], raw[2])
+    case 4:
+      return native.call(id, tags, names, raw[0], raw[1], raw[2], raw[3])
+    default:
+      return native.call(id, tags, names, ...raw)
+  }
 }
 
 const WANTS_INTEGERS =
@@ -189,7 +205,8 @@ export function operatorFunction(name: string, operator: Operator, varargs: Vara
 export function operatorMethod(name: string, operator: Operator, varargs: Varargs): (...args: unknown[]) => unknown {
   function method(this: unknown, ...args: unknown[]): unknown {
     if (!isTensor(this)) throw new TypeError(`Tensor.${name} was called on something that is no tensor`)
-    return call(operator, varargs === 0 ? [this, ...args] : gatherSizes([this, ...args], 1, varargs))
+    args.unshift(this)
+    return call(operator, varargs === 0 ? args : gatherSizes(args, 1, varargs))
   }
   return Object.defineProperty(method, 'name', { value: name })
 }

@@ -7,7 +7,7 @@
 namespace {
 
 constexpr size_t kAlignment = 64;
-constexpr size_t kSmallestCached = size_t{128} << 10;
+constexpr size_t kSmallestCached = size_t{32} << 10;
 constexpr int64_t kCacheCap = int64_t{256} << 20;
 
 struct alignas(kAlignment) Header {
@@ -19,7 +19,7 @@ static_assert(sizeof(Header) == kAlignment);
 
 thread_local ByteCounter* current_counter = nullptr;
 
-// Sizes from 128 KiB up are rounded to an eighth of their power of two, so that a freed block
+// Sizes from 32 KiB up are rounded to an eighth of their power of two, so that a freed block
 // serves the next request of about its size and wastes at most an eighth.
 size_t rounded(size_t bytes) {
   if (bytes < kSmallestCached) return bytes;

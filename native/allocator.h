@@ -2,7 +2,7 @@
 //
 // V8 frees tensors well only if it is told how many bytes they hold, and only the allocator knows:
 // views share them and autograd graphs save them out of sight. The allocator also keeps freed
-// blocks of 128 KiB and more for reuse, which spares the page faults of short-lived buffers and
+// blocks of 32 KiB and more for reuse, which spares the page faults of short-lived buffers and
 // keeps the heap from fragmenting.
 #pragma once
 
