@@ -82,8 +82,8 @@ async function main(): Promise<void> {
         `stopped after epoch ${run.epochs}; go on with: npm start -- --resume ${checkpoint} --epochs ${line.epochs}${text}`,
       )
     }
-    // Runs of less than ten epochs have no point on the chart yet.
     if (run.history.X.length > 0) console.log(`chart: ${(await animator.save(outFile(line.out))).join(', ')}`)
+    else console.log('no chart: it has a point every ten epochs')
   } finally {
     progress.stop()
     process.off('SIGINT', interrupt)

@@ -82,3 +82,17 @@ export const contiguous_format = new MemoryFormat('contiguous_format')
 export const preserve_format = new MemoryFormat('preserve_format')
 export const channels_last = new MemoryFormat('channels_last')
 export const channels_last_3d = new MemoryFormat('channels_last_3d')
+
+const LAYOUTS: Record<string, Layout> = {
+  Strided: strided,
+  Sparse: sparse_coo,
+  SparseCsr: sparse_csr,
+  SparseCsc: sparse_csc,
+  SparseBsr: sparse_bsr,
+  SparseBsc: sparse_bsc,
+}
+
+/** @internal The layout that libtorch calls by this name. */
+export function layoutNamed(name: string): Layout {
+  return LAYOUTS[name] ?? new Layout(name)
+}

@@ -3,7 +3,7 @@
 import { type BackwardOptions, backward } from './autograd/backward.js'
 import type { Element, NestedArray, NestedList, TypedArray } from './data.js'
 import { item, to_typed_array, tolist } from './data.js'
-import { Device, type DeviceLike, type Layout, type MemoryFormat } from './device.js'
+import { Device, type DeviceLike, type Layout, layoutNamed, type MemoryFormat } from './device.js'
 import * as dtypes from './dtype.js'
 import { DType, dtypeNamed } from './dtype.js'
 import { tensor } from './factories.js'
@@ -226,6 +226,6 @@ defineGetters({
     return aten('imag', this)
   },
   layout() {
-    return native.layout(internals.handleOf(this))
+    return layoutNamed(native.layout(internals.handleOf(this)))
   },
 })

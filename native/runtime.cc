@@ -83,7 +83,9 @@ napi_value get_num_threads(Call& call) {
 
 napi_value set_num_threads(Call& call) {
   const int64_t threads = call.integer(0);
-  TORCH_CHECK_VALUE(threads > 0, "set_num_threads expects a positive integer, got ", threads);
+  // OpenMP would try to start as many as it is told, and end the process.
+  TORCH_CHECK_VALUE(threads > 0 && threads <= 1024,
+                    "set_num_threads expects a number from 1 to 1024, got ", threads);
   at::set_num_threads(static_cast<int>(threads));
   return call.undefined();
 }

@@ -138,6 +138,8 @@ describe('dtypes and devices', () => {
 
   test('dtypes and devices are interned and print as in Python', () => {
     expect(torch.zeros(1).device).toBe(torch.device('cpu'))
+    expect(torch.zeros(1).layout).toBe(torch.strided)
+    expect(torch.eye(2).to_sparse().layout).toBe(torch.sparse_coo)
     expect(torch.device('cuda', 1)).toBe(torch.device('cuda:1'))
     expect([String(torch.float32), String(torch.device('cuda:1')), inspect(torch.device('cuda:1'))]).toEqual([
       'torch.float32',

@@ -16,5 +16,11 @@ if (shared !== undefined) {
   parentPort?.postMessage({ losses, threads: torch.get_num_threads() })
 } else {
   parentPort?.postMessage('running')
-  for (;;) trainSine({ iterations: 1000, seed })
+  // Hooks and scopes too: a termination may come while C++ calls JavaScript.
+  const x = torch.ones(100, { requires_grad: true })
+  x.register_hook((grad) => torch.scope(() => grad.mul(2)))
+  for (;;) {
+    trainSine({ iterations: 3, seed })
+    for (let i = 0; i < 100; i++) x.sin().sum().backward()
+  }
 }
