@@ -7,7 +7,9 @@ import type { EpochResult } from '../../lib/d2l/index.js'
 const EVERY = 10
 
 export class Progress {
-  readonly #bar: cliProgress.SingleBar | null
+  // A MultiBar, of one bar: a single one would not let lines be printed above it.
+  readonly #bars: cliProgress.MultiBar | null = null
+  readonly #bar: cliProgress.SingleBar | null = null
   readonly #total: number
   readonly #started = performance.now()
   readonly #first: number
@@ -15,14 +17,14 @@ export class Progress {
   constructor(first: number, total: number) {
     this.#first = first
     this.#total = total
-    this.#bar = process.stderr.isTTY
-      ? new cliProgress.SingleBar({
-          format: 'epoch {value}/{total} [{bar}] perplexity {perplexity}, {speed} tokens/s, {left} left',
-          hideCursor: true,
-          clearOnComplete: true,
-        })
-      : null
-    this.#bar?.start(total, first, { perplexity: '-', speed: '-', left: '-' })
+    if (!process.stdout.isTTY || !process.stderr.isTTY) return
+    this.#bars = new cliProgress.MultiBar({
+      format: 'epoch {value}/{total} [{bar}] perplexity {perplexity}, {speed} tokens/s, {left} left',
+      barsize: 20,
+      hideCursor: true,
+      clearOnComplete: true,
+    })
+    this.#bar = this.#bars.create(total, first, { perplexity: '-', speed: '-', left: '-' })
   }
 
   epoch(epoch: number, { perplexity, speed }: EpochResult): void {
@@ -39,12 +41,14 @@ export class Progress {
 
   /** Prints a line above the bar. */
   print(line: string): void {
-    if (this.#bar !== null) process.stderr.write('\r\x1b[K')
-    console.log(line)
+    if (this.#bars?.isActive) this.#bars.log(`${line}\n`)
+    else console.log(line)
   }
 
+  /** Takes the bar away. What was printed stays. */
   stop(): void {
-    this.#bar?.stop()
+    this.#bars?.update()
+    this.#bars?.stop()
   }
 }
 

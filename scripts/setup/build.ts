@@ -54,4 +54,6 @@ export async function build(libtorch: Libtorch, debug: boolean): Promise<void> {
   say(`building the addon with ${compiler()} (${jobs()} at a time; about two minutes the first time)`)
   await run(process.execPath, [cmakeJs, 'configure', '--log-level', 'error', ...settings])
   await run(process.execPath, [cmakeJs, 'build', '--log-level', 'error', ...settings])
+  // Nobody builds a dependency twice, and its precompiled header takes 400 MB.
+  if (packageRoot.includes('/node_modules/')) rmSync(join(folder, 'CMakeFiles'), { recursive: true })
 }
