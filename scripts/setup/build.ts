@@ -44,12 +44,15 @@ export function cmakeSetting(name: string): string | null {
 export async function build(libtorch: Libtorch, debug: boolean): Promise<void> {
   checkTools()
   const folder = join(packageRoot, 'build')
-  // CMake refuses a folder that another copy of the sources or another generator has configured.
+  // CMake refuses a folder that another copy of the sources has configured.
   if (cmakeSetting('CMAKE_HOME_DIRECTORY') !== packageRoot) rmSync(folder, { recursive: true, force: true })
+  // Plain cmake may have configured it with another generator than cmake-js would choose.
+  const generator = cmakeSetting('CMAKE_GENERATOR')
   const cmakeJs = createRequire(import.meta.url).resolve('cmake-js/bin/cmake-js')
   const settings = [
     ...['--directory', packageRoot, '--out', folder, '--config', debug ? 'Debug' : 'Release'],
     ...['--parallel', String(jobs()), `--CDLIBTORCH=${libtorch.folder}`],
+    ...(generator === null ? [] : ['--generator', generator]),
   ]
   say(`building the addon with ${compiler()} (${jobs()} at a time; about two minutes the first time)`)
   await run(process.execPath, [cmakeJs, 'configure', '--log-level', 'error', ...settings])
