@@ -21,6 +21,7 @@ export interface Native {
 
   track(object: object, handle: Handle): void
   release(handle: Handle): boolean
+  release_all(handles: Float64Array): void
   alias(handle: Handle): Handle
   is_same(a: Handle, b: Handle): boolean
   sizes(handle: Handle): number[]

@@ -203,9 +203,11 @@ export function operatorFunction(name: string, operator: Operator, varargs: Vara
 
 /** The method that calls an operator with the receiver as its first argument. */
 export function operatorMethod(name: string, operator: Operator, varargs: Varargs): (...args: unknown[]) => unknown {
-  function method(this: unknown, ...args: unknown[]): unknown {
+  function method(this: unknown, ...rest: unknown[]): unknown {
     if (!isTensor(this)) throw new TypeError(`Tensor.${name} was called on something that is no tensor`)
-    args.unshift(this)
+    const args = new Array<unknown>(rest.length + 1)
+    args[0] = this
+    for (let i = 0; i < rest.length; i++) args[i + 1] = rest[i]
     return call(operator, varargs === 0 ? args : gatherSizes(args, 1, varargs))
   }
   return Object.defineProperty(method, 'name', { value: name })

@@ -5,25 +5,34 @@ import { fileURLToPath } from 'node:url'
 import { openMode, refusePromise, type Synchronous } from './modes.js'
 import { internals, type Owner, swapOwner, type Tensor } from './tensor.js'
 
-/** Where the caller of the library called it: the first stack frame outside of the library. */
-function callerLine(): string {
-  const own = dirname(fileURLToPath(import.meta.url))
+const LIBRARY = dirname(fileURLToPath(import.meta.url))
+
+/** A stack that is only written out when somebody asks: that is what costs. */
+function captureStack(): Error {
   const limit = Error.stackTraceLimit
   Error.stackTraceLimit = 8
-  const frames = (new Error().stack ?? '').split('\n').slice(1)
+  const error = new Error()
   Error.stackTraceLimit = limit
-  const frame = frames.find((line) => !line.includes(own)) ?? ''
+  return error
+}
+
+/** The first line of a stack that is not the library's: "file.ts:12:3". */
+function callerLine({ stack = '' }: Error): string {
+  const frame = stack.split('\n').find((line, i) => i > 0 && !line.includes(LIBRARY)) ?? ''
   return /\(?([^\s(]+:\d+:\d+)\)?$/.exec(frame)?.[1]?.replace(/^file:\/\//, '') ?? 'unknown place'
 }
 
 class Scope implements Owner {
   readonly #tensors: Tensor[] = []
   readonly #outer: Owner | null
-  readonly origin: string
+  readonly #opened = captureStack()
 
   constructor() {
-    this.origin = callerLine()
     this.#outer = swapOwner(this)
+  }
+
+  get origin(): string {
+    return callerLine(this.#opened)
   }
 
   own(tensor: Tensor): void {
@@ -36,9 +45,7 @@ class Scope implements Owner {
     forEachTensor(result, (tensor) => {
       if (internals.ownerOf(tensor) === this) internals.setOwner(tensor, this.#outer)
     })
-    for (const tensor of this.#tensors) {
-      if (internals.ownerOf(tensor) === this) internals.free(tensor)
-    }
+    internals.freeOwned(this.#tensors, this)
   }
 }
 

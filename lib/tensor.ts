@@ -31,6 +31,8 @@ interface Internals {
   ownerOf(tensor: Tensor): Owner | null
   /** Frees the tensor's handle. */
   free(tensor: Tensor): void
+  /** Frees those of the tensors that this owner owns, in one call. */
+  freeOwned(tensors: readonly Tensor[], owner: Owner): void
 }
 
 export let internals: Internals
@@ -86,6 +88,17 @@ export class Tensor {
         if (tensor.#handle === 0) return
         native.release(tensor.#handle)
         tensor.#handle = 0
+      },
+      freeOwned(tensors, owner) {
+        // Handles that are gone already count as 0, which names nothing.
+        const handles = new Float64Array(tensors.length)
+        for (let i = 0; i < tensors.length; i++) {
+          const tensor = tensors[i] as Tensor
+          if (tensor.#owner !== owner) continue
+          handles[i] = tensor.#handle
+          tensor.#handle = 0
+        }
+        native.release_all(handles)
       },
     }
   }

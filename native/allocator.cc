@@ -1,5 +1,6 @@
 #include "allocator.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstdlib>
@@ -18,14 +19,6 @@ struct alignas(kAlignment) Header {
 static_assert(sizeof(Header) == kAlignment);
 
 thread_local ByteCounter* current_counter = nullptr;
-
-// Sizes from 32 KiB up are rounded to an eighth of their power of two, so that a freed block
-// serves the next request of about its size and wastes at most an eighth.
-size_t rounded(size_t bytes) {
-  if (bytes < kSmallestCached) return bytes;
-  const size_t step = std::bit_floor(bytes) / 8;
-  return (bytes + step - 1) / step * step;
-}
 
 class BlockCache {
  public:
@@ -68,6 +61,68 @@ class BlockCache {
   int64_t bytes_ = 0;
 };
 
+// Small blocks, kept by each thread for itself: asking the C library for an aligned block costs as
+// much as a small operator's arithmetic.
+class SmallBlocks {
+ public:
+  static constexpr size_t kLargest = 4096;
+
+  ~SmallBlocks() {
+    for (std::vector<Header*>& blocks : free_) {
+      for (Header* block : blocks) std::free(block);
+    }
+    *this_thread() = nullptr;
+  }
+
+  static size_t rounded(size_t bytes) { return std::bit_ceil(std::max(bytes, kAlignment)); }
+
+  // This thread's, or nullptr once the thread is ending.
+  static SmallBlocks* get() {
+    thread_local SmallBlocks blocks;
+    thread_local const bool registered = (*this_thread() = &blocks, true);
+    (void)registered;
+    return *this_thread();
+  }
+
+  Header* take(size_t capacity) {
+    std::vector<Header*>& blocks = free_[index(capacity)];
+    if (blocks.empty()) return nullptr;
+    Header* block = blocks.back();
+    blocks.pop_back();
+    return block;
+  }
+
+  bool keep(Header* block) {
+    std::vector<Header*>& blocks = free_[index(block->capacity)];
+    if (blocks.size() >= kMostOfASize) return false;
+    blocks.push_back(block);
+    return true;
+  }
+
+ private:
+  static constexpr size_t kMostOfASize = 256;
+
+  static SmallBlocks** this_thread() {
+    thread_local SmallBlocks* current = nullptr;
+    return &current;
+  }
+
+  static size_t index(size_t capacity) {
+    return std::countr_zero(capacity) - std::countr_zero(kAlignment);
+  }
+
+  std::array<std::vector<Header*>, 7> free_;  // 64, 128 ... 4096 bytes
+};
+
+// Sizes from 32 KiB up are rounded to an eighth of their power of two, so that a freed block
+// serves the next request of about its size and wastes at most an eighth.
+size_t rounded(size_t bytes) {
+  if (bytes <= SmallBlocks::kLargest) return SmallBlocks::rounded(bytes);
+  if (bytes < kSmallestCached) return bytes;
+  const size_t step = std::bit_floor(bytes) / 8;
+  return (bytes + step - 1) / step * step;
+}
+
 // Lives until the process ends: tensors may be freed by static destructors.
 BlockCache& block_cache() {
   static auto* cache = new BlockCache();
@@ -80,13 +135,27 @@ Header* system_block(size_t capacity) {
   return static_cast<Header*>(memory);
 }
 
+bool keep_for_reuse(Header* block) {
+  if (block->capacity >= kSmallestCached) return block_cache().keep(block);
+  if (block->capacity > SmallBlocks::kLargest) return false;
+  SmallBlocks* small = SmallBlocks::get();
+  return small != nullptr && small->keep(block);
+}
+
+Header* take_for_reuse(size_t capacity) {
+  if (capacity >= kSmallestCached) return block_cache().take(capacity);
+  if (capacity > SmallBlocks::kLargest) return nullptr;
+  SmallBlocks* small = SmallBlocks::get();
+  return small != nullptr ? small->take(capacity) : nullptr;
+}
+
 // libtorch's contract for raw allocation: the context is the data pointer itself.
 void release(void* data) {
   if (data == nullptr) return;
   c10::profiledCPUMemoryReporter().Delete(data);
   Header* block = static_cast<Header*>(data) - 1;
   if (block->counter != nullptr) block->counter->remove(block->counted);
-  if (block->capacity < kSmallestCached || !block_cache().keep(block)) std::free(block);
+  if (!keep_for_reuse(block)) std::free(block);
 }
 
 class CountingAllocator final : public c10::Allocator {
@@ -117,7 +186,7 @@ class CountingAllocator final : public c10::Allocator {
 
  private:
   static Header* find_block(size_t capacity) {
-    Header* block = capacity >= kSmallestCached ? block_cache().take(capacity) : nullptr;
+    Header* block = take_for_reuse(capacity);
     if (block == nullptr) block = system_block(capacity);
     if (block == nullptr) {
       block_cache().empty();

@@ -84,10 +84,12 @@ void check_napi(napi_env env, napi_status status) {
               info != nullptr && info->error_message != nullptr ? info->error_message : "failed");
 }
 
+HandleTable::Handle handle_in(double number) {
+  return number >= 1 && number <= kMaxSafeInteger ? static_cast<HandleTable::Handle>(number) : 0;
+}
+
 at::Tensor tensor_of(const Environment& env, double handle) {
-  const bool whole = handle >= 1 && handle <= kMaxSafeInteger && std::floor(handle) == handle;
-  const at::Tensor* found =
-      whole ? env.tensors.find(static_cast<HandleTable::Handle>(handle)) : nullptr;
+  const at::Tensor* found = env.tensors.find(handle_in(handle));
   TORCH_CHECK(found != nullptr, "the tensor was freed");
   return *found;
 }
@@ -131,21 +133,28 @@ at::Tensor Call::tensor_or_undefined(size_t index) const {
   return given(index) ? tensor(index) : at::Tensor();
 }
 
-std::vector<at::Tensor> Call::tensors(size_t index) const {
+std::vector<double> Call::numbers(size_t index) const {
   bool typed = false;
   check_napi(raw_, napi_is_typedarray(raw_, arguments_[index], &typed));
-  std::vector<at::Tensor> result;
+  napi_typedarray_type type = napi_int8_array;
+  size_t length = 0;
+  void* data = nullptr;
   if (typed) {
-    napi_typedarray_type type = napi_int8_array;
-    size_t length = 0;
-    void* data = nullptr;
     check_napi(raw_, napi_get_typedarray_info(raw_, arguments_[index], &type, &length, &data,
                                               nullptr, nullptr));
-    TYPE_CHECK(type == napi_float64_array, "handles must be a Float64Array");
-    const auto* handles = static_cast<const double*>(data);
-    result.reserve(length);
-    for (size_t i = 0; i < length; ++i) {
-      result.push_back(handles[i] == 0 ? at::Tensor() : tensor_of(*env_, handles[i]));
+  }
+  TYPE_CHECK(type == napi_float64_array, "argument ", index + 1, " must be a Float64Array");
+  const auto* numbers = static_cast<const double*>(data);
+  return {numbers, numbers + length};
+}
+
+std::vector<at::Tensor> Call::tensors(size_t index) const {
+  std::vector<at::Tensor> result;
+  bool list = false;
+  check_napi(raw_, napi_is_array(raw_, arguments_[index], &list));
+  if (!list) {
+    for (const double handle : numbers(index)) {
+      result.push_back(handle == 0 ? at::Tensor() : tensor_of(*env_, handle));
     }
     return result;
   }
@@ -162,10 +171,7 @@ std::vector<at::Tensor> Call::tensors(size_t index) const {
   return result;
 }
 
-HandleTable::Handle Call::stale_handle(size_t index) const {
-  const double handle = number(index);
-  return handle >= 1 && handle <= kMaxSafeInteger ? static_cast<HandleTable::Handle>(handle) : 0;
-}
+uint64_t Call::natural(size_t index) const { return handle_in(number(index)); }
 
 at::ScalarType Call::dtype(size_t index) const { return dtype_of(number(index)); }
 

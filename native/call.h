@@ -24,9 +24,12 @@ class Call {
   at::Tensor tensor_or_undefined(size_t index) const;
   // An array or Float64Array of handles; 0 and null stand for an undefined tensor.
   std::vector<at::Tensor> tensors(size_t index) const;
-  // A handle that may be stale; 0, which names nothing, for what is no handle at all.
-  HandleTable::Handle stale_handle(size_t index) const;
+  // A whole number from 0 on: a handle that may be stale, or a packed argument. 0, which names
+  // nothing, for any other number.
+  uint64_t natural(size_t index) const;
   double number(size_t index) const;
+  // The numbers of a Float64Array, a copy: whatever runs next may change or free the array.
+  std::vector<double> numbers(size_t index) const;
   int64_t integer(size_t index) const;
   bool boolean(size_t index) const;
   std::string string(size_t index) const;
@@ -49,6 +52,9 @@ class Call {
   size_t size_ = kMaxArguments;
   napi_value arguments_[kMaxArguments];
 };
+
+// The handle in a JavaScript number; 0, which names nothing, where it holds none.
+HandleTable::Handle handle_in(double number);
 
 // The tensor behind a handle; throws where it was freed.
 at::Tensor tensor_of(const Environment& env, double handle);

@@ -113,7 +113,7 @@ bool is_for_cpp_alone(std::string_view name, std::string_view overload) {
 
 // A call's arguments: positional ones, then those given by name.
 struct Arguments {
-  std::vector<Argument> values;
+  c10::SmallVector<Argument, 4> values;
   std::vector<std::string> names;
 
   size_t positional() const { return values.size() - names.size(); }
@@ -414,7 +414,7 @@ const Operator& operator_at(const Call& call, size_t index) {
 napi_value call_operator(Call& call) {
   constexpr size_t kFirst = 3;
   const Operator& op = operator_at(call, 0);
-  auto tags = static_cast<uint64_t>(call.integer(1));
+  auto tags = static_cast<uint64_t>(call.natural(1));
   Arguments arguments;
   const size_t count = call.size() > kFirst ? call.size() - kFirst : 0;
   if (call.given(2)) {

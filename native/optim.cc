@@ -41,14 +41,9 @@ void mark_changed(const Tensors& tensors) {
 }
 
 std::vector<double> scalars(const Call& call, size_t index, size_t expected) {
-  napi_typedarray_type type = napi_int8_array;
-  size_t length = 0;
-  void* data = nullptr;
-  check_napi(call.raw(), napi_get_typedarray_info(call.raw(), call[index], &type, &length, &data,
-                                                  nullptr, nullptr));
-  TYPE_CHECK(type == napi_float64_array && length == expected, "expected ", expected, " numbers");
-  const auto* numbers = static_cast<const double*>(data);
-  return {numbers, numbers + length};
+  std::vector<double> numbers = call.numbers(index);
+  TYPE_CHECK(numbers.size() == expected, "expected ", expected, " numbers");
+  return numbers;
 }
 
 void check_lengths(const Tensors& parameters, std::initializer_list<const Tensors*> lists) {

@@ -39,14 +39,20 @@ void finalize_tensor(napi_env, void* data, void* hint) {
 
 // track(object, handle): the handle is released when the object is collected.
 napi_value track(Call& call) {
-  const uintptr_t handle = call.stale_handle(1);
+  const uintptr_t handle = call.natural(1);
   check_napi(call.raw(), napi_add_finalizer(call.raw(), call[0], reinterpret_cast<void*>(handle),
                                             finalize_tensor, &call.env(), nullptr));
   return call.undefined();
 }
 
-napi_value release(Call& call) {
-  return call.value(call.env().tensors.release(call.stale_handle(0)));
+napi_value release(Call& call) { return call.value(call.env().tensors.release(call.natural(0))); }
+
+// release_all(Float64Array of handles): stale ones and 0 are passed over.
+napi_value release_all(Call& call) {
+  for (const double handle : call.numbers(0)) {
+    call.env().tensors.release(handle_in(handle));
+  }
+  return call.undefined();
 }
 
 // alias(handle) -> another handle to the same tensor
@@ -55,7 +61,7 @@ napi_value alias(Call& call) { return call.handle(call.tensor(0)); }
 napi_value is_same(Call& call) { return call.value(call.tensor(0).is_same(call.tensor(1))); }
 
 napi_value is_alive(Call& call) {
-  return call.value(call.env().tensors.find(call.stale_handle(0)) != nullptr);
+  return call.value(call.env().tensors.find(call.natural(0)) != nullptr);
 }
 
 napi_value sizes(Call& call) { return call.integers(call.tensor(0).sizes()); }
@@ -172,6 +178,7 @@ napi_value empty_cached(Call& call) {
 void export_tensors(Environment& env, napi_value exports) {
   export_function(env, exports, "track", enter<track>);
   export_function(env, exports, "release", enter<release>);
+  export_function(env, exports, "release_all", enter<release_all>);
   export_function(env, exports, "alias", enter<alias>);
   export_function(env, exports, "is_same", enter<is_same>);
   export_function(env, exports, "is_alive", enter<is_alive>);
