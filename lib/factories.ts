@@ -1,4 +1,4 @@
-// Factories whose arguments are not an operator's own: those where a JavaScript number alone decides the dtype.
+// Factories whose arguments are not an operator's own: those where a JavaScript value alone decides the dtype.
 
 import { fromData, type NestedArray } from './data.js'
 import type { DeviceLike, Layout } from './device.js'
@@ -57,18 +57,6 @@ export function full(
   const dtype = rest.dtype ?? (typeof fill_value === 'number' ? dtypes.float32 : undefined)
   const made = aten<Tensor>('full', size, fill_value, { ...rest, dtype })
   return requires_grad ? made.requires_grad_() : made
-}
-
-/** Elements of `input` where the condition holds, else of `other`; the indices where it holds when given alone. */
-export function where(condition: Tensor): Tensor[]
-export function where(condition: Tensor, input: Tensor | Scalar, other: Tensor | Scalar): Tensor
-export function where(condition: Tensor, input?: Tensor | Scalar, other?: Tensor | Scalar): Tensor | Tensor[] {
-  if (input === undefined && other === undefined) return aten<Tensor[]>('where', condition)
-  // Two numbers alone decide the dtype.
-  if (typeof input === 'number' && typeof other === 'number') {
-    return aten<Tensor>('where', condition, tensor(input), tensor(other))
-  }
-  return aten<Tensor>('where', condition, input, other)
 }
 
 /** Tensors of one type, as in `torch.LongTensor([0, 2])`. */

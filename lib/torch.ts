@@ -64,6 +64,7 @@ export {
   uint64,
 } from './dtype.js'
 export * from './factories.js'
+export * from './functions.js'
 export * as fft from './generated/fft.js'
 export * from './generated/functions.js'
 export * as linalg from './generated/linalg.js'

@@ -1,7 +1,8 @@
 // One argument of an operator call, as JavaScript gave it, and its reading as a schema's kind.
 #pragma once
 
-#include "operators.h"
+#include "call.h"
+#include "schema.h"
 
 // What TypeScript says of an argument, since a handle and a dtype are numbers too.
 enum class Tag { Plain, Tensor, DType };

@@ -1,6 +1,6 @@
 #include "environment.h"
 
-#include "operators.h"
+#include "schema.h"
 
 #include <algorithm>
 #include <thread>

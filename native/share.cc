@@ -37,6 +37,8 @@ napi_value share(Call& call) {
   TORCH_CHECK(tensor.is_leaf() || !tensor.requires_grad(),
               "cannot share a non-leaf tensor that requires grad, since its graph belongs to this "
               "thread; share tensor.detach()");
+  // Growing it in one thread would free the memory under the other's feet.
+  tensor.storage().unsafeGetStorageImpl()->set_resizable(false);
   return integer_value(call.raw(), shared_tensors().put(tensor.detach()));
 }
 

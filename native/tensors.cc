@@ -154,6 +154,8 @@ napi_value share_bytes(Call& call) {
   // Where the runtime forbids external memory (a sandboxed V8), the caller copies.
   if (status == napi_no_external_buffers_allowed) return call.null();
   check_napi(call.raw(), status);
+  // Growing the tensor would free the memory that the ArrayBuffer sees.
+  owner->storage().unsafeGetStorageImpl()->set_resizable(false);
   owner.release();
   return buffer;
 }

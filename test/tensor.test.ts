@@ -96,6 +96,13 @@ describe('reading tensors', () => {
     expect(() => torch.ones(1, { requires_grad: true }).to_typed_array()).toThrow(/detach/)
   })
 
+  test('memory that an array sees cannot be reallocated', () => {
+    const x = torch.ones(2)
+    x.to_typed_array()
+    expect(() => x.resize_([1000])).toThrow(/not resizable/)
+    expect(torch.ones(2).resize_([3]).shape.equals([3])).toBe(true)
+  })
+
   test('shape compares, multiplies and prints', () => {
     const { shape } = torch.zeros(15, 9)
     expect([shape.equals([15, 9]), shape.equals([9, 15]), shape.numel(), `${shape}`]).toEqual([
@@ -177,6 +184,12 @@ describe('being a value in JavaScript', () => {
     const out = torch.empty(2)
     expect(torch.add(x, x, { out })).toBe(out)
     expect(out.tolist()).toEqual([4, 4])
+  })
+
+  test('einsum takes its operands apart or in an array', () => {
+    const [a, b] = [torch.ones(2, 3), torch.ones(3, 4)]
+    expect(torch.einsum('ij,jk->ik', a, b).tolist()).toEqual(a.mm(b).tolist())
+    expect(torch.einsum('ij->j', [a]).tolist()).toEqual([2, 2, 2])
   })
 
   test('options come in place or by name', () => {

@@ -8,7 +8,7 @@ import torch
 from torch import nn, optim
 from torch.nn import functional as F
 
-STEPS = {"sine": 300, "character_rnn": 15, "character_lstm": 8, "character_scratch": 15, "add": 20000}
+STEPS = {"sine": 300, "character_rnn": 15, "character_lstm": 8, "character_scratch": 15, "add": 200000}
 
 
 def sine():

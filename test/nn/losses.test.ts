@@ -43,6 +43,10 @@ test('clip_grad_norm_ and clip_grad_value_ equal PyTorch’s', () => {
     })
     expect(params[2]?.grad).toBeNull()
   }
+  const q = torch.zeros(2, { requires_grad: true })
+  q.grad = torch.tensor([3, -4])
+  expect(nn.utils.clip_grad_norm_(q, 7, 1, true).item()).toBe(7)
+  expect(() => nn.utils.clip_grad_norm_(q, 1, { norm_typ: 2 } as never)).toThrow(/did you mean 'norm_type'/)
   torch.manual_seed(8)
   const p = torch.zeros(5, { requires_grad: true })
   p.grad = torch.randn(5)

@@ -1,3 +1,4 @@
+import { readArguments, required } from '../../arguments.js'
 import { native } from '../../native.js'
 import { internals, type Tensor } from '../../tensor.js'
 
@@ -22,15 +23,23 @@ export interface ClipGradNormOptions {
  * Scales the gradients in place so that their norm, over all of them together, is at most max_norm (Pascanu et al.
  * 2013). Returns the norm before, a tensor without dimensions.
  */
+export function clip_grad_norm_(parameters: Parameters, max_norm: number, options?: ClipGradNormOptions): Tensor
 export function clip_grad_norm_(
   parameters: Parameters,
   max_norm: number,
-  norm_type: number | ClipGradNormOptions = {},
-  options: ClipGradNormOptions = {},
-): Tensor {
-  const { norm_type: p = 2, error_if_nonfinite = false } =
-    typeof norm_type === 'number' ? { ...options, norm_type } : norm_type
-  return internals.wrap(native.clip_grad_norm(handlesOf(parameters), Number(max_norm), Number(p), error_if_nonfinite))
+  norm_type: number,
+  error_if_nonfinite?: boolean,
+  foreach?: boolean | null,
+): Tensor
+export function clip_grad_norm_(...args: unknown[]): Tensor {
+  const { parameters, max_norm, norm_type, error_if_nonfinite } = readArguments('clip_grad_norm_', args, {
+    parameters: required<Parameters>(),
+    max_norm: required<number>(),
+    norm_type: 2 as number,
+    error_if_nonfinite: false as boolean,
+    foreach: null as boolean | null,
+  })
+  return internals.wrap(native.clip_grad_norm(handlesOf(parameters), max_norm, norm_type, error_if_nonfinite))
 }
 
 /** Clamps every element of the gradients to [-clip_value, clip_value], in place. */
@@ -39,5 +48,5 @@ export function clip_grad_value_(
   clip_value: number,
   _options: { foreach?: boolean | null | undefined } = {},
 ): void {
-  native.clip_grad_value(handlesOf(parameters), Number(clip_value))
+  native.clip_grad_value(handlesOf(parameters), clip_value)
 }

@@ -1,0 +1,149 @@
+#include "matching.h"
+
+#include <algorithm>
+#include <numeric>
+#include <sstream>
+
+namespace {
+
+using torch::jit::Stack;
+
+size_t positional_parameters(const Overload& overload) {
+  return std::count_if(overload.parameters.begin(), overload.parameters.end(),
+                       [](const Parameter& parameter) { return !parameter.keyword_only; });
+}
+
+bool has_parameter(const Overload& overload, const std::string& name) {
+  return std::any_of(overload.parameters.begin(), overload.parameters.end(),
+                     [&](const Parameter& parameter) { return parameter.name == name; });
+}
+
+// Builds the stack for one overload; says whether the arguments fit it.
+bool fits(const Operator& op, const Overload& overload, const Arguments& arguments,
+          Matching matching, Stack& stack) {
+  if (!overload.supported) return false;
+  stack.clear();
+  stack.reserve(overload.parameters.size());
+  size_t used = 0;
+  for (size_t i = 0; i < overload.parameters.size(); ++i) {
+    const Parameter& parameter = overload.parameters[i];
+    const Argument* argument = arguments.given(parameter, i);
+    if (argument != nullptr) {
+      ++used;
+      if (!argument->is_undefined()) {
+        auto value = argument->as(parameter, matching, op.numbers_as_tensors);
+        if (!value) return false;
+        stack.push_back(std::move(*value));
+        continue;
+      }
+    }
+    if (!parameter.fallback) return false;
+    stack.push_back(*parameter.fallback);
+  }
+  // An argument that no parameter took is surplus, unknown, or given twice.
+  return used == arguments.values.size();
+}
+
+size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = std::exchange(row[0], i);
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t substitution = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, substitution}));
+    }
+  }
+  return row.back();
+}
+
+std::string nearest_parameter(const Operator& op, const std::string& name) {
+  std::string best;
+  size_t smallest = name.size() / 2 + 1;
+  for (const Overload& overload : op.overloads) {
+    for (const Parameter& parameter : overload.parameters) {
+      const size_t distance = edit_distance(name, parameter.name);
+      if (distance < smallest) {
+        smallest = distance;
+        best = parameter.name;
+      }
+    }
+  }
+  return best;
+}
+
+// Why the arguments do not fit one overload, in Python's words.
+std::string misfit(const Operator& op, const Overload& overload, const Arguments& arguments) {
+  std::ostringstream reason;
+  const size_t capacity = positional_parameters(overload);
+  if (arguments.positional() > capacity) {
+    reason << "takes " << capacity << " positional arguments but " << arguments.positional()
+           << " were given";
+    return reason.str();
+  }
+  for (size_t i = 0; i < overload.parameters.size(); ++i) {
+    const Parameter& parameter = overload.parameters[i];
+    const Argument* argument = arguments.given(parameter, i);
+    if (i < arguments.positional() && arguments.named(parameter.name) != nullptr) {
+      return "got multiple values for argument '" + parameter.name + "'";
+    }
+    if (argument == nullptr || argument->is_undefined()) {
+      if (!parameter.fallback) return "missing required argument '" + parameter.name + "'";
+      continue;
+    }
+    if (!argument->as(parameter, Matching::Lenient, op.numbers_as_tensors)) {
+      reason << "argument '" << parameter.name << "' (position " << i + 1 << ") must be "
+             << overload.handle.schema().arguments()[i].real_type()->annotation_str() << ", not "
+             << argument->description();
+      return reason.str();
+    }
+  }
+  return "arguments do not fit";
+}
+
+[[noreturn]] void throw_misfit(const Operator& op, const Arguments& arguments) {
+  const std::string name = op.name.substr(op.name.find("::") + 2);
+  for (const std::string& keyword : arguments.names) {
+    const bool known =
+        std::any_of(op.overloads.begin(), op.overloads.end(),
+                    [&](const Overload& overload) { return has_parameter(overload, keyword); });
+    if (known) continue;
+    const std::string nearest = nearest_parameter(op, keyword);
+    TYPE_CHECK(false, name, "() got an unexpected keyword argument '", keyword, "'",
+               nearest.empty() ? "" : " (did you mean '" + nearest + "'?)");
+  }
+  std::vector<const Overload*> candidates;
+  const bool wants_out = arguments.named("out") != nullptr;
+  for (const Overload& overload : op.overloads) {
+    if (overload.supported && overload.out == wants_out) candidates.push_back(&overload);
+  }
+  if (candidates.size() == 1) {
+    TYPE_CHECK(false, name, "() ", misfit(op, *candidates.front(), arguments), "\n  ",
+               candidates.front()->signature);
+  }
+  std::ostringstream message;
+  message << name << "() received an invalid combination of arguments - got (";
+  for (size_t i = 0; i < arguments.values.size(); ++i) {
+    if (i > 0) message << ", ";
+    if (i >= arguments.positional()) {
+      message << arguments.names[i - arguments.positional()] << "=";
+    }
+    message << arguments.values[i].description();
+  }
+  message << "), but expected one of:";
+  for (const Overload* overload : candidates) {
+    message << "\n * " << overload->signature << "\n     " << misfit(op, *overload, arguments);
+  }
+  TYPE_CHECK(false, message.str());
+}
+
+}  // namespace
+
+const Overload& choose(const Operator& op, const Arguments& arguments, Stack& stack) {
+  for (const Matching matching : {Matching::Strict, Matching::Lenient}) {
+    for (const Overload& overload : op.overloads) {
+      if (fits(op, overload, arguments, matching, stack)) return overload;
+    }
+  }
+  throw_misfit(op, arguments);
+}

@@ -1,0 +1,137 @@
+#include "schema.h"
+
+#include <algorithm>
+#include <sstream>
+
+namespace {
+
+Kind kind_of(const c10::Type& type);
+
+Kind list_kind_of(const c10::Type& element) {
+  if (element.kind() == c10::TypeKind::OptionalType) {
+    const auto& inner = element.expectRef<c10::OptionalType>().getElementType();
+    return kind_of(*inner) == Kind::Tensor ? Kind::OptionalTensorList : Kind::Unsupported;
+  }
+  switch (kind_of(element)) {
+    case Kind::Tensor:
+      return Kind::TensorList;
+    case Kind::Int:
+      return Kind::IntList;
+    case Kind::Float:
+      return Kind::FloatList;
+    case Kind::Bool:
+      return Kind::BoolList;
+    case Kind::Scalar:
+      return Kind::ScalarList;
+    case Kind::String:
+      return Kind::StringList;
+    default:
+      return Kind::Unsupported;
+  }
+}
+
+Kind kind_of(const c10::Type& type) {
+  switch (type.kind()) {
+    case c10::TypeKind::TensorType:
+      return Kind::Tensor;
+    case c10::TypeKind::NumberType:
+      return Kind::Scalar;
+    case c10::TypeKind::IntType:
+    case c10::TypeKind::SymIntType:
+      return Kind::Int;
+    case c10::TypeKind::FloatType:
+      return Kind::Float;
+    case c10::TypeKind::BoolType:
+      return Kind::Bool;
+    case c10::TypeKind::StringType:
+      return Kind::String;
+    case c10::TypeKind::ScalarTypeType:
+      return Kind::DType;
+    case c10::TypeKind::LayoutType:
+      return Kind::Layout;
+    case c10::TypeKind::MemoryFormatType:
+      return Kind::MemoryFormat;
+    case c10::TypeKind::DeviceObjType:
+      return Kind::Device;
+    case c10::TypeKind::GeneratorType:
+      return Kind::Generator;
+    case c10::TypeKind::ListType:
+      return list_kind_of(*type.expectRef<c10::ListType>().getElementType());
+    default:
+      return Kind::Unsupported;
+  }
+}
+
+Parameter parameter_of(const c10::Argument& argument) {
+  Parameter result;
+  result.name = argument.name();
+  const c10::TypePtr& type = argument.real_type();
+  result.optional = type->kind() == c10::TypeKind::OptionalType;
+  result.kind =
+      kind_of(result.optional ? *type->expectRef<c10::OptionalType>().getElementType() : *type);
+  result.keyword_only = argument.kwarg_only();
+  if (argument.N()) result.length = static_cast<int>(*argument.N());
+  result.fallback = argument.default_value();
+  return result;
+}
+
+Overload overload_of(const c10::OperatorHandle& handle) {
+  const c10::FunctionSchema& schema = handle.schema();
+  std::ostringstream signature;
+  signature << schema;
+  Overload result{handle, {}, signature.str(), true, false};
+  for (const c10::Argument& argument : schema.arguments()) {
+    Parameter parameter = parameter_of(argument);
+    if (parameter.kind == Kind::Unsupported && !parameter.fallback) result.supported = false;
+    result.out |= argument.is_out();
+    result.parameters.push_back(std::move(parameter));
+  }
+  return result;
+}
+
+bool names_one_of(std::string_view name, std::initializer_list<std::string_view> bases) {
+  if (!name.empty() && name.back() == '_') name.remove_suffix(1);
+  return std::find(bases.begin(), bases.end(), name) != bases.end();
+}
+
+// Python lets a number stand for a tensor in these alone.
+bool takes_numbers_as_tensors(std::string_view name) {
+  return names_one_of(name, {"add", "sub", "subtract", "mul", "multiply", "div", "divide",
+                             "true_divide", "floor_divide"});
+}
+
+// Of these, Python has no Scalar overload: its numbers become tensors, as the graph then shows.
+bool is_for_cpp_alone(std::string_view name, std::string_view overload) {
+  return overload == "Scalar" && names_one_of(name, {"add", "sub", "mul", "div"});
+}
+
+}  // namespace
+
+std::unique_ptr<Operator> make_operator(const std::string& name,
+                                        const std::optional<std::string>& listed) {
+  auto op = std::make_unique<Operator>();
+  op->name = name;
+  const std::string_view base = std::string_view(op->name).substr(op->name.find("::") + 2);
+  op->numbers_as_tensors = takes_numbers_as_tensors(base);
+  auto& dispatcher = c10::Dispatcher::singleton();
+  const auto add = [&](const c10::OperatorName& full) {
+    if (is_for_cpp_alone(base, full.overload_name)) return;
+    if (const auto handle = dispatcher.findSchema(full))
+      op->overloads.push_back(overload_of(*handle));
+  };
+  if (listed) {
+    std::istringstream names(*listed);
+    for (std::string overload; std::getline(names, overload, ',');)
+      add({op->name, overload == "-" ? "" : overload});
+  } else {
+    for (const c10::OperatorName& full : dispatcher.getAllOpNames()) {
+      if (full.name == op->name) add(full);
+    }
+    const auto order = [](const Overload& overload) {
+      return std::make_tuple(overload.out, overload.parameters.size(), overload.signature);
+    };
+    std::sort(op->overloads.begin(), op->overloads.end(),
+              [&](const Overload& a, const Overload& b) { return order(a) < order(b); });
+  }
+  return op;
+}

@@ -1,0 +1,56 @@
+// What the dispatcher knows of an operator, in the form that calls from JavaScript need.
+#pragma once
+
+#include "torch.h"
+
+// How an argument of a schema is read from JavaScript.
+enum class Kind {
+  Tensor,
+  TensorList,
+  OptionalTensorList,
+  Scalar,
+  Int,
+  Float,
+  Bool,
+  String,
+  DType,
+  Layout,
+  Device,
+  MemoryFormat,
+  Generator,
+  IntList,
+  FloatList,
+  BoolList,
+  ScalarList,
+  StringList,
+  Unsupported,
+};
+
+struct Parameter {
+  std::string name;
+  Kind kind;
+  bool optional;  // None is accepted
+  bool keyword_only;
+  std::optional<int> length;  // int[2]: a single number stands for all
+  std::optional<at::IValue> fallback;
+};
+
+struct Overload {
+  c10::OperatorHandle handle;
+  std::vector<Parameter> parameters;
+  std::string signature;
+  bool supported;  // every required argument can come from JavaScript
+  bool out;        // writes into keyword-only tensors
+};
+
+// All overloads of one name, in the order in which they are tried.
+struct Operator {
+  std::string name;
+  std::vector<Overload> overloads;
+  bool numbers_as_tensors;
+};
+
+// The operator of this name with the overloads in `listed` (separated by commas, "-" for the one
+// without a name), or with all that the dispatcher has, those with the fewest parameters first.
+std::unique_ptr<Operator> make_operator(const std::string& name,
+                                        const std::optional<std::string>& listed);
