@@ -8,7 +8,7 @@ import torch
 from torch import nn, optim
 from torch.nn import functional as F
 
-STEPS = {"sine": 300, "character_rnn": 15, "character_lstm": 8, "character_scratch": 15, "add": 200000}
+STEPS = {"sine": 300, "character_rnn": 40, "character_lstm": 25, "character_scratch": 60, "add": 200000}
 
 
 def sine():
@@ -91,7 +91,7 @@ results = {}
 for name, make in LOOPS.items():
     torch.manual_seed(0)
     step = make()
-    for _ in range(STEPS[name] // 5):
+    for _ in range(STEPS[name] // 2):
         step()
     started = time.perf_counter()
     for _ in range(STEPS[name]):

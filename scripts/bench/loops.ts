@@ -6,11 +6,11 @@ import torch, { nn, optim, type Tensor } from '../../lib/index.js'
 const F = nn.functional
 const STEPS = {
   sine: 300,
-  character_rnn: 15,
-  character_lstm: 8,
-  character_scratch: 15,
-  add: 20000,
-  add_in_scope: 20000,
+  character_rnn: 40,
+  character_lstm: 25,
+  character_scratch: 60,
+  add: 200_000,
+  add_in_scope: 2000,
 }
 
 /** How many steps one call of a loop does, where it is not one. */
@@ -116,7 +116,7 @@ for (const [name, make] of Object.entries(loops)) {
   torch.manual_seed(0)
   const step = make()
   const steps = STEPS[name as keyof typeof STEPS]
-  for (let i = 0; i < steps / 5; i++) step()
+  for (let i = 0; i < steps / 2; i++) step()
   const started = performance.now()
   for (let i = 0; i < steps; i++) step()
   results[name] = ((performance.now() - started) / steps / (PER_CALL[name] ?? 1)) * 1000

@@ -221,12 +221,8 @@ export class Module<A extends any[] = any[], R = any> extends Callable {
         if (grad !== null) tensor.grad = convert(grad)
       }
     })
-    for (const module of this.modules()) module.moved()
     return this
   }
-
-  /** @internal Called after parameters changed dtype or device, or were loaded. */
-  moved(): void {}
 
   /** Moves parameters and buffers to a device or (floating-point ones alone) a dtype, in place. */
   to(target: DType | DeviceLike | MoveOptions, dtype?: DType): this {

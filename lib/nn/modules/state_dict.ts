@@ -69,6 +69,5 @@ export function loadStateDict(module: Module, state: Readonly<Record<string, Ten
   no_grad(() => {
     for (const [name, tensor] of own) if (name in state) tensor.copy_(state[name] as Tensor)
   })
-  for (const part of module.modules()) part.moved()
   return new LoadResult(missing, unexpected)
 }
