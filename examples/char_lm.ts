@@ -30,6 +30,16 @@ function pickDevice(device: 'auto' | 'cpu' | 'cuda'): string {
   return device
 }
 
+/** A disk that is full now may have room at the end: the training goes on. */
+function saveOnTheWay(save: () => void, progress: Progress): void {
+  try {
+    save()
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    progress.print(`${error.message}; the training goes on`)
+  }
+}
+
 async function main(): Promise<void> {
   const line = parseCommandLine(process.argv.slice(2))
   const device = pickDevice(line.device)
@@ -67,7 +77,7 @@ async function main(): Promise<void> {
       print: (text) => progress.print(text),
       on_epoch: (net, run, result) => {
         progress.epoch(run.epochs, result)
-        if (run.epochs % SAVE_EVERY === 0) saveCheckpoint(checkpoint, net, run)
+        if (run.epochs % SAVE_EVERY === 0) saveOnTheWay(() => saveCheckpoint(checkpoint, net, run), progress)
         return !interrupted
       },
     }).catch((error) => {

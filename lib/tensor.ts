@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 // The tensor: a JavaScript object over a handle. Its operators come from methods.ts and generated/.
 
 import { type Device, device } from './device.js'
