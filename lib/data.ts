@@ -154,33 +154,42 @@ function flatten(data: NestedArray): Flat {
     if (shape.at(-1) === 0) break
   }
   const elements: Element[] = []
-  const visit = (value: unknown, depth: number, path: string): void => {
+  // Where the visit is; written out only for an error.
+  const position: number[] = []
+  const place = (depth: number) =>
+    `data${position
+      .slice(0, depth)
+      .map((i) => `[${i}]`)
+      .join('')}`
+  const visit = (value: unknown, depth: number): void => {
     if (Array.isArray(value) || ArrayBuffer.isView(value)) {
       const list = value as unknown as ArrayLike<unknown>
       if (depth >= shape.length || list.length !== shape[depth]) {
         const expected = depth >= shape.length ? 'a single value' : `${shape[depth]} elements`
-        throw new RangeError(`ragged nested array: expected ${expected} at data${path}, got ${list.length} elements`)
+        throw new RangeError(
+          `ragged nested array: expected ${expected} at ${place(depth)}, got ${list.length} elements`,
+        )
       }
-      for (let i = 0; i < list.length; i++) visit(list[i], depth + 1, `${path}[${i}]`)
+      for (let i = 0; i < list.length; i++) {
+        position[depth] = i
+        visit(list[i], depth + 1)
+      }
       return
     }
     if (depth !== shape.length) {
-      throw new RangeError(`ragged nested array: expected ${shape[depth]} elements at data${path}, got a single value`)
+      throw new RangeError(
+        `ragged nested array: expected ${shape[depth]} elements at ${place(depth)}, got a single value`,
+      )
     }
     const element = internals.isTensor(value) ? item(value) : value
-    if (
-      typeof element !== 'number' &&
-      typeof element !== 'bigint' &&
-      typeof element !== 'boolean' &&
-      !isComplex(element)
-    ) {
-      throw new TypeError(
-        `data${path} must be a number, bigint, boolean or {re, im}, not ${element === null ? 'null' : typeof element}`,
-      )
+    const valid = typeof element === 'number' || typeof element === 'bigint' || typeof element === 'boolean'
+    if (!valid && !isComplex(element)) {
+      const kind = element === null ? 'null' : typeof element
+      throw new TypeError(`${place(depth)} must be a number, bigint, boolean or {re, im}, not ${kind}`)
     }
     elements.push(element)
   }
-  visit(data, 0, '')
+  visit(data, 0)
   return { shape, elements }
 }
 

@@ -76,6 +76,7 @@ import './methods.js'
 
 export * as nn from './nn/index.js'
 export type { Complex, Scalar } from './operator.js'
+export * as ops from './ops.js'
 export * as optim from './optim/index.js'
 export { set_printoptions } from './printing.js'
 export * as safetensors from './safetensors.js'

@@ -186,6 +186,12 @@ describe('being a value in JavaScript', () => {
     expect(out.tolist()).toEqual([4, 4])
   })
 
+  test('torch.ops.aten reaches every operator of libtorch', () => {
+    const x = torch.tensor([[1, 1]])
+    expect((torch.ops.aten._softmax(x, 1, false) as Tensor).tolist()).toEqual([[0.5, 0.5]])
+    expect(() => torch.ops.aten.no_such_operator(x)).toThrow(/aten::no_such_operator is not in the loaded libtorch/)
+  })
+
   test('einsum takes its operands apart or in an array', () => {
     const [a, b] = [torch.ones(2, 3), torch.ones(3, 4)]
     expect(torch.einsum('ij,jk->ik', a, b).tolist()).toEqual(a.mm(b).tolist())
