@@ -10,9 +10,12 @@ interface Opened {
 const opened: Opened[] = []
 let guarded = false
 
-function guard(): void {
-  guarded = false
-  while (opened.length > 0) {
+/** How many `using` modes are open. */
+export const openModes = (): number => opened.length
+
+/** Closes and reports what was opened since there were `count`: a mode cannot outlive the code that it was opened in. */
+export function closeModesSince(count: number): void {
+  while (opened.length > count) {
     const mode = opened.pop() as Opened
     mode.close()
     process.emitWarning(
@@ -21,6 +24,11 @@ function guard(): void {
       { code: 'TSTORCH_MODE_LEFT_OPEN' },
     )
   }
+}
+
+function guard(): void {
+  guarded = false
+  closeModesSince(0)
 }
 
 /** Opens a mode until the disposable is disposed of. */
@@ -49,12 +57,14 @@ export type Synchronous<T> = T extends PromiseLike<unknown> ? never : T
 
 /** Runs `body` between `open` and the close that it gives; refuses promises. */
 export function runInMode<T>(name: string, open: () => () => void, body: () => Synchronous<T>): T {
+  const before = openModes()
   const close = open()
   try {
     const result: unknown = body()
     refusePromise(name, result)
     return result as T
   } finally {
+    closeModesSince(before)
     close()
   }
 }

@@ -2,7 +2,7 @@
 
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { openMode, refusePromise, type Synchronous } from './modes.js'
+import { closeModesSince, openMode, openModes, refusePromise, type Synchronous } from './modes.js'
 import { internals, type Owner, swapOwner, type Tensor } from './tensor.js'
 
 const LIBRARY = dirname(fileURLToPath(import.meta.url))
@@ -80,6 +80,7 @@ function forEachTensor(value: unknown, visit: (tensor: Tensor) => void, seen = n
 export function scope<T>(body: () => Synchronous<T>): T
 export function scope(): Disposable
 export function scope<T>(body?: () => Synchronous<T>): T | Disposable {
+  const before = openModes()
   const opened = new Scope()
   if (body === undefined) return openMode('torch.scope', () => opened.end())
   let result: unknown
@@ -87,9 +88,11 @@ export function scope<T>(body?: () => Synchronous<T>): T | Disposable {
     result = body()
     refusePromise('torch.scope', result)
   } catch (error) {
+    closeModesSince(before)
     opened.end()
     throw error
   }
+  closeModesSince(before)
   opened.end(result)
   return result as T
 }

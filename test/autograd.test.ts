@@ -189,6 +189,23 @@ describe('modes', () => {
     expect(torch.is_grad_enabled()).toBe(true)
   })
 
+  test('a mode left open inside a callback ends with the callback', () => {
+    const leave = () => void torch.enable_grad()
+    torch.no_grad(leave)
+    expect(torch.is_grad_enabled()).toBe(true)
+    torch.scope(() => void torch.scope())
+    const x = torch.ones(1)
+    torch.scope(() => void torch.no_grad())
+    expect([torch.is_grad_enabled(), x.is_disposed]).toEqual([true, false])
+    expect(() =>
+      torch.scope(() => {
+        torch.no_grad()
+        throw new Error('stop')
+      }),
+    ).toThrow('stop')
+    expect(torch.is_grad_enabled()).toBe(true)
+  })
+
   test('a mode left open is closed and reported when synchronous code ends', async () => {
     const warned = new Promise<Error & { code?: string }>((resolve) => void process.once('warning', resolve))
     torch.no_grad()

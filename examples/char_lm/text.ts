@@ -38,6 +38,7 @@ function mobyDick(): Text {
 /** The file's text; or The Time Machine, downloaded once; or, where that cannot be, Moby-Dick. */
 export async function readText(file: string | undefined): Promise<Text> {
   if (file !== undefined) return fromFile(file)
+  if (d2l.cached_time_machine() === null) console.log('downloading The Time Machine (180 kB)')
   try {
     return { name: 'The Time Machine', content: await d2l.read_time_machine() }
   } catch {
