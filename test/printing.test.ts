@@ -70,6 +70,14 @@ test('modules print as in Python', () => {
     GRU: new nn.GRU(3, 4),
     Embedding: new nn.Embedding(3, 4, { padding_idx: 1 }),
     losses: new nn.ModuleList([new nn.MSELoss(), new nn.CrossEntropyLoss()]),
+    repeated: new nn.ModuleList<nn.Module>([
+      new nn.Linear(1, 2),
+      new nn.Tanh(),
+      new nn.Tanh(),
+      new nn.Tanh(),
+      new nn.Linear(1, 2),
+    ]),
+    nothing: new nn.ModuleList([]),
     Softmax: new nn.Softmax({ dim: 1 }),
   }
   expect(Object.fromEntries(Object.entries(modules).map(([name, module]) => [name, String(module)]))).toEqual(

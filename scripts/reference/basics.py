@@ -160,6 +160,8 @@ def modules():
         "GRU": nn.GRU(3, 4),
         "Embedding": nn.Embedding(3, 4, padding_idx=1),
         "losses": nn.ModuleList([nn.MSELoss(), nn.CrossEntropyLoss()]),
+        "repeated": nn.ModuleList([nn.Linear(1, 2), nn.Tanh(), nn.Tanh(), nn.Tanh(), nn.Linear(1, 2)]),
+        "nothing": nn.ModuleList([]),
         "Softmax": nn.Softmax(dim=1),
     }
 

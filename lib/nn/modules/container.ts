@@ -2,6 +2,7 @@ import { isOptions } from '../../operator.js'
 import type { Tensor } from '../../tensor.js'
 import { Parameter } from '../parameter.js'
 import { Module } from './module.js'
+import { listString } from './module_printing.js'
 
 /** Modules in a row, each called with what the one before gave. */
 export class Sequential extends Module {
@@ -77,6 +78,10 @@ export class ModuleList<M extends Module = Module> extends Module {
 
   [Symbol.iterator](): Iterator<M> {
     return this.#items()[Symbol.iterator]()
+  }
+
+  override toString(): string {
+    return listString(this, this.#items())
   }
 
   // The same module may stand at several places.

@@ -13,6 +13,26 @@ export function moduleString(module: Module): string {
   return `${name}(\n  ${[...extraLines, ...children].join('\n  ')}\n)`
 }
 
+/** A list of modules as Python prints it: neighbours that print alike stand once, with their number. */
+export function listString(module: Module, items: Iterable<Module>): string {
+  const runs: { first: number; last: number; text: string }[] = []
+  let position = 0
+  for (const item of items) {
+    const text = item.toString()
+    const run = runs.at(-1)
+    if (run?.text === text) run.last = position
+    else runs.push({ first: position, last: position, text })
+    position++
+  }
+  const name = module.constructor.name
+  if (runs.length === 0) return `${name}()`
+  const lines = runs.map(({ first, last, text }) => {
+    const places = first === last ? `(${first}): ` : `(${first}-${last}): ${last - first + 1} x `
+    return `  ${indented(places + text)}`
+  })
+  return `${name}(\n${lines.join('\n')}\n)`
+}
+
 /** "p=0.5, inplace=False": settings as Python writes them. */
 export function settings(values: Record<string, unknown>): string {
   return Object.entries(values)
