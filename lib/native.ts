@@ -23,7 +23,6 @@ export interface Native {
   release(handle: Handle): boolean
   release_all(handles: Float64Array): void
   alias(handle: Handle): Handle
-  is_same(a: Handle, b: Handle): boolean
   sizes(handle: Handle): number[]
   strides(handle: Handle): number[]
   dim(handle: Handle): number
@@ -38,8 +37,6 @@ export interface Native {
   share_bytes(handle: Handle): ArrayBuffer | null
   live_tensors(): number
   live_bytes(): number
-  cached_bytes(): number
-  empty_cache(): void
 
   backward(
     tensors: Handle[],

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -13,4 +14,9 @@ export const packageRoot = (() => {
 export function addonFile(): string {
   const build = process.env.TSTORCH_DEBUG === '1' ? 'Debug' : 'Release'
   return process.env.TSTORCH_ADDON ?? join(packageRoot, 'build', build, 'tstorch.node')
+}
+
+/** Where downloads are kept. */
+export function cacheFolder(): string {
+  return process.env.TSTORCH_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'tstorch')
 }

@@ -50,11 +50,6 @@ class BlockCache {
     bytes_ = 0;
   }
 
-  int64_t bytes() {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    return bytes_;
-  }
-
  private:
   std::mutex mutex_;
   std::unordered_map<size_t, std::vector<Header*>> free_;
@@ -205,7 +200,3 @@ void install_allocator() {
 }
 
 void count_bytes_for(ByteCounter* counter) { current_counter = counter; }
-
-int64_t cached_bytes() { return block_cache().bytes(); }
-
-void empty_cache() { block_cache().empty(); }

@@ -38,7 +38,3 @@ void install_allocator();
 
 // What this thread allocates from now on counts for `counter` (nullptr: for nobody).
 void count_bytes_for(ByteCounter* counter);
-
-// Bytes held in freed blocks that are kept for reuse, and giving them back.
-int64_t cached_bytes();
-void empty_cache();

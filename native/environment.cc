@@ -34,8 +34,6 @@ Environment::~Environment() {
   counter_->unreference();
 }
 
-int Environment::live_environments() { return live; }
-
 int64_t Environment::live_bytes() const { return counter_->bytes(); }
 
 void Environment::tell_v8(int64_t bytes) {

@@ -60,8 +60,6 @@ class Environment {
 
   int64_t live_bytes() const;
 
-  static int live_environments();
-
  private:
   void tell_v8(int64_t bytes);
 

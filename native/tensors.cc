@@ -58,12 +58,6 @@ napi_value release_all(Call& call) {
 // alias(handle) -> another handle to the same tensor
 napi_value alias(Call& call) { return call.handle(call.tensor(0)); }
 
-napi_value is_same(Call& call) { return call.value(call.tensor(0).is_same(call.tensor(1))); }
-
-napi_value is_alive(Call& call) {
-  return call.value(call.env().tensors.find(call.natural(0)) != nullptr);
-}
-
 napi_value sizes(Call& call) { return call.integers(call.tensor(0).sizes()); }
 napi_value strides(Call& call) { return call.integers(call.tensor(0).strides()); }
 napi_value dim(Call& call) { return call.value(static_cast<double>(call.tensor(0).dim())); }
@@ -168,13 +162,6 @@ napi_value live_bytes(Call& call) {
   return call.value(static_cast<double>(call.env().live_bytes()));
 }
 
-napi_value cached(Call& call) { return call.value(static_cast<double>(cached_bytes())); }
-
-napi_value empty_cached(Call& call) {
-  empty_cache();
-  return call.undefined();
-}
-
 }  // namespace
 
 void export_tensors(Environment& env, napi_value exports) {
@@ -182,8 +169,6 @@ void export_tensors(Environment& env, napi_value exports) {
   export_function(env, exports, "release", enter<release>);
   export_function(env, exports, "release_all", enter<release_all>);
   export_function(env, exports, "alias", enter<alias>);
-  export_function(env, exports, "is_same", enter<is_same>);
-  export_function(env, exports, "is_alive", enter<is_alive>);
   export_function(env, exports, "sizes", enter<sizes>);
   export_function(env, exports, "strides", enter<strides>);
   export_function(env, exports, "dim", enter<dim>);
@@ -198,6 +183,4 @@ void export_tensors(Environment& env, napi_value exports) {
   export_function(env, exports, "share_bytes", enter<share_bytes>);
   export_function(env, exports, "live_tensors", enter<live_tensors>);
   export_function(env, exports, "live_bytes", enter<live_bytes>);
-  export_function(env, exports, "cached_bytes", enter<cached>);
-  export_function(env, exports, "empty_cache", enter<empty_cached>);
 }

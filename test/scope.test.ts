@@ -4,8 +4,10 @@ import { native } from '../lib/native.js'
 
 test('a scope frees what was made in it, but for its result', () => {
   const before = native.live_tensors()
+  const bytes = native.live_bytes()
   let inner: Tensor | undefined
   const result = torch.scope(() => {
+    torch.ones(1_000_000)
     inner = torch.ones(2)
     return { list: [inner.add(1)], map: new Map([['x', inner.mul(5)]]), set: new Set([inner.neg()]) }
   })
@@ -16,6 +18,7 @@ test('a scope frees what was made in it, but for its result', () => {
     [-1, -1],
   ])
   expect(native.live_tensors()).toBe(before + 3)
+  expect(native.live_bytes() - bytes).toBeLessThan(10_000)
 })
 
 test('scopes nest: a result belongs to the scope around', () => {

@@ -2,9 +2,9 @@
 
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { writeFileAtomic } from '../atomic_file.js'
+import { cacheFolder } from '../package_root.js'
 
 const URL_ = 'http://d2l-data.s3-accelerate.amazonaws.com/timemachine.txt'
 const SHA1 = '090b5e7e70c295757f55df93cb0a180b9691891a'
@@ -12,10 +12,7 @@ const SHA1 = '090b5e7e70c295757f55df93cb0a180b9691891a'
 const sha1 = (data: Uint8Array): string => createHash('sha1').update(data).digest('hex')
 
 /** Where the text is kept. */
-export function timeMachineFile(): string {
-  const cache = process.env.TSTORCH_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'tstorch')
-  return join(cache, 'timemachine.txt')
-}
+export const timeMachineFile = (): string => join(cacheFolder(), 'timemachine.txt')
 
 /** The text that was downloaded before, or null. A damaged file counts as none. */
 export function cached_time_machine(): string | null {
@@ -36,7 +33,7 @@ export async function read_time_machine(): Promise<string> {
   if (!response.ok) throw new Error(`${URL_} answered ${response.status}`)
   const data = new Uint8Array(await response.arrayBuffer())
   if (sha1(data) !== SHA1) throw new Error(`the text from ${URL_} is damaged: its SHA-1 is ${sha1(data)}, not ${SHA1}`)
-  mkdirSync(join(timeMachineFile(), '..'), { recursive: true })
+  mkdirSync(cacheFolder(), { recursive: true })
   writeFileAtomic(timeMachineFile(), [data])
   return new TextDecoder().decode(data)
 }

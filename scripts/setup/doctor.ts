@@ -2,9 +2,9 @@
 
 import { existsSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
-import { addonFile } from '../../lib/package_root.js'
+import { addonFile, cacheFolder } from '../../lib/package_root.js'
 import { buildTool, cmakeSetting, compiler } from './build.js'
-import { cacheFolder, findLibtorch, incompleteDownloads, pythons } from './libtorch.js'
+import { findLibtorch, incompleteDownloads, pythons } from './libtorch.js'
 import { output } from './terminal.js'
 
 interface Finding {

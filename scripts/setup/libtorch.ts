@@ -1,8 +1,8 @@
 // Finds libtorch, or gets it. A libtorch is a folder with lib and include, as in the Python package torch.
 
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { cacheFolder } from '../../lib/package_root.js'
 import { downloadWheel } from './download.js'
 import { output, run, SetupError, say } from './terminal.js'
 
@@ -25,10 +25,6 @@ export function wantedVariant(): Variant | null {
   if (variant === undefined || variant === '' || variant === 'cpu' || variant === 'cuda')
     return (variant || null) as Variant | null
   throw new SetupError(`TSTORCH_VARIANT is '${variant}'; it can be cpu or cuda`)
-}
-
-export function cacheFolder(): string {
-  return process.env.TSTORCH_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'tstorch')
 }
 
 const libraryName = (name: string) => (process.platform === 'darwin' ? `lib${name}.dylib` : `lib${name}.so`)
