@@ -8,6 +8,7 @@
 
 import * as d2l from '../lib/d2l/index.js'
 import torch from '../lib/index.js'
+import { requireCuda } from '../lib/require_cuda.js'
 import { readCheckpoint, saveCheckpoint } from './char_lm/checkpoint.js'
 import { Progress } from './char_lm/progress.js'
 import { parseCommandLine } from './char_lm/settings.js'
@@ -22,7 +23,7 @@ function pickDevice(device: 'auto' | 'cpu' | 'cuda'): string {
   if (device === 'auto') return d2l.try_gpu().toString()
   if (device === 'cuda') {
     try {
-      torch.cuda.requireCuda()
+      requireCuda()
     } catch (error) {
       throw new UsageError(`--device cuda: ${(error as Error).message}`)
     }
@@ -100,4 +101,4 @@ async function main(): Promise<void> {
   }
 }
 
-await runMain(main)
+void runMain(main)

@@ -51,11 +51,19 @@ function parse(indices: readonly Index[]): Item[] {
     if (typeof index === 'bigint') return [Number(index)]
     if (Array.isArray(index)) return [positions(index)]
     if (index === null || ['number', 'boolean'].includes(typeof index)) return [index as Item]
-    if (index instanceof Slice || internals.isTensor(index)) return [index]
+    if (index instanceof Slice) return [index]
+    if (internals.isTensor(index)) return [withoutDimensions(index)]
     throw new TypeError(
       `${String(index)} is no index: expected a number, string, null, boolean, torch.slice, tensor or array`,
     )
   })
+}
+
+/** As in Python, an integer or boolean tensor without dimensions stands for its value. */
+function withoutDimensions(index: Tensor): Item {
+  if (index.dim() !== 0 || index.dtype.is_floating_point || index.dtype.is_complex) return index
+  const value = aten<number | boolean>('item', index)
+  return isMask(index) ? Boolean(value) : Number(value)
 }
 
 function positions(list: readonly NestedArray[]): Tensor {
@@ -95,15 +103,9 @@ function applyPlain(tensor: Tensor, items: readonly Item[]): { view: Tensor; pic
       pick(fromData(item ? [0] : [], dtypes.int64))
     } else if (item instanceof Slice) view = sliced(view, dim++, item)
     else if (isMask(item)) {
-      if (item.dim() === 0) {
-        view = aten<Tensor>('unsqueeze', view, dim)
-        pick(aten<Tensor>('reshape', aten<Tensor>('nonzero', aten('unsqueeze', item, 0)), [-1]))
-        continue
-      }
       checkMask(item, view, dim)
       for (const index of aten<Tensor[]>('nonzero_numpy', item)) pick(index)
-    } else if (item.dim() === 0 && !item.dtype.is_floating_point) view = selected(view, dim, aten<number>('item', item))
-    else pick(item)
+    } else pick(item)
   }
   return { view, picks }
 }

@@ -62,21 +62,21 @@ class SmallBlocks {
  public:
   static constexpr size_t kLargest = 4096;
 
+  SmallBlocks() { current = this; }
   ~SmallBlocks() {
+    current = nullptr;
     for (std::vector<Header*>& blocks : free_) {
       for (Header* block : blocks) std::free(block);
     }
-    *this_thread() = nullptr;
   }
 
   static size_t rounded(size_t bytes) { return std::bit_ceil(std::max(bytes, kAlignment)); }
 
-  // This thread's, or nullptr once the thread is ending.
+  // This thread's, or nullptr once the thread is ending: tensors may die after it.
   static SmallBlocks* get() {
     thread_local SmallBlocks blocks;
-    thread_local const bool registered = (*this_thread() = &blocks, true);
-    (void)registered;
-    return *this_thread();
+    (void)blocks;
+    return current;
   }
 
   Header* take(size_t capacity) {
@@ -97,10 +97,7 @@ class SmallBlocks {
  private:
   static constexpr size_t kMostOfASize = 256;
 
-  static SmallBlocks** this_thread() {
-    thread_local SmallBlocks* current = nullptr;
-    return &current;
-  }
+  static thread_local SmallBlocks* current;
 
   static size_t index(size_t capacity) {
     return std::countr_zero(capacity) - std::countr_zero(kAlignment);
@@ -108,6 +105,8 @@ class SmallBlocks {
 
   std::array<std::vector<Header*>, 7> free_;  // 64, 128 ... 4096 bytes
 };
+
+thread_local SmallBlocks* SmallBlocks::current = nullptr;
 
 // Sizes from 32 KiB up are rounded to an eighth of their power of two, so that a freed block
 // serves the next request of about its size and wastes at most an eighth.

@@ -36,21 +36,23 @@ Environment::~Environment() {
 
 int64_t Environment::live_bytes() const { return counter_->bytes(); }
 
-void Environment::tell_v8(int64_t bytes) {
-  const int64_t change = bytes - told_;
-  told_ = bytes;
+int64_t Environment::held() const {
+  return live_bytes() + static_cast<int64_t>(tensors.live()) * kBytesPerHandle;
+}
+
+void Environment::tell_v8() {
+  const int64_t change = held() - told_;
+  told_ += change;
   int64_t ignored = 0;
   napi_adjust_external_memory(env_, change, &ignored);
 }
 
 void Environment::settle() {
   for (napi_ref reference : dead_references->take()) napi_delete_reference(env_, reference);
-  const int64_t held = live_bytes() + static_cast<int64_t>(tensors.live()) * kBytesPerHandle;
-  if (std::abs(held - told_) > kWorthTelling) tell_v8(held);
+  if (std::abs(held() - told_) > kWorthTelling) tell_v8();
 }
 
 void Environment::release_from_finalizer(HandleTable::Handle handle) {
   tensors.release(handle);
-  const int64_t held = live_bytes() + static_cast<int64_t>(tensors.live()) * kBytesPerHandle;
-  if (held < told_ - kWorthTelling) tell_v8(held);
+  if (held() < told_ - kWorthTelling) tell_v8();
 }

@@ -61,7 +61,8 @@ class Environment {
   int64_t live_bytes() const;
 
  private:
-  void tell_v8(int64_t bytes);
+  int64_t held() const;
+  void tell_v8();
 
   napi_env env_;
   std::thread::id thread_;

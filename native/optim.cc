@@ -4,8 +4,8 @@
 #include <ATen/ops/_fused_sgd.h>
 #include <ATen/ops/linalg_vector_norm.h>
 
+#include <algorithm>
 #include <cmath>
-#include <map>
 #include <tuple>
 
 namespace {
@@ -51,6 +51,18 @@ void check_lengths(const Tensors& parameters, std::initializer_list<const Tensor
     TORCH_CHECK(list->size() == parameters.size(), "expected ", parameters.size(),
                 " tensors of state, got ", list->size());
   }
+}
+
+// What one fused call can take together. There are few, and their order stays.
+template <typename Key, typename Group>
+using Groups = std::vector<std::pair<Key, Group>>;
+
+template <typename Key, typename Group>
+Group& group_of(Groups<Key, Group>& groups, const Key& key) {
+  for (auto& [known, group] : groups) {
+    if (known == key) return group;
+  }
+  return groups.emplace_back(key, Group{}).second;
 }
 
 // --- SGD -------------------------------------------------------------------------------------
@@ -99,7 +111,7 @@ napi_value sgd_step(Call& call) {
   const SgdOptions options{numbers[0], numbers[1],      numbers[2],
                            numbers[3], numbers[4] != 0, numbers[5] != 0};
   using Key = std::tuple<at::ScalarType, c10::Device, bool>;
-  std::vector<std::pair<Key, SgdGroup>> groups;
+  Groups<Key, SgdGroup> groups;
   std::vector<bool> created(parameters.size());
   for (size_t i = 0; i < parameters.size(); ++i) {
     const at::Tensor& parameter = parameters[i];
@@ -113,12 +125,10 @@ napi_value sgd_step(Call& call) {
     }
     if (created[i]) buffers[i] = at::empty_like(parameter);
     const Key key{parameter.scalar_type(), parameter.device(), created[i]};
-    auto group = std::find_if(groups.begin(), groups.end(),
-                              [&](const auto& entry) { return entry.first == key; });
-    if (group == groups.end()) group = groups.insert(group, {key, {}});
-    group->second.parameters.push_back(parameter);
-    group->second.gradients.push_back(gradient);
-    if (options.momentum != 0) group->second.buffers.push_back(buffers[i]);
+    SgdGroup& members = group_of(groups, key);
+    members.parameters.push_back(parameter);
+    members.gradients.push_back(gradient);
+    if (options.momentum != 0) members.buffers.push_back(buffers[i]);
   }
   for (auto& [key, group] : groups) sgd_fused(group, options, std::get<bool>(key));
   if (std::find(created.begin(), created.end(), true) == created.end()) return call.null();
@@ -181,7 +191,7 @@ napi_value adam_step(Call& call) {
   const AdamOptions options{numbers[0], numbers[1],      numbers[2],      numbers[3],
                             numbers[4], numbers[5] != 0, numbers[6] != 0, numbers[7] != 0};
   using Key = std::tuple<at::ScalarType, c10::Device>;
-  std::vector<std::pair<Key, AdamGroup>> groups;
+  Groups<Key, AdamGroup> groups;
   for (size_t i = 0; i < parameters.size(); ++i) {
     const at::Tensor& parameter = parameters[i];
     const at::Tensor gradient = parameter.grad();
@@ -200,10 +210,7 @@ napi_value adam_step(Call& call) {
       continue;
     }
     const Key key{parameter.scalar_type(), parameter.device()};
-    auto group = std::find_if(groups.begin(), groups.end(),
-                              [&](const auto& entry) { return entry.first == key; });
-    if (group == groups.end()) group = groups.insert(group, {key, {}});
-    AdamGroup& members = group->second;
+    AdamGroup& members = group_of(groups, key);
     members.parameters.push_back(parameter);
     members.gradients.push_back(gradient);
     members.averages.push_back(averages[i]);

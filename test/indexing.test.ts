@@ -22,6 +22,10 @@ test('x.index gives what Python’s x[...] gives', () => {
     True: x.index(true),
     False: x.index(false),
     list: x.index([0, 2]),
+    scalar: x.index(torch.tensor(1n)),
+    'scalar, 0': x.index(torch.tensor(-1n), 0),
+    true_scalar: x.index(torch.tensor(true)),
+    false_scalar: x.index(torch.tensor(false)),
     bool_list: x.index([true, false, true]),
   }
   for (const [name, expected] of Object.entries(reference.get)) {

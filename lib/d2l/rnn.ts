@@ -4,7 +4,7 @@ import { Callable } from '../callable.js'
 import type { DeviceLike } from '../device.js'
 import * as dtypes from '../dtype.js'
 import { one_hot } from '../nn/functional.js'
-import { GRU, Linear, LSTM, Module, type RNN } from '../nn/index.js'
+import { type GRU, Linear, LSTM, Module, type RNN } from '../nn/index.js'
 import { aten } from '../operator_table.js'
 import type { Tensor } from '../tensor.js'
 
@@ -120,7 +120,7 @@ export class RNNModel extends Module {
 
   #run(X: Tensor, state: State): [output: Tensor, state: State] {
     if (this.rnn instanceof LSTM) return this.rnn(X, state as [Tensor, Tensor])
-    const [Y, h] = this.rnn instanceof GRU ? this.rnn(X, state[0]) : this.rnn(X, state[0])
+    const [Y, h] = this.rnn(X, state[0])
     return [Y, [h]]
   }
 

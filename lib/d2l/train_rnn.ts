@@ -123,7 +123,7 @@ export async function train_ch8(
   num_epochs: number,
   device: DeviceLike,
   options: TrainOptions = {},
-): Promise<{ result: EpochResult; animator: Animator; epochs: number }> {
+): Promise<{ result: EpochResult; animator: Animator }> {
   const { first_epoch = 1, on_epoch, print = console.log } = options
   const loss = new CrossEntropyLoss()
   const animator =
@@ -132,10 +132,8 @@ export async function train_ch8(
   const updater = updater_ch8(net, lr)
   const predict = (prefix: string) => predict_ch8(prefix, 50, net, vocab, device)
   let result: EpochResult = { perplexity: Number.NaN, speed: 0 }
-  let epochs = first_epoch - 1
   for (let epoch = first_epoch; epoch <= num_epochs; epoch++) {
     result = train_epoch_ch8(net, train_iter, loss, updater, device, options)
-    epochs = epoch
     if (epoch % 10 === 0) {
       print(predict('time traveller'))
       animator.add(epoch, [result.perplexity])
@@ -147,5 +145,5 @@ export async function train_ch8(
   print(`perplexity ${result.perplexity.toFixed(1)}, ${result.speed.toFixed(1)} tokens/sec on ${device}`)
   print(predict('time traveller'))
   print(predict('traveller'))
-  return { result, animator, epochs }
+  return { result, animator }
 }

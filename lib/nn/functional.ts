@@ -3,18 +3,11 @@
 import type { DType } from '../dtype.js'
 import { aten } from '../operator_table.js'
 import type { Tensor } from '../tensor.js'
+import { type Reduction, reductionCode } from './reduction.js'
 
 export * from '../generated/nn_functional.js'
 
-export type Reduction = 'none' | 'mean' | 'sum'
-
-/** @internal libtorch's number for a reduction. */
-export function reductionCode(reduction: string): number {
-  const code = ['none', 'mean', 'sum'].indexOf(reduction)
-  if (code === -1)
-    throw new RangeError(`${reduction} is not a valid value for reduction: expected 'none', 'mean' or 'sum'`)
-  return code
-}
+export type { Reduction }
 
 interface LossOptions {
   reduction?: Reduction | undefined

@@ -247,6 +247,10 @@ def indexing():
         "True": x[True],
         "False": x[False],
         "list": x[[0, 2]],
+        "scalar": x[torch.tensor(1)],
+        "scalar, 0": x[torch.tensor(-1), 0],
+        "true_scalar": x[torch.tensor(True)],
+        "false_scalar": x[torch.tensor(False)],
         "bool_list": x[[True, False, True]],
     }
     assigned = {}

@@ -4,8 +4,8 @@ import { existsSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
 import { addonFile, cacheFolder } from '../../lib/package_root.js'
 import { buildTool, cmakeSetting, compiler } from './build.js'
-import { findLibtorch, incompleteDownloads, pythons } from './libtorch.js'
-import { output } from './terminal.js'
+import { findLibtorch, incompleteDownloads } from './libtorch.js'
+import { output, pythons } from './terminal.js'
 
 interface Finding {
   name: string

@@ -5,8 +5,7 @@ import { createWriteStream, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { pythons } from './libtorch.js'
-import { output, SetupError, say } from './terminal.js'
+import { output, pythons, SetupError, say } from './terminal.js'
 
 /** PyTorch's own index of wheels for CPUs. Its links carry the SHA-256 of each. */
 const INDEX = process.env.TSTORCH_WHEEL_INDEX ?? 'https://download.pytorch.org/whl/cpu'

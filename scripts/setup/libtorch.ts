@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSy
 import { join } from 'node:path'
 import { cacheFolder } from '../../lib/package_root.js'
 import { downloadWheel } from './download.js'
-import { output, run, SetupError, say } from './terminal.js'
+import { output, pythons, run, SetupError, say } from './terminal.js'
 
 /** The version that is downloaded; any of SUPPORTED is used where it is found. */
 export const PINNED = '2.13.0'
@@ -51,8 +51,6 @@ function usable(found: Libtorch, variant: Variant | null): boolean {
 /** Where a Python keeps its torch, without importing it. */
 const FIND_TORCH =
   "import importlib.util as u; s = u.find_spec('torch'); print(s.submodule_search_locations[0] if s else '')"
-
-export const pythons = (): string[] => [process.env.PYTHON, 'python3', 'python'].filter((name) => name !== undefined)
 
 function pythonTorch(): (Libtorch | string)[] {
   return pythons().flatMap((python) => {

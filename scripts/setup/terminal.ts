@@ -15,6 +15,9 @@ export function output(program: string, args: readonly string[]): string | null 
   return result.status === 0 ? result.stdout.trim() : null
 }
 
+/** The names under which a Python may be found. */
+export const pythons = (): string[] => [process.env.PYTHON, 'python3', 'python'].filter((name) => name !== undefined)
+
 /** Runs a program whose output the user sees. Rejects where it fails. */
 export function run(program: string, args: readonly string[], cwd?: string): Promise<void> {
   return new Promise((resolve, reject) => {

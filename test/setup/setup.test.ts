@@ -155,9 +155,7 @@ test('an addon that does not load says why', () => {
   writeFileSync(file, 'no library')
   const script = `import(${JSON.stringify(join(packageRoot, 'dist', 'lib', 'index.js'))}).catch((error) => console.log(error.message))`
   const env = { ...process.env, TSTORCH_ADDON: file }
-  expect(execFileSync(process.execPath, ['-e', script], { env, encoding: 'utf8' })).toMatch(
-    /does not load: .*invalid ELF|does not load/,
-  )
+  expect(execFileSync(process.execPath, ['-e', script], { env, encoding: 'utf8' })).toMatch(/does not load: .+/)
 })
 
 test('require works, and gives what import gives', () => {

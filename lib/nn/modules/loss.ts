@@ -2,6 +2,7 @@ import { checkKeys } from '../../arguments.js'
 import type { Tensor } from '../../tensor.js'
 import * as F from '../functional.js'
 import { Buffer } from '../parameter.js'
+import { reductionCode } from '../reduction.js'
 import { Module } from './module.js'
 
 interface LossOptions {
@@ -13,7 +14,7 @@ class Loss extends Module {
 
   constructor(reduction: F.Reduction = 'mean') {
     super()
-    F.reductionCode(reduction)
+    reductionCode(reduction)
     this.reduction = reduction
   }
 }

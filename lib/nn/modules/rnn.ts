@@ -207,6 +207,13 @@ export abstract class RNNBase extends Module {
     return [aten<Tensor>('squeeze', output, batchDim), ...states.map((tensor) => aten<Tensor>('squeeze', tensor, 1))]
   }
 
+  /** The forward of a layer whose state is h alone. */
+  protected runHidden(input: Tensor, hx?: Tensor | null): [output: Tensor, h_n: Tensor] {
+    const batch = this.checkInput(input)
+    const h_0 = this.state(input, hx, this.hiddenShape(batch), 'hidden')
+    return this.run(input, batch, h_0) as [Tensor, Tensor]
+  }
+
   override extra_repr(): string {
     let text = `${this.input_size}, ${this.hidden_size}`
     if (this.proj_size !== 0) text += `, proj_size=${this.proj_size}`
@@ -249,9 +256,7 @@ export class RNN extends RNNBase {
   }
 
   override forward(input: Tensor, hx?: Tensor | null): [output: Tensor, h_n: Tensor] {
-    const batch = this.checkInput(input)
-    const h_0 = this.state(input, hx, this.hiddenShape(batch), 'hidden')
-    return this.run(input, batch, h_0) as [Tensor, Tensor]
+    return this.runHidden(input, hx)
   }
 }
 
@@ -267,9 +272,7 @@ export class GRU extends RNNBase {
   }
 
   override forward(input: Tensor, hx?: Tensor | null): [output: Tensor, h_n: Tensor] {
-    const batch = this.checkInput(input)
-    const h_0 = this.state(input, hx, this.hiddenShape(batch), 'hidden')
-    return this.run(input, batch, h_0) as [Tensor, Tensor]
+    return this.runHidden(input, hx)
   }
 }
 
