@@ -86,6 +86,17 @@ export interface Native {
   clip_grad_value(parameters: Handle[], clip_value: number): void
   zero_grad(parameters: Handle[], set_to_none: boolean): void
 
+  /** `options`: has_biases, layers, dropout, train, bidirectional, batch_first, fused. */
+  recurrent(
+    cell: number,
+    input: Handle,
+    batch_sizes: Handle | null,
+    h_0: Handle | null,
+    c_0: Handle | null,
+    weights: Handle[],
+    options: Float64Array,
+  ): Handle[]
+
   make_generator(device: string): NativeGenerator
   manual_seed(seed: number | bigint, generator?: NativeGenerator): void
   initial_seed(generator?: NativeGenerator): bigint

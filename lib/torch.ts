@@ -9,6 +9,7 @@ export {
   no_grad,
   set_grad_enabled,
 } from './autograd/index.js'
+export * as backends from './backends.js'
 export { Callable } from './callable.js'
 export * as cuda from './cuda.js'
 export type { Element, NestedArray, NestedList, TypedArray } from './data.js'

@@ -5,6 +5,7 @@
 #include "environment.h"
 #include "operators.h"
 #include "optim.h"
+#include "recurrent.h"
 #include "runtime.h"
 #include "share.h"
 #include "tensors.h"
@@ -22,6 +23,7 @@ napi_value initialize(napi_env raw, napi_value exports) {
   export_tensors(env, exports);
   export_autograd(env, exports);
   export_optim(env, exports);
+  export_recurrent(env, exports);
   export_runtime(env, exports);
   export_share(env, exports);
   napi_value version = nullptr;

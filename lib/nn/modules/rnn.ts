@@ -1,8 +1,11 @@
-// Recurrent layers: Elman RNN, LSTM, GRU. The semantics are torch/nn/modules/rnn.py's; the time loop is libtorch's.
+// Recurrent layers: Elman RNN, LSTM, GRU. The semantics are torch/nn/modules/rnn.py's; all time steps are one
+// call of native code.
 
 import { checkCount, readArguments, required } from '../../arguments.js'
+import { tstorch } from '../../backends.js'
 import type { DeviceLike } from '../../device.js'
 import type { DType } from '../../dtype.js'
+import { native } from '../../native.js'
 import { aten } from '../../operator_table.js'
 import { Size } from '../../size.js'
 import { internals, type Tensor } from '../../tensor.js'
@@ -31,10 +34,13 @@ export interface LSTMOptions extends RNNBaseOptions {
   proj_size?: number | undefined
 }
 
+const { handleOf, wrap } = internals
+
 type Sizes = { input_size: number; hidden_size: number }
 type Mode = 'RNN_TANH' | 'RNN_RELU' | 'LSTM' | 'GRU'
 const GATES: Record<Mode, number> = { RNN_TANH: 1, RNN_RELU: 1, GRU: 3, LSTM: 4 }
-const OPERATOR: Record<Mode, string> = { RNN_TANH: 'rnn_tanh', RNN_RELU: 'rnn_relu', GRU: 'gru', LSTM: 'lstm' }
+/** Native code's numbers of the cells. */
+const CELL: Record<Mode, number> = { RNN_TANH: 0, RNN_RELU: 1, LSTM: 2, GRU: 3 }
 
 const BASE_DEFAULTS = {
   input_size: required<number>(),
@@ -63,6 +69,7 @@ export abstract class RNNBase extends Module {
   readonly bidirectional: boolean
   readonly proj_size: number
   readonly #weightNames: string[][]
+  readonly #options: Float64Array
 
   constructor(mode: Mode, settings: Settings) {
     super()
@@ -94,6 +101,15 @@ export abstract class RNNBase extends Module {
     this.bidirectional = bidirectional
     this.proj_size = proj_size
     this.#weightNames = this.#makeWeights(settings)
+    this.#options = Float64Array.of(
+      Number(bias),
+      num_layers,
+      dropout,
+      1,
+      Number(bidirectional),
+      Number(settings.batch_first),
+      1,
+    )
     this.reset_parameters()
   }
 
@@ -172,12 +188,9 @@ export abstract class RNNBase extends Module {
     return dim === 2 ? null : input.size(this.batch_first ? 0 : 1)
   }
 
-  /** A given state with its batch dimension; or zeros. */
-  protected state(input: Tensor, given: Tensor | null | undefined, expected: Size, what: string): Tensor {
-    if (given === null || given === undefined) {
-      const shape = expected.length === 2 ? [expected[0], 1, expected[1]] : expected
-      return aten<Tensor>('zeros', shape, { dtype: input.dtype, device: input.device })
-    }
+  /** A given state with its batch dimension; null stands for zeros. */
+  protected state(given: Tensor | null | undefined, expected: Size, what: string): Tensor | null {
+    if (given === null || given === undefined) return null
     if (!internals.isTensor(given)) throw new TypeError(`${this.constructor.name}: ${what} must be a Tensor`)
     if (!given.shape.equals(expected)) {
       throw new RangeError(
@@ -187,30 +200,38 @@ export abstract class RNNBase extends Module {
     return expected.length === 2 ? aten<Tensor>('unsqueeze', given, 1) : given
   }
 
-  /** libtorch's operator over all layers and time steps. `state`: h_0, or [h_0, c_0]. */
-  protected run(input: Tensor, batch: number | null, state: Tensor | Tensor[]): [output: Tensor, ...states: Tensor[]] {
+  /** All layers and time steps. Without c_0 in an LSTM, and without h_0, the states start at zero. */
+  protected run(
+    input: Tensor,
+    batch: number | null,
+    h_0: Tensor | null,
+    c_0: Tensor | null = null,
+  ): [output: Tensor, ...states: Tensor[]] {
     const batchDim = this.batch_first ? 0 : 1
-    const results = aten<[Tensor, ...Tensor[]]>(
-      OPERATOR[this.mode],
-      batch === null ? aten<Tensor>('unsqueeze', input, batchDim) : input,
-      state,
-      this.all_weights.flat(),
-      this.bias,
-      this.num_layers,
-      this.dropout,
-      this.training,
-      this.bidirectional,
-      this.batch_first,
-    )
-    if (batch !== null) return results
-    const [output, ...states] = results
+    const sequences = batch === null ? aten<Tensor>('unsqueeze', input, batchDim) : input
+    const options = this.#options
+    options[2] = this.dropout
+    options[3] = Number(this.training)
+    options[6] = Number(tstorch.fused_rnn)
+    const [output, ...states] = native
+      .recurrent(
+        CELL[this.mode],
+        handleOf(sequences),
+        null,
+        h_0 === null ? null : handleOf(h_0),
+        c_0 === null ? null : handleOf(c_0),
+        this.#weightNames.flatMap((names) => names.map((name) => handleOf(this.#weight(name)))),
+        options,
+      )
+      .map(wrap) as [Tensor, ...Tensor[]]
+    if (batch !== null) return [output, ...states]
     return [aten<Tensor>('squeeze', output, batchDim), ...states.map((tensor) => aten<Tensor>('squeeze', tensor, 1))]
   }
 
   /** The forward of a layer whose state is h alone. */
   protected runHidden(input: Tensor, hx?: Tensor | null): [output: Tensor, h_n: Tensor] {
     const batch = this.checkInput(input)
-    const h_0 = this.state(input, hx, this.hiddenShape(batch), 'hidden')
+    const h_0 = this.state(hx, this.hiddenShape(batch), 'hidden')
     return this.run(input, batch, h_0) as [Tensor, Tensor]
   }
 
@@ -297,9 +318,9 @@ export class LSTM extends RNNBase {
     if (hx !== undefined && hx !== null && (!Array.isArray(hx) || hx.length !== 2)) {
       throw new TypeError('LSTM: the state must be an array [h_0, c_0]')
     }
-    const h_0 = this.state(input, hx?.[0], this.hiddenShape(batch), 'hidden[0]')
-    const c_0 = this.state(input, hx?.[1], this.cellShape(batch), 'hidden[1]')
-    const [output, h_n, c_n] = this.run(input, batch, [h_0, c_0]) as [Tensor, Tensor, Tensor]
+    const h_0 = this.state(hx?.[0], this.hiddenShape(batch), 'hidden[0]')
+    const c_0 = this.state(hx?.[1], this.cellShape(batch), 'hidden[1]')
+    const [output, h_n, c_n] = this.run(input, batch, h_0, c_0) as [Tensor, Tensor, Tensor]
     return [output, [h_n, c_n]]
   }
 }
