@@ -15,7 +15,7 @@ const STEPS = 30
 export const FACTORS = { shrinks: 0.8, keeps: 1, grows: 1.2 } as const
 
 /** Runs a recurrent layer step by step; the state after each step is a tensor of the graph. */
-function states(layer: nn.RNN | nn.LSTM, inputs: Tensor): Tensor[][] {
+function states(layer: nn.RNNBase, inputs: Tensor): Tensor[][] {
   // Small states, where tanh hardly bends: what is seen is the matrix's doing.
   const first = () => torch.randn(1, HIDDEN).mul(1e-4).requires_grad_()
   let state: Tensor[] = layer instanceof nn.LSTM ? [first(), first()] : [first()]
@@ -29,7 +29,7 @@ function states(layer: nn.RNN | nn.LSTM, inputs: Tensor): Tensor[][] {
 }
 
 /** The spectral norm of dh_T/ds_t, s being the whole state, for every distance T - t. */
-export function jacobianNorms(layer: nn.RNN | nn.LSTM): number[] {
+export function jacobianNorms(layer: nn.RNNBase): number[] {
   const all = states(layer, torch.zeros(STEPS, 1))
   const last = (all.at(-1) as Tensor[])[0] as Tensor // h_T
   const earlier = all.slice(0, -1).reverse()
@@ -66,7 +66,7 @@ export function gradientNorms(model: nn.Module): Record<string, number> {
 }
 
 /** Gradients of a long sequence's last output, before and after clip_grad_norm_(…, 10). */
-export function clipped(layer: nn.RNN | nn.LSTM) {
+export function clipped(layer: nn.RNNBase) {
   const target = torch.full([HIDDEN], 1000) // far away, so that gradients are large
   const output = layer(torch.randn(STEPS, 1))[0].index(-1)
   nn.functional.mse_loss(output, target, { reduction: 'sum' }).backward()
@@ -75,7 +75,7 @@ export function clipped(layer: nn.RNN | nn.LSTM) {
   return { before, total, after: gradientNorms(layer) }
 }
 
-function printClipped(name: string, layer: nn.RNN | nn.LSTM): void {
+function printClipped(name: string, layer: nn.RNNBase): void {
   const { before, total, after } = clipped(layer)
   console.log(
     `\n${name}: gradient norms before and after clip_grad_norm_(parameters, 10); all together ${total.toFixed(2)}`,

@@ -24,6 +24,7 @@ export interface Native {
   release_all(handles: Float64Array): void
   alias(handle: Handle): Handle
   sizes(handle: Handle): number[]
+  same_sizes(a: Handle, b: Handle): boolean
   strides(handle: Handle): number[]
   dim(handle: Handle): number
   numel(handle: Handle): number
@@ -96,6 +97,8 @@ export interface Native {
     weights: Handle[],
     options: Float64Array,
   ): Handle[]
+
+  linear(input: Handle, weight: Handle, bias: Handle | null): Handle
 
   make_generator(device: string): NativeGenerator
   manual_seed(seed: number | bigint, generator?: NativeGenerator): void

@@ -3,6 +3,7 @@
 #include "autograd.h"
 #include "call.h"
 #include "environment.h"
+#include "linear.h"
 #include "operators.h"
 #include "optim.h"
 #include "recurrent.h"
@@ -24,6 +25,7 @@ napi_value initialize(napi_env raw, napi_value exports) {
   export_autograd(env, exports);
   export_optim(env, exports);
   export_recurrent(env, exports);
+  export_linear(env, exports);
   export_runtime(env, exports);
   export_share(env, exports);
   napi_value version = nullptr;

@@ -8,6 +8,10 @@
 #include <cmath>
 #include <tuple>
 
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
 namespace {
 
 using Tensors = std::vector<at::Tensor>;
@@ -33,6 +37,39 @@ void check_gradient(const at::Tensor& gradient, const char* optimizer) {
 // Complex numbers are optimized as pairs of real ones.
 at::Tensor as_real(const at::Tensor& tensor) {
   return tensor.defined() && tensor.is_complex() ? at::view_as_real(tensor) : tensor;
+}
+
+// While it lives, this thread's parallel regions have one thread: for little work, the start of a
+// team takes longer than the work.
+class Alone {
+ public:
+  explicit Alone(bool wanted) {
+#ifdef _OPENMP
+    if (!wanted) return;
+    threads_ = omp_get_max_threads();
+    omp_set_num_threads(1);
+#endif
+  }
+  ~Alone() {
+#ifdef _OPENMP
+    if (threads_ != 0) omp_set_num_threads(threads_);
+#endif
+  }
+  Alone(const Alone&) = delete;
+  Alone& operator=(const Alone&) = delete;
+
+ private:
+  int threads_ = 0;
+};
+
+bool little(const Tensors& tensors) {
+  constexpr int64_t kLittle = 32768;
+  int64_t numbers = 0;
+  for (const at::Tensor& tensor : tensors) {
+    if (!tensor.is_cpu()) return false;
+    numbers += tensor.numel();
+  }
+  return numbers < kLittle;
 }
 
 // Autograd must see that a parameter changed, should an older graph still need its former value.
@@ -78,6 +115,8 @@ struct SgdGroup {
 
 void sgd_fused(SgdGroup& group, const SgdOptions& options, bool first) {
   if (group.parameters.empty()) return;
+  const at::AutoDispatchBelowADInplaceOrView guard;
+  const Alone alone(little(group.parameters));
   at::_fused_sgd_(group.parameters, group.gradients, group.buffers, options.weight_decay,
                   options.momentum, options.lr, options.dampening, options.nesterov,
                   options.maximize, first);
@@ -201,7 +240,11 @@ napi_value adam_step(Call& call) {
                     maxima[i].defined() == options.amsgrad,
                 "a parameter with a gradient has no Adam state");
     TORCH_CHECK(steps[i].numel() == 1, "an Adam step must hold one number");
-    steps[i].add_(1);
+    if (steps[i].is_cpu() && steps[i].scalar_type() == at::kFloat) {
+      *steps[i].data_ptr<float>() += 1;
+    } else {
+      steps[i].add_(1);
+    }
     const bool fusable = !options.decoupled_weight_decay && steps[i].scalar_type() == at::kFloat &&
                          alike(parameter, {gradient, averages[i], squares[i], maxima[i]});
     if (!fusable) {
@@ -220,6 +263,8 @@ napi_value adam_step(Call& call) {
         steps[i].device() == parameter.device() ? steps[i] : steps[i].to(parameter.device()));
   }
   for (const auto& [key, group] : groups) {
+    const at::AutoDispatchBelowADInplaceOrView guard;
+    const Alone alone(little(group.parameters));
     at::_fused_adam_(group.parameters, group.gradients, group.averages, group.squares, group.maxima,
                      group.steps, options.lr, options.beta1, options.beta2, options.weight_decay,
                      options.eps, options.amsgrad, options.maximize);

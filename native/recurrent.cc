@@ -5,18 +5,16 @@
 // and so does the graph of a gradient (create_graph).
 #include "recurrent.h"
 
-#include <ATen/TensorSubclassLikeUtils.h>
 #include <ATen/Version.h>
 #include <ATen/autocast_mode.h>
 #include <ATen/record_function.h>
-#include <torch/csrc/autograd/custom_function.h>
 
 #ifdef _OPENMP
 #include <omp.h>
 #endif
 
 #include "call.h"
-#include "recurrent_kernels.h"
+#include "fused.h"
 
 namespace {
 
@@ -27,11 +25,11 @@ using Tensors = std::vector<at::Tensor>;
 
 // What the layers are, and how the sequences lie in memory.
 struct Settings {
-  Cell cell;
-  bool has_biases;
-  int64_t layers;
-  double dropout;
-  bool train, bidirectional, batch_first;
+  Cell cell = Cell::kTanh;
+  bool has_biases = true;
+  int64_t layers = 1;
+  double dropout = 0;
+  bool train = false, bidirectional = false, batch_first = false;
   at::Tensor batch_sizes;        // packed sequences: how many there are at each step
   std::vector<int64_t> offsets;  // where the rows of each step begin, and their number
 
@@ -162,26 +160,62 @@ Tensors libtorch_path(const Settings& settings, const Arguments& arguments, cons
   return result;
 }
 
-// --- one direction of one layer ----------------------------------------------------------------
+// --- matrices of rows --------------------------------------------------------------------------
 
-const std::string& capability() {
-  static const std::string name = at::get_cpu_capability();
-  return name;
+// The places of the ones where each row of x has a single 1 and zeros, as tokens have after
+// one_hot; otherwise undefined. A product with such rows is a choice of rows, and its gradient a
+// sum of rows.
+template <typename T>
+at::Tensor places_of_ones(const at::Tensor& x) {
+  const int64_t rows = x.size(0);
+  const int64_t width = x.size(1);
+  at::Tensor places;
+  int64_t* place = nullptr;
+  const T* row = x.data_ptr<T>();
+  for (int64_t r = 0; r < rows; ++r, row += width) {
+    int64_t one = -1;
+    for (int64_t i = 0; i < width; ++i) {
+      if (row[i] == T(0)) continue;
+      if (row[i] != T(1) || one != -1) return {};
+      one = i;
+    }
+    if (one == -1) return {};
+    if (r == 0) {
+      places = at::empty({rows}, at::kLong);
+      place = places.data_ptr<int64_t>();
+    }
+    place[r] = one;
+  }
+  return places;
 }
+
+// The sum of the rows of `from` by their places: x^T from, where x has its ones there.
+template <typename T>
+at::Tensor sums_by_place(const at::Tensor& from, const at::Tensor& places, int64_t width) {
+  const at::Tensor result = at::zeros({width, from.size(1)}, from.options());
+  const Rows<T> source = rows_of<T>(from);
+  const Rows<T> target = rows_of<T>(result);
+  const int64_t* place = places.data_ptr<int64_t>();
+  at::parallel_for(0, from.size(1), 256, [&](int64_t begin, int64_t end) {
+    for (int64_t row = 0; row < from.size(0); ++row) {
+      const T* addend = source[row];
+      T* sum = target[place[row]];
+      for (int64_t i = begin; i < end; ++i) sum[i] += addend[i];
+    }
+  });
+  return result;
+}
+
+// --- the time loop -------------------------------------------------------------------------------
 
 template <typename T>
 recurrent::Kernels<T> kernels() {
 #ifdef TSTORCH_X86
-  if (capability() == "AVX512") return recurrent::avx512::kernels<T>();
-  if (capability() == "AVX2") return recurrent::avx2::kernels<T>();
+  static const std::string capability = at::get_cpu_capability();
+  if (capability == "AVX512") return recurrent::avx512::kernels<T>();
+  if (capability == "AVX2") return recurrent::avx2::kernels<T>();
 #endif
   return recurrent::baseline::kernels<T>();
-}
-
-template <typename T>
-Rows<T> rows_of(const at::Tensor& tensor) {
-  if (!tensor.defined()) return {};
-  return {tensor.data_ptr<std::remove_const_t<T>>(), tensor.stride(0)};
 }
 
 // Calls work(thread, threads) on a team that can meet at barriers; alone where the steps are small.
@@ -206,152 +240,173 @@ void wait_for_team() {
 #endif
 }
 
-// --- one-hot inputs ------------------------------------------------------------------------------
-
-// The places of the ones where each row of x has a single 1 and zeros, as tokens have after
-// one_hot; otherwise undefined. A product with such rows is a choice of rows, and its gradient a
-// sum of rows.
-template <typename T>
-at::Tensor places_of_ones(const at::Tensor& x) {
-  const int64_t rows = x.size(0);
-  const int64_t width = x.size(1);
-  const at::Tensor places = at::empty({rows}, at::kLong);
-  int64_t* place = places.data_ptr<int64_t>();
-  const T* row = x.data_ptr<T>();
-  for (int64_t r = 0; r < rows; ++r, row += width) {
-    place[r] = -1;
-    for (int64_t i = 0; i < width; ++i) {
-      if (row[i] == T(0)) continue;
-      if (row[i] != T(1) || place[r] != -1) return {};
-      place[r] = i;
-    }
-    if (place[r] == -1) return {};
-  }
-  return places;
-}
-
-// The sum of the rows of `from` by their places: x^T from, where x has its ones there.
-template <typename T>
-at::Tensor sums_by_place(const at::Tensor& from, const at::Tensor& places, int64_t width) {
-  const at::Tensor result = at::zeros({width, from.size(1)}, from.options());
-  const Rows<T> source = rows_of<T>(from);
-  const Rows<T> target = rows_of<T>(result);
-  const int64_t* place = places.data_ptr<int64_t>();
-  at::parallel_for(0, from.size(1), 256, [&](int64_t begin, int64_t end) {
-    for (int64_t row = 0; row < from.size(0); ++row) {
-      const T* addend = source[row];
-      T* sum = target[place[row]];
-      for (int64_t i = begin; i < end; ++i) sum[i] += addend[i];
-    }
-  });
-  return result;
-}
-
-// --- one direction of one layer, continued ---------------------------------------------------
-
-// What forward leaves for backward. Rows are those of the packed sequences.
+// What forward leaves for backward: one buffer for each, rows as those of the packed sequences.
 struct Trace {
   at::Tensor gates, cells, candidates, unprojected;
 };
 constexpr size_t kTraceTensors = 4;
 
-// One direction of one layer, with all that its products need.
+// What one layer leaves for backward.
+struct LayerTrace {
+  at::Tensor x;       // its input (rows, size)
+  at::Tensor places;  // of the ones in x, if it is one-hot
+  at::Tensor output;  // (rows, directions x state)
+  at::Tensor mask;    // what dropout multiplied the output with; undefined without
+  Trace directions[2];
+};
+
+// The rows of one layer and direction in (layers x directions, sequences, size), contiguous.
+template <typename T>
+Rows<T> rows_of_state(const at::Tensor& states, int64_t index) {
+  if (!states.defined()) return {};
+  const int64_t size = states.size(2);
+  return {states.data_ptr<std::remove_const_t<T>>() + index * states.size(1) * size, size};
+}
+
+// --- one direction of one layer ------------------------------------------------------------------
+
+// Columns of d_gates and the rows of a weight that they belong to. A GRU's columns are n, r, z, and
+// n as h sees it, its weights' rows r, z, n.
+struct Part {
+  int64_t column, row, count;
+};
+
+struct Gradients {
+  at::Tensor x;
+  Weights weights;
+};
+
+struct Needs {
+  bool x, w_ih, w_hh, b_ih, b_hh, w_hr;
+};
+
+template <typename T>
 struct Direction {
   const Settings& settings;
-  bool reverse;
-  Weights weights;
-  at::Tensor h_0, c_0;  // contiguous; undefined: zeros
-  at::Tensor output;    // (rows, state), a part of the layer's output
-  Trace trace;
+  const Weights weights;
+  int64_t direction;
+  int64_t index;  // among all layers' directions
+  LayerTrace& layer;
+  const at::Tensor h_0, c_0;  // of all layers; undefined: zeros
 
+  Trace& trace() const { return layer.directions[direction]; }
+  bool reverse() const { return direction == 1; }
   int64_t hidden() const { return weights.w_hh.size(0) / recurrent::gates_of(settings.cell); }
   int64_t state() const { return weights.w_hh.size(1); }
   bool projects() const { return weights.w_hr.defined(); }
+  bool gru() const { return settings.cell == Cell::kGru; }
 
-  double operations_per_step() const {
-    const double step = 2.0 * static_cast<double>(weights.w_hh.numel()) *
-                        static_cast<double>(settings.rows()) /
-                        static_cast<double>(settings.steps());
-    return step;
+  // This direction's columns of a tensor of both.
+  Rows<T> own_columns(const at::Tensor& both) const {
+    if (!both.defined()) return {};
+    return {both.data_ptr<T>() + direction * state(), both.stride(0)};
+  }
+  at::Tensor own_columns_of(const at::Tensor& both) const {
+    return both.narrow(1, direction * state(), state());
   }
 
-  template <typename T, typename L>
-  void describe(L& layer) const {
-    layer.cell = settings.cell;
-    layer.steps = {settings.steps(), settings.offsets.data(), reverse};
-    layer.hidden = hidden();
-    layer.state = state();
-    layer.gates = rows_of<T>(trace.gates);
-    layer.cells = rows_of<T>(trace.cells);
-    layer.candidates = rows_of<T>(trace.candidates);
-    layer.unprojected = rows_of<T>(trace.unprojected);
-    layer.output = rows_of<T>(output);
-    layer.h_0 = rows_of<const T>(h_0);
-    layer.c_0 = rows_of<const T>(c_0);
+  double operations_per_step() const {
+    return 2.0 * static_cast<double>(weights.w_hh.numel()) * static_cast<double>(settings.rows()) /
+           static_cast<double>(settings.steps());
+  }
+
+  template <typename L>
+  void describe(L& loop) const {
+    loop.cell = settings.cell;
+    loop.steps = {settings.steps(), settings.offsets.data(), reverse()};
+    loop.hidden = hidden();
+    loop.state = state();
+    loop.gates = rows_of<T>(trace().gates);
+    loop.cells = rows_of<T>(trace().cells);
+    loop.candidates = rows_of<T>(trace().candidates);
+    loop.unprojected = rows_of<T>(trace().unprojected);
+    loop.output = own_columns(layer.output);
+    loop.h_0 = rows_of_state<const T>(h_0, index);
+    loop.c_0 = rows_of_state<const T>(c_0, index);
   }
 
   // Packs the weights and runs the time loop.
-  template <typename T, typename L>
-  void run(L& layer, Packing packing, Packing projection_packing,
-           void (*recurrent::Kernels<T>::*loop)(const L&, int, int)) const {
+  template <typename L>
+  void run(L& loop, Packing packing, Packing projection_packing,
+           void (*recurrent::Kernels<T>::*steps)(const L&, int, int)) const {
     const recurrent::Kernels<T> kernel = kernels<T>();
     const Cell cell = settings.cell;
     const at::Tensor w_hh = weights.w_hh.contiguous();
     const at::Tensor w_hr = projects() ? weights.w_hr.contiguous() : at::Tensor();
-    const at::Tensor packed =
-        at::empty({kernel.packed_size(packing, cell, w_hh.size(0), w_hh.size(1))}, w_hh.options());
-    at::Tensor packed_projection;
-    layer.recurrent = packed.data_ptr<T>();
-    if (projects()) {
-      packed_projection =
-          at::empty({kernel.packed_size(projection_packing, cell, w_hr.size(0), w_hr.size(1))},
-                    w_hr.options());
-      layer.projection = packed_projection.data_ptr<T>();
-    }
-    on_team(operations_per_step(), [&](int thread, int threads) {
-      kernel.pack(packing, cell, w_hh.size(0), w_hh.size(1), rows_of<const T>(w_hh),
+    const auto space = [&](Packing how, const at::Tensor& matrix) {
+      return at::empty({kernel.packed_size(how, cell, matrix.size(0), matrix.size(1))},
+                       matrix.options());
+    };
+    const auto pack = [&](Packing how, const at::Tensor& matrix, const at::Tensor& packed,
+                          int thread, int threads) {
+      kernel.pack(how, cell, matrix.size(0), matrix.size(1), rows_of<const T>(matrix),
                   packed.data_ptr<T>(), thread, threads);
-      if (projects()) {
-        kernel.pack(projection_packing, cell, w_hr.size(0), w_hr.size(1), rows_of<const T>(w_hr),
-                    packed_projection.data_ptr<T>(), thread, threads);
-      }
+    };
+    const at::Tensor packed = space(packing, w_hh);
+    const at::Tensor packed_projection =
+        projects() ? space(projection_packing, w_hr) : at::Tensor();
+    loop.recurrent = packed.data_ptr<T>();
+    if (projects()) loop.projection = packed_projection.data_ptr<T>();
+    on_team(operations_per_step(), [&](int thread, int threads) {
+      pack(packing, w_hh, packed, thread, threads);
+      if (projects()) pack(projection_packing, w_hr, packed_projection, thread, threads);
       wait_for_team();
-      (kernel.*loop)(layer, thread, threads);
+      (kernel.*steps)(loop, thread, threads);
     });
   }
 
-  // Fills `output` and `trace` from x (rows, input size), whose ones are at `places` if it is
-  // one-hot.
-  template <typename T>
-  void forward(const at::Tensor& x, const at::Tensor& places) {
-    const int64_t rows = settings.rows();
-    const at::Tensor w_ih = weights.w_ih.t();
-    const auto project = [&](const at::Tensor& bias) {
-      if (places.defined()) {
-        const at::Tensor choices = bias.defined() ? w_ih + bias : w_ih;
-        return choices.contiguous().index_select(0, places);
+  // W_ih x + b_ih + b_hh for all rows. A GRU's b_hn is not in it: the reset gate multiplies it.
+  at::Tensor project_input() const {
+    const at::Tensor& x = layer.x;
+    const int64_t width = weights.w_ih.size(0);
+    const int64_t shared = gru() ? 2 * hidden() : width;  // columns that take b_hh here
+    if (small(x.size(0), width, x.size(1)) && weights.w_ih.is_contiguous()) {
+      const at::Tensor result = at::empty({x.size(0), width}, x.options());
+      const Rows<T> out = rows_of<T>(result);
+      const Rows<T> from = rows_of<T>(x);
+      const Rows<T> w = rows_of<T>(weights.w_ih);
+      const T* b_ih = settings.has_biases ? weights.b_ih.data_ptr<T>() : nullptr;
+      const T* b_hh = settings.has_biases ? weights.b_hh.data_ptr<T>() : nullptr;
+      const int64_t ih = b_ih ? weights.b_ih.stride(0) : 0;
+      const int64_t hh = b_hh ? weights.b_hh.stride(0) : 0;
+      for (int64_t column = 0; column < width; ++column) {
+        T bias = b_ih ? b_ih[column * ih] : T(0);
+        if (b_hh && column < shared) bias += b_hh[column * hh];
+        for (int64_t row = 0; row < x.size(0); ++row) {
+          T sum = bias;
+          for (int64_t k = 0; k < x.size(1); ++k) sum += from[row][k] * w[column][k];
+          out[row][column] = sum;
+        }
       }
-      return bias.defined() ? at::addmm(bias, x, w_ih) : at::mm(x, w_ih);
-    };
-    const bool gru = settings.cell == Cell::kGru;
-    if (settings.has_biases) {
-      at::Tensor bias = weights.b_ih + weights.b_hh;
-      // A GRU's reset gate is in front of all that n has from h, b_hn too.
-      if (gru)
-        bias.narrow(0, 2 * hidden(), hidden())
-            .copy_(weights.b_ih.narrow(0, 2 * hidden(), hidden()));
-      trace.gates = project(bias);
-    } else {
-      trace.gates = project({});
+      return result;
     }
-    if (settings.lstm()) trace.cells = at::empty({rows, hidden()}, x.options());
-    if (gru) trace.candidates = at::empty({rows, hidden()}, x.options());
-    if (projects()) trace.unprojected = at::empty({rows, hidden()}, x.options());
-    recurrent::Forward<T> layer;
-    describe<T>(layer);
-    const at::Tensor b_hh = gru && settings.has_biases ? weights.b_hh.contiguous() : at::Tensor();
-    if (b_hh.defined()) layer.candidate_bias = b_hh.data_ptr<T>() + 2 * hidden();
-    run<T>(layer, Packing::kGates, Packing::kTransposed, &recurrent::Kernels<T>::forward);
+    at::Tensor bias;
+    if (settings.has_biases) {
+      bias = weights.b_ih.clone();
+      bias.narrow(0, 0, shared).add_(weights.b_hh.narrow(0, 0, shared));
+    }
+    const at::Tensor w_ih = weights.w_ih.t();
+    if (layer.places.defined()) {
+      const at::Tensor choices = bias.defined() ? w_ih + bias : w_ih;
+      return choices.contiguous().index_select(0, layer.places);
+    }
+    return bias.defined() ? at::addmm(bias, x, w_ih) : at::mm(x, w_ih);
+  }
+
+  // Fills this direction's columns of the output, and its trace.
+  void forward() const {
+    const int64_t rows = settings.rows();
+    Trace& made = trace();
+    made.gates = project_input();
+    const auto space = [&] { return at::empty({rows, hidden()}, made.gates.options()); };
+    if (settings.lstm()) made.cells = space();
+    if (gru()) made.candidates = space();
+    if (projects()) made.unprojected = space();
+    recurrent::Forward<T> loop;
+    describe(loop);
+    const at::Tensor b_hh = gru() && settings.has_biases ? weights.b_hh.contiguous() : at::Tensor();
+    if (b_hh.defined()) loop.candidate_bias = b_hh.data_ptr<T>() + 2 * hidden();
+    run(loop, Packing::kGates, Packing::kTransposed, &recurrent::Kernels<T>::forward);
   }
 
   // Which rows follow another one of their sequence, which one, and the first row of each sequence.
@@ -363,7 +418,7 @@ struct Direction {
     std::vector<int64_t> following, before, first(static_cast<size_t>(settings.sequences()));
     const auto& offsets = settings.offsets;
     for (int64_t t = 0; t < settings.steps(); ++t) {
-      const int64_t there = reverse ? t + 1 : t - 1;
+      const int64_t there = reverse() ? t + 1 : t - 1;
       const int64_t count = offsets[t + 1] - offsets[t];
       const bool inside = there >= 0 && there < settings.steps();
       const int64_t shared = inside ? std::min(count, offsets[there + 1] - offsets[there]) : 0;
@@ -380,130 +435,190 @@ struct Direction {
             at::tensor(first, at::kLong)};
   }
 
-  // Gradients. `d_output` (rows, state), `d_h_n` and `d_c_n` (sequences, *) may be undefined.
-  struct Gradients {
-    at::Tensor x, h_0, c_0;
-    Weights weights;
-  };
-  struct Needs {
-    bool x, h_0, c_0, w_ih, w_hh, b_ih, b_hh, w_hr;
-  };
+  std::vector<Part> input_parts() const {
+    const int64_t H = hidden();
+    if (gru()) return {{0, 2 * H, H}, {H, 0, 2 * H}};
+    return {{0, 0, weights.w_hh.size(0)}};
+  }
+  Part recurrent_part() const { return {gru() ? hidden() : 0, 0, weights.w_hh.size(0)}; }
 
-  template <typename T>
-  Gradients backward(const at::Tensor& x, const at::Tensor& places, const at::Tensor& d_output,
-                     const at::Tensor& d_h_n, const at::Tensor& d_c_n, const Needs& needs) const {
+  // Gradients, from those of the layer's output, of h_n and of c_n (any may be undefined). Those of
+  // h_0 and c_0 go into d_h_0 and d_c_0 (undefined where nobody needs them).
+  Gradients backward(const at::Tensor& d_layer, const at::Tensor& d_h_n, const at::Tensor& d_c_n,
+                     const Needs& needs, const at::Tensor& d_h_0, const at::Tensor& d_c_0) const {
     const int64_t rows = settings.rows();
     const int64_t H = hidden();
-    const bool gru = settings.cell == Cell::kGru;
     // Rows that are a power of two apart would compete for the same lines of the cache.
     constexpr int64_t kLine = 64 / sizeof(T);
-    const int64_t width = gru ? 4 * H : weights.w_hh.size(0);
-    const at::Tensor d_gates =
-        at::empty({rows, width + kLine}, weights.w_hh.options()).narrow(1, 0, width);
+    const int64_t width = gru() ? 4 * H : weights.w_hh.size(0);
+    const auto options = weights.w_hh.options();
+    const at::Tensor d_gates = width < 256
+                                   ? at::empty({rows, width}, options)
+                                   : at::empty({rows, width + kLine}, options).narrow(1, 0, width);
     at::Tensor carry, d_hidden;
-    if (gru || settings.lstm()) carry = at::empty({settings.sequences(), H}, d_gates.options());
-    if (projects()) d_hidden = at::empty({rows, state()}, d_gates.options());
-    recurrent::Backward<T> layer;
-    describe<T>(layer);
-    layer.d_output = rows_of<const T>(d_output);
-    layer.d_h_n = rows_of<const T>(d_h_n);
-    layer.d_c_n = rows_of<const T>(d_c_n);
-    layer.d_gates = rows_of<T>(d_gates);
-    layer.carry = rows_of<T>(carry);
-    layer.d_hidden = rows_of<T>(d_hidden);
-    run<T>(layer, Packing::kPlain, Packing::kPlain, &recurrent::Kernels<T>::backward);
+    if (gru() || settings.lstm()) carry = at::empty({settings.sequences(), H}, options);
+    if (projects()) d_hidden = at::empty({rows, state()}, options);
+    recurrent::Backward<T> loop;
+    describe(loop);
+    loop.d_output = {own_columns(d_layer).data, own_columns(d_layer).stride};
+    loop.d_h_n = rows_of_state<const T>(d_h_n, index);
+    loop.d_c_n = rows_of_state<const T>(d_c_n, index);
+    loop.d_gates = rows_of<T>(d_gates);
+    loop.carry = rows_of<T>(carry);
+    loop.d_hidden = rows_of<T>(d_hidden);
+    run(loop, Packing::kPlain, Packing::kPlain, &recurrent::Kernels<T>::backward);
 
     Gradients result;
-    // A GRU's columns are n, r, z, and n as h sees it; its weights' rows are r, z, n.
-    const at::Tensor recurrent_part = gru ? d_gates.narrow(1, H, 3 * H) : d_gates;
-    if (gru) {
-      const at::Tensor n = d_gates.narrow(1, 0, H);
-      const at::Tensor r_z = d_gates.narrow(1, H, 2 * H);
-      const auto rows_n = [&](const at::Tensor& all) { return all.narrow(0, 2 * H, H); };
-      const auto rows_r_z = [&](const at::Tensor& all) { return all.narrow(0, 0, 2 * H); };
-      if (needs.x) {
-        result.x = at::mm(n, rows_n(weights.w_ih)).addmm_(r_z, rows_r_z(weights.w_ih));
-      }
-      if (needs.w_ih) {
-        result.weights.w_ih = at::empty({3 * H, x.size(1)}, x.options());
-        at::Tensor lower = rows_n(result.weights.w_ih);
-        at::Tensor upper = rows_r_z(result.weights.w_ih);
-        if (places.defined()) {
-          const at::Tensor sums = sums_by_place<T>(d_gates.narrow(1, 0, 3 * H), places, x.size(1));
-          lower.copy_(sums.narrow(1, 0, H).t());
-          upper.copy_(sums.narrow(1, H, 2 * H).t());
+    if (settings.uniform() && small(rows, width, std::max(layer.x.size(1), state())) &&
+        weights.w_ih.is_contiguous() && weights.w_hh.is_contiguous()) {
+      by_hand(result, needs, d_gates, d_h_0);
+    } else {
+      by_products(result, needs, d_gates, d_h_0);
+    }
+    if (d_h_0.defined() && gru()) d_h_0.select(0, index).add_(carry);
+    if (d_c_0.defined()) d_c_0.select(0, index).copy_(carry);
+    if (needs.w_hr) result.weights.w_hr = at::mm(d_hidden.t(), trace().unprojected);
+    return result;
+  }
+
+  // The weights' and inputs' gradients from d_gates, as products of libtorch.
+  void by_products(Gradients& result, const Needs& needs, const at::Tensor& d_gates,
+                   const at::Tensor& d_h_0) const {
+    const at::Tensor& x = layer.x;
+    const auto columns = [&](const Part& part) {
+      return d_gates.narrow(1, part.column, part.count);
+    };
+    const auto rows_in = [&](const at::Tensor& weight, const Part& part) {
+      return weight.narrow(0, part.row, part.count);
+    };
+    const Part recurrent = recurrent_part();
+    for (const Part& part : input_parts()) {
+      if (!needs.x) break;
+      const at::Tensor w = rows_in(weights.w_ih, part);
+      result.x = result.x.defined() ? result.x.addmm_(columns(part), w) : at::mm(columns(part), w);
+    }
+    if (needs.w_ih) {
+      result.weights.w_ih = at::empty(weights.w_ih.sizes(), x.options());
+      for (const Part& part : input_parts()) {
+        at::Tensor target = rows_in(result.weights.w_ih, part);
+        if (layer.places.defined()) {
+          target.copy_(sums_by_place<T>(columns(part), layer.places, x.size(1)).t());
         } else {
-          at::mm_out(lower, n.t(), x);
-          at::mm_out(upper, r_z.t(), x);
+          at::mm_out(target, columns(part).t(), x);
         }
       }
-      if (needs.b_ih || needs.b_hh) {
-        const at::Tensor sums = d_gates.sum(0);
-        result.weights.b_hh = sums.narrow(0, H, 3 * H).contiguous();
-        result.weights.b_ih = at::cat({sums.narrow(0, H, 2 * H), sums.narrow(0, 0, H)});
-      }
-    } else {
-      if (needs.x) result.x = at::mm(d_gates, weights.w_ih);
-      if (needs.w_ih) {
-        result.weights.w_ih = places.defined()
-                                  ? sums_by_place<T>(d_gates, places, x.size(1)).t().contiguous()
-                                  : at::mm(d_gates.t(), x);
-      }
-      if (needs.b_ih || needs.b_hh) {
-        result.weights.b_ih = d_gates.sum(0);
-        result.weights.b_hh = result.weights.b_ih.clone();
+    }
+    if (needs.b_ih || needs.b_hh) {
+      const at::Tensor sums = d_gates.sum(0);
+      result.weights.b_hh = sums.narrow(0, recurrent.column, recurrent.count).clone();
+      result.weights.b_ih = at::empty_like(result.weights.b_hh);
+      for (const Part& part : input_parts()) {
+        rows_in(result.weights.b_ih, part).copy_(sums.narrow(0, part.column, part.count));
       }
     }
+    const at::Tensor d_recurrent = columns(recurrent);
+    const at::Tensor output = own_columns_of(layer.output);
     at::Tensor first;
     if (settings.uniform()) {
       const int64_t batch = settings.sequences();
-      const int64_t others = rows - batch;
-      first = recurrent_part.narrow(0, reverse ? others : 0, batch);
+      const int64_t others = settings.rows() - batch;
+      first = d_recurrent.narrow(0, reverse() ? others : 0, batch);
       if (needs.w_hh) {
-        result.weights.w_hh = at::mm(recurrent_part.narrow(0, reverse ? 0 : batch, others).t(),
-                                     output.narrow(0, reverse ? batch : 0, others));
+        result.weights.w_hh = at::mm(d_recurrent.narrow(0, reverse() ? 0 : batch, others).t(),
+                                     output.narrow(0, reverse() ? batch : 0, others));
       }
     } else {
       const Links link = links();
-      first = recurrent_part.index_select(0, link.first);
+      first = d_recurrent.index_select(0, link.first);
       if (needs.w_hh) {
-        result.weights.w_hh = at::mm(recurrent_part.index_select(0, link.following).t(),
+        result.weights.w_hh = at::mm(d_recurrent.index_select(0, link.following).t(),
                                      output.index_select(0, link.before));
       }
     }
-    if (needs.w_hh && h_0.defined()) result.weights.w_hh.addmm_(first.t(), h_0);
-    if (needs.h_0) {
-      result.h_0 = at::mm(first, weights.w_hh);
-      if (gru) result.h_0.add_(carry);
+    if (needs.w_hh && h_0.defined()) {
+      result.weights.w_hh.addmm_(first.t(), h_0.select(0, index));
     }
-    if (needs.c_0) result.c_0 = carry;
-    if (needs.w_hr) result.weights.w_hr = at::mm(d_hidden.t(), trace.unprojected);
-    return result;
+    if (d_h_0.defined()) {
+      at::Tensor target = d_h_0.select(0, index);
+      at::mm_out(target, first, weights.w_hh);
+    }
+  }
+
+  // The same in plain loops, for sequences of one length.
+  void by_hand(Gradients& result, const Needs& needs, const at::Tensor& d_gates,
+               const at::Tensor& d_h_0) const {
+    const int64_t rows = settings.rows();
+    const int64_t batch = settings.sequences();
+    const int64_t inputs = layer.x.size(1);
+    const auto options = d_gates.options();
+    const Rows<const T> d = rows_of<const T>(d_gates);
+    const auto columns = [&](const Part& part, int64_t row = 0) -> Rows<const T> {
+      return {d[row] + part.column, d.stride};
+    };
+    const auto from_row = [](Rows<T> all, int64_t row) -> Rows<T> {
+      return {all[row], all.stride};
+    };
+    const auto constant = [](Rows<T> all) -> Rows<const T> { return {all.data, all.stride}; };
+    const Rows<T> w_ih = rows_of<T>(weights.w_ih);
+    const Rows<T> w_hh = rows_of<T>(weights.w_hh);
+    const Part recurrent = recurrent_part();
+    if (needs.x) result.x = zeros<T>({rows, inputs}, options);
+    if (needs.w_ih) result.weights.w_ih = zeros<T>(weights.w_ih.sizes(), options);
+    if (needs.b_ih) result.weights.b_ih = zeros<T>({recurrent.count}, options);
+    for (const Part& part : input_parts()) {
+      if (needs.x) {
+        add_product<T>(columns(part), constant(from_row(w_ih, part.row)), rows, part.count, inputs,
+                       rows_of<T>(result.x));
+      }
+      if (needs.w_ih) {
+        add_transposed_product<T>(columns(part), rows_of<const T>(layer.x), rows, part.count,
+                                  inputs, from_row(rows_of<T>(result.weights.w_ih), part.row));
+      }
+      if (needs.b_ih) add_rows(columns(part), part.count, result.weights.b_ih, part.row);
+    }
+    if (needs.b_hh) {
+      result.weights.b_hh = zeros<T>({recurrent.count}, options);
+      add_rows(columns(recurrent), recurrent.count, result.weights.b_hh, 0);
+    }
+    const int64_t first = reverse() ? rows - batch : 0;
+    if (needs.w_hh) {
+      result.weights.w_hh = zeros<T>(weights.w_hh.sizes(), options);
+      const Rows<T> sums = rows_of<T>(result.weights.w_hh);
+      const Rows<T> output = own_columns(layer.output);
+      add_transposed_product<T>(columns(recurrent, reverse() ? 0 : batch),
+                                constant(from_row(output, reverse() ? batch : 0)), rows - batch,
+                                recurrent.count, state(), sums);
+      if (h_0.defined()) {
+        add_transposed_product<T>(columns(recurrent, first), rows_of_state<const T>(h_0, index),
+                                  batch, recurrent.count, state(), sums);
+      }
+    }
+    if (d_h_0.defined()) {
+      const Rows<T> target = rows_of_state<T>(d_h_0, index);
+      std::fill(target.data, target.data + batch * state(), T(0));
+      add_product<T>(columns(recurrent, first), constant(w_hh), batch, recurrent.count, state(),
+                     target);
+    }
+  }
+
+  void add_rows(Rows<const T> from, int64_t count, const at::Tensor& to, int64_t start) const {
+    T* sums = to.data_ptr<T>() + start;
+    for (int64_t row = 0; row < settings.rows(); ++row) {
+      for (int64_t i = 0; i < count; ++i) sums[i] += from[row][i];
+    }
   }
 };
 
 // --- all layers as one node
 // ------------------------------------------------------------------------
 
-// The last state of each sequence in rows (rows, size).
-at::Tensor last_states(const Settings& settings, const at::Tensor& rows, bool reverse) {
-  const int64_t batch = settings.sequences();
-  if (reverse) return rows.narrow(0, 0, batch);
-  if (settings.uniform()) return rows.narrow(0, settings.rows() - batch, batch);
-  std::vector<int64_t> last(static_cast<size_t>(batch));
-  for (int64_t t = 0; t < settings.steps(); ++t) {
-    for (int64_t row = settings.offsets[t]; row < settings.offsets[t + 1]; ++row) {
-      last[static_cast<size_t>(row - settings.offsets[t])] = row;
-    }
-  }
-  return rows.index_select(0, at::tensor(last, at::kLong));
-}
-
-// Row form (rows, size) of (L, N, size), (N, L, size) with batch_first, or packed data.
+// Row form (rows, size), contiguous, of (L, N, size), (N, L, size) with batch_first, or packed
+// data.
 at::Tensor to_rows(const Settings& settings, const at::Tensor& tensor) {
   if (!tensor.defined()) return tensor;
   if (settings.packed()) return tensor.contiguous();
-  const at::Tensor steps_first = settings.batch_first ? tensor.transpose(0, 1) : tensor;
+  const bool swap = settings.batch_first && settings.sequences() != 1 && settings.steps() != 1;
+  const at::Tensor steps_first = swap ? tensor.transpose(0, 1) : tensor;
   return steps_first.contiguous().view({settings.rows(), tensor.size(2)});
 }
 
@@ -513,31 +628,30 @@ at::Tensor from_rows(const Settings& settings, const at::Tensor& rows) {
   return settings.batch_first ? steps_first.transpose(0, 1) : steps_first;
 }
 
-at::Tensor part_of_state(const at::Tensor& states, int64_t index) {
-  return states.defined() ? states.select(0, index).contiguous() : states;
+at::Tensor contiguous(const at::Tensor& tensor) {
+  return tensor.defined() ? tensor.contiguous() : tensor;
 }
 
-// What one layer leaves for backward.
-struct LayerTrace {
-  at::Tensor x;       // its input (rows, size)
-  at::Tensor places;  // of the ones in x, if it is one-hot
-  at::Tensor output;  // (rows, directions x state)
-  at::Tensor mask;    // what dropout multiplied the output with; undefined without
-  Trace directions[2];
-};
+// Copies the last state of each sequence into its place in h_n or c_n.
+template <typename T>
+void keep_last(const Settings& settings, Rows<T> rows, bool reverse, Rows<T> to) {
+  const int64_t size = to.stride;
+  int64_t t = reverse ? 0 : settings.steps() - 1;
+  for (int64_t sequence = 0; sequence < settings.sequences(); ++sequence) {
+    // Longest first: the last step at which a sequence goes on only comes earlier.
+    while (settings.offsets[t + 1] - settings.offsets[t] <= sequence) --t;
+    const T* from = rows[settings.offsets[t] + sequence];
+    std::copy(from, from + size, to[sequence]);
+  }
+}
 
-Direction direction_of(const Settings& settings, const Arguments& arguments, int64_t layer,
-                       int64_t direction, const LayerTrace& trace) {
-  const int64_t index = layer * settings.directions() + direction;
-  Weights weights = weights_of(settings, arguments, layer, direction);
-  const int64_t state = weights.w_hh.size(1);
-  return {settings,
-          direction == 1,
-          std::move(weights),
-          part_of_state(arguments.h_0, index),
-          part_of_state(arguments.c_0, index),
-          trace.output.narrow(1, direction * state, state),
-          trace.directions[direction]};
+template <typename T>
+Direction<T> direction_of(const Settings& settings, const Arguments& arguments, int64_t layer,
+                          int64_t direction, LayerTrace& trace) {
+  return {settings,     weights_of(settings, arguments, layer, direction),
+          direction,    layer * settings.directions() + direction,
+          trace,        arguments.h_0,
+          arguments.c_0};
 }
 
 struct Results {
@@ -545,23 +659,31 @@ struct Results {
   std::vector<LayerTrace> traces;
 };
 
+// `arguments` has contiguous states.
 template <typename T>
 Results forward_layers(const Settings& settings, const Arguments& arguments) {
   Results results;
-  Tensors h_n, c_n;
   at::Tensor x = to_rows(settings, arguments.input);
   const int64_t state = state_size(settings, arguments);
+  const int64_t directions = settings.directions();
+  const auto states = [&](int64_t size) {
+    return at::empty({settings.layers * directions, settings.sequences(), size}, x.options());
+  };
+  results.h_n = states(state);
   for (int64_t layer = 0; layer < settings.layers; ++layer) {
-    LayerTrace trace;
+    LayerTrace& trace = results.traces.emplace_back();
     trace.x = x;
     if (layer == 0) trace.places = places_of_ones<T>(x);
-    trace.output = at::empty({settings.rows(), settings.directions() * state}, x.options());
-    for (int64_t d = 0; d < settings.directions(); ++d) {
-      Direction direction = direction_of(settings, arguments, layer, d, trace);
-      direction.forward<T>(x, trace.places);
-      h_n.push_back(last_states(settings, direction.output, d == 1));
-      if (settings.lstm()) c_n.push_back(last_states(settings, direction.trace.cells, d == 1));
-      trace.directions[d] = direction.trace;
+    trace.output = at::empty({settings.rows(), directions * state}, x.options());
+    for (int64_t d = 0; d < directions; ++d) {
+      const Direction<T> direction = direction_of<T>(settings, arguments, layer, d, trace);
+      direction.forward();
+      keep_last(settings, direction.own_columns(trace.output), d == 1,
+                rows_of_state<T>(results.h_n, direction.index));
+      if (!settings.lstm()) continue;
+      if (!results.c_n.defined()) results.c_n = states(direction.hidden());
+      keep_last(settings, rows_of<T>(direction.trace().cells), d == 1,
+                rows_of_state<T>(results.c_n, direction.index));
     }
     x = trace.output;
     if (settings.drops() && layer + 1 < settings.layers) {
@@ -575,11 +697,8 @@ Results forward_layers(const Settings& settings, const Arguments& arguments) {
       }
       x = x * trace.mask;
     }
-    results.traces.push_back(std::move(trace));
   }
   results.output = from_rows(settings, x);
-  results.h_n = at::stack(h_n);
-  if (settings.lstm()) results.c_n = at::stack(c_n);
   return results;
 }
 
@@ -588,59 +707,48 @@ struct Needed {
   bool input, h_0, c_0;
   std::vector<bool> weights;
 
-  Needed(const Arguments& arguments, const torch::autograd::AutogradContext& context)
-      : h_0(false), c_0(false) {
-    size_t next = 0;
-    input = context.needs_input_grad(next++);
-    if (arguments.h_0.defined()) h_0 = context.needs_input_grad(next++);
-    if (arguments.c_0.defined()) c_0 = context.needs_input_grad(next++);
-    for (size_t i = 0; i < arguments.weights.size(); ++i) {
-      weights.push_back(context.needs_input_grad(next++));
-    }
+  // `all`: by place in Arguments::all().
+  Needed(const Arguments& arguments, const std::vector<bool>& all) : h_0(false), c_0(false) {
+    auto next = all.begin();
+    input = *next++;
+    if (arguments.h_0.defined()) h_0 = *next++;
+    if (arguments.c_0.defined()) c_0 = *next++;
+    weights.assign(next, all.end());
   }
 };
 
 template <typename T>
 Arguments backward_layers(const Settings& settings, const Arguments& arguments,
-                          const std::vector<LayerTrace>& traces, const Tensors& gradients,
+                          std::vector<LayerTrace>& traces, const Tensors& gradients,
                           const Needed& needed) {
   const int64_t directions = settings.directions();
   const size_t each = weights_per_direction(settings, arguments);
+  const at::Tensor d_h_n = contiguous(gradients[1]);
+  const at::Tensor d_c_n = settings.lstm() ? contiguous(gradients[2]) : at::Tensor();
   Arguments result;
   result.weights.resize(arguments.weights.size());
-  Tensors d_h_0, d_c_0;
+  if (needed.h_0) result.h_0 = at::empty_like(arguments.h_0);
+  if (needed.c_0) result.c_0 = at::empty_like(arguments.c_0);
   at::Tensor d_layer = to_rows(settings, gradients[0]);
   for (int64_t layer = settings.layers - 1; layer >= 0; --layer) {
-    const LayerTrace& trace = traces[static_cast<size_t>(layer)];
+    LayerTrace& trace = traces[static_cast<size_t>(layer)];
     at::Tensor d_x;
-    for (int64_t d = directions - 1; d >= 0; --d) {
-      const Direction direction = direction_of(settings, arguments, layer, d, trace);
-      const int64_t index = layer * directions + d;
-      const size_t first = static_cast<size_t>(index) * each;
-      const bool projects = direction.projects();
-      const bool biases = settings.has_biases;
+    for (int64_t d = 0; d < directions; ++d) {
+      const Direction<T> direction = direction_of<T>(settings, arguments, layer, d, trace);
+      const size_t first = static_cast<size_t>(direction.index) * each;
       const std::vector<bool>& wanted = needed.weights;
-      const Direction::Needs needs{layer > 0 || needed.input,
-                                   needed.h_0,
-                                   needed.c_0,
-                                   wanted[first],
-                                   wanted[first + 1],
-                                   biases && wanted[first + 2],
-                                   biases && wanted[first + 3],
-                                   projects && wanted[first + each - 1]};
-      const at::Tensor d_output = d_layer.defined()
-                                      ? d_layer.narrow(1, d * direction.state(), direction.state())
-                                      : at::Tensor();
-      Direction::Gradients here = direction.backward<T>(
-          trace.x, trace.places, d_output, part_of_state(gradients[1], index),
-          settings.lstm() ? part_of_state(gradients[2], index) : at::Tensor(), needs);
+      const bool biases = settings.has_biases;
+      const Needs needs{
+          layer > 0 || needed.input,   wanted[first],
+          wanted[first + 1],           biases && wanted[first + 2],
+          biases && wanted[first + 3], direction.projects() && wanted[first + each - 1]};
+      const Gradients here =
+          direction.backward(d_layer, d_h_n, d_c_n, needs, result.h_0, result.c_0);
       if (needs.w_ih) result.weights[first] = here.weights.w_ih;
       if (needs.w_hh) result.weights[first + 1] = here.weights.w_hh;
       if (needs.b_ih) result.weights[first + 2] = here.weights.b_ih;
       if (needs.b_hh) result.weights[first + 3] = here.weights.b_hh;
       if (needs.w_hr) result.weights[first + each - 1] = here.weights.w_hr;
-      if (needs.h_0) d_h_0.insert(d_h_0.begin(), here.h_0);
-      if (needs.c_0) d_c_0.insert(d_c_0.begin(), here.c_0);
       if (needs.x) d_x = d_x.defined() ? d_x.add_(here.x) : here.x;
     }
     if (layer == 0) {
@@ -650,8 +758,6 @@ Arguments backward_layers(const Settings& settings, const Arguments& arguments,
       d_layer = mask.defined() ? d_x.mul_(mask) : d_x;
     }
   }
-  if (needed.h_0) result.h_0 = at::stack(d_h_0);
-  if (needed.c_0) result.c_0 = at::stack(d_c_0);
   return result;
 }
 
@@ -661,129 +767,156 @@ auto for_dtype(at::ScalarType dtype, const Body& body) {
   return dtype == at::kDouble ? body(double{}) : body(float{});
 }
 
-// What a node remembers beside tensors.
-struct Remembered : torch::CustomClassHolder {
-  Remembered(Settings settings, bool has_h_0, bool has_c_0)
-      : settings(std::move(settings)), has_h_0(has_h_0), has_c_0(has_c_0) {}
-  const Settings settings;
-  const bool has_h_0, has_c_0;
-};
+using torch::autograd::Node;
+using torch::autograd::SavedVariable;
 
-class Sequence : public torch::autograd::Function<Sequence> {
+class Sequence : public Node {
  public:
-  using Context = torch::autograd::AutogradContext;
-
-  // `tensors`: Arguments::all().
-  static Tensors forward(Context* context, at::TensorList tensors, const Remembered& remembered) {
-    const at::AutoDispatchBelowADInplaceOrView guard;
-    const Settings& settings = remembered.settings;
-    const Arguments arguments = Arguments::of(tensors, remembered.has_h_0, remembered.has_c_0);
-    Results results = for_dtype(arguments.input.scalar_type(), [&](auto number) {
-      return forward_layers<decltype(number)>(settings, arguments);
-    });
-    // The last layer's output is saved as the caller sees it: an error, should it change.
-    Tensors saved = tensors.vec();
-    saved.push_back(results.output);
-    for (LayerTrace& trace : results.traces) {
-      const bool last = &trace == &results.traces.back();
-      saved.insert(saved.end(),
-                   {trace.x, trace.places, last ? at::Tensor() : trace.output, trace.mask});
-      for (const Trace& direction : trace.directions) {
-        saved.insert(saved.end(), {direction.gates, direction.cells, direction.candidates,
-                                   direction.unprojected});
-      }
-    }
-    context->save_for_backward(std::move(saved));
-    context->saved_data["remembered"] =
-        c10::IValue::make_capsule(c10::make_intrusive<Remembered>(remembered));
-    context->set_materialize_grads(false);
+  // Runs the layers, and makes them a node of the graph where a gradient may be wanted.
+  static Tensors run(Settings settings, const Arguments& arguments) {
+    const Tensors inputs = arguments.all();
+    const bool differentiable =
+        at::GradMode::is_enabled() &&
+        std::any_of(inputs.begin(), inputs.end(),
+                    [](const at::Tensor& input) { return input.requires_grad(); });
+    Results results = forward(settings, arguments);
     Tensors outputs{results.output, results.h_n};
     if (settings.lstm()) outputs.push_back(results.c_n);
+    if (!differentiable) return outputs;
+    const auto [owner, node] = make_node<Sequence>();
+    for (const at::Tensor& input : inputs) {
+      node->add_next_edge(torch::autograd::impl::gradient_edge(input));
+      node->inputs_.emplace_back(input, false);
+    }
+    for (const at::Tensor& output : outputs) {
+      const uint32_t number = node->add_input_metadata(output);
+      torch::autograd::impl::set_gradient_edge(output, {owner, number});
+    }
+    node->has_h_0_ = arguments.h_0.defined();
+    node->has_c_0_ = arguments.c_0.defined();
+    node->settings_ = std::move(settings);
+    node->traces_ = std::move(results.traces);
+    node->output_version_ = torch::autograd::impl::version_counter(results.output);
+    node->expected_version_ = node->output_version_.current_version();
     return outputs;
   }
 
-  static Tensors backward(Context* context, Tensors gradients) {
-    const Tensors saved = context->get_saved_variables();
-    const auto capsule = context->saved_data["remembered"].toCapsule();
-    const auto& remembered = static_cast<const Remembered&>(*capsule);
-    const Settings& settings = remembered.settings;
-    constexpr size_t kPerLayer = 4 + 2 * kTraceTensors;
-    const size_t count = saved.size() - 1 - static_cast<size_t>(settings.layers) * kPerLayer;
-    const Arguments arguments = Arguments::of(at::TensorList(saved).slice(0, count),
-                                              remembered.has_h_0, remembered.has_c_0);
-    std::vector<LayerTrace> traces;
-    for (size_t at = count + 1; at < saved.size(); at += kPerLayer) {
-      LayerTrace trace{saved[at], saved[at + 1], saved[at + 2], saved[at + 3], {}};
-      for (size_t d = 0; d < 2; ++d) {
-        const at::Tensor* first = saved.data() + at + 4 + d * kTraceTensors;
-        trace.directions[d] = {first[0], first[1], first[2], first[3]};
-      }
-      traces.push_back(std::move(trace));
+  Tensors apply(Tensors&& gradients) override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    TORCH_CHECK(
+        !inputs_.empty(),
+        "Trying to backward through the graph a second time (or directly access saved tensors "
+        "after they have already been freed). Saved intermediate values of the graph are freed "
+        "when you call .backward() or autograd.grad(). Specify retain_graph=True if you need "
+        "to backward through the graph a second time or if you need to access saved tensors "
+        "after calling backward.");
+    Tensors inputs;
+    std::vector<bool> needed;
+    for (const SavedVariable& saved : inputs_) {
+      needed.push_back(task_should_compute_output(inputs.size()));
+      inputs.push_back(saved.unpack());
     }
-    if (at::GradMode::is_enabled()) {
-      std::vector<bool> needed;
-      for (size_t i = 0; i < count; ++i) needed.push_back(context->needs_input_grad(i));
-      return differentiable_backward(settings, arguments, traces, gradients, needed);
-    }
+    if (at::GradMode::is_enabled()) return differentiable_backward(inputs, gradients, needed);
     const at::AutoDispatchBelowADInplaceOrView guard;
-    traces.back().output = to_rows(settings, saved[count]);
-    const Needed needed(arguments, *context);
+    Arguments arguments = Arguments::of(inputs, has_h_0_, has_c_0_);
+    arguments.h_0 = contiguous(arguments.h_0);
+    arguments.c_0 = contiguous(arguments.c_0);
+    const bool changed = output_version_.current_version() != expected_version_;
     const Arguments found = for_dtype(arguments.input.scalar_type(), [&](auto number) {
-      return backward_layers<decltype(number)>(settings, arguments, traces, gradients, needed);
+      if (changed) last_layer_again<decltype(number)>(arguments);
+      return backward_layers<decltype(number)>(settings_, arguments, traces_, gradients,
+                                               Needed(arguments, needed));
     });
     Tensors result{found.input};
-    if (arguments.h_0.defined()) result.push_back(found.h_0);
-    if (arguments.c_0.defined()) result.push_back(found.c_0);
+    if (has_h_0_) result.push_back(found.h_0);
+    if (has_c_0_) result.push_back(found.c_0);
     result.insert(result.end(), found.weights.begin(), found.weights.end());
-    result.emplace_back();  // for `remembered`
     return result;
   }
 
+  std::string name() const override {
+    switch (settings_.cell) {
+      case Cell::kLstm:
+        return "LstmSequenceBackward";
+      case Cell::kGru:
+        return "GruSequenceBackward";
+      default:
+        return "RnnSequenceBackward";
+    }
+  }
+
+  void release_variables() override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    inputs_.clear();
+    traces_.clear();
+  }
+
  private:
+  static Results forward(const Settings& settings, Arguments arguments) {
+    const at::AutoDispatchBelowADInplaceOrView guard;
+    arguments.h_0 = contiguous(arguments.h_0);
+    arguments.c_0 = contiguous(arguments.c_0);
+    return for_dtype(arguments.input.scalar_type(), [&](auto number) {
+      return forward_layers<decltype(number)>(settings, arguments);
+    });
+  }
+
+  // The caller may change the output in place, as PyTorch allows; then the last layer is done
+  // again.
+  template <typename T>
+  void last_layer_again(const Arguments& arguments) {
+    LayerTrace& last = traces_.back();
+    last.output = at::empty_like(last.output);
+    for (int64_t d = 0; d < settings_.directions(); ++d) {
+      direction_of<T>(settings_, arguments, settings_.layers - 1, d, last).forward();
+    }
+    expected_version_ = output_version_.current_version();
+  }
+
   // With create_graph: libtorch's path again, and its gradient with a graph. The arguments go in as
   // aliases, because one of them may depend on another one, whose gradient must not count that
   // path.
-  static Tensors differentiable_backward(const Settings& settings, const Arguments& arguments,
-                                         const std::vector<LayerTrace>& traces,
-                                         const Tensors& gradients,
-                                         const std::vector<bool>& needed) {
-    Tensors aliases = arguments.all();
+  Tensors differentiable_backward(Tensors aliases, const Tensors& gradients,
+                                  const std::vector<bool>& needed) const {
     Tensors wanted;
     for (size_t i = 0; i < aliases.size(); ++i) {
       aliases[i] = aliases[i].view_as(aliases[i]);
       if (needed[i]) wanted.push_back(aliases[i]);
     }
     Tensors masks;
-    for (const LayerTrace& trace : traces) {
+    for (const LayerTrace& trace : traces_) {
       if (!trace.mask.defined()) continue;
-      masks.push_back(settings.packed() ? trace.mask
-                                        : trace.mask.view({settings.steps(), settings.sequences(),
-                                                           trace.mask.size(1)}));
+      masks.push_back(
+          settings_.packed()
+              ? trace.mask
+              : trace.mask.view({settings_.steps(), settings_.sequences(), trace.mask.size(1)}));
     }
-    const Tensors outputs = libtorch_path(settings, arguments.like(aliases), masks);
+    const Tensors outputs =
+        libtorch_path(settings_, Arguments::of(aliases, has_h_0_, has_c_0_), masks);
     Tensors from, incoming;
     for (size_t i = 0; i < outputs.size(); ++i) {
       if (!gradients[i].defined()) continue;
       from.push_back(outputs[i]);
       incoming.push_back(gradients[i]);
     }
-    Tensors result(aliases.size() + 1);
-    if (from.empty()) return result;
+    Tensors result(aliases.size());
+    if (from.empty() || wanted.empty()) return result;
     const Tensors found = torch::autograd::grad(from, wanted, incoming, true, true, true);
     for (size_t i = 0, next = 0; i < aliases.size(); ++i) {
       if (needed[i]) result[i] = found[next++];
     }
     return result;
   }
+
+  Settings settings_;
+  std::vector<SavedVariable> inputs_;  // Arguments::all()
+  bool has_h_0_ = false, has_c_0_ = false;
+  std::vector<LayerTrace> traces_;
+  c10::VariableVersion output_version_ = c10::VariableVersion(0);
+  uint32_t expected_version_ = 0;
 };
 
 // --- which path ----------------------------------------------------------------------------------
-
-bool plain(const at::Tensor& tensor, const at::Tensor& like) {
-  return tensor.defined() && tensor.layout() == at::kStrided && tensor.is_cpu() &&
-         tensor.scalar_type() == like.scalar_type() && !at::isTensorSubclassLike(tensor) &&
-         !tensor.is_conj() && !tensor.is_neg() && !tensor._fw_grad(0).defined();
-}
 
 bool has_sizes(const at::Tensor& tensor, at::IntArrayRef sizes) { return tensor.sizes() == sizes; }
 
@@ -867,7 +1000,7 @@ const char* name_of(Cell cell) {
   }
 }
 
-Tensors run(Settings& settings, const Arguments& arguments, bool fused) {
+Tensors run(Settings settings, const Arguments& arguments, bool fused) {
   if (!fused || !fusable(settings, arguments)) return libtorch_path(settings, arguments);
   if (arguments.input.scalar_type() == at::kBFloat16) {
     // In single precision from the first step to the last; only what comes out is rounded.
@@ -878,9 +1011,7 @@ Tensors run(Settings& settings, const Arguments& arguments, bool fused) {
     return results;
   }
   RECORD_FUNCTION(name_of(settings.cell), std::vector<c10::IValue>{});
-  const Tensors all = arguments.all();
-  return Sequence::apply(at::TensorList(all),
-                         Remembered(settings, arguments.h_0.defined(), arguments.c_0.defined()));
+  return Sequence::run(std::move(settings), arguments);
 }
 
 // recurrent(cell, input, batch_sizes or null, h_0 or null, c_0 or null, weights, Float64Array[
@@ -909,7 +1040,7 @@ napi_value recurrent_sequence(Call& call) {
   for (const at::Tensor& weight : arguments.weights) {
     TYPE_CHECK(weight.defined() && weight.dim() >= 1, "a weight is missing");
   }
-  const Tensors results = run(settings, arguments, numbers[6] != 0);
+  const Tensors results = run(std::move(settings), arguments, numbers[6] != 0);
   napi_value result = nullptr;
   check_napi(call.raw(), napi_create_array_with_length(call.raw(), results.size(), &result));
   for (size_t i = 0; i < results.size(); ++i) {

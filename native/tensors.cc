@@ -59,6 +59,9 @@ napi_value release_all(Call& call) {
 napi_value alias(Call& call) { return call.handle(call.tensor(0)); }
 
 napi_value sizes(Call& call) { return call.integers(call.tensor(0).sizes()); }
+napi_value same_sizes(Call& call) {
+  return call.value(call.tensor(0).sizes() == call.tensor(1).sizes());
+}
 napi_value strides(Call& call) { return call.integers(call.tensor(0).strides()); }
 napi_value dim(Call& call) { return call.value(static_cast<double>(call.tensor(0).dim())); }
 napi_value numel(Call& call) { return call.value(static_cast<double>(call.tensor(0).numel())); }
@@ -170,6 +173,7 @@ void export_tensors(Environment& env, napi_value exports) {
   export_function(env, exports, "release_all", enter<release_all>);
   export_function(env, exports, "alias", enter<alias>);
   export_function(env, exports, "sizes", enter<sizes>);
+  export_function(env, exports, "same_sizes", enter<same_sizes>);
   export_function(env, exports, "strides", enter<strides>);
   export_function(env, exports, "dim", enter<dim>);
   export_function(env, exports, "numel", enter<numel>);

@@ -1,9 +1,12 @@
 // torch.nn.functional: the operators under generated/, and those whose Python signature is not the operator's.
 
 import type { DType } from '../dtype.js'
+import { native } from '../native.js'
 import { aten } from '../operator_table.js'
-import type { Tensor } from '../tensor.js'
+import { internals, type Tensor } from '../tensor.js'
 import { type Reduction, reductionCode } from './reduction.js'
+
+const { handleOf, isTensor } = internals
 
 export * from '../generated/nn_functional.js'
 
@@ -13,26 +16,35 @@ interface LossOptions {
   reduction?: Reduction | undefined
 }
 
+/** x Wᵀ + b. input: (*, in); weight: (out, in) or (in); bias: (out) or (). Returns (*, out), or (*). */
+export function linear(input: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
+  const missing = isTensor(input) ? (isTensor(weight) ? null : 'weight') : 'input'
+  if (missing !== null || (bias !== null && !isTensor(bias))) {
+    throw new TypeError(`linear(): argument '${missing ?? 'bias'}' must be Tensor`)
+  }
+  return internals.wrap(native.linear(handleOf(input), handleOf(weight), bias === null ? null : handleOf(bias)))
+}
+
 /** Mean squared error. input, target: (*), of one shape. */
 export function mse_loss(input: Tensor, target: Tensor, { reduction = 'mean' }: LossOptions = {}): Tensor {
-  warnOfBroadcast('mse_loss', input, target)
-  const [expandedInput, expandedTarget] = aten<[Tensor, Tensor]>('broadcast_tensors', [input, target])
+  const [expandedInput, expandedTarget] = ofOneShape('mse_loss', input, target)
   return aten<Tensor>('mse_loss', expandedInput, expandedTarget, reductionCode(reduction))
 }
 
 /** Mean absolute error. input, target: (*), of one shape. */
 export function l1_loss(input: Tensor, target: Tensor, { reduction = 'mean' }: LossOptions = {}): Tensor {
-  warnOfBroadcast('l1_loss', input, target)
-  const [expandedInput, expandedTarget] = aten<[Tensor, Tensor]>('broadcast_tensors', [input, target])
+  const [expandedInput, expandedTarget] = ofOneShape('l1_loss', input, target)
   return aten<Tensor>('l1_loss', expandedInput, expandedTarget, reductionCode(reduction))
 }
 
-function warnOfBroadcast(name: string, input: Tensor, target: Tensor): void {
-  if (target.shape.equals(input.shape)) return
+/** Broadcasts the two, with a warning where their shapes differ. */
+function ofOneShape(name: string, input: Tensor, target: Tensor): [input: Tensor, target: Tensor] {
+  if (native.same_sizes(handleOf(input), handleOf(target))) return [input, target]
   process.emitWarning(
     `Using a target size (${target.shape}) that is different to the input size (${input.shape}) in ${name}. ` +
       'This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size.',
   )
+  return aten<[Tensor, Tensor]>('broadcast_tensors', [input, target])
 }
 
 export interface CrossEntropyOptions extends LossOptions {

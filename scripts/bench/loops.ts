@@ -32,7 +32,7 @@ function sine(): () => void {
   }
 }
 
-function character(layer: nn.RNN | nn.LSTM): () => void {
+function character(layer: nn.RNNBase): () => void {
   const linear = new nn.Linear(512, 28)
   const criterion = new nn.CrossEntropyLoss()
   const params = [...layer.parameters(), ...linear.parameters()]

@@ -76,16 +76,16 @@ describe.each(['scratch', 'rnn', 'lstm', 'gru'])('npm start with the %s model', 
 })
 
 test('Ctrl-C ends after the epoch, saves, and says how to resume; the resumed run has an unbroken one’s numbers', async () => {
-  const stopped = await run(small('stopped', '--epochs', '400', '--random-iter'), 'epoch 10/400')
+  const stopped = await run(small('stopped', '--epochs', '120', '--random-iter'), 'epoch 10/120')
   expect(stopped.code, stopped.stderr).toBe(0)
   expect(stopped.stdout).toMatch(
-    /stopped after epoch \d+; go on with: npm start -- --resume .*stopped\.safetensors --epochs 400 --text /,
+    /stopped after epoch \d+; go on with: npm start -- --resume .*stopped\.safetensors --epochs 120 --text /,
   )
   const { epochs } = saved('stopped')
-  expect(epochs).toBeLessThan(400)
-  const resume = ['--resume', at('stopped.safetensors'), '--text', TEXT, '--out', at('stopped'), '--epochs', '410']
+  expect(epochs).toBeLessThan(120)
+  const resume = ['--resume', at('stopped.safetensors'), '--text', TEXT, '--out', at('stopped'), '--epochs', '130']
   expect((await run(resume)).code).toBe(0)
-  expect((await run(small('unbroken', '--epochs', '410', '--random-iter'))).code).toBe(0)
+  expect((await run(small('unbroken', '--epochs', '130', '--random-iter'))).code).toBe(0)
   expectSame('stopped', 'unbroken')
 })
 

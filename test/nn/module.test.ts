@@ -38,7 +38,8 @@ describe('a module', () => {
     expectTypeOf(y).toEqualTypeOf<Tensor>()
     expect(y.shape.equals([5, 2])).toBe(true)
     expect(net(torch.ones(1, 3), true).tolist()).toEqual(net.forward(torch.ones(1, 3)).mul(2).tolist())
-    expectTypeOf(new nn.LSTM(1, 2)).returns.toEqualTypeOf<[output: Tensor, state: [h_n: Tensor, c_n: Tensor]]>()
+    const states = new nn.LSTM(3, 2)(torch.ones(4, 1, 3))
+    expectTypeOf(states).toEqualTypeOf<[output: Tensor, state: [h_n: Tensor, c_n: Tensor]]>()
   })
 
   test('is an instance of its class, with fields of any name', () => {

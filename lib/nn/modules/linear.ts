@@ -3,6 +3,7 @@ import type { DeviceLike } from '../../device.js'
 import type { DType } from '../../dtype.js'
 import { aten } from '../../operator_table.js'
 import type { Tensor } from '../../tensor.js'
+import * as F from '../functional.js'
 import * as init from '../init.js'
 import { Parameter } from '../parameter.js'
 import { Module } from './module.js'
@@ -57,7 +58,7 @@ export class Linear extends Module {
   }
 
   override forward(input: Tensor): Tensor {
-    return aten<Tensor>('linear', input, this.weight, this.bias)
+    return F.linear(input, this.weight, this.bias)
   }
 
   override extra_repr(): string {

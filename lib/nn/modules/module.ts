@@ -106,7 +106,14 @@ export class Module<A extends any[] = any[], R = any> extends Callable {
   }
 
   modules(): Module[] {
-    return this.named_modules().map(([, module]) => module)
+    const found = new Set<Module>()
+    const collect = (module: Module): void => {
+      if (found.has(module)) return
+      found.add(module)
+      for (const value of Object.values(module)) if (isModule(value)) collect(value)
+    }
+    collect(this)
+    return [...found]
   }
 
   #named<T>(is: (value: unknown) => value is T, prefix: string, recurse: boolean): [string, T][] {
@@ -124,8 +131,17 @@ export class Module<A extends any[] = any[], R = any> extends Callable {
     return this.#named(isParameter, prefix, recurse)
   }
 
+  /** Without names, which cost more than the rest: training asks for these in every step. */
   parameters(recurse = true): Parameter[] {
-    return this.named_parameters('', recurse).map(([, parameter]) => parameter)
+    const found = new Set<Parameter>()
+    for (const module of recurse ? this.modules() : [this]) {
+      for (const name of Object.keys(module)) {
+        const value = (module as unknown as Record<string, unknown>)[name]
+        if (isParameter(value)) found.add(value)
+        else if (typeof value === 'object') refuseHidden(module, name, value)
+      }
+    }
+    return [...found]
   }
 
   named_buffers(prefix = '', recurse = true): [string, Buffer][] {

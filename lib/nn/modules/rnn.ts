@@ -7,10 +7,10 @@ import type { DeviceLike } from '../../device.js'
 import type { DType } from '../../dtype.js'
 import { native } from '../../native.js'
 import { aten } from '../../operator_table.js'
-import { Size } from '../../size.js'
 import { internals, type Tensor } from '../../tensor.js'
 import * as init from '../init.js'
 import { Parameter } from '../parameter.js'
+import { PackedSequence } from '../utils/rnn.js'
 import type { FactoryOptions } from './linear.js'
 import { Module } from './module.js'
 
@@ -35,6 +35,9 @@ export interface LSTMOptions extends RNNBaseOptions {
 }
 
 const { handleOf, wrap } = internals
+
+/** h_0 and c_0. */
+type LSTMState = readonly [h_0: Tensor, c_0: Tensor]
 
 type Sizes = { input_size: number; hidden_size: number }
 type Mode = 'RNN_TANH' | 'RNN_RELU' | 'LSTM' | 'GRU'
@@ -153,86 +156,96 @@ export abstract class RNNBase extends Module {
     return this.#weightNames.map((names) => names.map((name) => this.#weight(name)))
   }
 
-  /** The shape of a state for `batch` sequences (null: one sequence, without a batch dimension). */
-  #stateShape(batch: number | null, size: number): Size {
-    const layers = this.num_layers * (this.bidirectional ? 2 : 1)
-    return Size.of_sizes(batch === null ? [layers, size] : [layers, batch, size])
-  }
-
-  protected hiddenShape(batch: number | null): Size {
-    return this.#stateShape(batch, this.proj_size > 0 ? this.proj_size : this.hidden_size)
-  }
-
-  protected cellShape(batch: number | null): Size {
-    return this.#stateShape(batch, this.hidden_size)
-  }
-
-  /** The number of sequences, or null for a single one without a batch dimension. */
-  protected checkInput(input: Tensor): number | null {
-    if (!internals.isTensor(input)) throw new TypeError(`${this.constructor.name}: the input must be a Tensor`)
-    const dim = input.dim()
+  /** Checks the input's sizes, and gives its number of sequences: null for a single one without a batch dimension. */
+  #checkInput(input: Tensor, packed: PackedSequence | null): number | null {
     const name = this.constructor.name
+    if (!internals.isTensor(input)) {
+      throw new TypeError(`${name}: the input must be a Tensor or a PackedSequence`)
+    }
+    const sizes = native.sizes(handleOf(input))
+    const dim = sizes.length
+    if (packed !== null && dim !== 2) throw new RangeError(`input must have 2 dimensions, got ${dim}`)
     if (dim !== 2 && dim !== 3) throw new RangeError(`${name}: Expected input to be 2D or 3D, got ${dim}D instead`)
     const weight = this.#weight('weight_ih_l0')
-    if (input.dtype !== weight.dtype) {
+    if (native.dtype(handleOf(input)) !== native.dtype(handleOf(weight))) {
       throw new TypeError(
         `${name}: input must have the same dtype as weight, got input ${input.dtype} and weight ${weight.dtype}`,
       )
     }
-    const size = input.size(-1)
+    const size = sizes[dim - 1]
     if (size !== this.input_size) {
       throw new RangeError(
         `${name}: input.size(-1) must be equal to input_size. Expected ${this.input_size}, got ${size}`,
       )
     }
-    return dim === 2 ? null : input.size(this.batch_first ? 0 : 1)
+    if (packed !== null) return Number(packed.batch_sizes.select(0, 0).item())
+    return dim === 2 ? null : (sizes[this.batch_first ? 0 : 1] as number)
   }
 
-  /** A given state with its batch dimension; null stands for zeros. */
-  protected state(given: Tensor | null | undefined, expected: Size, what: string): Tensor | null {
+  /** A given state in the order and with the batch dimension of the computation; null stands for zeros. */
+  #state(
+    given: Tensor | null | undefined,
+    batch: number | null,
+    size: number,
+    what: string,
+    order: Tensor | null,
+  ): Tensor | null {
     if (given === null || given === undefined) return null
     if (!internals.isTensor(given)) throw new TypeError(`${this.constructor.name}: ${what} must be a Tensor`)
-    if (!given.shape.equals(expected)) {
+    const layers = this.num_layers * (this.bidirectional ? 2 : 1)
+    const expected = batch === null ? [layers, size] : [layers, batch, size]
+    const sizes = native.sizes(handleOf(given))
+    if (sizes.length !== expected.length || sizes.some((n, i) => n !== expected[i])) {
       throw new RangeError(
-        `${this.constructor.name}: Expected ${what} size [${expected.join(', ')}], got [${given.shape.join(', ')}]`,
+        `${this.constructor.name}: Expected ${what} size [${expected.join(', ')}], got [${sizes.join(', ')}]`,
       )
     }
-    return expected.length === 2 ? aten<Tensor>('unsqueeze', given, 1) : given
+    if (batch === null) return aten<Tensor>('unsqueeze', given, 1)
+    return order === null ? given : aten<Tensor>('index_select', given, 1, order)
   }
 
-  /** All layers and time steps. Without c_0 in an LSTM, and without h_0, the states start at zero. */
+  /** All layers and time steps. Without h_0 and, in an LSTM, c_0, the states start at zero. */
   protected run(
-    input: Tensor,
-    batch: number | null,
-    h_0: Tensor | null,
-    c_0: Tensor | null = null,
-  ): [output: Tensor, ...states: Tensor[]] {
+    input: Tensor | PackedSequence,
+    h_0: Tensor | null | undefined,
+    c_0?: Tensor | null | undefined,
+  ): [output: Tensor | PackedSequence, ...states: Tensor[]] {
+    const packed = input instanceof PackedSequence ? input : null
+    const data = packed === null ? (input as Tensor) : packed.data
+    const batch = this.#checkInput(data, packed)
+    const order = packed?.sorted_indices ?? null
+    const lstm = this.mode === 'LSTM'
+    const state = this.proj_size > 0 ? this.proj_size : this.hidden_size
+    const h = this.#state(h_0, batch, state, lstm ? 'hidden[0]' : 'hidden', order)
+    const c = this.#state(c_0, batch, this.hidden_size, 'hidden[1]', order)
     const batchDim = this.batch_first ? 0 : 1
-    const sequences = batch === null ? aten<Tensor>('unsqueeze', input, batchDim) : input
+    const sequences = batch === null ? aten<Tensor>('unsqueeze', data, batchDim) : data
     const options = this.#options
     options[2] = this.dropout
     options[3] = Number(this.training)
     options[6] = Number(tstorch.fused_rnn)
+    const weights: number[] = []
+    for (const names of this.#weightNames) for (const name of names) weights.push(handleOf(this.#weight(name)))
     const [output, ...states] = native
       .recurrent(
         CELL[this.mode],
         handleOf(sequences),
-        null,
-        h_0 === null ? null : handleOf(h_0),
-        c_0 === null ? null : handleOf(c_0),
-        this.#weightNames.flatMap((names) => names.map((name) => handleOf(this.#weight(name)))),
+        packed === null ? null : handleOf(packed.batch_sizes),
+        h === null ? null : handleOf(h),
+        c === null ? null : handleOf(c),
+        weights,
         options,
       )
       .map(wrap) as [Tensor, ...Tensor[]]
+    if (packed !== null) {
+      const back = packed.unsorted_indices
+      return [
+        packed.with_data(output),
+        ...(back === null ? states : states.map((tensor) => aten<Tensor>('index_select', tensor, 1, back))),
+      ]
+    }
     if (batch !== null) return [output, ...states]
     return [aten<Tensor>('squeeze', output, batchDim), ...states.map((tensor) => aten<Tensor>('squeeze', tensor, 1))]
-  }
-
-  /** The forward of a layer whose state is h alone. */
-  protected runHidden(input: Tensor, hx?: Tensor | null): [output: Tensor, h_n: Tensor] {
-    const batch = this.checkInput(input)
-    const h_0 = this.state(hx, this.hiddenShape(batch), 'hidden')
-    return this.run(input, batch, h_0) as [Tensor, Tensor]
   }
 
   override extra_repr(): string {
@@ -247,12 +260,18 @@ export abstract class RNNBase extends Module {
   }
 }
 
+/** Calling the layer is calling `forward`, in both its forms. */
+export interface RNN {
+  (input: Tensor, hx?: Tensor | null): [output: Tensor, h_n: Tensor]
+  (input: PackedSequence, hx?: Tensor | null): [output: PackedSequence, h_n: Tensor]
+}
+
 /**
  * h_t = tanh(W_ih x_t + b_ih + W_hh h_(t-1) + b_hh), or relu.
  *
  * Input (L, N, input_size), (N, L, input_size) with batch_first, or (L, input_size); h_0 (layers × directions, N,
  * hidden_size), zeros where not given, without N for a single sequence. Returns the output (L, N, directions ×
- * hidden_size) and h_n, of h_0's shape. Weights start in U(-√k, √k), k = 1 / hidden_size.
+ * hidden_size) and h_n, of h_0's shape. Weights start in U(-√k, √k), k = 1 / hidden_size. A PackedSequence gives one.
  */
 export class RNN extends RNNBase {
   readonly nonlinearity: 'tanh' | 'relu'
@@ -276,9 +295,17 @@ export class RNN extends RNNBase {
     this.nonlinearity = nonlinearity
   }
 
-  override forward(input: Tensor, hx?: Tensor | null): [output: Tensor, h_n: Tensor] {
-    return this.runHidden(input, hx)
+  override forward(input: PackedSequence, hx?: Tensor | null): [output: PackedSequence, h_n: Tensor]
+  override forward(input: Tensor, hx?: Tensor | null): [output: Tensor, h_n: Tensor]
+  override forward(input: Tensor | PackedSequence, hx?: Tensor | null): [Tensor | PackedSequence, Tensor] {
+    return this.run(input, hx) as [Tensor | PackedSequence, Tensor]
   }
+}
+
+/** Calling the layer is calling `forward`, in both its forms. */
+export interface GRU {
+  (input: Tensor, hx?: Tensor | null): [output: Tensor, h_n: Tensor]
+  (input: PackedSequence, hx?: Tensor | null): [output: PackedSequence, h_n: Tensor]
 }
 
 /**
@@ -292,9 +319,17 @@ export class GRU extends RNNBase {
     super('GRU', readArguments('GRU', args, { ...BASE_DEFAULTS, ...REST_DEFAULTS, ...FACTORY_DEFAULTS }))
   }
 
-  override forward(input: Tensor, hx?: Tensor | null): [output: Tensor, h_n: Tensor] {
-    return this.runHidden(input, hx)
+  override forward(input: PackedSequence, hx?: Tensor | null): [output: PackedSequence, h_n: Tensor]
+  override forward(input: Tensor, hx?: Tensor | null): [output: Tensor, h_n: Tensor]
+  override forward(input: Tensor | PackedSequence, hx?: Tensor | null): [Tensor | PackedSequence, Tensor] {
+    return this.run(input, hx) as [Tensor | PackedSequence, Tensor]
   }
+}
+
+/** Calling the layer is calling `forward`, in both its forms. */
+export interface LSTM {
+  (input: Tensor, hx?: LSTMState | null): [output: Tensor, state: [h_n: Tensor, c_n: Tensor]]
+  (input: PackedSequence, hx?: LSTMState | null): [output: PackedSequence, state: [h_n: Tensor, c_n: Tensor]]
 }
 
 /**
@@ -311,16 +346,15 @@ export class LSTM extends RNNBase {
   }
 
   override forward(
-    input: Tensor,
-    hx?: readonly [h_0: Tensor, c_0: Tensor] | null,
-  ): [output: Tensor, state: [h_n: Tensor, c_n: Tensor]] {
-    const batch = this.checkInput(input)
+    input: PackedSequence,
+    hx?: LSTMState | null,
+  ): [output: PackedSequence, state: [h_n: Tensor, c_n: Tensor]]
+  override forward(input: Tensor, hx?: LSTMState | null): [output: Tensor, state: [h_n: Tensor, c_n: Tensor]]
+  override forward(input: Tensor | PackedSequence, hx?: LSTMState | null): [Tensor | PackedSequence, [Tensor, Tensor]] {
     if (hx !== undefined && hx !== null && (!Array.isArray(hx) || hx.length !== 2)) {
       throw new TypeError('LSTM: the state must be an array [h_0, c_0]')
     }
-    const h_0 = this.state(hx?.[0], this.hiddenShape(batch), 'hidden[0]')
-    const c_0 = this.state(hx?.[1], this.cellShape(batch), 'hidden[1]')
-    const [output, h_n, c_n] = this.run(input, batch, h_0, c_0) as [Tensor, Tensor, Tensor]
-    return [output, [h_n, c_n]]
+    const [output, h_n, c_n] = this.run(input, hx?.[0], hx?.[1])
+    return [output, [h_n as Tensor, c_n as Tensor]]
   }
 }

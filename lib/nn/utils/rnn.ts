@@ -1,0 +1,243 @@
+// torch.nn.utils.rnn: sequences of different lengths as one tensor, padded or packed.
+
+import { checkKeys, readArguments, required } from '../../arguments.js'
+import type { DeviceLike } from '../../device.js'
+import * as dtypes from '../../dtype.js'
+import { aten } from '../../operator_table.js'
+import { internals, type Tensor } from '../../tensor.js'
+
+/** A permutation of the batch, or null where there is none. */
+type Permutation = Tensor | null
+
+/** Lengths as numbers, or as an int64 tensor on the CPU. */
+export type Lengths = Tensor | readonly number[]
+
+/**
+ * Sequences of different lengths without padding: `data` (elements, *) holds the first elements of all sequences, the
+ * longest sequence first, then the second elements of those that have one, and so on; `batch_sizes` (int64, on the CPU)
+ * says how many there are of each. Made by pack_padded_sequence and pack_sequence; recurrent layers take it and give it.
+ */
+export class PackedSequence {
+  readonly data: Tensor
+  readonly batch_sizes: Tensor
+  /** The places in the batch of the sequences, longest first; null where they came so. */
+  readonly sorted_indices: Permutation
+  readonly unsorted_indices: Permutation
+
+  constructor(
+    data: Tensor,
+    batch_sizes: Tensor,
+    sorted_indices: Permutation = null,
+    unsorted_indices: Permutation = invert_permutation(sorted_indices),
+  ) {
+    if (batch_sizes.device.type !== 'cpu') {
+      throw new RangeError(
+        'batch_sizes should always be on CPU. Instances of PackedSequence should never be created manually. ' +
+          'They should be instantiated by functions like pack_sequence and pack_padded_sequence in nn.utils.rnn.',
+      )
+    }
+    this.data = data
+    this.batch_sizes = batch_sizes
+    this.sorted_indices = sorted_indices
+    this.unsorted_indices = unsorted_indices
+  }
+
+  /** The same sequences with other data, such as a layer's output. */
+  with_data(data: Tensor): PackedSequence {
+    return new PackedSequence(data, this.batch_sizes, this.sorted_indices, this.unsorted_indices)
+  }
+
+  /** data, batch_sizes, sorted_indices, unsorted_indices, as Python unpacks the named tuple. */
+  *[Symbol.iterator](): Iterator<Tensor | null> {
+    yield* [this.data, this.batch_sizes, this.sorted_indices, this.unsorted_indices]
+  }
+
+  /** The data on another device or of another dtype; the permutations follow to the device. */
+  to(target: dtypes.DType | DeviceLike): PackedSequence {
+    const data = aten<Tensor>('to', this.data, target instanceof dtypes.DType ? { dtype: target } : { device: target })
+    const follow = (indices: Permutation) => indices?.to(data.device) ?? null
+    return new PackedSequence(data, this.batch_sizes, follow(this.sorted_indices), follow(this.unsorted_indices))
+  }
+
+  cpu(): PackedSequence {
+    return this.to('cpu')
+  }
+
+  cuda(device: DeviceLike | number = 'cuda'): PackedSequence {
+    return this.to(typeof device === 'number' ? `cuda:${device}` : device)
+  }
+
+  float(): PackedSequence {
+    return this.to(dtypes.float32)
+  }
+
+  double(): PackedSequence {
+    return this.to(dtypes.float64)
+  }
+
+  half(): PackedSequence {
+    return this.to(dtypes.float16)
+  }
+
+  bfloat16(): PackedSequence {
+    return this.to(dtypes.bfloat16)
+  }
+
+  long(): PackedSequence {
+    return this.to(dtypes.int64)
+  }
+
+  int(): PackedSequence {
+    return this.to(dtypes.int32)
+  }
+
+  get is_cuda(): boolean {
+    return this.data.device.type === 'cuda'
+  }
+}
+
+/** The permutation that undoes `permutation`. */
+export function invert_permutation(permutation: Permutation): Permutation {
+  if (permutation === null) return null
+  const { device } = permutation
+  const places = aten<Tensor>('arange', permutation.numel(), { device, dtype: permutation.dtype })
+  return aten<Tensor>('scatter', aten<Tensor>('empty_like', permutation), 0, permutation, places)
+}
+
+function lengthsTensor(lengths: Lengths): Tensor {
+  if (internals.isTensor(lengths)) return lengths
+  return aten<Tensor>(
+    'stack',
+    [...lengths].map((length) => aten<Tensor>('full', [], length, { dtype: dtypes.int64 })),
+  )
+}
+
+export interface PackOptions {
+  /** `input` is (N, L, *) instead of (L, N, *). */
+  batch_first?: boolean | undefined
+  /** Whether the sequences come longest first (an error if not); otherwise they are sorted here. */
+  enforce_sorted?: boolean | undefined
+}
+
+/**
+ * Packs padded sequences. input: (L, N, *); lengths: (N), each from 1 to L.
+ * @throws if the lengths are not in decreasing order, unless enforce_sorted is false.
+ */
+export function pack_padded_sequence(
+  input: Tensor,
+  lengths: Lengths,
+  batch_first?: boolean | PackOptions,
+  enforce_sorted?: boolean | PackOptions,
+): PackedSequence
+export function pack_padded_sequence(...args: unknown[]): PackedSequence {
+  const { input, lengths, batch_first, enforce_sorted } = readArguments('pack_padded_sequence', args, {
+    input: required<Tensor>(),
+    lengths: required<Lengths>(),
+    batch_first: false as boolean,
+    enforce_sorted: true as boolean,
+  })
+  const given = lengthsTensor(lengths)
+  if (enforce_sorted) {
+    const [data, sizes] = aten<[Tensor, Tensor]>('_pack_padded_sequence', input, given, batch_first)
+    return new PackedSequence(data, sizes)
+  }
+  const [sorted, order] = aten<[Tensor, Tensor]>('sort', given, { dim: -1, descending: true })
+  const sorted_indices = order.to(input.device)
+  const ordered = aten<Tensor>('index_select', input, batch_first ? 0 : 1, sorted_indices)
+  const [data, sizes] = aten<[Tensor, Tensor]>('_pack_padded_sequence', ordered, sorted, batch_first)
+  return new PackedSequence(data, sizes, sorted_indices)
+}
+
+export interface PadPackedOptions {
+  batch_first?: boolean | undefined
+  padding_value?: number | undefined
+  /** The length to pad to, at least that of the longest sequence. */
+  total_length?: number | null | undefined
+}
+
+/** Undoes pack_padded_sequence: the padded sequences (L, N, *), in the batch's order, and their lengths (N). */
+export function pad_packed_sequence(
+  sequence: PackedSequence,
+  batch_first?: boolean | PadPackedOptions,
+  padding_value?: number | PadPackedOptions,
+  total_length?: number | null | PadPackedOptions,
+): [padded: Tensor, lengths: Tensor]
+export function pad_packed_sequence(...args: unknown[]): [padded: Tensor, lengths: Tensor] {
+  const { sequence, batch_first, padding_value, total_length } = readArguments('pad_packed_sequence', args, {
+    sequence: required<PackedSequence>(),
+    batch_first: false as boolean,
+    padding_value: 0 as number,
+    total_length: null as number | null,
+  })
+  if (!(sequence instanceof PackedSequence)) {
+    throw new TypeError('pad_packed_sequence: the sequence must be a PackedSequence, as pack_padded_sequence gives it')
+  }
+  const longest = sequence.batch_sizes.size(0)
+  if (total_length !== null && total_length < longest) {
+    throw new RangeError(
+      'Expected total_length to be at least the length of the longest sequence in input, but got ' +
+        `total_length=${total_length} and max sequence length being ${longest}`,
+    )
+  }
+  const [padded, lengths] = aten<[Tensor, Tensor]>(
+    '_pad_packed_sequence',
+    sequence.data,
+    sequence.batch_sizes,
+    batch_first,
+    padding_value,
+    total_length ?? longest,
+  )
+  const { unsorted_indices } = sequence
+  if (unsorted_indices === null) return [padded, lengths]
+  return [
+    aten<Tensor>('index_select', padded, batch_first ? 0 : 1, unsorted_indices),
+    aten<Tensor>('index_select', lengths, 0, unsorted_indices.cpu()),
+  ]
+}
+
+export interface PadOptions {
+  batch_first?: boolean | undefined
+  padding_value?: number | undefined
+  padding_side?: 'left' | 'right' | undefined
+}
+
+/** Stacks sequences (L_i, *) of different lengths, padded: (L, N, *), or (N, L, *) with batch_first. */
+export function pad_sequence(
+  sequences: readonly Tensor[],
+  batch_first?: boolean | PadOptions,
+  padding_value?: number | PadOptions,
+  padding_side?: 'left' | 'right' | PadOptions,
+): Tensor
+export function pad_sequence(...args: unknown[]): Tensor {
+  const { sequences, batch_first, padding_value, padding_side } = readArguments('pad_sequence', args, {
+    sequences: required<readonly Tensor[]>(),
+    batch_first: false as boolean,
+    padding_value: 0 as number,
+    padding_side: 'right' as 'left' | 'right',
+  })
+  return aten<Tensor>('pad_sequence', [...sequences], batch_first, padding_value, padding_side)
+}
+
+/** Undoes pad_sequence: the sequences without their padding. */
+export function unpad_sequence(padded: Tensor, lengths: Lengths, batch_first = false): Tensor[] {
+  const sequences = batch_first ? padded : aten<Tensor>('transpose', padded, 0, 1)
+  const numbers = internals.isTensor(lengths) ? (lengths.tolist() as number[]) : lengths
+  return numbers.map((length, i) => aten<Tensor>('narrow', aten<Tensor>('select', sequences, 0, i), 0, 0, length))
+}
+
+/** Packs sequences (L_i, *) of different lengths. */
+export function pack_sequence(
+  sequences: readonly Tensor[],
+  enforce_sorted: boolean | { enforce_sorted?: boolean | undefined } = true,
+): PackedSequence {
+  if (typeof enforce_sorted === 'object') checkKeys('pack_sequence', enforce_sorted, ['enforce_sorted'])
+  const sorted = typeof enforce_sorted === 'object' ? (enforce_sorted.enforce_sorted ?? true) : enforce_sorted
+  const lengths = sequences.map((sequence) => sequence.size(0))
+  return pack_padded_sequence(pad_sequence(sequences), lengths, { enforce_sorted: sorted })
+}
+
+/** Undoes pack_sequence. */
+export function unpack_sequence(packed: PackedSequence): Tensor[] {
+  const [padded, lengths] = pad_packed_sequence(packed, true)
+  return unpad_sequence(padded, lengths, true)
+}
