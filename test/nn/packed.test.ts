@@ -1,0 +1,103 @@
+import { describe, expect, test } from 'vitest'
+import torch, { nn, type Tensor } from '../../lib/index.js'
+import { expectNumbers, fixtureFile } from '../helpers.js'
+
+const { pack_padded_sequence, pack_sequence, pad_packed_sequence, pad_sequence, unpack_sequence } = nn.utils.rnn
+const [LENGTHS, INPUT, HIDDEN] = [[3, 5, 1, 4], 2, 3]
+const KINDS = {
+  RNN: (options: nn.RNNOptions) => new nn.RNN(INPUT, HIDDEN, options),
+  LSTM: (options: nn.LSTMOptions) => new nn.LSTM(INPUT, HIDDEN, options),
+  LSTM_proj: (options: nn.LSTMOptions) => new nn.LSTM(INPUT, HIDDEN, { ...options, proj_size: 2 }),
+  GRU: (options: nn.RNNBaseOptions) => new nn.GRU(INPUT, HIDDEN, options),
+}
+type Kind = keyof typeof KINDS
+const references = torch.safetensors.load_file(fixtureFile('packed.safetensors')).tensors
+
+/** What scripts/reference/packed.py computes, step by step. */
+function compute(kind: Kind, flags: boolean[]): Tensor {
+  const [bidirectional, batch_first, sort, drops, given] = flags as [boolean, boolean, boolean, boolean, boolean]
+  torch.manual_seed(kind.length)
+  const layer = KINDS[kind]({ num_layers: 2, bidirectional, batch_first, dropout: drops ? 0.4 : 0 }).double()
+  const lengths = sort ? LENGTHS.toSorted((a, b) => b - a) : LENGTHS
+  const x = torch
+    .randn([...(batch_first ? [4, 5] : [5, 4]), INPUT])
+    .double()
+    .requires_grad_()
+  const packed = pack_padded_sequence(x, lengths, { batch_first, enforce_sorted: sort })
+  const sizes = layer instanceof nn.LSTM ? [layer.proj_size || HIDDEN, HIDDEN] : [HIDDEN]
+  const states = sizes.map((size) =>
+    torch
+      .randn([bidirectional ? 4 : 2, 4, size])
+      .double()
+      .requires_grad_(),
+  )
+  let output: nn.utils.rnn.PackedSequence
+  let final: Tensor[]
+  if (layer instanceof nn.LSTM) {
+    ;[output, final] = layer(packed, given ? (states as [Tensor, Tensor]) : null)
+  } else {
+    const [packedOutput, h_n] = (layer as nn.RNN)(packed, given ? states[0] : null)
+    ;[output, final] = [packedOutput, [h_n]]
+  }
+  const [padded, back] = pad_packed_sequence(output, { batch_first, padding_value: -1, total_length: 6 })
+  expect(back.tolist()).toEqual(lengths)
+  const results = [padded, ...final]
+  results
+    .map((result) => result.mul(torch.randn(result.shape).double()).sum())
+    .reduce((sum, part) => sum.add(part))
+    .backward()
+  const gradients = [x, ...(given ? states : []), ...layer.parameters()].map((tensor) => tensor.grad as Tensor)
+  return torch.cat([...results, ...gradients].map((tensor) => tensor.detach().flatten()))
+}
+
+describe.each([true, false])('packed sequences, fused: %s', (fused) => {
+  test.each(Object.keys(KINDS) as Kind[])('through %s equal PyTorch’s, gradients too', (kind) => {
+    torch.backends.tstorch.fused_rnn = fused
+    try {
+      for (let bits = 0; bits < 32; bits++) {
+        const flags = bits.toString(2).padStart(5, '0')
+        const expected = references[`${kind}/${flags}`] as Tensor
+        const actual = compute(
+          kind,
+          [...flags].map((flag) => flag === '1'),
+        )
+        const what = `${kind} bidirectional, batch_first, sorted, dropout, h_0: ${flags}`
+        expectNumbers(actual.tolist() as number[], expected.tolist() as number[], 1e-10, what)
+      }
+    } finally {
+      torch.backends.tstorch.fused_rnn = true
+    }
+  })
+})
+
+test('packing and padding are PyTorch’s, and undo each other', () => {
+  const sequences = [torch.arange(3), torch.arange(5).add(10), torch.arange(1).add(20)].map((s) => s.to(torch.float32))
+  const packed = pack_sequence(sequences, { enforce_sorted: false })
+  const reference = (name: string) => (references[`functions/${name}`] as Tensor).tolist()
+  expect(packed.data.tolist()).toEqual(reference('data'))
+  expect(packed.batch_sizes.tolist()).toEqual(reference('batch_sizes'))
+  expect(packed.sorted_indices?.tolist()).toEqual(reference('sorted'))
+  expect(packed.unsorted_indices?.tolist()).toEqual(reference('unsorted'))
+  const left = pad_sequence(sequences, { batch_first: true, padding_value: -1, padding_side: 'left' })
+  expect(left.tolist()).toEqual(reference('left'))
+  expect(unpack_sequence(packed).map((s) => s.tolist())).toEqual(sequences.map((s) => s.tolist()))
+  expect(packed.double().data.dtype).toBe(torch.float64)
+})
+
+test.each([
+  ['unsorted lengths', () => pack_padded_sequence(torch.zeros(5, 2, 1), [2, 5]), /enforce_sorted/],
+  ['a length of 0', () => pack_padded_sequence(torch.zeros(5, 2, 1), [5, 0]), /greater than 0/],
+  ['a tensor to unpack', () => pad_packed_sequence(torch.zeros(3) as never), /must be a PackedSequence/],
+  [
+    'a total length too short',
+    () => pad_packed_sequence(pack_padded_sequence(torch.zeros(5, 1, 1), [5]), { total_length: 3 }),
+    /at least the length of the longest/,
+  ],
+  [
+    'batch sizes that do not fit the data',
+    () => new nn.RNN(1, 2)(new nn.utils.rnn.PackedSequence(torch.zeros(3, 1), torch.tensor([2n, 2n]))),
+    /./,
+  ],
+])('refuses %s', (_, run, message) => {
+  expect(run).toThrow(message)
+})
