@@ -19,6 +19,7 @@ export interface LineChart {
   ylabel: string
   series: readonly Series[]
   xlim?: readonly [number, number] | undefined
+  xscale?: 'linear' | 'log'
   yscale?: 'linear' | 'log'
   /** Marks each point. */
   points?: boolean
@@ -28,7 +29,7 @@ const PALETTE = ['#1f77b4', '#d62728', '#2ca02c', '#9467bd', '#ff7f0e', '#17becf
 const FONT = 'DejaVu Sans'
 
 function specification(chart: LineChart): TopLevelSpec {
-  const { title, xlabel, ylabel, series, xlim, yscale = 'linear', points = false } = chart
+  const { title, xlabel, ylabel, series, xlim, xscale = 'linear', yscale = 'linear', points = false } = chart
   const values = series.flatMap(({ name, x, y }) =>
     x
       .map((value, i) => ({ series: name, x: value, y: y[i] as number }))
@@ -48,7 +49,7 @@ function specification(chart: LineChart): TopLevelSpec {
         field: 'x',
         type: 'quantitative',
         title: xlabel,
-        scale: { zero: false, ...(xlim ? { domain: [...xlim] } : {}) },
+        scale: xscale === 'log' ? { type: 'log' } : { zero: false, ...(xlim ? { domain: [...xlim] } : {}) },
       },
       y: {
         field: 'y',

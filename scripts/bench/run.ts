@@ -1,58 +1,133 @@
-// Compares the document's training steps in tstorch and in Python's PyTorch: npm run bench -- [--rounds 7] [--python FILE]
-// The sides take turns, since machines change their pace; what counts is the median of a side's rounds, and the ratio.
+// npm run bench -- [groups] [options]: training steps of tstorch beside those of PyTorch, JAX and libtorch's C++.
+// Each side is a process that has warmed up; they take turns, since machines change their pace. What counts is the
+// median of a side's rounds, and the ratio.
 
 import { execFileSync } from 'node:child_process'
-import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpus, totalmem } from 'node:os'
+import { dirname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { Command } from 'commander'
 import { packageRoot } from '../../lib/package_root.js'
+import { type Case, GROUPS } from './cases.js'
+import { type Measured, median, type Report, timeOf } from './report.js'
+import { availableSides, type Programs, RunningSide, type Side } from './side.js'
 
-interface Round {
-  threads: number
-  version: string
-  loops: Record<string, number>
+const say = (text: string) => process.stderr.write(`${text}\n`)
+
+async function measure(group: string, spec: Case, sides: Side[], rounds: number, report: Report): Promise<Measured> {
+  const measured: Measured = { group, name: spec.name, title: spec.title, rounds: {}, peak_mb: {}, failed: {} }
+  const running: [string, RunningSide][] = []
+  for (const side of sides) {
+    const command = side.command(spec)
+    if (command === null) continue
+    const process = new RunningSide(command)
+    try {
+      report.sides[side.name] = await process.ready()
+      running.push([side.name, process])
+      measured.rounds[side.name] = []
+    } catch (error) {
+      measured.failed[side.name] = (error as Error).message
+      process.end()
+    }
+  }
+  for (let round = 0; round < rounds; round++) {
+    for (const [name, process] of running) {
+      const { us, peak_mb } = await process.run(spec.steps)
+      measured.rounds[name]?.push(us)
+      measured.peak_mb[name] = peak_mb
+    }
+  }
+  for (const [, process] of running) process.end()
+  return measured
 }
 
-const { values } = parseArgs({
-  options: { rounds: { type: 'string', default: '7' }, python: { type: 'string', default: 'python3' } },
-})
-const rounds = Number(values.rounds)
-
-function measure(program: string, script: string): Round {
-  return JSON.parse(execFileSync(program, [script], { encoding: 'utf8' })) as Round
+/** The time of a process that only imports the library. */
+function measureImports({ python }: Programs, sides: Side[], rounds: number): Measured {
+  const library = pathToFileURL(join(packageRoot, 'dist/lib/index.js')).href
+  const commands: Record<string, string[]> = {
+    tstorch: [process.execPath, '--input-type=module', '-e', `await import(${JSON.stringify(library)})`],
+  }
+  if (sides.some(({ name }) => name === 'PyTorch')) commands.PyTorch = [python, '-c', 'import torch']
+  const times: Record<string, number[]> = {}
+  for (let round = -1; round < rounds; round++) {
+    for (const [name, [program, ...args]] of Object.entries(commands)) {
+      const started = performance.now()
+      execFileSync(program as string, args)
+      if (round >= 0) times[name] = [...(times[name] ?? []), (performance.now() - started) * 1000]
+    }
+  }
+  const title = 'start of a process that imports the library'
+  return { group: 'import', name: 'import', title, rounds: times, peak_mb: {}, failed: {} }
 }
 
-function median(numbers: readonly number[]): number {
-  const sorted = [...numbers].sort((a, b) => a - b)
-  const middle = Math.floor(sorted.length / 2)
-  return sorted.length % 2 === 1
-    ? (sorted[middle] as number)
-    : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2
+function show(measured: Measured): void {
+  const ours = median(measured.rounds.tstorch ?? [Number.NaN])
+  console.log(`\n${measured.title}`)
+  for (const [name, times] of Object.entries(measured.rounds)) {
+    const time = median(times)
+    const ratio = name === 'tstorch' ? '' : `${(time / ours).toFixed(2)} x tstorch's`
+    const memory = measured.peak_mb[name] === undefined ? '' : `${Math.round(measured.peak_mb[name])} MB`
+    console.log(`  ${name.padEnd(14)}${timeOf(time).padStart(9)}${memory.padStart(9)}  ${ratio}`)
+  }
+  for (const [name, why] of Object.entries(measured.failed)) console.log(`  ${name.padEnd(14)}failed: ${why}`)
 }
 
+function machine(): Report['machine'] {
+  return { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, memory_gb: Math.round(totalmem() / 2 ** 30) }
+}
+
+async function bench(groups: string[], options: Programs & { rounds: string; only?: string; out: string }) {
+  const chosen = groups.length === 0 ? ['loops'] : groups.includes('all') ? [...Object.keys(GROUPS), 'import'] : groups
+  for (const group of chosen) {
+    if (group in GROUPS || group === 'import') continue
+    throw new Error(`no such group: ${group}; there are ${[...Object.keys(GROUPS), 'import', 'all'].join(', ')}`)
+  }
+  const rounds = Number(options.rounds)
+  if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds must be a whole number from 1 on`)
+  const sides = availableSides(options)
+  say(`sides: ${sides.map(({ name }) => name).join(', ')}`)
+  if (sides.length === 1) say('Name a Python that has torch with --python, one that has jax with --jax.')
+  const report: Report = { date: new Date().toISOString().slice(0, 10), machine: machine(), sides: {}, cases: [] }
+  for (const group of chosen) {
+    for (const spec of GROUPS[group] ?? []) {
+      if (options.only !== undefined && !spec.name.includes(options.only)) continue
+      say(`${spec.name}: warming up, then ${rounds} rounds`)
+      const measured = await measure(group, spec, sides, rounds, report)
+      report.cases.push(measured)
+      show(measured)
+    }
+    if (group === 'import') {
+      report.cases.push(measureImports(options, sides, rounds))
+      show(report.cases.at(-1) as Measured)
+    }
+  }
+  mkdirSync(dirname(options.out), { recursive: true })
+  writeFileSync(options.out, `${JSON.stringify(report, null, 1)}\n`)
+  say(`\n${options.out} holds every round; npm run bench -- page makes docs/benchmarks.md of it`)
+}
+
+const program = new Command('npm run bench --').description('training steps of tstorch beside those of others')
+program
+  .command('run', { isDefault: true })
+  .argument('[groups...]', `${Object.keys(GROUPS).join(', ')}, import, or all`)
+  .option('--rounds <n>', 'rounds of each side', '7')
+  .option('--python <file>', 'a Python that has torch', 'python3')
+  .option('--jax <file>', 'a Python that has jax', 'python3')
+  .option('--only <text>', 'only cases whose name has this text')
+  .option('--out <file>', 'where the results go', 'out/bench.json')
+  .action((groups, options) => bench(groups, options))
+program
+  .command('page')
+  .argument('[results]', 'results of a run', 'out/bench.json')
+  .description('write docs/benchmarks.md and its charts')
+  .action(async (results: string) => {
+    const { writePage } = await import('./page.js')
+    await writePage(JSON.parse(readFileSync(results, 'utf8')) as Report)
+  })
 try {
-  execFileSync(values.python, ['-c', 'import torch'], { stdio: 'ignore' })
-} catch {
-  console.error(`${values.python} has no torch: name a Python that has it with --python FILE`)
-  process.exit(1)
-}
-
-const ours: Round[] = []
-const python: Round[] = []
-for (let round = 1; round <= rounds; round++) {
-  process.stderr.write(`round ${round} of ${rounds}\n`)
-  ours.push(measure(process.execPath, join(packageRoot, 'dist/scripts/bench/loops.js')))
-  python.push(measure(values.python, join(packageRoot, 'scripts/bench/loops.py')))
-}
-const [first, second] = [ours[0] as Round, python[0] as Round]
-console.log(
-  `tstorch on Node ${first.version}, ${first.threads} threads; PyTorch ${second.version}, ${second.threads} threads; medians of ${rounds} rounds`,
-)
-console.log(`${'step'.padEnd(20)}${'tstorch'.padStart(14)}${'PyTorch'.padStart(14)}${'ratio'.padStart(8)}`)
-for (const name of Object.keys(first.loops)) {
-  const a = median(ours.map(({ loops }) => loops[name] as number))
-  // The same addition, whatever frees its result.
-  const b = median(python.map(({ loops }) => (loops[name] ?? loops.add) as number))
-  console.log(
-    `${name.padEnd(20)}${`${a.toFixed(2)} us`.padStart(14)}${`${b.toFixed(2)} us`.padStart(14)}${(a / b).toFixed(2).padStart(8)}`,
-  )
+  await program.parseAsync()
+} catch (error) {
+  console.error(`error: ${(error as Error).message}`)
+  process.exitCode = 1
 }

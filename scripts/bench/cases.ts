@@ -1,0 +1,107 @@
+// What is measured: one entry for each step. Every side (sides/) reads an entry as JSON and runs its step.
+
+export interface Case {
+  name: string
+  title: string
+  task: 'sine' | 'character' | 'scratch' | 'inference' | 'add' | 'add_in_scope'
+  cell: 'rnn' | 'lstm' | 'gru'
+  hidden: number
+  /** Time steps of a sequence. */
+  length: number
+  batch: number
+  layers: number
+  bidirectional: boolean
+  /** How many steps a side does before it is measured, and in each round. */
+  warmup: number
+  steps: number
+}
+
+const BASE = { cell: 'rnn', hidden: 512, length: 35, batch: 32, layers: 1, bidirectional: false } as const
+
+const character = (name: string, title: string, rest: Partial<Case>): Case => ({
+  ...BASE,
+  name,
+  title,
+  task: 'character',
+  warmup: 10,
+  steps: 12,
+  ...rest,
+})
+
+const LOOPS: Case[] = [
+  {
+    ...BASE,
+    name: 'sine',
+    title: 'sine network: RNN(1, 10), 19 steps, batch 1, Adam',
+    task: 'sine',
+    warmup: 1500,
+    steps: 1500,
+  },
+  {
+    ...BASE,
+    name: 'scratch',
+    title: 'character model from scratch: 512 hidden, 32 × 35',
+    task: 'scratch',
+    warmup: 20,
+    steps: 12,
+  },
+  character('rnn 512x10', 'character model, nn.RNN: 512 hidden, 32 × 10', { length: 10, steps: 40, warmup: 30 }),
+  character('rnn 512x35', 'character model, nn.RNN: 512 hidden, 32 × 35', {}),
+  character('rnn 256x35', 'character model, nn.RNN: 256 hidden, 32 × 35', { hidden: 256, steps: 30, warmup: 30 }),
+  character('lstm 512x35', 'character model, nn.LSTM: 512 hidden, 32 × 35', { cell: 'lstm', steps: 8 }),
+  character('gru 512x35', 'character model, nn.GRU: 512 hidden, 32 × 35', { cell: 'gru', steps: 8 }),
+  character('bilstm 256x35', '2-layer bidirectional nn.LSTM: 256 hidden, 32 × 35', {
+    cell: 'lstm',
+    hidden: 256,
+    layers: 2,
+    bidirectional: true,
+    steps: 8,
+  }),
+]
+
+const inference = (batch: number, steps: number): Case => ({
+  ...BASE,
+  name: `lstm step, batch ${batch}`,
+  title: `inference: one time step of nn.LSTM(28, 512), batch ${batch}`,
+  task: 'inference',
+  cell: 'lstm',
+  length: 1,
+  batch,
+  warmup: steps,
+  steps,
+})
+
+const OPS: Case[] = (['add', 'add_in_scope'] as const).map((task) => ({
+  ...BASE,
+  name: task,
+  title: task === 'add' ? 'one addition of two 4 × 4 tensors' : 'the same inside torch.scope',
+  task,
+  warmup: 100_000,
+  steps: 100_000,
+}))
+
+/** Few steps where one takes long. */
+const grown = (name: string, title: string, rest: Partial<Case>): Case => {
+  const { hidden, length, batch } = { ...BASE, ...rest }
+  const steps = Math.max(1, Math.min(60, Math.round(3e10 / (hidden * (hidden + 200) * length * batch * 6))))
+  return character(name, title, { ...rest, steps, warmup: Math.min(10, steps + 1) })
+}
+
+const GROWTH: Case[] = [
+  ...[16, 32, 64, 128, 256, 512, 1024, 2048].map((hidden) =>
+    grown(`hidden ${hidden}`, `nn.RNN training step: hidden ${hidden}, 32 × 35`, { hidden }),
+  ),
+  ...[8, 32, 128, 512, 1024].map((length) =>
+    grown(`length ${length}`, `nn.RNN training step: 256 hidden, 32 × ${length}`, { hidden: 256, length }),
+  ),
+  ...[1, 4, 16, 64, 256].map((batch) =>
+    grown(`batch ${batch}`, `nn.RNN training step: 256 hidden, ${batch} × 35`, { hidden: 256, batch }),
+  ),
+]
+
+export const GROUPS: Record<string, Case[]> = {
+  loops: LOOPS,
+  inference: [inference(1, 2000), inference(256, 100)],
+  ops: OPS,
+  growth: GROWTH,
+}

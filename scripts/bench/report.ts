@@ -1,0 +1,32 @@
+// What a run of the benchmarks leaves: every round, and how its figures are read.
+
+import type { Identity } from './side.js'
+
+export interface Measured {
+  group: string
+  name: string
+  title: string
+  /** Microseconds of a step, for each round of each side. */
+  rounds: Record<string, number[]>
+  peak_mb: Record<string, number>
+  /** Why a side that was started has no rounds. */
+  failed: Record<string, string>
+}
+
+export interface Report {
+  date: string
+  machine: { cpu: string; cores: number; memory_gb: number }
+  sides: Record<string, Identity>
+  cases: Measured[]
+}
+
+export function median(numbers: readonly number[]): number {
+  const sorted = [...numbers].sort((a, b) => a - b)
+  const middle = Math.floor(sorted.length / 2)
+  return sorted.length % 2 === 1
+    ? (sorted[middle] as number)
+    : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2
+}
+
+export const timeOf = (us: number): string =>
+  us < 1000 ? `${us.toPrecision(3)} us` : `${(us / 1000).toPrecision(3)} ms`

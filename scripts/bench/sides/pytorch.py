@@ -1,0 +1,137 @@
+"""PyTorch's side (the protocol is in tstorch.ts). With --compile the forward runs under torch.compile."""
+
+import json
+import resource
+import sys
+import time
+
+import torch
+from torch import nn, optim
+from torch.nn import functional as F
+
+spec = json.loads(sys.argv[1])
+hidden, length, batch = spec["hidden"], spec["length"], spec["batch"]
+compiled = torch.compile if "--compile" in sys.argv else lambda function: function
+
+
+def sine():
+    rnn, linear = nn.RNN(1, 10, batch_first=True), nn.Linear(10, 1)
+    model = nn.ModuleList([rnn, linear])
+    criterion, optimizer = nn.MSELoss(), optim.Adam(model.parameters(), lr=1e-3)
+    x, y, h_0 = torch.randn(1, 19, 1), torch.randn(1, 19, 1), torch.zeros(1, 1, 10)
+
+    @compiled
+    def loss_of(x, h_0, y):
+        out, _ = rnn(x, h_0)
+        return criterion(linear(out.view(-1, 10)).unsqueeze(0), y)
+
+    def step():
+        loss = loss_of(x, h_0, y)
+        model.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    return step
+
+
+def layer():
+    kind = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}[spec["cell"]]
+    return kind(28, hidden, num_layers=spec["layers"], bidirectional=spec["bidirectional"])
+
+
+def tokens():
+    return torch.randint(0, 28, (batch, length)), torch.randint(0, 28, (length * batch,))
+
+
+def character():
+    rnn, width = layer(), hidden * (2 if spec["bidirectional"] else 1)
+    linear, criterion = nn.Linear(width, 28), nn.CrossEntropyLoss()
+    params = [*rnn.parameters(), *linear.parameters()]
+    optimizer = optim.SGD(params, lr=1)
+    x, y = tokens()
+
+    @compiled
+    def loss_of(x, y):
+        out, _ = rnn(F.one_hot(x.T, 28).to(torch.float32))
+        return criterion(linear(out.reshape(-1, width)), y)
+
+    def step():
+        loss = loss_of(x, y)
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(params, 1)
+        optimizer.step()
+        loss.item()
+
+    return step
+
+
+def scratch():
+    def normal(*size):
+        return torch.randn(size) * 0.01
+
+    W_xh, W_hh, W_hq = normal(28, hidden), normal(hidden, hidden), normal(hidden, 28)
+    b_xh, b_hh, b_q = torch.zeros(hidden), torch.zeros(hidden), torch.zeros(28)
+    params = [W_xh, W_hh, W_hq, b_xh, b_hh, b_q]
+    for p in params:
+        p.requires_grad_(True)
+    criterion = nn.CrossEntropyLoss()
+    x, y = tokens()
+
+    @compiled
+    def loss_of(x, y):
+        h, outputs = torch.zeros(batch, hidden), []
+        for x_t in F.one_hot(x.T, 28).to(torch.float32):
+            h = torch.tanh(x_t.mm(W_xh) + b_xh + h.mm(W_hh) + b_hh)
+            outputs.append(h.mm(W_hq) + b_q)
+        return criterion(torch.cat(outputs), y)
+
+    def step():
+        loss = loss_of(x, y)
+        loss.backward()
+        norm = torch.sqrt(sum((p.grad**2).sum() for p in params))
+        with torch.no_grad():
+            if norm > 1:
+                for p in params:
+                    p.grad *= 1 / norm
+            for p in params:
+                p -= p.grad
+                p.grad.zero_()
+        loss.item()
+
+    return step
+
+
+def inference():
+    rnn = layer().eval()
+    x = torch.randn(1, batch, 28)
+    state = [(torch.zeros(1, batch, hidden), torch.zeros(1, batch, hidden))]
+    forward = compiled(lambda x, state: rnn(x, state)[1])
+
+    def step():
+        with torch.no_grad():
+            state[0] = forward(x, state[0])
+
+    return step
+
+
+def add():
+    a, b = torch.randn(4, 4), torch.randn(4, 4)
+    return lambda: a + b
+
+
+tasks = {"sine": sine, "character": character, "scratch": scratch, "inference": inference}
+torch.manual_seed(0)
+step = tasks.get(spec["task"], add)()
+for _ in range(spec["warmup"]):
+    step()
+version = f"PyTorch {torch.__version__}"
+print(json.dumps({"version": version, "threads": torch.get_num_threads()}), flush=True)
+for line in sys.stdin:
+    count = int(line)
+    started = time.perf_counter()
+    for _ in range(count):
+        step()
+    us = (time.perf_counter() - started) / count * 1e6
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"us": us, "peak_mb": peak}), flush=True)

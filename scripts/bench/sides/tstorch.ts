@@ -1,0 +1,134 @@
+// tstorch's side. The protocol of all sides: the case as JSON is the only argument; after the warm-up a line of JSON
+// says who this is; then each line of standard input is a number of steps, answered by their time.
+
+import { createInterface } from 'node:readline'
+import torch, { nn, optim, type Tensor } from '../../../lib/index.js'
+import type { Case } from '../cases.js'
+
+const F = nn.functional
+const spec = JSON.parse(process.argv[2] as string) as Case
+const { hidden, length, batch } = spec
+
+function sine(): () => void {
+  const rnn = new nn.RNN(1, 10, { batch_first: true })
+  const linear = new nn.Linear(10, 1)
+  const model = new nn.ModuleList<nn.Module>([rnn, linear])
+  const criterion = new nn.MSELoss()
+  const optimizer = new optim.Adam(model.parameters(), { lr: 1e-3 })
+  const [x, y, h_0] = [torch.randn(1, 19, 1), torch.randn(1, 19, 1), torch.zeros(1, 1, 10)]
+  return () => {
+    const [out] = rnn(x, h_0)
+    const loss = criterion(linear(out.view(-1, 10)).unsqueeze(0), y)
+    model.zero_grad()
+    loss.backward()
+    optimizer.step()
+  }
+}
+
+const LAYERS = { rnn: nn.RNN, lstm: nn.LSTM, gru: nn.GRU }
+
+function layer(): nn.RNNBase {
+  const Layer = LAYERS[spec.cell] as new (
+    input_size: number,
+    hidden_size: number,
+    options: nn.RNNBaseOptions,
+  ) => nn.RNNBase
+  return new Layer(28, hidden, { num_layers: spec.layers, bidirectional: spec.bidirectional })
+}
+
+function tokens(): [x: Tensor, y: Tensor] {
+  return [torch.randint(0, 28, [batch, length]), torch.randint(0, 28, [length * batch])]
+}
+
+function character(): () => void {
+  const rnn = layer()
+  const width = hidden * (spec.bidirectional ? 2 : 1)
+  const linear = new nn.Linear(width, 28)
+  const criterion = new nn.CrossEntropyLoss()
+  const params = [...rnn.parameters(), ...linear.parameters()]
+  const optimizer = new optim.SGD(params, { lr: 1 })
+  const [x, y] = tokens()
+  return () => {
+    const [out] = rnn(F.one_hot(x.T, 28).to(torch.float32))
+    const loss = criterion(linear(out.reshape(-1, width)), y)
+    optimizer.zero_grad()
+    loss.backward()
+    nn.utils.clip_grad_norm_(params, 1)
+    optimizer.step()
+    loss.item()
+  }
+}
+
+function scratch(): () => void {
+  const normal = (...size: number[]) => torch.randn(size).mul(0.01)
+  const [W_xh, W_hh, W_hq] = [normal(28, hidden), normal(hidden, hidden), normal(hidden, 28)]
+  const [b_xh, b_hh, b_q] = [torch.zeros(hidden), torch.zeros(hidden), torch.zeros(28)]
+  const params = [W_xh, W_hh, W_hq, b_xh, b_hh, b_q].map((p) => p.requires_grad_(true))
+  const criterion = new nn.CrossEntropyLoss()
+  const [x, y] = tokens()
+  return () => {
+    let h = torch.zeros(batch, hidden)
+    const outputs: Tensor[] = []
+    for (const x_t of F.one_hot(x.T, 28).to(torch.float32)) {
+      h = torch.tanh(x_t.mm(W_xh).add(b_xh).add(h.mm(W_hh)).add(b_hh))
+      outputs.push(h.mm(W_hq).add(b_q))
+    }
+    const loss = criterion(torch.cat(outputs), y)
+    loss.backward()
+    const grads = params.map((p) => p.grad as Tensor)
+    const norm = grads
+      .map((grad) => grad.pow(2).sum())
+      .reduce((sum, square) => sum.add(square))
+      .sqrt()
+    torch.no_grad(() => {
+      if (norm.item() > 1) for (const grad of grads) grad.mul_(norm.reciprocal())
+      params.forEach((p, i) => {
+        p.sub_(grads[i] as Tensor)
+        ;(grads[i] as Tensor).zero_()
+      })
+    })
+    loss.item()
+  }
+}
+
+function inference(): () => void {
+  const rnn = layer().eval() as unknown as nn.LSTM
+  const x = torch.randn(1, batch, 28)
+  let state: [Tensor, Tensor] = [torch.zeros(1, batch, hidden), torch.zeros(1, batch, hidden)]
+  return () => {
+    state = torch.no_grad(() => rnn(x, state)[1])
+  }
+}
+
+function add(): () => void {
+  const [a, b] = [torch.randn(4, 4), torch.randn(4, 4)]
+  return () => {
+    a.add(b)
+  }
+}
+
+const STEPS = { sine, character, scratch, inference, add, add_in_scope: add }
+
+torch.manual_seed(0)
+const step = STEPS[spec.task]()
+
+function run(steps: number): void {
+  if (spec.task !== 'add_in_scope') {
+    for (let i = 0; i < steps; i++) step()
+    return
+  }
+  for (let done = 0; done < steps; done += 100) {
+    torch.scope(() => {
+      for (let i = 0; i < 100; i++) step()
+    })
+  }
+}
+
+run(spec.warmup)
+console.log(JSON.stringify({ version: `Node ${process.version}`, threads: torch.get_num_threads() }))
+for await (const line of createInterface({ input: process.stdin })) {
+  const started = performance.now()
+  run(Number(line))
+  const us = ((performance.now() - started) / Number(line)) * 1000
+  console.log(JSON.stringify({ us, peak_mb: process.resourceUsage().maxRSS / 1024 }))
+}
