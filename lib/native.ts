@@ -100,6 +100,12 @@ export interface Native {
 
   linear(input: Handle, weight: Handle, bias: Handle | null): Handle
 
+  profiler_start(record_shapes: boolean): void
+  /** For each event: name, start, duration (nanoseconds), thread, shapes of the inputs. */
+  profiler_stop(): (string | number | number[][])[]
+  record_function_enter(name: string): void
+  record_function_exit(): void
+
   make_generator(device: string): NativeGenerator
   manual_seed(seed: number | bigint, generator?: NativeGenerator): void
   initial_seed(generator?: NativeGenerator): bigint

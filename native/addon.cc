@@ -6,6 +6,7 @@
 #include "linear.h"
 #include "operators.h"
 #include "optim.h"
+#include "profiler.h"
 #include "recurrent.h"
 #include "runtime.h"
 #include "share.h"
@@ -25,6 +26,7 @@ napi_value initialize(napi_env raw, napi_value exports) {
   export_autograd(env, exports);
   export_optim(env, exports);
   export_recurrent(env, exports);
+  export_profiler(env, exports);
   export_linear(env, exports);
   export_runtime(env, exports);
   export_share(env, exports);

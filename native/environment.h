@@ -46,6 +46,7 @@ class Environment {
   HandleTable tensors;
   std::vector<std::unique_ptr<Operator>> operators;
   std::vector<std::unique_ptr<c10::InferenceMode>> inference_modes;
+  std::vector<std::unique_ptr<at::RecordFunction>> record_functions;
   const std::shared_ptr<DeadReferences> dead_references = std::make_shared<DeadReferences>();
 
   napi_env raw() const { return env_; }

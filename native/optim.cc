@@ -1,6 +1,7 @@
 #include "optim.h"
 
 #include <ATen/ops/_fused_adam.h>
+#include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/_fused_sgd.h>
 #include <ATen/ops/linalg_vector_norm.h>
 
@@ -245,7 +246,7 @@ napi_value adam_step(Call& call) {
     } else {
       steps[i].add_(1);
     }
-    const bool fusable = !options.decoupled_weight_decay && steps[i].scalar_type() == at::kFloat &&
+    const bool fusable = steps[i].scalar_type() == at::kFloat &&
                          alike(parameter, {gradient, averages[i], squares[i], maxima[i]});
     if (!fusable) {
       adam_single(parameter, gradient, averages[i], squares[i], maxima[i],
@@ -265,9 +266,16 @@ napi_value adam_step(Call& call) {
   for (const auto& [key, group] : groups) {
     const at::AutoDispatchBelowADInplaceOrView guard;
     const Alone alone(little(group.parameters));
-    at::_fused_adam_(group.parameters, group.gradients, group.averages, group.squares, group.maxima,
-                     group.steps, options.lr, options.beta1, options.beta2, options.weight_decay,
-                     options.eps, options.amsgrad, options.maximize);
+    const auto step = [&](auto fused) {
+      fused(group.parameters, group.gradients, group.averages, group.squares, group.maxima,
+            group.steps, options.lr, options.beta1, options.beta2, options.weight_decay,
+            options.eps, options.amsgrad, options.maximize);
+    };
+    if (options.decoupled_weight_decay) {
+      step([](auto&&... arguments) { at::_fused_adamw_(arguments...); });
+    } else {
+      step([](auto&&... arguments) { at::_fused_adam_(arguments...); });
+    }
     mark_changed(group.parameters);
   }
   return call.undefined();

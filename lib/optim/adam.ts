@@ -19,6 +19,8 @@ export interface AdamOptions {
   decoupled_weight_decay?: boolean | undefined
 }
 
+export type AdamWOptions = Omit<AdamOptions, 'decoupled_weight_decay'>
+
 type Settings = { [K in keyof AdamOptions]-?: NonNullable<AdamOptions[K]> }
 
 const DEFAULTS: Settings = {
@@ -90,5 +92,18 @@ export class Adam extends Optimizer<Settings> {
       fused: null,
       decoupled_weight_decay,
     }
+  }
+}
+
+/** Adam with weight decay apart from the gradient (Loshchilov and Hutter 2017). weight_decay is 0.01 by default. */
+export class AdamW extends Adam {
+  constructor(params: Params<Settings>, lr: number | AdamWOptions = {}, options: AdamWOptions = {}) {
+    const given = typeof lr === 'number' ? { ...options, lr } : lr
+    checkKeys(
+      'AdamW',
+      given,
+      Object.keys(DEFAULTS).filter((name) => name !== 'decoupled_weight_decay'),
+    )
+    super(params, { ...given, weight_decay: given.weight_decay ?? 1e-2, decoupled_weight_decay: true })
   }
 }

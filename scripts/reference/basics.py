@@ -58,6 +58,8 @@ OPTIMIZERS = {
     "adam_betas": ("Adam", {"lr": 0.01, "betas": (0.8, 0.95), "eps": 1e-6, "weight_decay": 0.02}),
     "adam_amsgrad": ("Adam", {"lr": 0.05, "amsgrad": True}),
     "adam_maximize": ("Adam", {"lr": 0.01, "maximize": True}),
+    "adamw": ("AdamW", {"lr": 0.01}),
+    "adamw_decay": ("AdamW", {"lr": 0.02, "weight_decay": 0.3, "amsgrad": True}),
     "adam_decoupled": ("Adam", {"lr": 0.01, "weight_decay": 0.1, "decoupled_weight_decay": True}),
 }
 

@@ -9,12 +9,12 @@ interface Result {
   text: string
 }
 
-type Case = { optimizer: 'SGD' | 'Adam'; options: Record<string, unknown> } & Record<string, Result>
+type Case = { optimizer: 'SGD' | 'Adam' | 'AdamW'; options: Record<string, unknown> } & Record<string, Result>
 
 const cases = fixture<{ cases: Record<string, Case> }>('optimizers.json').cases
 
 /** What scripts/reference/basics.py's optimize does. */
-function optimize(name: 'SGD' | 'Adam', options: object, dtype: torch.DType) {
+function optimize(name: 'SGD' | 'Adam' | 'AdamW', options: object, dtype: torch.DType) {
   torch.manual_seed(5)
   const a = torch.randn(3, 4).to(dtype).requires_grad_()
   const b = torch.randn(4, 2).to(dtype).t().detach().requires_grad_()
