@@ -2,6 +2,7 @@
 
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { youngGarbageCollector } from './garbage.js'
 import { addonFile } from './package_root.js'
 
 /** A tensor's name in native code. 0 names nothing. */
@@ -111,6 +112,8 @@ export interface Native {
   initial_seed(generator?: NativeGenerator): bigint
   rng_state(generator?: NativeGenerator): Handle
   set_rng_state(state: Handle, generator?: NativeGenerator): void
+  /** What to call when young tensors have grown by tens of megabytes. */
+  collect_young_garbage_by(collect: () => void): void
   cuda_device_count(): number
   cuda_built(): boolean
   get_num_threads(): number
@@ -130,7 +133,10 @@ const REMEDIES = [
 function load(): Native {
   const file = addonFile()
   try {
-    return createRequire(import.meta.url)(file) as Native
+    const native = createRequire(import.meta.url)(file) as Native
+    const collect = youngGarbageCollector()
+    if (collect !== null) native.collect_young_garbage_by(collect)
+    return native
   } catch (cause) {
     const problem = existsSync(file)
       ? `The addon ${file} does not load: ${(cause as Error).message}`

@@ -10,6 +10,8 @@ namespace {
 // What a handle costs beside its elements: the TensorImpl, its graph node, the JavaScript object.
 constexpr int64_t kBytesPerHandle = 1024;
 constexpr int64_t kWorthTelling = int64_t{1} << 20;
+// Less than what V8 lets memory outside its heap grow before it collects everything (64 MB).
+constexpr int64_t kWorthCollecting = int64_t{48} << 20;
 
 std::atomic<int> live{0};
 
@@ -49,7 +51,31 @@ void Environment::tell_v8() {
 
 void Environment::settle() {
   for (napi_ref reference : dead_references->take()) napi_delete_reference(env_, reference);
-  if (std::abs(held() - told_) > kWorthTelling) tell_v8();
+  if (std::abs(held() - told_) <= kWorthTelling) return;
+  held_at_collection_ = std::min(held_at_collection_, held());
+  if (collect_ != nullptr && held() - held_at_collection_ > kWorthCollecting) {
+    collect_young_garbage();
+    held_at_collection_ = held();
+  }
+  tell_v8();
+}
+
+void Environment::collect_young_garbage_by(napi_value collect) {
+  if (collect_ != nullptr) napi_delete_reference(env_, collect_);
+  napi_create_reference(env_, collect, 1, &collect_);
+}
+
+void Environment::collect_young_garbage() {
+  const Napi::HandleScope scope(env_);
+  napi_value collect = nullptr;
+  napi_value receiver = nullptr;
+  napi_value ignored = nullptr;
+  bool pending = true;
+  // An exception on its way to JavaScript must not meet another call.
+  if (napi_is_exception_pending(env_, &pending) != napi_ok || pending) return;
+  if (napi_get_reference_value(env_, collect_, &collect) != napi_ok) return;
+  if (napi_get_undefined(env_, &receiver) != napi_ok) return;
+  napi_call_function(env_, receiver, collect, 0, nullptr, &ignored);
 }
 
 void Environment::release_from_finalizer(HandleTable::Handle handle) {

@@ -98,6 +98,13 @@ napi_value cuda_device_count(Call& call) {
 // Whether libtorch itself was built with CUDA.
 napi_value cuda_built(Call& call) { return call.value(at::detail::getCUDAHooks().hasCUDA()); }
 
+// collect_young_garbage_by(function)
+napi_value collect_young_garbage_by(Call& call) {
+  TYPE_CHECK(call.type(0) == napi_function, "expected a function");
+  call.env().collect_young_garbage_by(call[0]);
+  return call.undefined();
+}
+
 }  // namespace
 
 std::optional<at::Generator> generator_of(napi_env env, napi_value value) {
@@ -113,6 +120,7 @@ std::optional<at::Generator> generator_of(napi_env env, napi_value value) {
 }
 
 void export_runtime(Environment& env, napi_value exports) {
+  export_function(env, exports, "collect_young_garbage_by", enter<collect_young_garbage_by>);
   export_function(env, exports, "make_generator", enter<make_generator>);
   export_function(env, exports, "manual_seed", enter<manual_seed>);
   export_function(env, exports, "initial_seed", enter<initial_seed>);

@@ -23,8 +23,8 @@ const character = (name: string, title: string, rest: Partial<Case>): Case => ({
   name,
   title,
   task: 'character',
-  warmup: 10,
-  steps: 12,
+  warmup: 20,
+  steps: 40,
   ...rest,
 })
 
@@ -42,20 +42,20 @@ const LOOPS: Case[] = [
     name: 'scratch',
     title: 'character model from scratch: 512 hidden, 32 × 35',
     task: 'scratch',
-    warmup: 20,
-    steps: 12,
+    warmup: 30,
+    steps: 40,
   },
-  character('rnn 512x10', 'character model, nn.RNN: 512 hidden, 32 × 10', { length: 10, steps: 40, warmup: 30 }),
+  character('rnn 512x10', 'character model, nn.RNN: 512 hidden, 32 × 10', { length: 10, steps: 100, warmup: 60 }),
   character('rnn 512x35', 'character model, nn.RNN: 512 hidden, 32 × 35', {}),
-  character('rnn 256x35', 'character model, nn.RNN: 256 hidden, 32 × 35', { hidden: 256, steps: 30, warmup: 30 }),
-  character('lstm 512x35', 'character model, nn.LSTM: 512 hidden, 32 × 35', { cell: 'lstm', steps: 8 }),
-  character('gru 512x35', 'character model, nn.GRU: 512 hidden, 32 × 35', { cell: 'gru', steps: 8 }),
+  character('rnn 256x35', 'character model, nn.RNN: 256 hidden, 32 × 35', { hidden: 256, steps: 80, warmup: 40 }),
+  character('lstm 512x35', 'character model, nn.LSTM: 512 hidden, 32 × 35', { cell: 'lstm', steps: 20 }),
+  character('gru 512x35', 'character model, nn.GRU: 512 hidden, 32 × 35', { cell: 'gru', steps: 20 }),
   character('bilstm 256x35', '2-layer bidirectional nn.LSTM: 256 hidden, 32 × 35', {
     cell: 'lstm',
     hidden: 256,
     layers: 2,
     bidirectional: true,
-    steps: 8,
+    steps: 20,
   }),
 ]
 
