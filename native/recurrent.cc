@@ -342,13 +342,15 @@ struct Direction {
       kernel.pack(how, cell, matrix.size(0), matrix.size(1), rows_of<const T>(matrix),
                   packed.data_ptr<T>(), thread, threads);
     };
-    const at::Tensor packed = space(packing, w_hh);
+    // A single step needs W_hh for the state that it begins with alone.
+    const bool needed = settings.steps() > 1 || (packing == Packing::kGates && loop.h_0);
+    const at::Tensor packed = needed ? space(packing, w_hh) : at::Tensor();
     const at::Tensor packed_projection =
         projects() ? space(projection_packing, w_hr) : at::Tensor();
-    loop.recurrent = packed.data_ptr<T>();
+    if (needed) loop.recurrent = packed.data_ptr<T>();
     if (projects()) loop.projection = packed_projection.data_ptr<T>();
     on_team(operations_per_step(), [&](int thread, int threads) {
-      pack(packing, w_hh, packed, thread, threads);
+      if (needed) pack(packing, w_hh, packed, thread, threads);
       if (projects()) pack(projection_packing, w_hr, packed_projection, thread, threads);
       wait_for_team();
       (kernel.*steps)(loop, thread, threads);
@@ -406,6 +408,11 @@ struct Direction {
     describe(loop);
     const at::Tensor b_hh = gru() && settings.has_biases ? weights.b_hh.contiguous() : at::Tensor();
     if (b_hh.defined()) loop.candidate_bias = b_hh.data_ptr<T>() + 2 * hidden();
+    if (settings.steps() == 1 && h_0.defined() && !gru()) {
+      // One step uses W_hh once: packing it would cost more than the product.
+      made.gates.addmm_(h_0.select(0, index), weights.w_hh.t());
+      loop.h_0 = {};
+    }
     run(loop, Packing::kGates, Packing::kTransposed, &recurrent::Kernels<T>::forward);
   }
 
@@ -610,10 +617,9 @@ struct Direction {
 };
 
 // --- all layers as one node
-// ------------------------------------------------------------------------
+// -----------------------------------------------------------------------
 
-// Row form (rows, size), contiguous, of (L, N, size), (N, L, size) with batch_first, or packed
-// data.
+// Rows (rows, size), contiguous, of (L, N, size), (N, L, size) with batch_first, or packed data.
 at::Tensor to_rows(const Settings& settings, const at::Tensor& tensor) {
   if (!tensor.defined()) return tensor;
   if (settings.packed()) return tensor.contiguous();
@@ -861,8 +867,7 @@ class Sequence : public Node {
     });
   }
 
-  // The caller may change the output in place, as PyTorch allows; then the last layer is done
-  // again.
+  // The caller may change the output in place, as in PyTorch; then the last layer is done again.
   template <typename T>
   void last_layer_again(const Arguments& arguments) {
     LayerTrace& last = traces_.back();
@@ -874,8 +879,7 @@ class Sequence : public Node {
   }
 
   // With create_graph: libtorch's path again, and its gradient with a graph. The arguments go in as
-  // aliases, because one of them may depend on another one, whose gradient must not count that
-  // path.
+  // aliases: one may depend on another, whose gradient must not count that way too.
   Tensors differentiable_backward(Tensors aliases, const Tensors& gradients,
                                   const std::vector<bool>& needed) const {
     Tensors wanted;
@@ -920,8 +924,7 @@ class Sequence : public Node {
 
 bool has_sizes(const at::Tensor& tensor, at::IntArrayRef sizes) { return tensor.sizes() == sizes; }
 
-// Everything that raw pointers rely on. Whatever is not as expected is libtorch's to do, or to
-// refuse.
+// Everything that raw pointers rely on. What is not as expected is libtorch's to do, or to refuse.
 bool fusable(Settings& settings, const Arguments& arguments) {
   const at::Tensor& x = arguments.input;
   const at::ScalarType dtype = x.scalar_type();

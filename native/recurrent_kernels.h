@@ -42,7 +42,7 @@ struct Layer {
   Steps steps;
   int64_t hidden;                 // H
   int64_t state;                  // size of h: H, or that of the projection
-  const T* recurrent;             // W_hh, packed
+  const T* recurrent = nullptr;   // W_hh, packed
   const T* projection = nullptr;  // W_hr, packed; null without projections
   Rows<T> gates;                  // (rows, gates x H)
   Rows<T> cells;                  // LSTM: c (rows, H)

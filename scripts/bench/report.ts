@@ -28,5 +28,7 @@ export function median(numbers: readonly number[]): number {
     : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2
 }
 
-export const timeOf = (us: number): string =>
-  us < 1000 ? `${us.toPrecision(3)} us` : `${(us / 1000).toPrecision(3)} ms`
+export function timeOf(us: number): string {
+  if (us < 1000) return `${us.toPrecision(3)} us`
+  return us < 1e6 ? `${(us / 1000).toPrecision(3)} ms` : `${(us / 1e6).toPrecision(3)} s`
+}

@@ -64,6 +64,22 @@ describe.each(KIND_NAMES)('%s', (kind) => {
     expectNumbers(fused, libtorch, 2e-5, kind)
   })
 
+  test.each([1, 70])('takes a single step of %i sequences from given states', (batch) => {
+    const compute = () => {
+      const layer = KINDS[kind]({ bidirectional: true })
+      const h_0 = torch.randn(2, batch, layer.proj_size || 37, { requires_grad: true })
+      const c_0 = torch.randn(2, batch, 37, { requires_grad: true })
+      const outputs = results(layer, torch.randn(1, batch, 19), layer instanceof nn.LSTM ? [h_0, c_0] : h_0)
+      outputs
+        .map((y) => y.pow(2).sum())
+        .reduce((sum, part) => sum.add(part))
+        .backward()
+      return flat([...outputs, h_0.grad, c_0.grad, ...layer.parameters().map((p) => p.grad)])
+    }
+    const [fused, libtorch] = both(compute)
+    expectNumbers(fused, libtorch, 1e-5, kind)
+  })
+
   test('in bfloat16 is at least as near to float32 as libtorch', () => {
     const compute = (dtype: torch.DType) => () => {
       const layer = KINDS[kind]({}).bfloat16().to(dtype)
