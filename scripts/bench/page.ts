@@ -1,9 +1,9 @@
 // docs/benchmarks.md and its charts, from a run's results.
 
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { join } from 'node:path'
 import { packageRoot } from '../../lib/package_root.js'
-import { type LineChart, saveLineChart } from '../../lib/plot/line_chart.js'
+import { type LineChart, lineChartSvg } from '../../lib/plot/line_chart.js'
 import { type Measured, median, type Report, timeOf } from './report.js'
 
 const DOCS = join(packageRoot, 'docs')
@@ -79,8 +79,8 @@ export async function writePage(report: Report): Promise<void> {
   const { cpu, cores, memory_gb } = report.machine
   const charts: string[] = []
   for (const [name, chart] of growthCharts(report)) {
-    const [svg] = await saveLineChart(chart, join(DOCS, 'benchmarks', name))
-    charts.push(`![${chart.title}, by ${chart.xlabel}](${relative(DOCS, svg)})`)
+    writeFileSync(join(DOCS, 'benchmarks', `${name}.svg`), await lineChartSvg(chart))
+    charts.push(`![${chart.title}, by ${chart.xlabel}](benchmarks/${name}.svg)`)
   }
   const tokens = Object.entries(D2L).flatMap(([name, gpu]) => {
     const found = loops.find((measured) => measured.name === name)
@@ -92,7 +92,7 @@ export async function writePage(report: Report): Promise<void> {
     '# Benchmarks',
     '',
     `Measured on ${report.date}: ${cpu}, ${cores} cores, ${memory_gb} GB. Written by \`npm run bench -- page\` from the`,
-    'results of `npm run bench -- all`; do not edit it.',
+    'results of `npm run bench -- all` ([every round](benchmarks/results.json)); do not edit it.',
     '',
     `Sides: ${Object.entries(report.sides)
       .map(([name, { version, threads }]) => `${name} (${version}, ${threads} threads)`)
@@ -139,5 +139,6 @@ export async function writePage(report: Report): Promise<void> {
     '',
   ]
   writeFileSync(join(DOCS, 'benchmarks.md'), lines.join('\n'))
+  writeFileSync(join(DOCS, 'benchmarks', 'results.json'), `${JSON.stringify(report, null, 1)}\n`)
   console.log(join('docs', 'benchmarks.md'))
 }
