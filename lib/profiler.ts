@@ -184,6 +184,8 @@ function eventsOf(flat: readonly (string | number | number[][])[]): ProfilerEven
  * @throws where `fn` is async: the profiler follows a thread, not a promise.
  */
 export function profile<T>(fn: () => T, { record_shapes = false }: ProfileOptions = {}): Profile<T> {
+  // libtorch's profiler writes lines of its own to stderr unless it is told not to.
+  process.env.KINETO_LOG_LEVEL ??= '99'
   native.profiler_start(record_shapes)
   let flat: (string | number | number[][])[]
   let result: T

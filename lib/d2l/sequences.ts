@@ -1,10 +1,10 @@
 // Minibatches of subsequences of a corpus (Dive into Deep Learning, section 8.3).
 
-import { fromData } from '../data.js'
 import * as dtypes from '../dtype.js'
 import type { Generator } from '../generator.js'
+import { native } from '../native.js'
 import { aten } from '../operator_table.js'
-import type { Tensor } from '../tensor.js'
+import { internals, type Tensor } from '../tensor.js'
 import { type Corpus, load_corpus_time_machine, type Vocab } from './text.js'
 
 /** X and Y of shape (batch_size, num_steps), int64; Y is X shifted by one token. */
@@ -18,7 +18,12 @@ export interface IterOptions {
 const randomInteger = (end: number, generator: Generator | null): number =>
   Number(aten<Tensor>('randint', 0, end, [1], { generator }).item())
 
-const long = (values: number[][]): Tensor => fromData(values, dtypes.int64)
+/** The tokens from `start` on, as one int64 tensor: batches are cut out of it, not built from numbers. */
+function tokens(corpus: readonly number[], start: number): Tensor {
+  const numbers = Int32Array.from(corpus.slice(start))
+  const made = internals.wrap(native.from_bytes(numbers, dtypes.int32.code, [numbers.length]))
+  return made.to(dtypes.int64)
+}
 
 function checkLength(corpus: readonly number[], batch_size: number, num_steps: number): void {
   if (!Number.isSafeInteger(batch_size) || !Number.isSafeInteger(num_steps) || batch_size < 1 || num_steps < 1) {
@@ -44,13 +49,15 @@ export function* seq_data_iter_random(
   { generator = null }: IterOptions = {},
 ): Generator_<Batch> {
   checkLength(corpus, batch_size, num_steps)
-  const rest = corpus.slice(randomInteger(num_steps, generator))
-  const count = Math.floor((rest.length - 1) / num_steps)
-  const order = aten<Tensor>('randperm', count, { generator }).tolist() as number[]
+  const rest = tokens(corpus, randomInteger(num_steps, generator))
+  const count = Math.floor((rest.size(0) - 1) / num_steps)
+  const order = aten<Tensor>('randperm', count, { generator })
+  const sequences = [0, 1].map((shift) =>
+    aten<Tensor>('view', aten<Tensor>('narrow', rest, 0, shift, count * num_steps), [count, num_steps]),
+  )
   for (let i = 0; i + batch_size <= count; i += batch_size) {
-    const starts = order.slice(i, i + batch_size).map((position) => position * num_steps)
-    const at = (shift: number) => long(starts.map((start) => rest.slice(start + shift, start + shift + num_steps)))
-    yield [at(0), at(1)]
+    const chosen = aten<Tensor>('narrow', order, 0, i, batch_size)
+    yield sequences.map((all) => aten<Tensor>('index_select', all, 0, chosen)) as Batch
   }
 }
 
@@ -64,10 +71,10 @@ export function* seq_data_iter_sequential(
   checkLength(corpus, batch_size, num_steps)
   const offset = randomInteger(num_steps + 1, generator)
   const columns = Math.floor((corpus.length - offset - 1) / batch_size)
-  const rows = (start: number) =>
-    long(Array.from({ length: batch_size }, (_, i) => corpus.slice(start + i * columns, start + (i + 1) * columns)))
-  const Xs = rows(offset)
-  const Ys = rows(offset + 1)
+  const all = tokens(corpus, offset)
+  const rows = (shift: number) =>
+    aten<Tensor>('view', aten<Tensor>('narrow', all, 0, shift, batch_size * columns), [batch_size, columns])
+  const [Xs, Ys] = [rows(0), rows(1)]
   for (let i = 0; i + num_steps <= columns; i += num_steps) {
     yield [aten<Tensor>('narrow', Xs, 1, i, num_steps), aten<Tensor>('narrow', Ys, 1, i, num_steps)]
   }

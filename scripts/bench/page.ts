@@ -133,8 +133,7 @@ export async function writePage(report: Report): Promise<void> {
     '## What did not run',
     '',
     ...failed,
-    '- tfjs-node: its installation downloads a binary that could not be had where this was measured; tfjs has no fused',
-    '  recurrent training either.',
+    '- tfjs-node: its installation downloads a binary that could not be had where this was measured.',
     '- js-pytorch: its installation did not build (it compiles an OpenGL binding).',
     '',
   ]
