@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { youngGarbageCollector } from './garbage.js'
+import { collectYoungGarbage } from './garbage.js'
 import { addonFile } from './package_root.js'
 
 /** A tensor's name in native code. 0 names nothing. */
@@ -134,8 +134,7 @@ function load(): Native {
   const file = addonFile()
   try {
     const native = createRequire(import.meta.url)(file) as Native
-    const collect = youngGarbageCollector()
-    if (collect !== null) native.collect_young_garbage_by(collect)
+    native.collect_young_garbage_by(collectYoungGarbage)
     return native
   } catch (cause) {
     const problem = existsSync(file)

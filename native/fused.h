@@ -17,7 +17,7 @@ inline bool plain(const at::Tensor& tensor, const at::Tensor& like) {
          !tensor.is_conj() && !tensor.is_neg() && !tensor._fw_grad(0).defined();
 }
 
-// How edges own their node: a shared_ptr up to libtorch 2.12, an intrusive_ptr after.
+// How edges own their node: an intrusive_ptr in libtorch 2.13, a shared_ptr in older ones.
 using NodeOwner = decltype(torch::autograd::Edge::function);
 
 template <typename N, typename Owner = NodeOwner>

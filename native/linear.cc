@@ -70,7 +70,14 @@ class LinearBackward : public Node {
     const bool needs_bias = biased && task_should_compute_output(2);
     const at::Tensor x = needs_weight ? x_.unpack() : at::Tensor();
     const at::Tensor weight = needs_x ? weight_.unpack() : at::Tensor();
-    if (at::GradMode::is_enabled() || !plain(gradient, gradient)) {
+    // What changed its shape since forward is for libtorch to refuse.
+    const auto fits = [&](const at::Tensor& factor, int64_t dim, int64_t size) {
+      return !factor.defined() || (plain(factor, gradient) && factor.is_contiguous() &&
+                                   factor.dim() == 2 && factor.size(dim) == size);
+    };
+    const bool fit = plain(gradient, gradient) && gradient.dim() == 2 &&
+                     fits(x, 0, gradient.size(0)) && fits(weight, 0, gradient.size(1));
+    if (at::GradMode::is_enabled() || !fit) {
       if (needs_x) result[0] = at::mm(gradient, weight);
       if (needs_weight) result[1] = at::mm(gradient.t(), x);
       if (needs_bias) result[2] = gradient.sum(0);

@@ -32,6 +32,8 @@ auto for_dtype(at::ScalarType dtype, const Body& body) {
 using torch::autograd::Node;
 using torch::autograd::SavedVariable;
 
+bool fusable(Settings& settings, const Arguments& arguments);
+
 class Sequence : public Node {
  public:
   // Runs the layers, and makes them a node of the graph where a gradient may be wanted.
@@ -81,6 +83,7 @@ class Sequence : public Node {
     if (at::GradMode::is_enabled()) return differentiable_backward(inputs, gradients, needed);
     const at::AutoDispatchBelowADInplaceOrView guard;
     Arguments arguments = Arguments::of(inputs, has_h_0_, has_c_0_);
+    check_unchanged(arguments, gradients);
     arguments.h_0 = contiguous(arguments.h_0);
     arguments.c_0 = contiguous(arguments.c_0);
     const bool changed = output_version_.current_version() != expected_version_;
@@ -126,6 +129,39 @@ class Sequence : public Node {
     return for_dtype(arguments.input.scalar_type(), [&](auto number) {
       return recurrent::forward_layers<decltype(number)>(settings, arguments);
     });
+  }
+
+  // Raw pointers follow: whatever got another shape, dtype or device since forward (which `data`
+  // can do without a new version, and a hook to a gradient) is an error.
+  void check_unchanged(const Arguments& arguments, const Tensors& gradients) const {
+    const LayerTrace& first = traces_.front();
+    const LayerTrace& last = traces_.back();
+    Settings now = settings_;
+    const auto same = [&](const at::Tensor& gradient, at::IntArrayRef sizes) {
+      return !gradient.defined() || (plain(gradient, first.x) && gradient.sizes() == sizes);
+    };
+    const Weights weights = weights_of(settings_, arguments, 0, 0);
+    const int64_t hidden = first.directions[0].gates.size(1) / recurrent::gates_of(settings_.cell);
+    const int64_t width = last.output.size(1);
+    const int64_t state = width / settings_.directions();
+    const int64_t states = settings_.layers * settings_.directions();
+    const int64_t batch = settings_.sequences();
+    const at::Tensor& output = gradients[0];
+    const bool unchanged =
+        fusable(now, arguments) && now.offsets == settings_.offsets &&
+        arguments.input.scalar_type() == first.x.scalar_type() &&
+        arguments.input.size(-1) == first.x.size(1) &&
+        weights.w_hh.size(0) == first.directions[0].gates.size(1) &&
+        weights.w_hh.size(1) == state &&
+        (settings_.packed()      ? same(output, {settings_.rows(), width})
+         : settings_.batch_first ? same(output, {batch, settings_.steps(), width})
+                                 : same(output, {settings_.steps(), batch, width})) &&
+        same(gradients[1], {states, batch, state}) &&
+        (!settings_.lstm() || same(gradients[2], {states, batch, hidden}));
+    TORCH_CHECK(
+        unchanged,
+        "an input, a parameter or a gradient of a recurrent layer has another shape, dtype or "
+        "device than when its forward ran");
   }
 
   // With create_graph: libtorch's path again, and its gradient with a graph. The arguments go in as
@@ -204,7 +240,8 @@ bool fusable(Settings& settings, const Arguments& arguments) {
     const int64_t* count = contiguous.data_ptr<int64_t>();
     settings.offsets.assign(1, 0);
     for (int64_t t = 0; t < sizes.numel(); ++t) {
-      if (count[t] < 1 || (t > 0 && count[t] > count[t - 1])) return false;
+      if (count[t] < 1 || count[t] > x.size(0) - settings.rows()) return false;
+      if (t > 0 && count[t] > count[t - 1]) return false;
       settings.offsets.push_back(settings.offsets.back() + count[t]);
     }
     if (settings.rows() != x.size(0)) return false;
@@ -284,6 +321,7 @@ napi_value recurrent_sequence(Call& call) {
                     numbers[5] != 0,
                     call.tensor_or_undefined(2),
                     {}};
+  TYPE_CHECK(settings.lstm() || !call.given(4), "only an LSTM has c_0");
   const Arguments arguments{call.tensor(1), call.tensor_or_undefined(3),
                             call.tensor_or_undefined(4), call.tensors(5)};
   const auto fewest =

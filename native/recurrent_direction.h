@@ -191,7 +191,7 @@ struct Direction {
     on_team(operations_per_step(), [&](int thread, int threads) {
       if (needed) pack(packing, w_hh, packed, thread, threads);
       if (projects()) pack(projection_packing, w_hr, packed_projection, thread, threads);
-      wait_for_team();
+      if (threads > 1) wait_for_team();
       (kernel.*steps)(loop, thread, threads);
     });
   }
@@ -306,7 +306,8 @@ struct Direction {
     if (projects()) d_hidden = at::empty({rows, state()}, options);
     recurrent::Backward<T> loop;
     describe(loop);
-    loop.d_output = {own_columns(d_layer).data, own_columns(d_layer).stride};
+    const Rows<T> d_output = own_columns(d_layer);
+    loop.d_output = {d_output.data, d_output.stride};
     loop.d_h_n = rows_of_state<const T>(d_h_n, index);
     loop.d_c_n = rows_of_state<const T>(d_c_n, index);
     loop.d_gates = rows_of<T>(d_gates);

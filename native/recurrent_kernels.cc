@@ -216,9 +216,11 @@ Vec<T> sigmoid(Vec<T> x) {
   return Vec<T>(T(1)) / (Vec<T>(T(1)) + x.neg().exp());
 }
 
-void barrier() {
+void meet(int threads) {
 #ifdef _OPENMP
+  if (threads > 1) {
 #pragma omp barrier
+  }
 #endif
 }
 
@@ -355,7 +357,7 @@ void forward_steps(const Forward<T>& layer, int thread, int threads) {
                     threads, soon, step);
     multiply<T, NV>(layer.h_0, step.h.going_on, layer.steps.rows(t), layer.state, layer.recurrent,
                     tiles, thread, threads, soon, step);
-    barrier();
+    meet(threads);
     if (!layer.projection) continue;
     const Rows<T> output = rows_at(layer.output, layer.steps.offsets[t]);
     multiply<T, kPlainVectors>(
@@ -365,7 +367,7 @@ void forward_steps(const Forward<T>& layer, int thread, int threads) {
           each_vector<T>(tile, layer.state, sums,
                          [&](Columns<T> at, Vec<T> sum) { at.store(sum, output[row]); });
         });
-    barrier();
+    meet(threads);
   }
 }
 
@@ -514,7 +516,7 @@ void backward(const Backward<T>& layer, int thread, int threads) {
     }
     multiply<T, NV>({}, step.going_on, rows, depth, layer.recurrent, tiles, thread, threads, soon,
                     then);
-    barrier();
+    meet(threads);
     if (!layer.projection) continue;
     const Rows<T> d_hidden = rows_at(layer.d_hidden, step.offset);
     multiply<T, NV>(
@@ -524,7 +526,7 @@ void backward(const Backward<T>& layer, int thread, int threads) {
           each_vector<T>(tile, layer.hidden, sums,
                          [&](Columns<T> at, Vec<T> sum) { step.cell(at, row, sum); });
         });
-    barrier();
+    meet(threads);
   }
 }
 

@@ -10,14 +10,15 @@ namespace {
 // Rows (rows, size), contiguous, of (L, N, size), (N, L, size) with batch_first, or packed data.
 at::Tensor to_rows(const Settings& settings, const at::Tensor& tensor) {
   if (!tensor.defined()) return tensor;
-  if (settings.packed()) return tensor.contiguous();
+  // A view, also where nothing changes: the node must not hold the very tensor that holds the node.
+  if (settings.packed()) return tensor.contiguous().view({settings.rows(), tensor.size(1)});
   const bool swap = settings.batch_first && settings.sequences() != 1 && settings.steps() != 1;
   const at::Tensor steps_first = swap ? tensor.transpose(0, 1) : tensor;
   return steps_first.contiguous().view({settings.rows(), tensor.size(2)});
 }
 
 at::Tensor from_rows(const Settings& settings, const at::Tensor& rows) {
-  if (settings.packed()) return rows;
+  if (settings.packed()) return rows.view(rows.sizes());
   const at::Tensor steps_first = rows.view({settings.steps(), settings.sequences(), rows.size(1)});
   return settings.batch_first ? steps_first.transpose(0, 1) : steps_first;
 }

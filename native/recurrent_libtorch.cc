@@ -4,8 +4,8 @@
 
 namespace recurrent {
 
-at::Tensor initial_state(const Settings& settings, const Arguments& arguments,
-                         const at::Tensor& given, int64_t size) {
+static at::Tensor initial_state(const Settings& settings, const Arguments& arguments,
+                                const at::Tensor& given, int64_t size) {
   if (given.defined()) return given;
   const int64_t sequences = settings.packed() ? settings.batch_sizes[0].item<int64_t>()
                                               : arguments.input.size(settings.batch_first ? 0 : 1);

@@ -87,6 +87,9 @@ async function bench(groups: string[], options: Programs & { rounds: string; onl
   if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds must be a whole number from 1 on`)
   const sides = availableSides(options)
   say(`sides: ${sides.map(({ name }) => name).join(', ')}`)
+  if (!sides.some(({ name }) => name === 'libtorch C++')) {
+    say("libtorch's C++ side is built by: cmake --build build --target bench_libtorch")
+  }
   if (sides.length === 1) say('Name a Python that has torch with --python, one that has jax with --jax.')
   const report: Report = { date: new Date().toISOString().slice(0, 10), machine: machine(), sides: {}, cases: [] }
   for (const group of chosen) {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import torch, { nn, type Tensor } from '../../lib/index.js'
+import { native } from '../../lib/native.js'
 import { expectNumbers, fixtureFile } from '../helpers.js'
 
 const { pack_padded_sequence, pack_sequence, pad_packed_sequence, pad_sequence, unpack_sequence } = nn.utils.rnn
@@ -82,6 +83,23 @@ test('packing and padding are PyTorch’s, and undo each other', () => {
   expect(left.tolist()).toEqual(reference('left'))
   expect(unpack_sequence(packed).map((s) => s.tolist())).toEqual(sequences.map((s) => s.tolist()))
   expect(packed.double().data.dtype).toBe(torch.float64)
+})
+
+test('a graph that nobody goes back through is freed', () => {
+  const layer = new nn.GRU(8, 64)
+  const packed = pack_padded_sequence(torch.randn(50, 8, 8), Array(8).fill(50))
+  const forward = () => torch.scope(() => void layer(packed))
+  forward()
+  const before = native.live_bytes()
+  for (let i = 0; i < 10; i++) forward()
+  expect(native.live_bytes() - before).toBeLessThan(100_000)
+})
+
+test('batch sizes whose sum overflows are refused', () => {
+  const huge = 2n ** 62n
+  const sizes = torch.tensor([huge, huge, huge, huge, 3n])
+  const packed = new nn.utils.rnn.PackedSequence(torch.zeros(3, 1), sizes)
+  expect(() => new nn.RNN(1, 2)(packed)).toThrow()
 })
 
 test.each([

@@ -1,6 +1,7 @@
 // torch.nn.utils.rnn: sequences of different lengths as one tensor, padded or packed.
 
-import { checkKeys, readArguments, required } from '../../arguments.js'
+import { readArguments, required } from '../../arguments.js'
+import { fromData } from '../../data.js'
 import type { DeviceLike } from '../../device.js'
 import * as dtypes from '../../dtype.js'
 import { aten } from '../../operator_table.js'
@@ -106,10 +107,7 @@ export function invert_permutation(permutation: Permutation): Permutation {
 
 function lengthsTensor(lengths: Lengths): Tensor {
   if (internals.isTensor(lengths)) return lengths
-  return aten<Tensor>(
-    'stack',
-    [...lengths].map((length) => aten<Tensor>('full', [], length, { dtype: dtypes.int64 })),
-  )
+  return fromData([...lengths], dtypes.int64)
 }
 
 export interface PackOptions {
@@ -228,12 +226,15 @@ export function unpad_sequence(padded: Tensor, lengths: Lengths, batch_first = f
 /** Packs sequences (L_i, *) of different lengths. */
 export function pack_sequence(
   sequences: readonly Tensor[],
-  enforce_sorted: boolean | { enforce_sorted?: boolean | undefined } = true,
-): PackedSequence {
-  if (typeof enforce_sorted === 'object') checkKeys('pack_sequence', enforce_sorted, ['enforce_sorted'])
-  const sorted = typeof enforce_sorted === 'object' ? (enforce_sorted.enforce_sorted ?? true) : enforce_sorted
+  enforce_sorted?: boolean | { enforce_sorted?: boolean | undefined },
+): PackedSequence
+export function pack_sequence(...args: unknown[]): PackedSequence {
+  const { sequences, enforce_sorted } = readArguments('pack_sequence', args, {
+    sequences: required<readonly Tensor[]>(),
+    enforce_sorted: true as boolean,
+  })
   const lengths = sequences.map((sequence) => sequence.size(0))
-  return pack_padded_sequence(pad_sequence(sequences), lengths, { enforce_sorted: sorted })
+  return pack_padded_sequence(pad_sequence(sequences), lengths, { enforce_sorted })
 }
 
 /** Undoes pack_sequence. */
