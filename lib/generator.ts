@@ -49,3 +49,10 @@ export function get_rng_state(): Tensor {
 export function set_rng_state(state: Tensor): void {
   native.set_rng_state(internals.handleOf(state))
 }
+
+/** Seeds the default generator with a number that is random itself, and gives that number. */
+export function seed(): bigint {
+  const chosen = crypto.getRandomValues(new BigUint64Array(1))[0] as bigint
+  manual_seed(chosen)
+  return chosen
+}

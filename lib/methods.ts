@@ -7,10 +7,11 @@ import { Device, type DeviceLike, type Layout, layoutNamed, type MemoryFormat } 
 import * as dtypes from './dtype.js'
 import { DType, dtypeNamed } from './dtype.js'
 import { tensor } from './factories.js'
+import { lu, nonzero, norm, split, stft, unique, unique_consecutive, where } from './functions.js'
 import { methodNames, type TensorMethods } from './generated/methods.js'
 import { getIndex, type Index, setIndex } from './indexing.js'
 import { native } from './native.js'
-import { isOptions } from './operator.js'
+import { isOptions, type Scalar } from './operator.js'
 import { aten, methodNamed } from './operator_table.js'
 import { tensorString } from './printing.js'
 import { internals, Tensor } from './tensor.js'
@@ -21,6 +22,32 @@ export interface ToOptions {
   non_blocking?: boolean | undefined
   copy?: boolean | undefined
   memory_format?: MemoryFormat | null | undefined
+}
+
+interface NormOptions {
+  p?: number | 'fro' | 'nuc' | null | undefined
+  dim?: number | readonly number[] | null | undefined
+  keepdim?: boolean | undefined
+  dtype?: DType | null | undefined
+}
+
+interface StftOptions {
+  hop_length?: number | null | undefined
+  win_length?: number | null | undefined
+  window?: Tensor | null | undefined
+  center?: boolean | undefined
+  pad_mode?: string | undefined
+  normalized?: boolean | undefined
+  onesided?: boolean | null | undefined
+  return_complex?: boolean | null | undefined
+  align_to_window?: boolean | null | undefined
+}
+
+interface UniqueOptions {
+  sorted?: boolean | undefined
+  return_inverse?: boolean | undefined
+  return_counts?: boolean | undefined
+  dim?: number | null | undefined
 }
 
 declare module './tensor.js' {
@@ -58,6 +85,9 @@ declare module './tensor.js' {
     char(): Tensor
     byte(): Tensor
     bool(): Tensor
+    cfloat(): Tensor
+    cdouble(): Tensor
+    chalf(): Tensor
     /** The dtype's name; or the tensor in another dtype. */
     type(): string
     type(dtype: DType | string): Tensor
@@ -74,6 +104,47 @@ declare module './tensor.js' {
     [Symbol.iterator](): IterableIterator<Tensor>
 
     new_tensor(data: NestedArray, options?: { dtype?: DType; device?: DeviceLike; requires_grad?: boolean }): Tensor
+
+    /** torch.norm of this tensor. */
+    norm(
+      p?: number | 'fro' | 'nuc' | null,
+      dim?: number | readonly number[] | null,
+      keepdim?: boolean,
+      options?: NormOptions,
+    ): Tensor
+    norm(p: number | 'fro' | 'nuc' | null, dim: number | readonly number[] | null, options: NormOptions): Tensor
+    norm(p: number | 'fro' | 'nuc' | null, options: NormOptions): Tensor
+    norm(options: NormOptions): Tensor
+    /** Parts of this size (the last may be smaller), or of these sizes, along a dimension: views. */
+    split(split_size: number | readonly number[], dim?: number): Tensor[]
+    split(split_size: number | readonly number[], options: { dim?: number }): Tensor[]
+    /** torch.stft of this tensor. */
+    stft(n_fft: number, options?: StftOptions): Tensor
+    stft(
+      n_fft: number,
+      hop_length: number | null,
+      win_length: number | null,
+      window: Tensor | null,
+      options?: StftOptions,
+    ): Tensor
+    /** Where the condition holds this tensor's elements, else those of `other`. */
+    where(condition: Tensor, other: Tensor | Scalar): Tensor
+    /** The n-th derivative of the digamma function. */
+    polygamma(n: number): Tensor
+    /** The places of elements that are not 0: (n, dims); or, with as_tuple, a vector for each dimension. */
+    nonzero(options?: { as_tuple?: false }): Tensor
+    nonzero(options: { as_tuple: true }): Tensor[]
+    /** torch.unique of this tensor. */
+    unique(options?: UniqueOptions & { return_inverse?: false; return_counts?: false }): Tensor
+    unique(options: UniqueOptions): Tensor[]
+    unique(sorted: boolean, return_inverse?: false, return_counts?: false, dim?: number | null): Tensor
+    /** torch.unique_consecutive of this tensor. */
+    unique_consecutive(
+      options?: Omit<UniqueOptions, 'sorted'> & { return_inverse?: false; return_counts?: false },
+    ): Tensor
+    unique_consecutive(options: Omit<UniqueOptions, 'sorted'>): Tensor[]
+    /** torch.lu of this tensor. */
+    lu(options?: { pivot?: boolean; get_infos?: boolean }): Tensor[]
 
     readonly T: Tensor
     readonly mT: Tensor
@@ -98,6 +169,14 @@ function define(methods: Record<string | symbol, (...args: never[]) => unknown> 
       configurable: true,
     })
   }
+}
+
+/** Methods that are functions with the tensor first. */
+for (const [name, invoke] of Object.entries({ norm, split, stft, nonzero, unique, unique_consecutive, lu })) {
+  const method = function (this: Tensor, ...args: unknown[]): unknown {
+    return (invoke as (...args: unknown[]) => unknown)(this, ...args)
+  }
+  Object.defineProperty(Tensor.prototype, name, { value: method, writable: true, configurable: true })
 }
 
 function defineGetters(getters: Record<string, (this: Tensor) => unknown>): void {
@@ -170,11 +249,20 @@ define({
   char: cast(dtypes.int8),
   byte: cast(dtypes.uint8),
   bool: cast(dtypes.bool),
+  cfloat: cast(dtypes.complex64),
+  cdouble: cast(dtypes.complex128),
+  chalf: cast(dtypes.complex32),
   type(dtype?: DType | string) {
     if (dtype === undefined) return this.dtype.toString()
     const wanted = typeof dtype === 'string' ? dtypeNamed(dtype) : dtype
     if (wanted === undefined) throw new TypeError(`invalid type: '${dtype}'`)
     return to(this, { dtype: wanted })
+  },
+  where(condition: Tensor, other: Tensor | Scalar) {
+    return where(condition, this, other)
+  },
+  polygamma(n: number) {
+    return aten('polygamma', n, this)
   },
   backward(gradient?: unknown, options: BackwardOptions = {}) {
     if (isOptions(gradient)) {

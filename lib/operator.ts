@@ -42,6 +42,16 @@ export class Operator {
     return this.#id
   }
 
+  /** The names of the tensors that an overload writes its `count` results to. */
+  outputNames(count: number): string[] | undefined {
+    for (const schema of native.signatures(this.id)) {
+      const signature = schema.slice(0, schema.lastIndexOf('->'))
+      const names = [...signature.matchAll(/Tensor\(\w!\) (\w+)(?=[,)])/g)].map((match) => match[1] as string)
+      if (names.length === count && signature.includes('*, ')) return names
+    }
+    return undefined
+  }
+
   readonly #returnNames = new Map<number, string[]>()
 
   /** The names of an overload's results, '' where one has none. */
@@ -53,6 +63,14 @@ export class Operator {
     }
     return names
   }
+}
+
+/** Python's `out=(a, b)`: each tensor under the name that an overload with as many results has for it. */
+function withNamedOutputs(operator: Operator, options: Record<string, unknown>): Record<string, unknown> {
+  const { out, ...rest } = options as { out: readonly Tensor[] }
+  const names = operator.outputNames(out.length)
+  if (names === undefined) return options
+  return { ...rest, ...Object.fromEntries(names.map((name, i) => [name, out[i]])) }
 }
 
 /** Whether a last argument holds keyword arguments: a plain object, but for {re, im}, which is a complex number. */
@@ -70,7 +88,8 @@ export function call(operator: Operator, args: readonly unknown[]): unknown {
   let names: string[] | undefined
   const last = args[args.length - 1]
   if (typeof last === 'object' && isOptions(last)) {
-    const given = Object.entries(last).filter(([, value]) => value !== undefined)
+    const options = Array.isArray(last.out) ? withNamedOutputs(operator, last) : last
+    const given = Object.entries(options).filter(([, value]) => value !== undefined)
     values = [...args.slice(0, -1), ...given.map(([, value]) => value)]
     if (given.length > 0) names = given.map(([name]) => name)
   }

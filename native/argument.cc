@@ -289,6 +289,13 @@ std::string Argument::text() const {
   return result;
 }
 
+std::optional<size_t> Argument::first_missing_tensor() const {
+  for (size_t i = 0; i < tensors_.size(); ++i) {
+    if (!tensors_[i].defined()) return i;
+  }
+  return std::nullopt;
+}
+
 std::string Argument::description() const {
   if (tag_ == Tag::DType) return "torch.dtype";
   if (tag_ == Tag::Tensor) return array_ ? "list of Tensor" : "Tensor";

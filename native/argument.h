@@ -25,6 +25,9 @@ class Argument {
   // The tensor, where the argument is one.
   const at::Tensor& tensor() const { return tensor_; }
 
+  // Where a list of tensors has none.
+  std::optional<size_t> first_missing_tensor() const;
+
   // What was given, for error messages: "Tensor", "int", "list of int" ...
   std::string description() const;
 

@@ -15,7 +15,7 @@ size_t positional_parameters(const Overload& overload) {
 
 bool has_parameter(const Overload& overload, const std::string& name) {
   return std::any_of(overload.parameters.begin(), overload.parameters.end(),
-                     [&](const Parameter& parameter) { return parameter.name == name; });
+                     [&](const Parameter& parameter) { return is_name_of(name, parameter); });
 }
 
 // Builds the stack for one overload; says whether the arguments fit it.
@@ -72,6 +72,50 @@ std::string nearest_parameter(const Operator& op, const std::string& name) {
   return best;
 }
 
+// What a parameter takes, as Python calls it.
+const char* python_type(const Parameter& parameter) {
+  switch (parameter.kind) {
+    case Kind::Tensor:
+      return "Tensor";
+    case Kind::TensorList:
+    case Kind::OptionalTensorList:
+      return "tuple of Tensors";
+    case Kind::Scalar:
+      return "Number";
+    case Kind::Int:
+      return "int";
+    case Kind::Float:
+      return "float";
+    case Kind::Bool:
+      return "bool";
+    case Kind::String:
+      return "str";
+    case Kind::DType:
+      return "torch.dtype";
+    case Kind::Layout:
+      return "torch.layout";
+    case Kind::Device:
+      return "torch.device";
+    case Kind::MemoryFormat:
+      return "torch.memory_format";
+    case Kind::Generator:
+      return "torch.Generator";
+    case Kind::IntList:
+      return "tuple of ints";
+    case Kind::FloatList:
+      return "tuple of floats";
+    case Kind::BoolList:
+      return "tuple of bools";
+    case Kind::ScalarList:
+      return "tuple of Numbers";
+    case Kind::StringList:
+      return "tuple of strs";
+    case Kind::Unsupported:
+      break;
+  }
+  return "something that JavaScript has not";
+}
+
 // Why the arguments do not fit one overload, in Python's words.
 std::string misfit(const Operator& op, const Overload& overload, const Arguments& arguments) {
   std::ostringstream reason;
@@ -84,7 +128,7 @@ std::string misfit(const Operator& op, const Overload& overload, const Arguments
   for (size_t i = 0; i < overload.parameters.size(); ++i) {
     const Parameter& parameter = overload.parameters[i];
     const Argument* argument = arguments.given(parameter, i);
-    if (i < arguments.positional() && arguments.named(parameter.name) != nullptr) {
+    if (i < arguments.positional() && arguments.named(parameter) != nullptr) {
       return "got multiple values for argument '" + parameter.name + "'";
     }
     if (argument == nullptr || argument->is_undefined()) {
@@ -92,9 +136,15 @@ std::string misfit(const Operator& op, const Overload& overload, const Arguments
       continue;
     }
     if (!argument->as(parameter, Matching::Lenient, op.numbers_as_tensors)) {
+      if (parameter.kind == Kind::TensorList) {
+        if (const auto place = argument->first_missing_tensor()) {
+          reason << "expected Tensor as element " << *place << " in argument " << i
+                 << ", but got null";
+          return reason.str();
+        }
+      }
       reason << "argument '" << parameter.name << "' (position " << i + 1 << ") must be "
-             << overload.handle.schema().arguments()[i].real_type()->annotation_str() << ", not "
-             << argument->description();
+             << python_type(parameter) << ", not " << argument->description();
       return reason.str();
     }
   }
@@ -113,12 +163,12 @@ std::string misfit(const Operator& op, const Overload& overload, const Arguments
                nearest.empty() ? "" : " (did you mean '" + nearest + "'?)");
   }
   std::vector<const Overload*> candidates;
-  const bool wants_out = arguments.named("out") != nullptr;
+  const bool wants_out = arguments.has("out");
   for (const Overload& overload : op.overloads) {
     if (overload.supported && overload.out == wants_out) candidates.push_back(&overload);
   }
   if (candidates.size() == 1) {
-    TYPE_CHECK(false, name, "() ", misfit(op, *candidates.front(), arguments), "\n  ",
+    TYPE_CHECK(false, name, "(): ", misfit(op, *candidates.front(), arguments), "\n  ",
                candidates.front()->signature);
   }
   std::ostringstream message;

@@ -4,6 +4,17 @@
 #include "argument.h"
 #include "schema.h"
 
+// Names that Python takes for a parameter beside its own: a function's first tensor is called
+// input, and NumPy's names are understood.
+inline bool is_name_of(std::string_view name, const Parameter& parameter) {
+  const std::string& own = parameter.name;
+  if (name == own) return true;
+  if (own == "self") return name == "input" || name == "x" || name == "a" || name == "x1";
+  if (own == "dim") return name == "axis";
+  if (own == "keepdim") return name == "keepdims";
+  return own == "other" && name == "x2";
+}
+
 // A call's arguments: positional ones, then those given by name.
 struct Arguments {
   c10::SmallVector<Argument, 4> values;
@@ -11,14 +22,20 @@ struct Arguments {
 
   size_t positional() const { return values.size() - names.size(); }
 
-  const Argument* named(const std::string& name) const {
-    const auto found = std::find(names.begin(), names.end(), name);
-    return found == names.end() ? nullptr : &values[positional() + (found - names.begin())];
+  const Argument* named(const Parameter& parameter) const {
+    for (size_t i = 0; i < names.size(); ++i) {
+      if (is_name_of(names[i], parameter)) return &values[positional() + i];
+    }
+    return nullptr;
+  }
+
+  bool has(std::string_view name) const {
+    return std::find(names.begin(), names.end(), name) != names.end();
   }
 
   const Argument* given(const Parameter& parameter, size_t position) const {
     if (!parameter.keyword_only && position < positional()) return &values[position];
-    return names.empty() ? nullptr : named(parameter.name);
+    return names.empty() ? nullptr : named(parameter);
   }
 };
 

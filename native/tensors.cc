@@ -121,7 +121,14 @@ napi_value from_bytes(Call& call) {
 
 // The tensor's elements as one dense block on the CPU.
 at::Tensor dense(const at::Tensor& tensor) {
-  return tensor.detach().to(at::kCPU).resolve_conj().resolve_neg().contiguous();
+  TORCH_CHECK(tensor.layout() == at::kStrided, "the elements of a ", tensor.layout(),
+              " tensor cannot be read; use to_dense() first");
+  at::Tensor result = tensor.detach().to(at::kCPU).resolve_conj().resolve_neg().contiguous();
+  // Zeros that have no memory: autograd makes them for gradients.
+  if (result._is_zerotensor()) result = result.clone();
+  TORCH_CHECK(result.nbytes() == 0 || result.const_data_ptr() != nullptr,
+              "the tensor has no elements in memory");
+  return result;
 }
 
 // to_bytes(tensor) -> ArrayBuffer with a copy of its elements
@@ -139,7 +146,8 @@ napi_value share_bytes(Call& call) {
   const at::Tensor tensor = call.tensor(0);
   const bool possible = tensor.layout() == at::kStrided && tensor.device().is_cpu() &&
                         tensor.is_contiguous() && !tensor.is_conj() && !tensor.is_neg() &&
-                        tensor.numel() > 0;
+                        !tensor._is_zerotensor() && tensor.numel() > 0 &&
+                        tensor.const_data_ptr() != nullptr;
   if (!possible) return call.null();
   auto owner = std::make_unique<at::Tensor>(tensor.detach());
   napi_value buffer = nullptr;

@@ -3,7 +3,7 @@
 import { Callable } from '../callable.js'
 import type { DeviceLike } from '../device.js'
 import * as dtypes from '../dtype.js'
-import { one_hot } from '../nn/functional.js'
+import { one_hot } from '../nn/functional/index.js'
 import { type GRU, Linear, LSTM, Module, type RNN } from '../nn/index.js'
 import { aten } from '../operator_table.js'
 import type { Tensor } from '../tensor.js'

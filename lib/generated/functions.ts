@@ -9,111 +9,111 @@ import type { Tensor } from '../tensor.js'
 import { operatorNamed as fn } from '../operator_table.js'
 
 interface abs_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface abs__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface absolute_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface acos_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface acos__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface acosh_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface acosh__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface adaptive_avg_pool1d_function {
-  (self: Tensor, output_size: number | readonly number[]): Tensor
-  (self: Tensor, options: { output_size: number | readonly number[] }): Tensor
-  (self: Tensor, output_size: number | readonly number[], options: { out: Tensor }): Tensor
-  (self: Tensor, options: { output_size: number | readonly number[]; out: Tensor }): Tensor
+  (input: Tensor, output_size: number | readonly number[]): Tensor
+  (input: Tensor, options: { output_size: number | readonly number[] }): Tensor
+  (input: Tensor, output_size: number | readonly number[], options: { out: Tensor }): Tensor
+  (input: Tensor, options: { output_size: number | readonly number[]; out: Tensor }): Tensor
 }
 
 interface adaptive_max_pool1d_function {
-  (self: Tensor, output_size: number | readonly number[]): [Tensor, Tensor]
-  (self: Tensor, options: { output_size: number | readonly number[] }): [Tensor, Tensor]
+  (input: Tensor, output_size: number | readonly number[]): [Tensor, Tensor]
+  (input: Tensor, options: { output_size: number | readonly number[] }): [Tensor, Tensor]
 }
 
 interface add_function {
-  (self: Tensor | Scalar, other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }): Tensor
-  (self: Tensor | Scalar, options: { other: Tensor | Scalar; alpha?: Scalar | undefined }): Tensor
-  (self: Tensor | Scalar, other: Scalar, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (self: Tensor | Scalar, options: { other: Scalar; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (self: Tensor | Scalar, other: Tensor | Scalar, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (self: Tensor | Scalar, options: { other: Tensor | Scalar; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor | Scalar, other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }): Tensor
+  (input: Tensor | Scalar, options: { other: Tensor | Scalar; alpha?: Scalar | undefined }): Tensor
+  (input: Tensor | Scalar, options: { other: Scalar; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor | Scalar, other: Scalar, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor | Scalar, other: Tensor | Scalar, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor | Scalar, options: { other: Tensor | Scalar; alpha?: Scalar | undefined; out: Tensor }): Tensor
 }
 
 interface addbmm_function {
-  (self: Tensor, batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  (self: Tensor, options: { batch1: Tensor; batch2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  (self: Tensor, batch1: Tensor, batch2: Tensor, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { batch1: Tensor; batch2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor, batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
+  (input: Tensor, options: { batch1: Tensor; batch2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
+  (input: Tensor, batch1: Tensor, batch2: Tensor, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { batch1: Tensor; batch2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
 }
 
 interface addcdiv_function {
-  (self: Tensor, tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar | undefined }): Tensor
-  (self: Tensor, options: { tensor1: Tensor; tensor2: Tensor; value?: Scalar | undefined }): Tensor
-  (self: Tensor, tensor1: Tensor, tensor2: Tensor, options: { value?: Scalar | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { tensor1: Tensor; tensor2: Tensor; value?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor, tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar | undefined }): Tensor
+  (input: Tensor, options: { tensor1: Tensor; tensor2: Tensor; value?: Scalar | undefined }): Tensor
+  (input: Tensor, tensor1: Tensor, tensor2: Tensor, options: { value?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { tensor1: Tensor; tensor2: Tensor; value?: Scalar | undefined; out: Tensor }): Tensor
 }
 
 interface addcmul_function {
-  (self: Tensor, tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar | undefined }): Tensor
-  (self: Tensor, options: { tensor1: Tensor; tensor2: Tensor; value?: Scalar | undefined }): Tensor
-  (self: Tensor, tensor1: Tensor, tensor2: Tensor, options: { value?: Scalar | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { tensor1: Tensor; tensor2: Tensor; value?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor, tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar | undefined }): Tensor
+  (input: Tensor, options: { tensor1: Tensor; tensor2: Tensor; value?: Scalar | undefined }): Tensor
+  (input: Tensor, tensor1: Tensor, tensor2: Tensor, options: { value?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { tensor1: Tensor; tensor2: Tensor; value?: Scalar | undefined; out: Tensor }): Tensor
 }
 
 interface addmm_function {
-  (self: Tensor, mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  (self: Tensor, options: { mat1: Tensor; mat2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  (self: Tensor, mat1: Tensor, mat2: Tensor, out_dtype: DType, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  (self: Tensor, options: { mat1: Tensor; mat2: Tensor; out_dtype: DType; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  (self: Tensor, mat1: Tensor, mat2: Tensor, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { mat1: Tensor; mat2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (self: Tensor, mat1: Tensor, mat2: Tensor, out_dtype: DType, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { mat1: Tensor; mat2: Tensor; out_dtype: DType; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor, mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
+  (input: Tensor, options: { mat1: Tensor; mat2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
+  (input: Tensor, mat1: Tensor, mat2: Tensor, out_dtype: DType, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
+  (input: Tensor, options: { mat1: Tensor; mat2: Tensor; out_dtype: DType; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
+  (input: Tensor, mat1: Tensor, mat2: Tensor, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { mat1: Tensor; mat2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor, mat1: Tensor, mat2: Tensor, out_dtype: DType, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { mat1: Tensor; mat2: Tensor; out_dtype: DType; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
 }
 
 interface addmv_function {
-  (self: Tensor, mat: Tensor, vec: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  (self: Tensor, options: { mat: Tensor; vec: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  (self: Tensor, mat: Tensor, vec: Tensor, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { mat: Tensor; vec: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor, mat: Tensor, vec: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
+  (input: Tensor, options: { mat: Tensor; vec: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
+  (input: Tensor, mat: Tensor, vec: Tensor, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { mat: Tensor; vec: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
 }
 
 interface addmv__function {
-  (self: Tensor, mat: Tensor, vec: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  (self: Tensor, options: { mat: Tensor; vec: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
+  (input: Tensor, mat: Tensor, vec: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
+  (input: Tensor, options: { mat: Tensor; vec: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
 }
 
 interface addr_function {
-  (self: Tensor, vec1: Tensor, vec2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  (self: Tensor, options: { vec1: Tensor; vec2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  (self: Tensor, vec1: Tensor, vec2: Tensor, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { vec1: Tensor; vec2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor, vec1: Tensor, vec2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
+  (input: Tensor, options: { vec1: Tensor; vec2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
+  (input: Tensor, vec1: Tensor, vec2: Tensor, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { vec1: Tensor; vec2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
 }
 
 interface adjoint_function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface affine_grid_generator_function {
@@ -124,27 +124,31 @@ interface affine_grid_generator_function {
 }
 
 interface alias_copy_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface all_function {
-  (self: Tensor): Tensor
-  (self: Tensor, dim: number, keepdim?: boolean | undefined): Tensor
-  (self: Tensor, dim: number, options?: { keepdim?: boolean | undefined }): Tensor
-  (self: Tensor, options: { dim: number; keepdim?: boolean | undefined }): Tensor
-  (self: Tensor, dim?: readonly number[] | null | undefined, keepdim?: boolean | undefined): Tensor
-  (self: Tensor, options?: { dim?: readonly number[] | null | undefined; keepdim?: boolean | undefined }): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { dim?: readonly number[] | null | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
-  (self: Tensor, dim: number, options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { dim: number; keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, dim: number, keepdim?: boolean | undefined): Tensor
+  (input: Tensor, options: { dim: number; keepdim?: boolean | undefined }): Tensor
+  (input: Tensor, dim: number, options?: { keepdim?: boolean | undefined }): Tensor
+  (input: Tensor, dim?: readonly number[] | null | undefined, keepdim?: boolean | undefined): Tensor
+  (input: Tensor, options?: { dim?: readonly number[] | null | undefined; keepdim?: boolean | undefined }): Tensor
+  (input: Tensor, dim: readonly number[] | null | undefined, options?: { keepdim?: boolean | undefined }): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { dim?: readonly number[] | null | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim: readonly number[] | null | undefined, options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { dim: number; keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim: number, options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
 }
 
 interface allclose_function {
-  (self: Tensor, other: Tensor, rtol?: number | undefined, atol?: number | undefined, equal_nan?: boolean | undefined): boolean
-  (self: Tensor, other: Tensor, options?: { rtol?: number | undefined; atol?: number | undefined; equal_nan?: boolean | undefined }): boolean
-  (self: Tensor, options: { other: Tensor; rtol?: number | undefined; atol?: number | undefined; equal_nan?: boolean | undefined }): boolean
+  (input: Tensor, other: Tensor, rtol?: number | undefined, atol?: number | undefined, equal_nan?: boolean | undefined): boolean
+  (input: Tensor, options: { other: Tensor; rtol?: number | undefined; atol?: number | undefined; equal_nan?: boolean | undefined }): boolean
+  (input: Tensor, other: Tensor, options?: { rtol?: number | undefined; atol?: number | undefined; equal_nan?: boolean | undefined }): boolean
+  (input: Tensor, other: Tensor, rtol: number | undefined, options?: { atol?: number | undefined; equal_nan?: boolean | undefined }): boolean
+  (input: Tensor, other: Tensor, rtol: number | undefined, atol: number | undefined, options?: { equal_nan?: boolean | undefined }): boolean
 }
 
 interface alpha_dropout_function {
@@ -153,43 +157,49 @@ interface alpha_dropout_function {
 }
 
 interface alpha_dropout__function {
-  (self: Tensor, p: number, train: boolean): Tensor
-  (self: Tensor, options: { p: number; train: boolean }): Tensor
+  (input: Tensor, p: number, train: boolean): Tensor
+  (input: Tensor, options: { p: number; train: boolean }): Tensor
 }
 
 interface amax_function {
-  (self: Tensor, dim?: number | readonly number[] | undefined, keepdim?: boolean | undefined): Tensor
-  (self: Tensor, options?: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined }): Tensor
-  (self: Tensor, options: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim?: number | readonly number[] | undefined, keepdim?: boolean | undefined): Tensor
+  (input: Tensor, options?: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined }): Tensor
+  (input: Tensor, dim: number | readonly number[] | undefined, options?: { keepdim?: boolean | undefined }): Tensor
+  (input: Tensor, options: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim: number | readonly number[] | undefined, options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
 }
 
 interface amin_function {
-  (self: Tensor, dim?: number | readonly number[] | undefined, keepdim?: boolean | undefined): Tensor
-  (self: Tensor, options?: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined }): Tensor
-  (self: Tensor, options: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim?: number | readonly number[] | undefined, keepdim?: boolean | undefined): Tensor
+  (input: Tensor, options?: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined }): Tensor
+  (input: Tensor, dim: number | readonly number[] | undefined, options?: { keepdim?: boolean | undefined }): Tensor
+  (input: Tensor, options: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim: number | readonly number[] | undefined, options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
 }
 
 interface aminmax_function {
-  (self: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined }): Named<[min: Tensor, max: Tensor], { readonly min: Tensor; readonly max: Tensor }>
-  (self: Tensor, options: { dim?: number | null | undefined; keepdim?: boolean | undefined; min: Tensor; max: Tensor }): Named<[min: Tensor, max: Tensor], { readonly min: Tensor; readonly max: Tensor }>
+  (input: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined }): Named<[min: Tensor, max: Tensor], { readonly min: Tensor; readonly max: Tensor }>
+  (input: Tensor, options: { dim?: number | null | undefined; keepdim?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[min: Tensor, max: Tensor], { readonly min: Tensor; readonly max: Tensor }>
 }
 
 interface angle_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface any_function {
-  (self: Tensor): Tensor
-  (self: Tensor, dim: number, keepdim?: boolean | undefined): Tensor
-  (self: Tensor, dim: number, options?: { keepdim?: boolean | undefined }): Tensor
-  (self: Tensor, options: { dim: number; keepdim?: boolean | undefined }): Tensor
-  (self: Tensor, dim?: readonly number[] | null | undefined, keepdim?: boolean | undefined): Tensor
-  (self: Tensor, options?: { dim?: readonly number[] | null | undefined; keepdim?: boolean | undefined }): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { dim?: readonly number[] | null | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
-  (self: Tensor, dim: number, options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { dim: number; keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, dim: number, keepdim?: boolean | undefined): Tensor
+  (input: Tensor, options: { dim: number; keepdim?: boolean | undefined }): Tensor
+  (input: Tensor, dim: number, options?: { keepdim?: boolean | undefined }): Tensor
+  (input: Tensor, dim?: readonly number[] | null | undefined, keepdim?: boolean | undefined): Tensor
+  (input: Tensor, options?: { dim?: readonly number[] | null | undefined; keepdim?: boolean | undefined }): Tensor
+  (input: Tensor, dim: readonly number[] | null | undefined, options?: { keepdim?: boolean | undefined }): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { dim?: readonly number[] | null | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim: readonly number[] | null | undefined, options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { dim: number; keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim: number, options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
 }
 
 interface arange_function {
@@ -197,200 +207,196 @@ interface arange_function {
   (start: Scalar, end: Scalar, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
   (start: Scalar, options: { end: Scalar; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
   (start: Scalar, end: Scalar, step?: Scalar | undefined, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (start: Scalar, end: Scalar, options?: { step?: Scalar | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
   (start: Scalar, options: { end: Scalar; step?: Scalar | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
+  (start: Scalar, end: Scalar, options?: { step?: Scalar | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
   (end: Scalar, options: { out: Tensor }): Tensor
-  (start: Scalar, end: Scalar, options: { step?: Scalar | undefined; out: Tensor }): Tensor
   (start: Scalar, options: { end: Scalar; step?: Scalar | undefined; out: Tensor }): Tensor
+  (start: Scalar, end: Scalar, options: { step?: Scalar | undefined; out: Tensor }): Tensor
 }
 
 interface arccos_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface arccos__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface arccosh_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface arccosh__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface arcsin_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface arcsin__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface arcsinh_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface arcsinh__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface arctan_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface arctan2_function {
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface arctan__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface arctanh_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface arctanh__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface argmax_function {
-  (self: Tensor, dim?: number | null | undefined, keepdim?: boolean | undefined): Tensor
-  (self: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined }): Tensor
-  (self: Tensor, options: { dim?: number | null | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim?: number | null | undefined, keepdim?: boolean | undefined): Tensor
+  (input: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined }): Tensor
+  (input: Tensor, dim: number | null | undefined, options?: { keepdim?: boolean | undefined }): Tensor
+  (input: Tensor, options: { dim?: number | null | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim: number | null | undefined, options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
 }
 
 interface argmin_function {
-  (self: Tensor, dim?: number | null | undefined, keepdim?: boolean | undefined): Tensor
-  (self: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined }): Tensor
-  (self: Tensor, options: { dim?: number | null | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim?: number | null | undefined, keepdim?: boolean | undefined): Tensor
+  (input: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined }): Tensor
+  (input: Tensor, dim: number | null | undefined, options?: { keepdim?: boolean | undefined }): Tensor
+  (input: Tensor, options: { dim?: number | null | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim: number | null | undefined, options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
 }
 
 interface argsort_function {
-  (self: Tensor, dim?: number | undefined, descending?: boolean | undefined): Tensor
-  (self: Tensor, options?: { dim?: number | undefined; descending?: boolean | undefined }): Tensor
-  (self: Tensor, options: { stable: boolean; dim?: number | undefined; descending?: boolean | undefined }): Tensor
-  (self: Tensor, options: { stable: boolean; dim?: number | undefined; descending?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim?: number | undefined, descending?: boolean | undefined): Tensor
+  (input: Tensor, options?: { dim?: number | undefined; descending?: boolean | undefined }): Tensor
+  (input: Tensor, dim: number | undefined, options?: { descending?: boolean | undefined }): Tensor
+  (input: Tensor, options: { stable: boolean; dim?: number | undefined; descending?: boolean | undefined }): Tensor
+  (input: Tensor, options: { stable: boolean; dim?: number | undefined; descending?: boolean | undefined; out: Tensor }): Tensor
 }
 
 interface argwhere_function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface as_strided_function {
-  (self: Tensor, size: readonly number[], stride: readonly number[], storage_offset?: number | null | undefined): Tensor
-  (self: Tensor, size: readonly number[], stride: readonly number[], options?: { storage_offset?: number | null | undefined }): Tensor
-  (self: Tensor, options: { size: readonly number[]; stride: readonly number[]; storage_offset?: number | null | undefined }): Tensor
+  (input: Tensor, size: readonly number[], stride: readonly number[], storage_offset?: number | null | undefined): Tensor
+  (input: Tensor, options: { size: readonly number[]; stride: readonly number[]; storage_offset?: number | null | undefined }): Tensor
+  (input: Tensor, size: readonly number[], stride: readonly number[], options?: { storage_offset?: number | null | undefined }): Tensor
 }
 
 interface as_strided__function {
-  (self: Tensor, size: readonly number[], stride: readonly number[], storage_offset?: number | null | undefined): Tensor
-  (self: Tensor, size: readonly number[], stride: readonly number[], options?: { storage_offset?: number | null | undefined }): Tensor
-  (self: Tensor, options: { size: readonly number[]; stride: readonly number[]; storage_offset?: number | null | undefined }): Tensor
+  (input: Tensor, size: readonly number[], stride: readonly number[], storage_offset?: number | null | undefined): Tensor
+  (input: Tensor, options: { size: readonly number[]; stride: readonly number[]; storage_offset?: number | null | undefined }): Tensor
+  (input: Tensor, size: readonly number[], stride: readonly number[], options?: { storage_offset?: number | null | undefined }): Tensor
 }
 
 interface as_strided_copy_function {
-  (self: Tensor, size: readonly number[], stride: readonly number[], storage_offset?: number | null | undefined): Tensor
-  (self: Tensor, size: readonly number[], stride: readonly number[], options?: { storage_offset?: number | null | undefined }): Tensor
-  (self: Tensor, options: { size: readonly number[]; stride: readonly number[]; storage_offset?: number | null | undefined }): Tensor
-  (self: Tensor, size: readonly number[], stride: readonly number[], options: { storage_offset?: number | null | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { size: readonly number[]; stride: readonly number[]; storage_offset?: number | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, size: readonly number[], stride: readonly number[], storage_offset?: number | null | undefined): Tensor
+  (input: Tensor, options: { size: readonly number[]; stride: readonly number[]; storage_offset?: number | null | undefined }): Tensor
+  (input: Tensor, size: readonly number[], stride: readonly number[], options?: { storage_offset?: number | null | undefined }): Tensor
+  (input: Tensor, options: { size: readonly number[]; stride: readonly number[]; storage_offset?: number | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, size: readonly number[], stride: readonly number[], options: { storage_offset?: number | null | undefined; out: Tensor }): Tensor
 }
 
 interface as_strided_scatter_function {
-  (self: Tensor, src: Tensor, size: readonly number[], stride: readonly number[], storage_offset?: number | null | undefined): Tensor
-  (self: Tensor, src: Tensor, size: readonly number[], stride: readonly number[], options?: { storage_offset?: number | null | undefined }): Tensor
-  (self: Tensor, options: { src: Tensor; size: readonly number[]; stride: readonly number[]; storage_offset?: number | null | undefined }): Tensor
-  (self: Tensor, src: Tensor, size: readonly number[], stride: readonly number[], options: { storage_offset?: number | null | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { src: Tensor; size: readonly number[]; stride: readonly number[]; storage_offset?: number | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, src: Tensor, size: readonly number[], stride: readonly number[], storage_offset?: number | null | undefined): Tensor
+  (input: Tensor, options: { src: Tensor; size: readonly number[]; stride: readonly number[]; storage_offset?: number | null | undefined }): Tensor
+  (input: Tensor, src: Tensor, size: readonly number[], stride: readonly number[], options?: { storage_offset?: number | null | undefined }): Tensor
+  (input: Tensor, options: { src: Tensor; size: readonly number[]; stride: readonly number[]; storage_offset?: number | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, src: Tensor, size: readonly number[], stride: readonly number[], options: { storage_offset?: number | null | undefined; out: Tensor }): Tensor
 }
 
 interface asin_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface asin__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface asinh_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface asinh__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface atan_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface atan2_function {
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface atan__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface atanh_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface atanh__function {
-  (self: Tensor): Tensor
-}
-
-interface atleast_1d_function {
-  (self: Tensor): Tensor
-  (tensors: readonly Tensor[]): Tensor[]
-}
-
-interface atleast_2d_function {
-  (self: Tensor): Tensor
-  (tensors: readonly Tensor[]): Tensor[]
-}
-
-interface atleast_3d_function {
-  (self: Tensor): Tensor
-  (tensors: readonly Tensor[]): Tensor[]
+  (input: Tensor): Tensor
 }
 
 interface avg_pool1d_function {
-  (self: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined, count_include_pad?: boolean | undefined): Tensor
-  (self: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined }): Tensor
-  (self: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined }): Tensor
-  (self: Tensor, kernel_size: number | readonly number[], options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined, count_include_pad?: boolean | undefined): Tensor
+  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, ceil_mode: boolean | undefined, options?: { count_include_pad?: boolean | undefined }): Tensor
+  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options: { ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, ceil_mode: boolean | undefined, options: { count_include_pad?: boolean | undefined; out: Tensor }): Tensor
 }
 
 interface baddbmm_function {
-  (self: Tensor, batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  (self: Tensor, options: { batch1: Tensor; batch2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  (self: Tensor, batch1: Tensor, batch2: Tensor, out_dtype: DType, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  (self: Tensor, options: { batch1: Tensor; batch2: Tensor; out_dtype: DType; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  (self: Tensor, batch1: Tensor, batch2: Tensor, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { batch1: Tensor; batch2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (self: Tensor, batch1: Tensor, batch2: Tensor, out_dtype: DType, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { batch1: Tensor; batch2: Tensor; out_dtype: DType; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor, batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
+  (input: Tensor, options: { batch1: Tensor; batch2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
+  (input: Tensor, batch1: Tensor, batch2: Tensor, out_dtype: DType, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
+  (input: Tensor, options: { batch1: Tensor; batch2: Tensor; out_dtype: DType; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
+  (input: Tensor, batch1: Tensor, batch2: Tensor, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { batch1: Tensor; batch2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor, batch1: Tensor, batch2: Tensor, out_dtype: DType, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { batch1: Tensor; batch2: Tensor; out_dtype: DType; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
 }
 
 interface bartlett_window_function {
@@ -417,8 +423,8 @@ interface batch_norm_backward_elemt_function {
 interface batch_norm_backward_reduce_function {
   (grad_out: Tensor, input: Tensor, mean: Tensor, invstd: Tensor, weight: Tensor | null, input_g: boolean, weight_g: boolean, bias_g: boolean): [Tensor, Tensor, Tensor, Tensor]
   (grad_out: Tensor, options: { input: Tensor; mean: Tensor; invstd: Tensor; weight: Tensor | null; input_g: boolean; weight_g: boolean; bias_g: boolean }): [Tensor, Tensor, Tensor, Tensor]
-  (grad_out: Tensor, input: Tensor, mean: Tensor, invstd: Tensor, weight: Tensor | null, input_g: boolean, weight_g: boolean, bias_g: boolean, options: { out0: Tensor; out1: Tensor; out2: Tensor; out3: Tensor }): [Tensor, Tensor, Tensor, Tensor]
-  (grad_out: Tensor, options: { input: Tensor; mean: Tensor; invstd: Tensor; weight: Tensor | null; input_g: boolean; weight_g: boolean; bias_g: boolean; out0: Tensor; out1: Tensor; out2: Tensor; out3: Tensor }): [Tensor, Tensor, Tensor, Tensor]
+  (grad_out: Tensor, input: Tensor, mean: Tensor, invstd: Tensor, weight: Tensor | null, input_g: boolean, weight_g: boolean, bias_g: boolean, options: { out: readonly [Tensor, Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor, Tensor]
+  (grad_out: Tensor, options: { input: Tensor; mean: Tensor; invstd: Tensor; weight: Tensor | null; input_g: boolean; weight_g: boolean; bias_g: boolean; out: readonly [Tensor, Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor, Tensor]
 }
 
 interface batch_norm_elemt_function {
@@ -431,149 +437,155 @@ interface batch_norm_elemt_function {
 interface batch_norm_gather_stats_function {
   (input: Tensor, mean: Tensor, invstd: Tensor, running_mean: Tensor | null, running_var: Tensor | null, momentum: number, eps: number, count: number): [Tensor, Tensor]
   (input: Tensor, options: { mean: Tensor; invstd: Tensor; running_mean: Tensor | null; running_var: Tensor | null; momentum: number; eps: number; count: number }): [Tensor, Tensor]
-  (input: Tensor, mean: Tensor, invstd: Tensor, running_mean: Tensor | null, running_var: Tensor | null, momentum: number, eps: number, count: number, options: { out0: Tensor; out1: Tensor }): [Tensor, Tensor]
-  (input: Tensor, options: { mean: Tensor; invstd: Tensor; running_mean: Tensor | null; running_var: Tensor | null; momentum: number; eps: number; count: number; out0: Tensor; out1: Tensor }): [Tensor, Tensor]
+  (input: Tensor, mean: Tensor, invstd: Tensor, running_mean: Tensor | null, running_var: Tensor | null, momentum: number, eps: number, count: number, options: { out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
+  (input: Tensor, options: { mean: Tensor; invstd: Tensor; running_mean: Tensor | null; running_var: Tensor | null; momentum: number; eps: number; count: number; out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
 }
 
 interface batch_norm_gather_stats_with_counts_function {
   (input: Tensor, mean: Tensor, invstd: Tensor, running_mean: Tensor | null, running_var: Tensor | null, momentum: number, eps: number, counts: Tensor): [Tensor, Tensor]
   (input: Tensor, options: { mean: Tensor; invstd: Tensor; running_mean: Tensor | null; running_var: Tensor | null; momentum: number; eps: number; counts: Tensor }): [Tensor, Tensor]
-  (input: Tensor, mean: Tensor, invstd: Tensor, running_mean: Tensor | null, running_var: Tensor | null, momentum: number, eps: number, counts: Tensor, options: { out0: Tensor; out1: Tensor }): [Tensor, Tensor]
-  (input: Tensor, options: { mean: Tensor; invstd: Tensor; running_mean: Tensor | null; running_var: Tensor | null; momentum: number; eps: number; counts: Tensor; out0: Tensor; out1: Tensor }): [Tensor, Tensor]
+  (input: Tensor, mean: Tensor, invstd: Tensor, running_mean: Tensor | null, running_var: Tensor | null, momentum: number, eps: number, counts: Tensor, options: { out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
+  (input: Tensor, options: { mean: Tensor; invstd: Tensor; running_mean: Tensor | null; running_var: Tensor | null; momentum: number; eps: number; counts: Tensor; out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
 }
 
 interface batch_norm_stats_function {
   (input: Tensor, eps: number): [Tensor, Tensor]
   (input: Tensor, options: { eps: number }): [Tensor, Tensor]
-  (input: Tensor, eps: number, options: { out0: Tensor; out1: Tensor }): [Tensor, Tensor]
-  (input: Tensor, options: { eps: number; out0: Tensor; out1: Tensor }): [Tensor, Tensor]
+  (input: Tensor, eps: number, options: { out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
+  (input: Tensor, options: { eps: number; out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
 }
 
 interface batch_norm_update_stats_function {
   (input: Tensor, running_mean: Tensor | null, running_var: Tensor | null, momentum: number): [Tensor, Tensor]
   (input: Tensor, options: { running_mean: Tensor | null; running_var: Tensor | null; momentum: number }): [Tensor, Tensor]
-  (input: Tensor, running_mean: Tensor | null, running_var: Tensor | null, momentum: number, options: { out0: Tensor; out1: Tensor }): [Tensor, Tensor]
-  (input: Tensor, options: { running_mean: Tensor | null; running_var: Tensor | null; momentum: number; out0: Tensor; out1: Tensor }): [Tensor, Tensor]
+  (input: Tensor, running_mean: Tensor | null, running_var: Tensor | null, momentum: number, options: { out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
+  (input: Tensor, options: { running_mean: Tensor | null; running_var: Tensor | null; momentum: number; out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
 }
 
 interface bernoulli_function {
-  (self: Tensor, options?: { generator?: Generator | null | undefined }): Tensor
-  (self: Tensor, p: Tensor, options?: { generator?: Generator | null | undefined }): Tensor
-  (self: Tensor, options: { p: Tensor; generator?: Generator | null | undefined }): Tensor
-  (self: Tensor, p: number, options?: { generator?: Generator | null | undefined }): Tensor
-  (self: Tensor, options: { p: number; generator?: Generator | null | undefined }): Tensor
-  (self: Tensor, options: { generator?: Generator | null | undefined; out: Tensor }): Tensor
-  (self: Tensor, p: Tensor, options: { generator?: Generator | null | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { p: Tensor; generator?: Generator | null | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { p?: number | undefined; generator?: Generator | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, options?: { generator?: Generator | null | undefined }): Tensor
+  (input: Tensor, p: Tensor, options?: { generator?: Generator | null | undefined }): Tensor
+  (input: Tensor, options: { p: Tensor; generator?: Generator | null | undefined }): Tensor
+  (input: Tensor, p: number, options?: { generator?: Generator | null | undefined }): Tensor
+  (input: Tensor, options: { p: number; generator?: Generator | null | undefined }): Tensor
+  (input: Tensor, options: { generator?: Generator | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, p: Tensor, options: { generator?: Generator | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { p: Tensor; generator?: Generator | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { p?: number | undefined; generator?: Generator | null | undefined; out: Tensor }): Tensor
 }
 
 interface bilinear_function {
   (input1: Tensor, input2: Tensor, weight: Tensor, bias?: Tensor | null | undefined): Tensor
-  (input1: Tensor, input2: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined }): Tensor
   (input1: Tensor, options: { input2: Tensor; weight: Tensor; bias?: Tensor | null | undefined }): Tensor
+  (input1: Tensor, input2: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined }): Tensor
 }
 
 interface binary_cross_entropy_with_logits_function {
-  (self: Tensor, target: Tensor, weight?: Tensor | null | undefined, pos_weight?: Tensor | null | undefined, reduction?: number | undefined): Tensor
-  (self: Tensor, target: Tensor, options?: { weight?: Tensor | null | undefined; pos_weight?: Tensor | null | undefined; reduction?: number | undefined }): Tensor
-  (self: Tensor, options: { target: Tensor; weight?: Tensor | null | undefined; pos_weight?: Tensor | null | undefined; reduction?: number | undefined }): Tensor
-  (self: Tensor, target: Tensor, options: { weight?: Tensor | null | undefined; pos_weight?: Tensor | null | undefined; reduction?: number | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { target: Tensor; weight?: Tensor | null | undefined; pos_weight?: Tensor | null | undefined; reduction?: number | undefined; out: Tensor }): Tensor
+  (input: Tensor, target: Tensor, weight?: Tensor | null | undefined, pos_weight?: Tensor | null | undefined, reduction?: number | undefined): Tensor
+  (input: Tensor, options: { target: Tensor; weight?: Tensor | null | undefined; pos_weight?: Tensor | null | undefined; reduction?: number | undefined }): Tensor
+  (input: Tensor, target: Tensor, options?: { weight?: Tensor | null | undefined; pos_weight?: Tensor | null | undefined; reduction?: number | undefined }): Tensor
+  (input: Tensor, target: Tensor, weight: Tensor | null | undefined, options?: { pos_weight?: Tensor | null | undefined; reduction?: number | undefined }): Tensor
+  (input: Tensor, target: Tensor, weight: Tensor | null | undefined, pos_weight: Tensor | null | undefined, options?: { reduction?: number | undefined }): Tensor
+  (input: Tensor, options: { target: Tensor; weight?: Tensor | null | undefined; pos_weight?: Tensor | null | undefined; reduction?: number | undefined; out: Tensor }): Tensor
+  (input: Tensor, target: Tensor, options: { weight?: Tensor | null | undefined; pos_weight?: Tensor | null | undefined; reduction?: number | undefined; out: Tensor }): Tensor
+  (input: Tensor, target: Tensor, weight: Tensor | null | undefined, options: { pos_weight?: Tensor | null | undefined; reduction?: number | undefined; out: Tensor }): Tensor
+  (input: Tensor, target: Tensor, weight: Tensor | null | undefined, pos_weight: Tensor | null | undefined, options: { reduction?: number | undefined; out: Tensor }): Tensor
 }
 
 interface bincount_function {
-  (self: Tensor, weights?: Tensor | null | undefined, minlength?: number | undefined): Tensor
-  (self: Tensor, options?: { weights?: Tensor | null | undefined; minlength?: number | undefined }): Tensor
-  (self: Tensor, options: { weights?: Tensor | null | undefined; minlength?: number | undefined; out: Tensor }): Tensor
+  (input: Tensor, weights?: Tensor | null | undefined, minlength?: number | undefined): Tensor
+  (input: Tensor, options?: { weights?: Tensor | null | undefined; minlength?: number | undefined }): Tensor
+  (input: Tensor, weights: Tensor | null | undefined, options?: { minlength?: number | undefined }): Tensor
+  (input: Tensor, options: { weights?: Tensor | null | undefined; minlength?: number | undefined; out: Tensor }): Tensor
+  (input: Tensor, weights: Tensor | null | undefined, options: { minlength?: number | undefined; out: Tensor }): Tensor
 }
 
 interface binomial_function {
   (count: Tensor, prob: Tensor, generator?: Generator | null | undefined): Tensor
-  (count: Tensor, prob: Tensor, options?: { generator?: Generator | null | undefined }): Tensor
   (count: Tensor, options: { prob: Tensor; generator?: Generator | null | undefined }): Tensor
-  (count: Tensor, prob: Tensor, options: { generator?: Generator | null | undefined; out: Tensor }): Tensor
+  (count: Tensor, prob: Tensor, options?: { generator?: Generator | null | undefined }): Tensor
   (count: Tensor, options: { prob: Tensor; generator?: Generator | null | undefined; out: Tensor }): Tensor
+  (count: Tensor, prob: Tensor, options: { generator?: Generator | null | undefined; out: Tensor }): Tensor
 }
 
 interface bitwise_and_function {
-  (self: Tensor, other: Scalar): Tensor
-  (self: Tensor, options: { other: Scalar }): Tensor
-  (self: Scalar, other: Tensor): Tensor
-  (self: Scalar, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Scalar, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Scalar, options: { other: Tensor; out: Tensor }): Tensor
-  (self: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Scalar): Tensor
+  (input: Tensor, options: { other: Scalar }): Tensor
+  (input: Scalar, other: Tensor): Tensor
+  (input: Scalar, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Scalar, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Scalar, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface bitwise_left_shift_function {
-  (self: Scalar, other: Tensor): Tensor
-  (self: Scalar, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Scalar): Tensor
-  (self: Tensor, options: { other: Scalar }): Tensor
-  (self: Scalar, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Scalar, options: { other: Tensor; out: Tensor }): Tensor
-  (self: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Scalar, other: Tensor): Tensor
+  (input: Scalar, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Scalar): Tensor
+  (input: Tensor, options: { other: Scalar }): Tensor
+  (input: Scalar, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Scalar, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface bitwise_not_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface bitwise_or_function {
-  (self: Tensor, other: Scalar): Tensor
-  (self: Tensor, options: { other: Scalar }): Tensor
-  (self: Scalar, other: Tensor): Tensor
-  (self: Scalar, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Scalar, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Scalar, options: { other: Tensor; out: Tensor }): Tensor
-  (self: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Scalar): Tensor
+  (input: Tensor, options: { other: Scalar }): Tensor
+  (input: Scalar, other: Tensor): Tensor
+  (input: Scalar, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Scalar, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Scalar, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface bitwise_right_shift_function {
-  (self: Scalar, other: Tensor): Tensor
-  (self: Scalar, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Scalar): Tensor
-  (self: Tensor, options: { other: Scalar }): Tensor
-  (self: Scalar, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Scalar, options: { other: Tensor; out: Tensor }): Tensor
-  (self: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Scalar, other: Tensor): Tensor
+  (input: Scalar, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Scalar): Tensor
+  (input: Tensor, options: { other: Scalar }): Tensor
+  (input: Scalar, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Scalar, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface bitwise_xor_function {
-  (self: Tensor, other: Scalar): Tensor
-  (self: Tensor, options: { other: Scalar }): Tensor
-  (self: Scalar, other: Tensor): Tensor
-  (self: Scalar, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Scalar, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Scalar, options: { other: Tensor; out: Tensor }): Tensor
-  (self: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Scalar): Tensor
+  (input: Tensor, options: { other: Scalar }): Tensor
+  (input: Scalar, other: Tensor): Tensor
+  (input: Scalar, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Scalar, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Scalar, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface blackman_window_function {
@@ -585,49 +597,36 @@ interface blackman_window_function {
   (window_length: number, options: { periodic: boolean; out: Tensor }): Tensor
 }
 
-interface block_diag_function {
-  (tensors: readonly Tensor[]): Tensor
-  (tensors: readonly Tensor[], options: { out: Tensor }): Tensor
-}
-
 interface bmm_function {
-  (self: Tensor, mat2: Tensor): Tensor
-  (self: Tensor, options: { mat2: Tensor }): Tensor
-  (self: Tensor, mat2: Tensor, out_dtype: DType): Tensor
-  (self: Tensor, options: { mat2: Tensor; out_dtype: DType }): Tensor
-  (self: Tensor, mat2: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { mat2: Tensor; out: Tensor }): Tensor
-  (self: Tensor, mat2: Tensor, out_dtype: DType, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { mat2: Tensor; out_dtype: DType; out: Tensor }): Tensor
-}
-
-interface broadcast_tensors_function {
-  (tensors: readonly Tensor[]): Tensor[]
+  (input: Tensor, mat2: Tensor): Tensor
+  (input: Tensor, options: { mat2: Tensor }): Tensor
+  (input: Tensor, mat2: Tensor, out_dtype: DType): Tensor
+  (input: Tensor, options: { mat2: Tensor; out_dtype: DType }): Tensor
+  (input: Tensor, mat2: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { mat2: Tensor; out: Tensor }): Tensor
+  (input: Tensor, mat2: Tensor, out_dtype: DType, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { mat2: Tensor; out_dtype: DType; out: Tensor }): Tensor
 }
 
 interface broadcast_to_function {
-  (self: Tensor, size: readonly number[]): Tensor
-  (self: Tensor, options: { size: readonly number[] }): Tensor
+  (input: Tensor, size: readonly number[]): Tensor
+  (input: Tensor, options: { size: readonly number[] }): Tensor
 }
 
 interface bucketize_function {
-  (self: Scalar, boundaries: Tensor, options?: { out_int32?: boolean | undefined; right?: boolean | undefined }): Tensor
-  (self: Scalar, options: { boundaries: Tensor; out_int32?: boolean | undefined; right?: boolean | undefined }): Tensor
-  (self: Tensor, boundaries: Tensor, options?: { out_int32?: boolean | undefined; right?: boolean | undefined }): Tensor
-  (self: Tensor, options: { boundaries: Tensor; out_int32?: boolean | undefined; right?: boolean | undefined }): Tensor
-  (self: Scalar, boundaries: Tensor, options: { out_int32?: boolean | undefined; right?: boolean | undefined; out: Tensor }): Tensor
-  (self: Scalar, options: { boundaries: Tensor; out_int32?: boolean | undefined; right?: boolean | undefined; out: Tensor }): Tensor
-  (self: Tensor, boundaries: Tensor, options: { out_int32?: boolean | undefined; right?: boolean | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { boundaries: Tensor; out_int32?: boolean | undefined; right?: boolean | undefined; out: Tensor }): Tensor
+  (input: Scalar, boundaries: Tensor, options?: { out_int32?: boolean | undefined; right?: boolean | undefined }): Tensor
+  (input: Scalar, options: { boundaries: Tensor; out_int32?: boolean | undefined; right?: boolean | undefined }): Tensor
+  (input: Tensor, boundaries: Tensor, options?: { out_int32?: boolean | undefined; right?: boolean | undefined }): Tensor
+  (input: Tensor, options: { boundaries: Tensor; out_int32?: boolean | undefined; right?: boolean | undefined }): Tensor
+  (input: Scalar, boundaries: Tensor, options: { out_int32?: boolean | undefined; right?: boolean | undefined; out: Tensor }): Tensor
+  (input: Scalar, options: { boundaries: Tensor; out_int32?: boolean | undefined; right?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, boundaries: Tensor, options: { out_int32?: boolean | undefined; right?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { boundaries: Tensor; out_int32?: boolean | undefined; right?: boolean | undefined; out: Tensor }): Tensor
 }
 
 interface can_cast_function {
   (from_: DType, to: DType): boolean
   (from_: DType, options: { to: DType }): boolean
-}
-
-interface cartesian_prod_function {
-  (tensors: readonly Tensor[]): Tensor
 }
 
 interface cat_function {
@@ -637,66 +636,55 @@ interface cat_function {
 }
 
 interface ccol_indices_copy_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
-}
-
-interface cdist_function {
-  (x1: Tensor, x2: Tensor, p?: number | undefined, compute_mode?: number | null | undefined): Tensor
-  (x1: Tensor, x2: Tensor, options?: { p?: number | undefined; compute_mode?: number | null | undefined }): Tensor
-  (x1: Tensor, options: { x2: Tensor; p?: number | undefined; compute_mode?: number | null | undefined }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface ceil_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface ceil__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface celu_function {
-  (self: Tensor, alpha?: Scalar | undefined): Tensor
-  (self: Tensor, options?: { alpha?: Scalar | undefined }): Tensor
-  (self: Tensor, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor, alpha?: Scalar | undefined): Tensor
+  (input: Tensor, options?: { alpha?: Scalar | undefined }): Tensor
+  (input: Tensor, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
 }
 
 interface celu__function {
-  (self: Tensor, alpha?: Scalar | undefined): Tensor
-  (self: Tensor, options?: { alpha?: Scalar | undefined }): Tensor
-}
-
-interface chain_matmul_function {
-  (matrices: readonly Tensor[]): Tensor
-  (matrices: readonly Tensor[], options: { out: Tensor }): Tensor
+  (input: Tensor, alpha?: Scalar | undefined): Tensor
+  (input: Tensor, options?: { alpha?: Scalar | undefined }): Tensor
 }
 
 interface channel_shuffle_function {
-  (self: Tensor, groups: number): Tensor
-  (self: Tensor, options: { groups: number }): Tensor
-  (self: Tensor, groups: number, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { groups: number; out: Tensor }): Tensor
+  (input: Tensor, groups: number): Tensor
+  (input: Tensor, options: { groups: number }): Tensor
+  (input: Tensor, groups: number, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { groups: number; out: Tensor }): Tensor
 }
 
 interface cholesky_function {
-  (self: Tensor, upper?: boolean | undefined): Tensor
-  (self: Tensor, options?: { upper?: boolean | undefined }): Tensor
-  (self: Tensor, options: { upper?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, upper?: boolean | undefined): Tensor
+  (input: Tensor, options?: { upper?: boolean | undefined }): Tensor
+  (input: Tensor, options: { upper?: boolean | undefined; out: Tensor }): Tensor
 }
 
 interface cholesky_inverse_function {
-  (self: Tensor, upper?: boolean | undefined): Tensor
-  (self: Tensor, options?: { upper?: boolean | undefined }): Tensor
-  (self: Tensor, options: { upper?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, upper?: boolean | undefined): Tensor
+  (input: Tensor, options?: { upper?: boolean | undefined }): Tensor
+  (input: Tensor, options: { upper?: boolean | undefined; out: Tensor }): Tensor
 }
 
 interface cholesky_solve_function {
-  (self: Tensor, input2: Tensor, upper?: boolean | undefined): Tensor
-  (self: Tensor, input2: Tensor, options?: { upper?: boolean | undefined }): Tensor
-  (self: Tensor, options: { input2: Tensor; upper?: boolean | undefined }): Tensor
-  (self: Tensor, input2: Tensor, options: { upper?: boolean | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { input2: Tensor; upper?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, input2: Tensor, upper?: boolean | undefined): Tensor
+  (input: Tensor, options: { input2: Tensor; upper?: boolean | undefined }): Tensor
+  (input: Tensor, input2: Tensor, options?: { upper?: boolean | undefined }): Tensor
+  (input: Tensor, options: { input2: Tensor; upper?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, input2: Tensor, options: { upper?: boolean | undefined; out: Tensor }): Tensor
 }
 
 interface choose_qparams_optimized_function {
@@ -705,87 +693,99 @@ interface choose_qparams_optimized_function {
 }
 
 interface chunk_function {
-  (self: Tensor, chunks: number, dim?: number | undefined): Tensor[]
-  (self: Tensor, chunks: number, options?: { dim?: number | undefined }): Tensor[]
-  (self: Tensor, options: { chunks: number; dim?: number | undefined }): Tensor[]
+  (input: Tensor, chunks: number, dim?: number | undefined): Tensor[]
+  (input: Tensor, options: { chunks: number; dim?: number | undefined }): Tensor[]
+  (input: Tensor, chunks: number, options?: { dim?: number | undefined }): Tensor[]
 }
 
 interface clamp_function {
-  (self: Tensor, min?: Scalar | null | undefined, max?: Scalar | null | undefined): Tensor
-  (self: Tensor, options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }): Tensor
-  (self: Tensor, min?: Tensor | null | undefined, max?: Tensor | null | undefined): Tensor
-  (self: Tensor, options?: { min?: Tensor | null | undefined; max?: Tensor | null | undefined }): Tensor
-  (self: Tensor, options: { min?: Tensor | null | undefined; max?: Tensor | null | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { min?: Scalar | null | undefined; max?: Scalar | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, min?: Scalar | null | undefined, max?: Scalar | null | undefined): Tensor
+  (input: Tensor, options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }): Tensor
+  (input: Tensor, min: Scalar | null | undefined, options?: { max?: Scalar | null | undefined }): Tensor
+  (input: Tensor, min?: Tensor | null | undefined, max?: Tensor | null | undefined): Tensor
+  (input: Tensor, options?: { min?: Tensor | null | undefined; max?: Tensor | null | undefined }): Tensor
+  (input: Tensor, min: Tensor | null | undefined, options?: { max?: Tensor | null | undefined }): Tensor
+  (input: Tensor, options: { min?: Tensor | null | undefined; max?: Tensor | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, min: Tensor | null | undefined, options: { max?: Tensor | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { min?: Scalar | null | undefined; max?: Scalar | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, min: Scalar | null | undefined, options: { max?: Scalar | null | undefined; out: Tensor }): Tensor
 }
 
 interface clamp__function {
-  (self: Tensor, min?: Scalar | null | undefined, max?: Scalar | null | undefined): Tensor
-  (self: Tensor, options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }): Tensor
-  (self: Tensor, min?: Tensor | null | undefined, max?: Tensor | null | undefined): Tensor
-  (self: Tensor, options?: { min?: Tensor | null | undefined; max?: Tensor | null | undefined }): Tensor
+  (input: Tensor, min?: Scalar | null | undefined, max?: Scalar | null | undefined): Tensor
+  (input: Tensor, options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }): Tensor
+  (input: Tensor, min: Scalar | null | undefined, options?: { max?: Scalar | null | undefined }): Tensor
+  (input: Tensor, min?: Tensor | null | undefined, max?: Tensor | null | undefined): Tensor
+  (input: Tensor, options?: { min?: Tensor | null | undefined; max?: Tensor | null | undefined }): Tensor
+  (input: Tensor, min: Tensor | null | undefined, options?: { max?: Tensor | null | undefined }): Tensor
 }
 
 interface clamp_max_function {
-  (self: Tensor, max: Scalar): Tensor
-  (self: Tensor, options: { max: Scalar }): Tensor
-  (self: Tensor, max: Tensor): Tensor
-  (self: Tensor, options: { max: Tensor }): Tensor
-  (self: Tensor, max: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { max: Tensor; out: Tensor }): Tensor
-  (self: Tensor, max: Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { max: Scalar; out: Tensor }): Tensor
+  (input: Tensor, max: Scalar): Tensor
+  (input: Tensor, options: { max: Scalar }): Tensor
+  (input: Tensor, max: Tensor): Tensor
+  (input: Tensor, options: { max: Tensor }): Tensor
+  (input: Tensor, max: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { max: Tensor; out: Tensor }): Tensor
+  (input: Tensor, max: Scalar, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { max: Scalar; out: Tensor }): Tensor
 }
 
 interface clamp_max__function {
-  (self: Tensor, max: Scalar): Tensor
-  (self: Tensor, options: { max: Scalar }): Tensor
-  (self: Tensor, max: Tensor): Tensor
-  (self: Tensor, options: { max: Tensor }): Tensor
+  (input: Tensor, max: Scalar): Tensor
+  (input: Tensor, options: { max: Scalar }): Tensor
+  (input: Tensor, max: Tensor): Tensor
+  (input: Tensor, options: { max: Tensor }): Tensor
 }
 
 interface clamp_min_function {
-  (self: Tensor, min: Scalar): Tensor
-  (self: Tensor, options: { min: Scalar }): Tensor
-  (self: Tensor, min: Tensor): Tensor
-  (self: Tensor, options: { min: Tensor }): Tensor
-  (self: Tensor, min: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { min: Tensor; out: Tensor }): Tensor
-  (self: Tensor, min: Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { min: Scalar; out: Tensor }): Tensor
+  (input: Tensor, min: Scalar): Tensor
+  (input: Tensor, options: { min: Scalar }): Tensor
+  (input: Tensor, min: Tensor): Tensor
+  (input: Tensor, options: { min: Tensor }): Tensor
+  (input: Tensor, min: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { min: Tensor; out: Tensor }): Tensor
+  (input: Tensor, min: Scalar, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { min: Scalar; out: Tensor }): Tensor
 }
 
 interface clamp_min__function {
-  (self: Tensor, min: Scalar): Tensor
-  (self: Tensor, options: { min: Scalar }): Tensor
-  (self: Tensor, min: Tensor): Tensor
-  (self: Tensor, options: { min: Tensor }): Tensor
+  (input: Tensor, min: Scalar): Tensor
+  (input: Tensor, options: { min: Scalar }): Tensor
+  (input: Tensor, min: Tensor): Tensor
+  (input: Tensor, options: { min: Tensor }): Tensor
 }
 
 interface clip_function {
-  (self: Tensor, min?: Scalar | null | undefined, max?: Scalar | null | undefined): Tensor
-  (self: Tensor, options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }): Tensor
-  (self: Tensor, min?: Tensor | null | undefined, max?: Tensor | null | undefined): Tensor
-  (self: Tensor, options?: { min?: Tensor | null | undefined; max?: Tensor | null | undefined }): Tensor
-  (self: Tensor, options: { min?: Tensor | null | undefined; max?: Tensor | null | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { min?: Scalar | null | undefined; max?: Scalar | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, min?: Scalar | null | undefined, max?: Scalar | null | undefined): Tensor
+  (input: Tensor, options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }): Tensor
+  (input: Tensor, min: Scalar | null | undefined, options?: { max?: Scalar | null | undefined }): Tensor
+  (input: Tensor, min?: Tensor | null | undefined, max?: Tensor | null | undefined): Tensor
+  (input: Tensor, options?: { min?: Tensor | null | undefined; max?: Tensor | null | undefined }): Tensor
+  (input: Tensor, min: Tensor | null | undefined, options?: { max?: Tensor | null | undefined }): Tensor
+  (input: Tensor, options: { min?: Tensor | null | undefined; max?: Tensor | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, min: Tensor | null | undefined, options: { max?: Tensor | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { min?: Scalar | null | undefined; max?: Scalar | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, min: Scalar | null | undefined, options: { max?: Scalar | null | undefined; out: Tensor }): Tensor
 }
 
 interface clip__function {
-  (self: Tensor, min?: Scalar | null | undefined, max?: Scalar | null | undefined): Tensor
-  (self: Tensor, options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }): Tensor
-  (self: Tensor, min?: Tensor | null | undefined, max?: Tensor | null | undefined): Tensor
-  (self: Tensor, options?: { min?: Tensor | null | undefined; max?: Tensor | null | undefined }): Tensor
+  (input: Tensor, min?: Scalar | null | undefined, max?: Scalar | null | undefined): Tensor
+  (input: Tensor, options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }): Tensor
+  (input: Tensor, min: Scalar | null | undefined, options?: { max?: Scalar | null | undefined }): Tensor
+  (input: Tensor, min?: Tensor | null | undefined, max?: Tensor | null | undefined): Tensor
+  (input: Tensor, options?: { min?: Tensor | null | undefined; max?: Tensor | null | undefined }): Tensor
+  (input: Tensor, min: Tensor | null | undefined, options?: { max?: Tensor | null | undefined }): Tensor
 }
 
 interface clone_function {
-  (self: Tensor, options?: { memory_format?: MemoryFormat | null | undefined }): Tensor
-  (self: Tensor, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, options?: { memory_format?: MemoryFormat | null | undefined }): Tensor
+  (input: Tensor, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
 }
 
 interface col_indices_copy_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface column_stack_function {
@@ -794,8 +794,9 @@ interface column_stack_function {
 }
 
 interface combinations_function {
-  (self: Tensor, r?: number | undefined, with_replacement?: boolean | undefined): Tensor
-  (self: Tensor, options?: { r?: number | undefined; with_replacement?: boolean | undefined }): Tensor
+  (input: Tensor, r?: number | undefined, with_replacement?: boolean | undefined): Tensor
+  (input: Tensor, options?: { r?: number | undefined; with_replacement?: boolean | undefined }): Tensor
+  (input: Tensor, r: number | undefined, options?: { with_replacement?: boolean | undefined }): Tensor
 }
 
 interface complex_function {
@@ -818,77 +819,116 @@ interface concatenate_function {
 }
 
 interface conj_function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface conj_physical_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface conj_physical__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface constant_pad_nd_function {
-  (self: Tensor, pad: readonly number[], value?: Scalar | undefined): Tensor
-  (self: Tensor, pad: readonly number[], options?: { value?: Scalar | undefined }): Tensor
-  (self: Tensor, options: { pad: readonly number[]; value?: Scalar | undefined }): Tensor
-  (self: Tensor, pad: readonly number[], options: { value?: Scalar | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { pad: readonly number[]; value?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor, pad: readonly number[], value?: Scalar | undefined): Tensor
+  (input: Tensor, options: { pad: readonly number[]; value?: Scalar | undefined }): Tensor
+  (input: Tensor, pad: readonly number[], options?: { value?: Scalar | undefined }): Tensor
+  (input: Tensor, options: { pad: readonly number[]; value?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor, pad: readonly number[], options: { value?: Scalar | undefined; out: Tensor }): Tensor
 }
 
 interface conv1d_function {
   (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined): Tensor
-  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
   (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
+  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { groups?: number | undefined }): Tensor
   (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: string | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined): Tensor
-  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
   (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
+  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: string | undefined, options?: { dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: string | undefined, dilation: number | readonly number[] | undefined, options?: { groups?: number | undefined }): Tensor
 }
 
 interface conv2d_function {
   (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined): Tensor
-  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
   (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
+  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { groups?: number | undefined }): Tensor
   (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: string | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined): Tensor
-  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
   (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
+  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: string | undefined, options?: { dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: string | undefined, dilation: number | readonly number[] | undefined, options?: { groups?: number | undefined }): Tensor
 }
 
 interface conv3d_function {
   (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined): Tensor
-  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
   (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
+  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { groups?: number | undefined }): Tensor
   (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: string | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined): Tensor
-  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
   (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
+  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: string | undefined, options?: { dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: string | undefined, dilation: number | readonly number[] | undefined, options?: { groups?: number | undefined }): Tensor
 }
 
 interface conv_tbc_function {
-  (self: Tensor, weight: Tensor, bias: Tensor, pad?: number | undefined): Tensor
-  (self: Tensor, weight: Tensor, bias: Tensor, options?: { pad?: number | undefined }): Tensor
-  (self: Tensor, options: { weight: Tensor; bias: Tensor; pad?: number | undefined }): Tensor
-  (self: Tensor, weight: Tensor, bias: Tensor, options: { pad?: number | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { weight: Tensor; bias: Tensor; pad?: number | undefined; out: Tensor }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor, pad?: number | undefined): Tensor
+  (input: Tensor, options: { weight: Tensor; bias: Tensor; pad?: number | undefined }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor, options?: { pad?: number | undefined }): Tensor
+  (input: Tensor, options: { weight: Tensor; bias: Tensor; pad?: number | undefined; out: Tensor }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor, options: { pad?: number | undefined; out: Tensor }): Tensor
 }
 
 interface conv_transpose1d_function {
   (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, output_padding?: number | readonly number[] | undefined, groups?: number | undefined, dilation?: number | readonly number[] | undefined): Tensor
-  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
   (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
+  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, output_padding: number | readonly number[] | undefined, options?: { groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, output_padding: number | readonly number[] | undefined, groups: number | undefined, options?: { dilation?: number | readonly number[] | undefined }): Tensor
 }
 
 interface conv_transpose2d_function {
   (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, output_padding?: number | readonly number[] | undefined, groups?: number | undefined, dilation?: number | readonly number[] | undefined): Tensor
-  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
   (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
+  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, output_padding: number | readonly number[] | undefined, options?: { groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, output_padding: number | readonly number[] | undefined, groups: number | undefined, options?: { dilation?: number | readonly number[] | undefined }): Tensor
 }
 
 interface conv_transpose3d_function {
   (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, output_padding?: number | readonly number[] | undefined, groups?: number | undefined, dilation?: number | readonly number[] | undefined): Tensor
-  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
   (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
+  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, output_padding: number | readonly number[] | undefined, options?: { groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, output_padding: number | readonly number[] | undefined, groups: number | undefined, options?: { dilation?: number | readonly number[] | undefined }): Tensor
 }
 
 interface convolution_function {
@@ -899,84 +939,90 @@ interface convolution_function {
 }
 
 interface copysign_function {
-  (self: Tensor, other: Scalar): Tensor
-  (self: Tensor, options: { other: Scalar }): Tensor
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Scalar): Tensor
+  (input: Tensor, options: { other: Scalar }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface corrcoef_function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface cos_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface cos__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface cosh_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface cosh__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface cosine_embedding_loss_function {
   (input1: Tensor, input2: Tensor, target: Tensor, margin?: number | undefined, reduction?: number | undefined): Tensor
-  (input1: Tensor, input2: Tensor, target: Tensor, options?: { margin?: number | undefined; reduction?: number | undefined }): Tensor
   (input1: Tensor, options: { input2: Tensor; target: Tensor; margin?: number | undefined; reduction?: number | undefined }): Tensor
+  (input1: Tensor, input2: Tensor, target: Tensor, options?: { margin?: number | undefined; reduction?: number | undefined }): Tensor
+  (input1: Tensor, input2: Tensor, target: Tensor, margin: number | undefined, options?: { reduction?: number | undefined }): Tensor
 }
 
 interface cosine_similarity_function {
   (x1: Tensor, x2: Tensor, dim?: number | undefined, eps?: number | undefined): Tensor
-  (x1: Tensor, x2: Tensor, options?: { dim?: number | undefined; eps?: number | undefined }): Tensor
   (x1: Tensor, options: { x2: Tensor; dim?: number | undefined; eps?: number | undefined }): Tensor
+  (x1: Tensor, x2: Tensor, options?: { dim?: number | undefined; eps?: number | undefined }): Tensor
+  (x1: Tensor, x2: Tensor, dim: number | undefined, options?: { eps?: number | undefined }): Tensor
 }
 
 interface count_nonzero_function {
-  (self: Tensor, dim?: number | null | undefined): Tensor
-  (self: Tensor, options?: { dim?: number | null | undefined }): Tensor
-  (self: Tensor, dim: readonly number[]): Tensor
-  (self: Tensor, options: { dim: readonly number[] }): Tensor
-  (self: Tensor, dim: readonly number[], options: { out: Tensor }): Tensor
-  (self: Tensor, options: { dim: readonly number[]; out: Tensor }): Tensor
-  (self: Tensor, options: { dim?: number | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim?: number | null | undefined): Tensor
+  (input: Tensor, options?: { dim?: number | null | undefined }): Tensor
+  (input: Tensor, dim: readonly number[]): Tensor
+  (input: Tensor, options: { dim: readonly number[] }): Tensor
+  (input: Tensor, dim: readonly number[], options: { out: Tensor }): Tensor
+  (input: Tensor, options: { dim: readonly number[]; out: Tensor }): Tensor
+  (input: Tensor, options: { dim?: number | null | undefined; out: Tensor }): Tensor
 }
 
 interface cov_function {
-  (self: Tensor, options?: { correction?: number | undefined; fweights?: Tensor | null | undefined; aweights?: Tensor | null | undefined }): Tensor
+  (input: Tensor, options?: { correction?: number | undefined; fweights?: Tensor | null | undefined; aweights?: Tensor | null | undefined }): Tensor
 }
 
 interface cross_function {
-  (self: Tensor, other: Tensor, dim?: number | null | undefined): Tensor
-  (self: Tensor, other: Tensor, options?: { dim?: number | null | undefined }): Tensor
-  (self: Tensor, options: { other: Tensor; dim?: number | null | undefined }): Tensor
-  (self: Tensor, other: Tensor, options: { dim?: number | null | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; dim?: number | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor, dim?: number | null | undefined): Tensor
+  (input: Tensor, options: { other: Tensor; dim?: number | null | undefined }): Tensor
+  (input: Tensor, other: Tensor, options?: { dim?: number | null | undefined }): Tensor
+  (input: Tensor, options: { other: Tensor; dim?: number | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { dim?: number | null | undefined; out: Tensor }): Tensor
 }
 
 interface crow_indices_copy_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface ctc_loss_function {
   (log_probs: Tensor, targets: Tensor, input_lengths: readonly number[], target_lengths: readonly number[], blank?: number | undefined, reduction?: number | undefined, zero_infinity?: boolean | undefined): Tensor
-  (log_probs: Tensor, targets: Tensor, input_lengths: readonly number[], target_lengths: readonly number[], options?: { blank?: number | undefined; reduction?: number | undefined; zero_infinity?: boolean | undefined }): Tensor
   (log_probs: Tensor, options: { targets: Tensor; input_lengths: readonly number[]; target_lengths: readonly number[]; blank?: number | undefined; reduction?: number | undefined; zero_infinity?: boolean | undefined }): Tensor
+  (log_probs: Tensor, targets: Tensor, input_lengths: readonly number[], target_lengths: readonly number[], options?: { blank?: number | undefined; reduction?: number | undefined; zero_infinity?: boolean | undefined }): Tensor
+  (log_probs: Tensor, targets: Tensor, input_lengths: readonly number[], target_lengths: readonly number[], blank: number | undefined, options?: { reduction?: number | undefined; zero_infinity?: boolean | undefined }): Tensor
+  (log_probs: Tensor, targets: Tensor, input_lengths: readonly number[], target_lengths: readonly number[], blank: number | undefined, reduction: number | undefined, options?: { zero_infinity?: boolean | undefined }): Tensor
   (log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target_lengths: Tensor, blank?: number | undefined, reduction?: number | undefined, zero_infinity?: boolean | undefined): Tensor
-  (log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target_lengths: Tensor, options?: { blank?: number | undefined; reduction?: number | undefined; zero_infinity?: boolean | undefined }): Tensor
   (log_probs: Tensor, options: { targets: Tensor; input_lengths: Tensor; target_lengths: Tensor; blank?: number | undefined; reduction?: number | undefined; zero_infinity?: boolean | undefined }): Tensor
+  (log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target_lengths: Tensor, options?: { blank?: number | undefined; reduction?: number | undefined; zero_infinity?: boolean | undefined }): Tensor
+  (log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target_lengths: Tensor, blank: number | undefined, options?: { reduction?: number | undefined; zero_infinity?: boolean | undefined }): Tensor
+  (log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target_lengths: Tensor, blank: number | undefined, reduction: number | undefined, options?: { zero_infinity?: boolean | undefined }): Tensor
 }
 
 interface cudnn_affine_grid_generator_function {
@@ -989,75 +1035,75 @@ interface cudnn_affine_grid_generator_function {
 interface cudnn_batch_norm_function {
   (input: Tensor, weight: Tensor, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, training: boolean, exponential_average_factor: number, epsilon: number): [Tensor, Tensor, Tensor, Tensor]
   (input: Tensor, options: { weight: Tensor; bias: Tensor | null; running_mean: Tensor | null; running_var: Tensor | null; training: boolean; exponential_average_factor: number; epsilon: number }): [Tensor, Tensor, Tensor, Tensor]
-  (input: Tensor, weight: Tensor, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, training: boolean, exponential_average_factor: number, epsilon: number, options: { out0: Tensor; out1: Tensor; out2: Tensor; out3: Tensor }): [Tensor, Tensor, Tensor, Tensor]
-  (input: Tensor, options: { weight: Tensor; bias: Tensor | null; running_mean: Tensor | null; running_var: Tensor | null; training: boolean; exponential_average_factor: number; epsilon: number; out0: Tensor; out1: Tensor; out2: Tensor; out3: Tensor }): [Tensor, Tensor, Tensor, Tensor]
+  (input: Tensor, weight: Tensor, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, training: boolean, exponential_average_factor: number, epsilon: number, options: { out: readonly [Tensor, Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor, Tensor]
+  (input: Tensor, options: { weight: Tensor; bias: Tensor | null; running_mean: Tensor | null; running_var: Tensor | null; training: boolean; exponential_average_factor: number; epsilon: number; out: readonly [Tensor, Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor, Tensor]
 }
 
 interface cudnn_convolution_function {
-  (self: Tensor, weight: Tensor, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, allow_tf32: boolean): Tensor
-  (self: Tensor, options: { weight: Tensor; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean; allow_tf32: boolean }): Tensor
-  (self: Tensor, weight: Tensor, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, allow_tf32: boolean, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { weight: Tensor; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean; allow_tf32: boolean; out: Tensor }): Tensor
+  (input: Tensor, weight: Tensor, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, allow_tf32: boolean): Tensor
+  (input: Tensor, options: { weight: Tensor; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean; allow_tf32: boolean }): Tensor
+  (input: Tensor, weight: Tensor, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, allow_tf32: boolean, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { weight: Tensor; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean; allow_tf32: boolean; out: Tensor }): Tensor
 }
 
 interface cudnn_convolution_add_relu_function {
-  (self: Tensor, weight: Tensor, z: Tensor, alpha: Scalar | null, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number): Tensor
-  (self: Tensor, options: { weight: Tensor; z: Tensor; alpha: Scalar | null; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number }): Tensor
-  (self: Tensor, weight: Tensor, z: Tensor, alpha: Scalar | null, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { weight: Tensor; z: Tensor; alpha: Scalar | null; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number; out: Tensor }): Tensor
+  (input: Tensor, weight: Tensor, z: Tensor, alpha: Scalar | null, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number): Tensor
+  (input: Tensor, options: { weight: Tensor; z: Tensor; alpha: Scalar | null; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number }): Tensor
+  (input: Tensor, weight: Tensor, z: Tensor, alpha: Scalar | null, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { weight: Tensor; z: Tensor; alpha: Scalar | null; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number; out: Tensor }): Tensor
 }
 
 interface cudnn_convolution_relu_function {
-  (self: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number): Tensor
-  (self: Tensor, options: { weight: Tensor; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number }): Tensor
-  (self: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { weight: Tensor; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number; out: Tensor }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number): Tensor
+  (input: Tensor, options: { weight: Tensor; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { weight: Tensor; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number; out: Tensor }): Tensor
 }
 
 interface cudnn_convolution_transpose_function {
-  (self: Tensor, weight: Tensor, padding: readonly number[], output_padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, allow_tf32: boolean): Tensor
-  (self: Tensor, options: { weight: Tensor; padding: readonly number[]; output_padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean; allow_tf32: boolean }): Tensor
-  (self: Tensor, weight: Tensor, padding: readonly number[], output_padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, allow_tf32: boolean, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { weight: Tensor; padding: readonly number[]; output_padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean; allow_tf32: boolean; out: Tensor }): Tensor
+  (input: Tensor, weight: Tensor, padding: readonly number[], output_padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, allow_tf32: boolean): Tensor
+  (input: Tensor, options: { weight: Tensor; padding: readonly number[]; output_padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean; allow_tf32: boolean }): Tensor
+  (input: Tensor, weight: Tensor, padding: readonly number[], output_padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, allow_tf32: boolean, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { weight: Tensor; padding: readonly number[]; output_padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean; allow_tf32: boolean; out: Tensor }): Tensor
 }
 
 interface cudnn_grid_sampler_function {
-  (self: Tensor, grid: Tensor): Tensor
-  (self: Tensor, options: { grid: Tensor }): Tensor
-  (self: Tensor, grid: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { grid: Tensor; out: Tensor }): Tensor
+  (input: Tensor, grid: Tensor): Tensor
+  (input: Tensor, options: { grid: Tensor }): Tensor
+  (input: Tensor, grid: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { grid: Tensor; out: Tensor }): Tensor
 }
 
 interface cudnn_is_acceptable_function {
-  (self: Tensor): boolean
+  (input: Tensor): boolean
 }
 
 interface cummax_function {
-  (self: Tensor, dim: number): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (self: Tensor, options: { dim: number }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (self: Tensor, dim: number, options: { values: Tensor; indices: Tensor }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (self: Tensor, options: { dim: number; values: Tensor; indices: Tensor }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, dim: number): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, options: { dim: number }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, dim: number, options: { out: readonly [Tensor, Tensor] }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, options: { dim: number; out: readonly [Tensor, Tensor] }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
 }
 
 interface cummin_function {
-  (self: Tensor, dim: number): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (self: Tensor, options: { dim: number }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (self: Tensor, dim: number, options: { values: Tensor; indices: Tensor }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (self: Tensor, options: { dim: number; values: Tensor; indices: Tensor }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, dim: number): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, options: { dim: number }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, dim: number, options: { out: readonly [Tensor, Tensor] }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, options: { dim: number; out: readonly [Tensor, Tensor] }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
 }
 
 interface cumprod_function {
-  (self: Tensor, dim: number, options?: { dtype?: DType | null | undefined }): Tensor
-  (self: Tensor, options: { dim: number; dtype?: DType | null | undefined }): Tensor
-  (self: Tensor, dim: number, options: { dtype?: DType | null | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { dim: number; dtype?: DType | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim: number, options?: { dtype?: DType | null | undefined }): Tensor
+  (input: Tensor, options: { dim: number; dtype?: DType | null | undefined }): Tensor
+  (input: Tensor, dim: number, options: { dtype?: DType | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { dim: number; dtype?: DType | null | undefined; out: Tensor }): Tensor
 }
 
 interface cumsum_function {
-  (self: Tensor, dim: number, options?: { dtype?: DType | null | undefined }): Tensor
-  (self: Tensor, options: { dim: number; dtype?: DType | null | undefined }): Tensor
-  (self: Tensor, dim: number, options: { dtype?: DType | null | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { dim: number; dtype?: DType | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim: number, options?: { dtype?: DType | null | undefined }): Tensor
+  (input: Tensor, options: { dim: number; dtype?: DType | null | undefined }): Tensor
+  (input: Tensor, dim: number, options: { dtype?: DType | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { dim: number; dtype?: DType | null | undefined; out: Tensor }): Tensor
 }
 
 interface cumulative_trapezoid_function {
@@ -1067,130 +1113,150 @@ interface cumulative_trapezoid_function {
 }
 
 interface deg2rad_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface deg2rad__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface dequantize_function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
   (tensors: readonly Tensor[]): Tensor[]
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
   (tensors: readonly Tensor[], options: { out: readonly Tensor[] }): void
 }
 
 interface det_function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface detach_function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface detach__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface detach_copy_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface diag_function {
-  (self: Tensor, diagonal?: number | undefined): Tensor
-  (self: Tensor, options?: { diagonal?: number | undefined }): Tensor
-  (self: Tensor, options: { diagonal?: number | undefined; out: Tensor }): Tensor
+  (input: Tensor, diagonal?: number | undefined): Tensor
+  (input: Tensor, options?: { diagonal?: number | undefined }): Tensor
+  (input: Tensor, options: { diagonal?: number | undefined; out: Tensor }): Tensor
 }
 
 interface diag_embed_function {
-  (self: Tensor, offset?: number | undefined, dim1?: number | undefined, dim2?: number | undefined): Tensor
-  (self: Tensor, options?: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }): Tensor
-  (self: Tensor, options: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined; out: Tensor }): Tensor
+  (input: Tensor, offset?: number | undefined, dim1?: number | undefined, dim2?: number | undefined): Tensor
+  (input: Tensor, options?: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }): Tensor
+  (input: Tensor, offset: number | undefined, options?: { dim1?: number | undefined; dim2?: number | undefined }): Tensor
+  (input: Tensor, offset: number | undefined, dim1: number | undefined, options?: { dim2?: number | undefined }): Tensor
+  (input: Tensor, options: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined; out: Tensor }): Tensor
+  (input: Tensor, offset: number | undefined, options: { dim1?: number | undefined; dim2?: number | undefined; out: Tensor }): Tensor
+  (input: Tensor, offset: number | undefined, dim1: number | undefined, options: { dim2?: number | undefined; out: Tensor }): Tensor
 }
 
 interface diagflat_function {
-  (self: Tensor, offset?: number | undefined): Tensor
-  (self: Tensor, options?: { offset?: number | undefined }): Tensor
+  (input: Tensor, offset?: number | undefined): Tensor
+  (input: Tensor, options?: { offset?: number | undefined }): Tensor
 }
 
 interface diagonal_function {
-  (self: Tensor, offset?: number | undefined, dim1?: number | undefined, dim2?: number | undefined): Tensor
-  (self: Tensor, options?: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }): Tensor
+  (input: Tensor, offset?: number | undefined, dim1?: number | undefined, dim2?: number | undefined): Tensor
+  (input: Tensor, options?: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }): Tensor
+  (input: Tensor, offset: number | undefined, options?: { dim1?: number | undefined; dim2?: number | undefined }): Tensor
+  (input: Tensor, offset: number | undefined, dim1: number | undefined, options?: { dim2?: number | undefined }): Tensor
 }
 
 interface diagonal_copy_function {
-  (self: Tensor, offset?: number | undefined, dim1?: number | undefined, dim2?: number | undefined): Tensor
-  (self: Tensor, options?: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }): Tensor
-  (self: Tensor, options: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined; out: Tensor }): Tensor
+  (input: Tensor, offset?: number | undefined, dim1?: number | undefined, dim2?: number | undefined): Tensor
+  (input: Tensor, options?: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }): Tensor
+  (input: Tensor, offset: number | undefined, options?: { dim1?: number | undefined; dim2?: number | undefined }): Tensor
+  (input: Tensor, offset: number | undefined, dim1: number | undefined, options?: { dim2?: number | undefined }): Tensor
+  (input: Tensor, options: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined; out: Tensor }): Tensor
+  (input: Tensor, offset: number | undefined, options: { dim1?: number | undefined; dim2?: number | undefined; out: Tensor }): Tensor
+  (input: Tensor, offset: number | undefined, dim1: number | undefined, options: { dim2?: number | undefined; out: Tensor }): Tensor
 }
 
 interface diagonal_scatter_function {
-  (self: Tensor, src: Tensor, offset?: number | undefined, dim1?: number | undefined, dim2?: number | undefined): Tensor
-  (self: Tensor, src: Tensor, options?: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }): Tensor
-  (self: Tensor, options: { src: Tensor; offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }): Tensor
-  (self: Tensor, src: Tensor, options: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { src: Tensor; offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined; out: Tensor }): Tensor
+  (input: Tensor, src: Tensor, offset?: number | undefined, dim1?: number | undefined, dim2?: number | undefined): Tensor
+  (input: Tensor, options: { src: Tensor; offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }): Tensor
+  (input: Tensor, src: Tensor, options?: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }): Tensor
+  (input: Tensor, src: Tensor, offset: number | undefined, options?: { dim1?: number | undefined; dim2?: number | undefined }): Tensor
+  (input: Tensor, src: Tensor, offset: number | undefined, dim1: number | undefined, options?: { dim2?: number | undefined }): Tensor
+  (input: Tensor, options: { src: Tensor; offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined; out: Tensor }): Tensor
+  (input: Tensor, src: Tensor, options: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined; out: Tensor }): Tensor
+  (input: Tensor, src: Tensor, offset: number | undefined, options: { dim1?: number | undefined; dim2?: number | undefined; out: Tensor }): Tensor
+  (input: Tensor, src: Tensor, offset: number | undefined, dim1: number | undefined, options: { dim2?: number | undefined; out: Tensor }): Tensor
 }
 
 interface diff_function {
-  (self: Tensor, n?: number | undefined, dim?: number | undefined, prepend?: Tensor | null | undefined, append?: Tensor | null | undefined): Tensor
-  (self: Tensor, options?: { n?: number | undefined; dim?: number | undefined; prepend?: Tensor | null | undefined; append?: Tensor | null | undefined }): Tensor
-  (self: Tensor, options: { n?: number | undefined; dim?: number | undefined; prepend?: Tensor | null | undefined; append?: Tensor | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, n?: number | undefined, dim?: number | undefined, prepend?: Tensor | null | undefined, append?: Tensor | null | undefined): Tensor
+  (input: Tensor, options?: { n?: number | undefined; dim?: number | undefined; prepend?: Tensor | null | undefined; append?: Tensor | null | undefined }): Tensor
+  (input: Tensor, n: number | undefined, options?: { dim?: number | undefined; prepend?: Tensor | null | undefined; append?: Tensor | null | undefined }): Tensor
+  (input: Tensor, n: number | undefined, dim: number | undefined, options?: { prepend?: Tensor | null | undefined; append?: Tensor | null | undefined }): Tensor
+  (input: Tensor, n: number | undefined, dim: number | undefined, prepend: Tensor | null | undefined, options?: { append?: Tensor | null | undefined }): Tensor
+  (input: Tensor, options: { n?: number | undefined; dim?: number | undefined; prepend?: Tensor | null | undefined; append?: Tensor | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, n: number | undefined, options: { dim?: number | undefined; prepend?: Tensor | null | undefined; append?: Tensor | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, n: number | undefined, dim: number | undefined, options: { prepend?: Tensor | null | undefined; append?: Tensor | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, n: number | undefined, dim: number | undefined, prepend: Tensor | null | undefined, options: { append?: Tensor | null | undefined; out: Tensor }): Tensor
 }
 
 interface digamma_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface dist_function {
-  (self: Tensor, other: Tensor, p?: Scalar | undefined): Tensor
-  (self: Tensor, other: Tensor, options?: { p?: Scalar | undefined }): Tensor
-  (self: Tensor, options: { other: Tensor; p?: Scalar | undefined }): Tensor
-  (self: Tensor, other: Tensor, options: { p?: Scalar | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; p?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor, p?: Scalar | undefined): Tensor
+  (input: Tensor, options: { other: Tensor; p?: Scalar | undefined }): Tensor
+  (input: Tensor, other: Tensor, options?: { p?: Scalar | undefined }): Tensor
+  (input: Tensor, options: { other: Tensor; p?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { p?: Scalar | undefined; out: Tensor }): Tensor
 }
 
 interface div_function {
-  (self: Tensor | Scalar, other: Tensor | Scalar): Tensor
-  (self: Tensor | Scalar, options: { other: Tensor | Scalar }): Tensor
-  (self: Tensor | Scalar, other: Scalar, options: { rounding_mode: string | null }): Tensor
-  (self: Tensor | Scalar, options: { other: Scalar; rounding_mode: string | null }): Tensor
-  (self: Tensor | Scalar, other: Tensor | Scalar, options: { rounding_mode: string | null }): Tensor
-  (self: Tensor | Scalar, options: { other: Tensor | Scalar; rounding_mode: string | null }): Tensor
-  (self: Tensor | Scalar, other: Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor | Scalar, options: { other: Scalar; out: Tensor }): Tensor
-  (self: Tensor | Scalar, other: Tensor | Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor | Scalar, options: { other: Tensor | Scalar; out: Tensor }): Tensor
-  (self: Tensor | Scalar, other: Scalar, options: { rounding_mode: string | null; out: Tensor }): Tensor
-  (self: Tensor | Scalar, options: { other: Scalar; rounding_mode: string | null; out: Tensor }): Tensor
-  (self: Tensor | Scalar, other: Tensor | Scalar, options: { rounding_mode: string | null; out: Tensor }): Tensor
-  (self: Tensor | Scalar, options: { other: Tensor | Scalar; rounding_mode: string | null; out: Tensor }): Tensor
+  (input: Tensor | Scalar, other: Tensor | Scalar): Tensor
+  (input: Tensor | Scalar, options: { other: Tensor | Scalar }): Tensor
+  (input: Tensor | Scalar, other: Scalar, options: { rounding_mode: string | null }): Tensor
+  (input: Tensor | Scalar, options: { other: Scalar; rounding_mode: string | null }): Tensor
+  (input: Tensor | Scalar, other: Tensor | Scalar, options: { rounding_mode: string | null }): Tensor
+  (input: Tensor | Scalar, options: { other: Tensor | Scalar; rounding_mode: string | null }): Tensor
+  (input: Tensor | Scalar, other: Scalar, options: { out: Tensor }): Tensor
+  (input: Tensor | Scalar, options: { other: Scalar; out: Tensor }): Tensor
+  (input: Tensor | Scalar, other: Tensor | Scalar, options: { out: Tensor }): Tensor
+  (input: Tensor | Scalar, options: { other: Tensor | Scalar; out: Tensor }): Tensor
+  (input: Tensor | Scalar, other: Scalar, options: { rounding_mode: string | null; out: Tensor }): Tensor
+  (input: Tensor | Scalar, options: { other: Scalar; rounding_mode: string | null; out: Tensor }): Tensor
+  (input: Tensor | Scalar, other: Tensor | Scalar, options: { rounding_mode: string | null; out: Tensor }): Tensor
+  (input: Tensor | Scalar, options: { other: Tensor | Scalar; rounding_mode: string | null; out: Tensor }): Tensor
 }
 
 interface divide_function {
-  (self: Tensor | Scalar, other: Scalar): Tensor
-  (self: Tensor | Scalar, options: { other: Scalar }): Tensor
-  (self: Tensor | Scalar, other: Tensor | Scalar): Tensor
-  (self: Tensor | Scalar, options: { other: Tensor | Scalar }): Tensor
-  (self: Tensor | Scalar, other: Scalar, options: { rounding_mode: string | null }): Tensor
-  (self: Tensor | Scalar, options: { other: Scalar; rounding_mode: string | null }): Tensor
-  (self: Tensor | Scalar, other: Tensor | Scalar, options: { rounding_mode: string | null }): Tensor
-  (self: Tensor | Scalar, options: { other: Tensor | Scalar; rounding_mode: string | null }): Tensor
-  (self: Tensor | Scalar, other: Tensor | Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor | Scalar, options: { other: Tensor | Scalar; out: Tensor }): Tensor
-  (self: Tensor | Scalar, other: Tensor | Scalar, options: { rounding_mode: string | null; out: Tensor }): Tensor
-  (self: Tensor | Scalar, options: { other: Tensor | Scalar; rounding_mode: string | null; out: Tensor }): Tensor
+  (input: Tensor | Scalar, other: Scalar): Tensor
+  (input: Tensor | Scalar, options: { other: Scalar }): Tensor
+  (input: Tensor | Scalar, other: Tensor | Scalar): Tensor
+  (input: Tensor | Scalar, options: { other: Tensor | Scalar }): Tensor
+  (input: Tensor | Scalar, other: Scalar, options: { rounding_mode: string | null }): Tensor
+  (input: Tensor | Scalar, options: { other: Scalar; rounding_mode: string | null }): Tensor
+  (input: Tensor | Scalar, other: Tensor | Scalar, options: { rounding_mode: string | null }): Tensor
+  (input: Tensor | Scalar, options: { other: Tensor | Scalar; rounding_mode: string | null }): Tensor
+  (input: Tensor | Scalar, other: Tensor | Scalar, options: { out: Tensor }): Tensor
+  (input: Tensor | Scalar, options: { other: Tensor | Scalar; out: Tensor }): Tensor
+  (input: Tensor | Scalar, other: Tensor | Scalar, options: { rounding_mode: string | null; out: Tensor }): Tensor
+  (input: Tensor | Scalar, options: { other: Tensor | Scalar; rounding_mode: string | null; out: Tensor }): Tensor
 }
 
 interface dot_function {
-  (self: Tensor, tensor: Tensor): Tensor
-  (self: Tensor, options: { tensor: Tensor }): Tensor
-  (self: Tensor, tensor: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { tensor: Tensor; out: Tensor }): Tensor
+  (input: Tensor, tensor: Tensor): Tensor
+  (input: Tensor, options: { tensor: Tensor }): Tensor
+  (input: Tensor, tensor: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { tensor: Tensor; out: Tensor }): Tensor
 }
 
 interface dropout_function {
@@ -1199,15 +1265,15 @@ interface dropout_function {
 }
 
 interface dropout__function {
-  (self: Tensor, p: number, train: boolean): Tensor
-  (self: Tensor, options: { p: number; train: boolean }): Tensor
+  (input: Tensor, p: number, train: boolean): Tensor
+  (input: Tensor, options: { p: number; train: boolean }): Tensor
 }
 
 interface dsplit_function {
-  (self: Tensor, indices: readonly number[]): Tensor[]
-  (self: Tensor, options: { indices: readonly number[] }): Tensor[]
-  (self: Tensor, sections: number): Tensor[]
-  (self: Tensor, options: { sections: number }): Tensor[]
+  (input: Tensor, indices: readonly number[]): Tensor[]
+  (input: Tensor, options: { indices: readonly number[] }): Tensor[]
+  (input: Tensor, sections: number): Tensor[]
+  (input: Tensor, options: { sections: number }): Tensor[]
 }
 
 interface dstack_function {
@@ -1217,23 +1283,31 @@ interface dstack_function {
 
 interface embedding_function {
   (weight: Tensor, indices: Tensor, padding_idx?: number | undefined, scale_grad_by_freq?: boolean | undefined, sparse?: boolean | undefined): Tensor
-  (weight: Tensor, indices: Tensor, options?: { padding_idx?: number | undefined; scale_grad_by_freq?: boolean | undefined; sparse?: boolean | undefined }): Tensor
   (weight: Tensor, options: { indices: Tensor; padding_idx?: number | undefined; scale_grad_by_freq?: boolean | undefined; sparse?: boolean | undefined }): Tensor
-  (weight: Tensor, indices: Tensor, options: { padding_idx?: number | undefined; scale_grad_by_freq?: boolean | undefined; sparse?: boolean | undefined; out: Tensor }): Tensor
+  (weight: Tensor, indices: Tensor, options?: { padding_idx?: number | undefined; scale_grad_by_freq?: boolean | undefined; sparse?: boolean | undefined }): Tensor
+  (weight: Tensor, indices: Tensor, padding_idx: number | undefined, options?: { scale_grad_by_freq?: boolean | undefined; sparse?: boolean | undefined }): Tensor
+  (weight: Tensor, indices: Tensor, padding_idx: number | undefined, scale_grad_by_freq: boolean | undefined, options?: { sparse?: boolean | undefined }): Tensor
   (weight: Tensor, options: { indices: Tensor; padding_idx?: number | undefined; scale_grad_by_freq?: boolean | undefined; sparse?: boolean | undefined; out: Tensor }): Tensor
+  (weight: Tensor, indices: Tensor, options: { padding_idx?: number | undefined; scale_grad_by_freq?: boolean | undefined; sparse?: boolean | undefined; out: Tensor }): Tensor
+  (weight: Tensor, indices: Tensor, padding_idx: number | undefined, options: { scale_grad_by_freq?: boolean | undefined; sparse?: boolean | undefined; out: Tensor }): Tensor
+  (weight: Tensor, indices: Tensor, padding_idx: number | undefined, scale_grad_by_freq: boolean | undefined, options: { sparse?: boolean | undefined; out: Tensor }): Tensor
 }
 
 interface embedding_bag_function {
   (weight: Tensor, indices: Tensor, offsets: Tensor, scale_grad_by_freq?: boolean | undefined, mode?: number | undefined, sparse?: boolean | undefined, per_sample_weights?: Tensor | null | undefined, include_last_offset?: boolean | undefined): [Tensor, Tensor, Tensor, Tensor]
-  (weight: Tensor, indices: Tensor, offsets: Tensor, options?: { scale_grad_by_freq?: boolean | undefined; mode?: number | undefined; sparse?: boolean | undefined; per_sample_weights?: Tensor | null | undefined; include_last_offset?: boolean | undefined }): [Tensor, Tensor, Tensor, Tensor]
   (weight: Tensor, options: { indices: Tensor; offsets: Tensor; scale_grad_by_freq?: boolean | undefined; mode?: number | undefined; sparse?: boolean | undefined; per_sample_weights?: Tensor | null | undefined; include_last_offset?: boolean | undefined }): [Tensor, Tensor, Tensor, Tensor]
+  (weight: Tensor, indices: Tensor, offsets: Tensor, options?: { scale_grad_by_freq?: boolean | undefined; mode?: number | undefined; sparse?: boolean | undefined; per_sample_weights?: Tensor | null | undefined; include_last_offset?: boolean | undefined }): [Tensor, Tensor, Tensor, Tensor]
+  (weight: Tensor, indices: Tensor, offsets: Tensor, scale_grad_by_freq: boolean | undefined, options?: { mode?: number | undefined; sparse?: boolean | undefined; per_sample_weights?: Tensor | null | undefined; include_last_offset?: boolean | undefined }): [Tensor, Tensor, Tensor, Tensor]
+  (weight: Tensor, indices: Tensor, offsets: Tensor, scale_grad_by_freq: boolean | undefined, mode: number | undefined, options?: { sparse?: boolean | undefined; per_sample_weights?: Tensor | null | undefined; include_last_offset?: boolean | undefined }): [Tensor, Tensor, Tensor, Tensor]
+  (weight: Tensor, indices: Tensor, offsets: Tensor, scale_grad_by_freq: boolean | undefined, mode: number | undefined, sparse: boolean | undefined, options?: { per_sample_weights?: Tensor | null | undefined; include_last_offset?: boolean | undefined }): [Tensor, Tensor, Tensor, Tensor]
+  (weight: Tensor, indices: Tensor, offsets: Tensor, scale_grad_by_freq: boolean | undefined, mode: number | undefined, sparse: boolean | undefined, per_sample_weights: Tensor | null | undefined, options?: { include_last_offset?: boolean | undefined }): [Tensor, Tensor, Tensor, Tensor]
   (weight: Tensor, indices: Tensor, offsets: Tensor, scale_grad_by_freq: boolean, mode: number, sparse: boolean, per_sample_weights: Tensor | null, include_last_offset: boolean, padding_idx: number | null): [Tensor, Tensor, Tensor, Tensor]
   (weight: Tensor, options: { indices: Tensor; offsets: Tensor; scale_grad_by_freq: boolean; mode: number; sparse: boolean; per_sample_weights: Tensor | null; include_last_offset: boolean; padding_idx: number | null }): [Tensor, Tensor, Tensor, Tensor]
 }
 
 interface embedding_renorm__function {
-  (self: Tensor, indices: Tensor, max_norm: number, norm_type: number): Tensor
-  (self: Tensor, options: { indices: Tensor; max_norm: number; norm_type: number }): Tensor
+  (input: Tensor, indices: Tensor, max_norm: number, norm_type: number): Tensor
+  (input: Tensor, options: { indices: Tensor; max_norm: number; norm_type: number }): Tensor
 }
 
 interface empty_function {
@@ -1244,8 +1318,8 @@ interface empty_function {
 }
 
 interface empty_like_function {
-  (self: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  (self: Tensor, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
+  (input: Tensor, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
 }
 
 interface empty_permuted_function {
@@ -1270,76 +1344,76 @@ interface empty_strided_function {
 }
 
 interface eq_function {
-  (self: Tensor, other: Scalar): Tensor
-  (self: Tensor, options: { other: Scalar }): Tensor
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Scalar): Tensor
+  (input: Tensor, options: { other: Scalar }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface equal_function {
-  (self: Tensor, other: Tensor): boolean
-  (self: Tensor, options: { other: Tensor }): boolean
+  (input: Tensor, other: Tensor): boolean
+  (input: Tensor, options: { other: Tensor }): boolean
 }
 
 interface erf_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface erf__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface erfc_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface erfc__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface erfinv_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface exp_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface exp2_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface exp2__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface exp__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface expand_copy_function {
-  (self: Tensor, size: readonly number[], options?: { implicit?: boolean | undefined }): Tensor
-  (self: Tensor, options: { size: readonly number[]; implicit?: boolean | undefined }): Tensor
-  (self: Tensor, size: readonly number[], options: { implicit?: boolean | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { size: readonly number[]; implicit?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, size: readonly number[], options?: { implicit?: boolean | undefined }): Tensor
+  (input: Tensor, options: { size: readonly number[]; implicit?: boolean | undefined }): Tensor
+  (input: Tensor, size: readonly number[], options: { implicit?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { size: readonly number[]; implicit?: boolean | undefined; out: Tensor }): Tensor
 }
 
 interface expm1_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface expm1__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface eye_function {
@@ -1352,15 +1426,15 @@ interface eye_function {
 }
 
 interface fake_quantize_per_channel_affine_function {
-  (self: Tensor, scale: Tensor, zero_point: Tensor, axis: number, quant_min: number, quant_max: number): Tensor
-  (self: Tensor, options: { scale: Tensor; zero_point: Tensor; axis: number; quant_min: number; quant_max: number }): Tensor
+  (input: Tensor, scale: Tensor, zero_point: Tensor, axis: number, quant_min: number, quant_max: number): Tensor
+  (input: Tensor, options: { scale: Tensor; zero_point: Tensor; axis: number; quant_min: number; quant_max: number }): Tensor
 }
 
 interface fake_quantize_per_tensor_affine_function {
-  (self: Tensor, scale: number, zero_point: number, quant_min: number, quant_max: number): Tensor
-  (self: Tensor, options: { scale: number; zero_point: number; quant_min: number; quant_max: number }): Tensor
-  (self: Tensor, scale: Tensor, zero_point: Tensor, quant_min: number, quant_max: number): Tensor
-  (self: Tensor, options: { scale: Tensor; zero_point: Tensor; quant_min: number; quant_max: number }): Tensor
+  (input: Tensor, scale: number, zero_point: number, quant_min: number, quant_max: number): Tensor
+  (input: Tensor, options: { scale: number; zero_point: number; quant_min: number; quant_max: number }): Tensor
+  (input: Tensor, scale: Tensor, zero_point: Tensor, quant_min: number, quant_max: number): Tensor
+  (input: Tensor, options: { scale: Tensor; zero_point: Tensor; quant_min: number; quant_max: number }): Tensor
 }
 
 interface fbgemm_linear_fp16_weight_function {
@@ -1407,8 +1481,8 @@ interface feature_alpha_dropout_function {
 }
 
 interface feature_alpha_dropout__function {
-  (self: Tensor, p: number, train: boolean): Tensor
-  (self: Tensor, options: { p: number; train: boolean }): Tensor
+  (input: Tensor, p: number, train: boolean): Tensor
+  (input: Tensor, options: { p: number; train: boolean }): Tensor
 }
 
 interface feature_dropout_function {
@@ -1417,234 +1491,238 @@ interface feature_dropout_function {
 }
 
 interface feature_dropout__function {
-  (self: Tensor, p: number, train: boolean): Tensor
-  (self: Tensor, options: { p: number; train: boolean }): Tensor
+  (input: Tensor, p: number, train: boolean): Tensor
+  (input: Tensor, options: { p: number; train: boolean }): Tensor
 }
 
 interface fill_function {
-  (self: Tensor, value: Scalar): Tensor
-  (self: Tensor, options: { value: Scalar }): Tensor
-  (self: Tensor, value: Tensor): Tensor
-  (self: Tensor, options: { value: Tensor }): Tensor
-  (self: Tensor, value: Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { value: Scalar; out: Tensor }): Tensor
-  (self: Tensor, value: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { value: Tensor; out: Tensor }): Tensor
+  (input: Tensor, value: Scalar): Tensor
+  (input: Tensor, options: { value: Scalar }): Tensor
+  (input: Tensor, value: Tensor): Tensor
+  (input: Tensor, options: { value: Tensor }): Tensor
+  (input: Tensor, value: Scalar, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { value: Scalar; out: Tensor }): Tensor
+  (input: Tensor, value: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { value: Tensor; out: Tensor }): Tensor
 }
 
 interface fill__function {
-  (self: Tensor, value: Scalar): Tensor
-  (self: Tensor, options: { value: Scalar }): Tensor
-  (self: Tensor, value: Tensor): Tensor
-  (self: Tensor, options: { value: Tensor }): Tensor
+  (input: Tensor, value: Scalar): Tensor
+  (input: Tensor, options: { value: Scalar }): Tensor
+  (input: Tensor, value: Tensor): Tensor
+  (input: Tensor, options: { value: Tensor }): Tensor
 }
 
 interface fix_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface fix__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface flatten_function {
-  (self: Tensor, start_dim?: number | undefined, end_dim?: number | undefined): Tensor
-  (self: Tensor, options?: { start_dim?: number | undefined; end_dim?: number | undefined }): Tensor
+  (input: Tensor, start_dim?: number | undefined, end_dim?: number | undefined): Tensor
+  (input: Tensor, options?: { start_dim?: number | undefined; end_dim?: number | undefined }): Tensor
+  (input: Tensor, start_dim: number | undefined, options?: { end_dim?: number | undefined }): Tensor
 }
 
 interface flip_function {
-  (self: Tensor, dims: readonly number[]): Tensor
-  (self: Tensor, options: { dims: readonly number[] }): Tensor
-  (self: Tensor, dims: readonly number[], options: { out: Tensor }): Tensor
-  (self: Tensor, options: { dims: readonly number[]; out: Tensor }): Tensor
+  (input: Tensor, dims: readonly number[]): Tensor
+  (input: Tensor, options: { dims: readonly number[] }): Tensor
+  (input: Tensor, dims: readonly number[], options: { out: Tensor }): Tensor
+  (input: Tensor, options: { dims: readonly number[]; out: Tensor }): Tensor
 }
 
 interface fliplr_function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface flipud_function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface float_power_function {
-  (self: Scalar, exponent: Tensor): Tensor
-  (self: Scalar, options: { exponent: Tensor }): Tensor
-  (self: Tensor, exponent: Scalar): Tensor
-  (self: Tensor, options: { exponent: Scalar }): Tensor
-  (self: Tensor, exponent: Tensor): Tensor
-  (self: Tensor, options: { exponent: Tensor }): Tensor
-  (self: Scalar, exponent: Tensor, options: { out: Tensor }): Tensor
-  (self: Scalar, options: { exponent: Tensor; out: Tensor }): Tensor
-  (self: Tensor, exponent: Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { exponent: Scalar; out: Tensor }): Tensor
-  (self: Tensor, exponent: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { exponent: Tensor; out: Tensor }): Tensor
+  (input: Scalar, exponent: Tensor): Tensor
+  (input: Scalar, options: { exponent: Tensor }): Tensor
+  (input: Tensor, exponent: Scalar): Tensor
+  (input: Tensor, options: { exponent: Scalar }): Tensor
+  (input: Tensor, exponent: Tensor): Tensor
+  (input: Tensor, options: { exponent: Tensor }): Tensor
+  (input: Scalar, exponent: Tensor, options: { out: Tensor }): Tensor
+  (input: Scalar, options: { exponent: Tensor; out: Tensor }): Tensor
+  (input: Tensor, exponent: Scalar, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { exponent: Scalar; out: Tensor }): Tensor
+  (input: Tensor, exponent: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { exponent: Tensor; out: Tensor }): Tensor
 }
 
 interface floor_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface floor__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface floor_divide_function {
-  (self: Tensor | Scalar, other: Tensor | Scalar): Tensor
-  (self: Tensor | Scalar, options: { other: Tensor | Scalar }): Tensor
-  (self: Tensor | Scalar, other: Scalar): Tensor
-  (self: Tensor | Scalar, options: { other: Scalar }): Tensor
-  (self: Tensor | Scalar, other: Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor | Scalar, options: { other: Scalar; out: Tensor }): Tensor
-  (self: Tensor | Scalar, other: Tensor | Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor | Scalar, options: { other: Tensor | Scalar; out: Tensor }): Tensor
+  (input: Tensor | Scalar, other: Tensor | Scalar): Tensor
+  (input: Tensor | Scalar, options: { other: Tensor | Scalar }): Tensor
+  (input: Tensor | Scalar, other: Scalar): Tensor
+  (input: Tensor | Scalar, options: { other: Scalar }): Tensor
+  (input: Tensor | Scalar, other: Scalar, options: { out: Tensor }): Tensor
+  (input: Tensor | Scalar, options: { other: Scalar; out: Tensor }): Tensor
+  (input: Tensor | Scalar, other: Tensor | Scalar, options: { out: Tensor }): Tensor
+  (input: Tensor | Scalar, options: { other: Tensor | Scalar; out: Tensor }): Tensor
 }
 
 interface fmax_function {
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface fmin_function {
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface fmod_function {
-  (self: Tensor, other: Scalar): Tensor
-  (self: Tensor, options: { other: Scalar }): Tensor
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Scalar): Tensor
+  (input: Tensor, options: { other: Scalar }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface frac_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface frac__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface frexp_function {
-  (self: Tensor): Named<[mantissa: Tensor, exponent: Tensor], { readonly mantissa: Tensor; readonly exponent: Tensor }>
-  (self: Tensor, options: { mantissa: Tensor; exponent: Tensor }): Named<[mantissa: Tensor, exponent: Tensor], { readonly mantissa: Tensor; readonly exponent: Tensor }>
+  (input: Tensor): Named<[mantissa: Tensor, exponent: Tensor], { readonly mantissa: Tensor; readonly exponent: Tensor }>
+  (input: Tensor, options: { out: readonly [Tensor, Tensor] }): Named<[mantissa: Tensor, exponent: Tensor], { readonly mantissa: Tensor; readonly exponent: Tensor }>
 }
 
 interface frobenius_norm_function {
-  (self: Tensor, dim: number | readonly number[], keepdim?: boolean | undefined): Tensor
-  (self: Tensor, dim: number | readonly number[], options?: { keepdim?: boolean | undefined }): Tensor
-  (self: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined }): Tensor
-  (self: Tensor, dim: number | readonly number[], options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim: number | readonly number[], keepdim?: boolean | undefined): Tensor
+  (input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined }): Tensor
+  (input: Tensor, dim: number | readonly number[], options?: { keepdim?: boolean | undefined }): Tensor
+  (input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim: number | readonly number[], options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
 }
 
 interface from_file_function {
   (filename: string, shared?: boolean | null | undefined, size?: number | null | undefined, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
   (filename: string, options?: { shared?: boolean | null | undefined; size?: number | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
+  (filename: string, shared: boolean | null | undefined, options?: { size?: number | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
   (filename: string, options: { shared?: boolean | null | undefined; size?: number | null | undefined; out: Tensor }): Tensor
+  (filename: string, shared: boolean | null | undefined, options: { size?: number | null | undefined; out: Tensor }): Tensor
 }
 
 interface full_like_function {
-  (self: Tensor, fill_value: Scalar, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  (self: Tensor, options: { fill_value: Scalar; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  (self: Tensor, fill_value: Scalar, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { fill_value: Scalar; memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, fill_value: Scalar, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
+  (input: Tensor, options: { fill_value: Scalar; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
+  (input: Tensor, fill_value: Scalar, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { fill_value: Scalar; memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
 }
 
 interface fused_moving_avg_obs_fake_quant_function {
-  (self: Tensor, observer_on: Tensor, fake_quant_on: Tensor, running_min: Tensor, running_max: Tensor, scale: Tensor, zero_point: Tensor, averaging_const: number, quant_min: number, quant_max: number, ch_axis: number, per_row_fake_quant?: boolean | undefined, symmetric_quant?: boolean | undefined): Tensor
-  (self: Tensor, observer_on: Tensor, fake_quant_on: Tensor, running_min: Tensor, running_max: Tensor, scale: Tensor, zero_point: Tensor, averaging_const: number, quant_min: number, quant_max: number, ch_axis: number, options?: { per_row_fake_quant?: boolean | undefined; symmetric_quant?: boolean | undefined }): Tensor
-  (self: Tensor, options: { observer_on: Tensor; fake_quant_on: Tensor; running_min: Tensor; running_max: Tensor; scale: Tensor; zero_point: Tensor; averaging_const: number; quant_min: number; quant_max: number; ch_axis: number; per_row_fake_quant?: boolean | undefined; symmetric_quant?: boolean | undefined }): Tensor
+  (input: Tensor, observer_on: Tensor, fake_quant_on: Tensor, running_min: Tensor, running_max: Tensor, scale: Tensor, zero_point: Tensor, averaging_const: number, quant_min: number, quant_max: number, ch_axis: number, per_row_fake_quant?: boolean | undefined, symmetric_quant?: boolean | undefined): Tensor
+  (input: Tensor, options: { observer_on: Tensor; fake_quant_on: Tensor; running_min: Tensor; running_max: Tensor; scale: Tensor; zero_point: Tensor; averaging_const: number; quant_min: number; quant_max: number; ch_axis: number; per_row_fake_quant?: boolean | undefined; symmetric_quant?: boolean | undefined }): Tensor
+  (input: Tensor, observer_on: Tensor, fake_quant_on: Tensor, running_min: Tensor, running_max: Tensor, scale: Tensor, zero_point: Tensor, averaging_const: number, quant_min: number, quant_max: number, ch_axis: number, options?: { per_row_fake_quant?: boolean | undefined; symmetric_quant?: boolean | undefined }): Tensor
+  (input: Tensor, observer_on: Tensor, fake_quant_on: Tensor, running_min: Tensor, running_max: Tensor, scale: Tensor, zero_point: Tensor, averaging_const: number, quant_min: number, quant_max: number, ch_axis: number, per_row_fake_quant: boolean | undefined, options?: { symmetric_quant?: boolean | undefined }): Tensor
 }
 
 interface gather_function {
-  (self: Tensor, dim: number, index: Tensor, options?: { sparse_grad?: boolean | undefined }): Tensor
-  (self: Tensor, options: { dim: number; index: Tensor; sparse_grad?: boolean | undefined }): Tensor
-  (self: Tensor, dim: number, index: Tensor, options: { sparse_grad?: boolean | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { dim: number; index: Tensor; sparse_grad?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim: number, index: Tensor, options?: { sparse_grad?: boolean | undefined }): Tensor
+  (input: Tensor, options: { dim: number; index: Tensor; sparse_grad?: boolean | undefined }): Tensor
+  (input: Tensor, dim: number, index: Tensor, options: { sparse_grad?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { dim: number; index: Tensor; sparse_grad?: boolean | undefined; out: Tensor }): Tensor
 }
 
 interface gcd_function {
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface gcd__function {
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
 }
 
 interface ge_function {
-  (self: Tensor, other: Scalar): Tensor
-  (self: Tensor, options: { other: Scalar }): Tensor
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Scalar): Tensor
+  (input: Tensor, options: { other: Scalar }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface geqrf_function {
-  (self: Tensor): Named<[a: Tensor, tau: Tensor], { readonly a: Tensor; readonly tau: Tensor }>
-  (self: Tensor, options: { a: Tensor; tau: Tensor }): Named<[a: Tensor, tau: Tensor], { readonly a: Tensor; readonly tau: Tensor }>
+  (input: Tensor): Named<[a: Tensor, tau: Tensor], { readonly a: Tensor; readonly tau: Tensor }>
+  (input: Tensor, options: { out: readonly [Tensor, Tensor] }): Named<[a: Tensor, tau: Tensor], { readonly a: Tensor; readonly tau: Tensor }>
 }
 
 interface ger_function {
-  (self: Tensor, vec2: Tensor): Tensor
-  (self: Tensor, options: { vec2: Tensor }): Tensor
-  (self: Tensor, vec2: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { vec2: Tensor; out: Tensor }): Tensor
+  (input: Tensor, vec2: Tensor): Tensor
+  (input: Tensor, options: { vec2: Tensor }): Tensor
+  (input: Tensor, vec2: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { vec2: Tensor; out: Tensor }): Tensor
 }
 
 interface get_device_function {
-  (self: Tensor): number
+  (input: Tensor): number
 }
 
 interface gradient_function {
-  (self: Tensor, options: { dim: readonly number[]; edge_order?: number | undefined }): Tensor[]
-  (self: Tensor, options: { spacing: Scalar; dim: readonly number[]; edge_order?: number | undefined }): Tensor[]
-  (self: Tensor, options?: { spacing?: Scalar | null | undefined; dim?: number | null | undefined; edge_order?: number | undefined }): Tensor[]
-  (self: Tensor, options: { spacing: readonly Scalar[]; dim: readonly number[]; edge_order?: number | undefined }): Tensor[]
-  (self: Tensor, options: { spacing: readonly Scalar[]; dim?: number | null | undefined; edge_order?: number | undefined }): Tensor[]
-  (self: Tensor, options: { spacing: readonly Tensor[]; dim: readonly number[]; edge_order?: number | undefined }): Tensor[]
-  (self: Tensor, options: { spacing: readonly Tensor[]; dim?: number | null | undefined; edge_order?: number | undefined }): Tensor[]
+  (input: Tensor, options: { dim: readonly number[]; edge_order?: number | undefined }): Tensor[]
+  (input: Tensor, options: { spacing: Scalar; dim: readonly number[]; edge_order?: number | undefined }): Tensor[]
+  (input: Tensor, options?: { spacing?: Scalar | null | undefined; dim?: number | null | undefined; edge_order?: number | undefined }): Tensor[]
+  (input: Tensor, options: { spacing: readonly Scalar[]; dim: readonly number[]; edge_order?: number | undefined }): Tensor[]
+  (input: Tensor, options: { spacing: readonly Scalar[]; dim?: number | null | undefined; edge_order?: number | undefined }): Tensor[]
+  (input: Tensor, options: { spacing: readonly Tensor[]; dim: readonly number[]; edge_order?: number | undefined }): Tensor[]
+  (input: Tensor, options: { spacing: readonly Tensor[]; dim?: number | null | undefined; edge_order?: number | undefined }): Tensor[]
 }
 
 interface greater_function {
-  (self: Tensor, other: Scalar): Tensor
-  (self: Tensor, options: { other: Scalar }): Tensor
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Scalar): Tensor
+  (input: Tensor, options: { other: Scalar }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface greater_equal_function {
-  (self: Tensor, other: Scalar): Tensor
-  (self: Tensor, options: { other: Scalar }): Tensor
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Scalar): Tensor
+  (input: Tensor, options: { other: Scalar }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface grid_sampler_function {
@@ -1668,8 +1746,11 @@ interface grid_sampler_3d_function {
 
 interface group_norm_function {
   (input: Tensor, num_groups: number, weight?: Tensor | null | undefined, bias?: Tensor | null | undefined, eps?: number | undefined, cudnn_enabled?: boolean | undefined): Tensor
-  (input: Tensor, num_groups: number, options?: { weight?: Tensor | null | undefined; bias?: Tensor | null | undefined; eps?: number | undefined; cudnn_enabled?: boolean | undefined }): Tensor
   (input: Tensor, options: { num_groups: number; weight?: Tensor | null | undefined; bias?: Tensor | null | undefined; eps?: number | undefined; cudnn_enabled?: boolean | undefined }): Tensor
+  (input: Tensor, num_groups: number, options?: { weight?: Tensor | null | undefined; bias?: Tensor | null | undefined; eps?: number | undefined; cudnn_enabled?: boolean | undefined }): Tensor
+  (input: Tensor, num_groups: number, weight: Tensor | null | undefined, options?: { bias?: Tensor | null | undefined; eps?: number | undefined; cudnn_enabled?: boolean | undefined }): Tensor
+  (input: Tensor, num_groups: number, weight: Tensor | null | undefined, bias: Tensor | null | undefined, options?: { eps?: number | undefined; cudnn_enabled?: boolean | undefined }): Tensor
+  (input: Tensor, num_groups: number, weight: Tensor | null | undefined, bias: Tensor | null | undefined, eps: number | undefined, options?: { cudnn_enabled?: boolean | undefined }): Tensor
 }
 
 interface gru_function {
@@ -1681,19 +1762,20 @@ interface gru_function {
 
 interface gru_cell_function {
   (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih?: Tensor | null | undefined, b_hh?: Tensor | null | undefined): Tensor
-  (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, options?: { b_ih?: Tensor | null | undefined; b_hh?: Tensor | null | undefined }): Tensor
   (input: Tensor, options: { hx: Tensor; w_ih: Tensor; w_hh: Tensor; b_ih?: Tensor | null | undefined; b_hh?: Tensor | null | undefined }): Tensor
+  (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, options?: { b_ih?: Tensor | null | undefined; b_hh?: Tensor | null | undefined }): Tensor
+  (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | null | undefined, options?: { b_hh?: Tensor | null | undefined }): Tensor
 }
 
 interface gt_function {
-  (self: Tensor, other: Scalar): Tensor
-  (self: Tensor, options: { other: Scalar }): Tensor
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Scalar): Tensor
+  (input: Tensor, options: { other: Scalar }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface hamming_window_function {
@@ -1723,63 +1805,74 @@ interface hann_window_function {
 }
 
 interface hardshrink_function {
-  (self: Tensor, lambd?: Scalar | undefined): Tensor
-  (self: Tensor, options?: { lambd?: Scalar | undefined }): Tensor
-  (self: Tensor, options: { lambd?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor, lambd?: Scalar | undefined): Tensor
+  (input: Tensor, options?: { lambd?: Scalar | undefined }): Tensor
+  (input: Tensor, options: { lambd?: Scalar | undefined; out: Tensor }): Tensor
 }
 
 interface hash_tensor_function {
-  (self: Tensor, dim?: number | readonly number[] | undefined, options?: { keepdim?: boolean | undefined; mode?: number | undefined }): Tensor
-  (self: Tensor, options?: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined; mode?: number | undefined }): Tensor
-  (self: Tensor, options: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined; mode?: number | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim?: number | readonly number[] | undefined, options?: { keepdim?: boolean | undefined; mode?: number | undefined }): Tensor
+  (input: Tensor, options?: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined; mode?: number | undefined }): Tensor
+  (input: Tensor, options: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined; mode?: number | undefined; out: Tensor }): Tensor
 }
 
 interface heaviside_function {
-  (self: Tensor, values: Tensor): Tensor
-  (self: Tensor, options: { values: Tensor }): Tensor
-  (self: Tensor, values: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { values: Tensor; out: Tensor }): Tensor
+  (input: Tensor, values: Tensor): Tensor
+  (input: Tensor, options: { values: Tensor }): Tensor
+  (input: Tensor, values: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { values: Tensor; out: Tensor }): Tensor
 }
 
 interface hinge_embedding_loss_function {
-  (self: Tensor, target: Tensor, margin?: number | undefined, reduction?: number | undefined): Tensor
-  (self: Tensor, target: Tensor, options?: { margin?: number | undefined; reduction?: number | undefined }): Tensor
-  (self: Tensor, options: { target: Tensor; margin?: number | undefined; reduction?: number | undefined }): Tensor
+  (input: Tensor, target: Tensor, margin?: number | undefined, reduction?: number | undefined): Tensor
+  (input: Tensor, options: { target: Tensor; margin?: number | undefined; reduction?: number | undefined }): Tensor
+  (input: Tensor, target: Tensor, options?: { margin?: number | undefined; reduction?: number | undefined }): Tensor
+  (input: Tensor, target: Tensor, margin: number | undefined, options?: { reduction?: number | undefined }): Tensor
 }
 
 interface histc_function {
-  (self: Tensor, bins?: number | undefined, min?: Scalar | undefined, max?: Scalar | undefined): Tensor
-  (self: Tensor, options?: { bins?: number | undefined; min?: Scalar | undefined; max?: Scalar | undefined }): Tensor
-  (self: Tensor, options: { bins?: number | undefined; min?: Scalar | undefined; max?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor, bins?: number | undefined, min?: Scalar | undefined, max?: Scalar | undefined): Tensor
+  (input: Tensor, options?: { bins?: number | undefined; min?: Scalar | undefined; max?: Scalar | undefined }): Tensor
+  (input: Tensor, bins: number | undefined, options?: { min?: Scalar | undefined; max?: Scalar | undefined }): Tensor
+  (input: Tensor, bins: number | undefined, min: Scalar | undefined, options?: { max?: Scalar | undefined }): Tensor
+  (input: Tensor, options: { bins?: number | undefined; min?: Scalar | undefined; max?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor, bins: number | undefined, options: { min?: Scalar | undefined; max?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor, bins: number | undefined, min: Scalar | undefined, options: { max?: Scalar | undefined; out: Tensor }): Tensor
 }
 
 interface histogram_function {
-  (self: Tensor, bins: Tensor, options?: { weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor], { readonly hist: Tensor; readonly bin_edges: Tensor }>
-  (self: Tensor, options: { bins: Tensor; weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor], { readonly hist: Tensor; readonly bin_edges: Tensor }>
-  (self: Tensor, bins?: number | undefined, options?: { range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor], { readonly hist: Tensor; readonly bin_edges: Tensor }>
-  (self: Tensor, options?: { bins?: number | undefined; range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor], { readonly hist: Tensor; readonly bin_edges: Tensor }>
-  (self: Tensor, bins: Tensor, options: { weight?: Tensor | null | undefined; density?: boolean | undefined; hist: Tensor; bin_edges: Tensor }): Named<[hist: Tensor, bin_edges: Tensor], { readonly hist: Tensor; readonly bin_edges: Tensor }>
-  (self: Tensor, options: { bins: Tensor; weight?: Tensor | null | undefined; density?: boolean | undefined; hist: Tensor; bin_edges: Tensor }): Named<[hist: Tensor, bin_edges: Tensor], { readonly hist: Tensor; readonly bin_edges: Tensor }>
-  (self: Tensor, options: { bins?: number | undefined; range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined; hist: Tensor; bin_edges: Tensor }): Named<[hist: Tensor, bin_edges: Tensor], { readonly hist: Tensor; readonly bin_edges: Tensor }>
+  (input: Tensor, bins: Tensor, options?: { weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor], { readonly hist: Tensor; readonly bin_edges: Tensor }>
+  (input: Tensor, options: { bins: Tensor; weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor], { readonly hist: Tensor; readonly bin_edges: Tensor }>
+  (input: Tensor, bins?: number | undefined, options?: { range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor], { readonly hist: Tensor; readonly bin_edges: Tensor }>
+  (input: Tensor, options?: { bins?: number | undefined; range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor], { readonly hist: Tensor; readonly bin_edges: Tensor }>
+  (input: Tensor, bins: Tensor, options: { weight?: Tensor | null | undefined; density?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[hist: Tensor, bin_edges: Tensor], { readonly hist: Tensor; readonly bin_edges: Tensor }>
+  (input: Tensor, options: { bins: Tensor; weight?: Tensor | null | undefined; density?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[hist: Tensor, bin_edges: Tensor], { readonly hist: Tensor; readonly bin_edges: Tensor }>
+  (input: Tensor, options: { bins?: number | undefined; range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[hist: Tensor, bin_edges: Tensor], { readonly hist: Tensor; readonly bin_edges: Tensor }>
 }
 
 interface histogramdd_function {
-  (self: Tensor, bins: readonly number[], range?: readonly number[] | null | undefined, weight?: Tensor | null | undefined, density?: boolean | undefined): Named<[hist: Tensor, bin_edges: Tensor[]], { readonly hist: Tensor; readonly bin_edges: Tensor[] }>
-  (self: Tensor, bins: readonly number[], options?: { range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor[]], { readonly hist: Tensor; readonly bin_edges: Tensor[] }>
-  (self: Tensor, options: { bins: readonly number[]; range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor[]], { readonly hist: Tensor; readonly bin_edges: Tensor[] }>
-  (self: Tensor, bins: readonly Tensor[], range?: readonly number[] | null | undefined, weight?: Tensor | null | undefined, density?: boolean | undefined): Named<[hist: Tensor, bin_edges: Tensor[]], { readonly hist: Tensor; readonly bin_edges: Tensor[] }>
-  (self: Tensor, bins: readonly Tensor[], options?: { range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor[]], { readonly hist: Tensor; readonly bin_edges: Tensor[] }>
-  (self: Tensor, options: { bins: readonly Tensor[]; range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor[]], { readonly hist: Tensor; readonly bin_edges: Tensor[] }>
-  (self: Tensor, bins: number, range?: readonly number[] | null | undefined, weight?: Tensor | null | undefined, density?: boolean | undefined): Named<[hist: Tensor, bin_edges: Tensor[]], { readonly hist: Tensor; readonly bin_edges: Tensor[] }>
-  (self: Tensor, bins: number, options?: { range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor[]], { readonly hist: Tensor; readonly bin_edges: Tensor[] }>
-  (self: Tensor, options: { bins: number; range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor[]], { readonly hist: Tensor; readonly bin_edges: Tensor[] }>
+  (input: Tensor, bins: readonly number[], range?: readonly number[] | null | undefined, weight?: Tensor | null | undefined, density?: boolean | undefined): Named<[hist: Tensor, bin_edges: Tensor[]], { readonly hist: Tensor; readonly bin_edges: Tensor[] }>
+  (input: Tensor, options: { bins: readonly number[]; range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor[]], { readonly hist: Tensor; readonly bin_edges: Tensor[] }>
+  (input: Tensor, bins: readonly number[], options?: { range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor[]], { readonly hist: Tensor; readonly bin_edges: Tensor[] }>
+  (input: Tensor, bins: readonly number[], range: readonly number[] | null | undefined, options?: { weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor[]], { readonly hist: Tensor; readonly bin_edges: Tensor[] }>
+  (input: Tensor, bins: readonly number[], range: readonly number[] | null | undefined, weight: Tensor | null | undefined, options?: { density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor[]], { readonly hist: Tensor; readonly bin_edges: Tensor[] }>
+  (input: Tensor, bins: readonly Tensor[], range?: readonly number[] | null | undefined, weight?: Tensor | null | undefined, density?: boolean | undefined): Named<[hist: Tensor, bin_edges: Tensor[]], { readonly hist: Tensor; readonly bin_edges: Tensor[] }>
+  (input: Tensor, options: { bins: readonly Tensor[]; range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor[]], { readonly hist: Tensor; readonly bin_edges: Tensor[] }>
+  (input: Tensor, bins: readonly Tensor[], options?: { range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor[]], { readonly hist: Tensor; readonly bin_edges: Tensor[] }>
+  (input: Tensor, bins: readonly Tensor[], range: readonly number[] | null | undefined, options?: { weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor[]], { readonly hist: Tensor; readonly bin_edges: Tensor[] }>
+  (input: Tensor, bins: readonly Tensor[], range: readonly number[] | null | undefined, weight: Tensor | null | undefined, options?: { density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor[]], { readonly hist: Tensor; readonly bin_edges: Tensor[] }>
+  (input: Tensor, bins: number, range?: readonly number[] | null | undefined, weight?: Tensor | null | undefined, density?: boolean | undefined): Named<[hist: Tensor, bin_edges: Tensor[]], { readonly hist: Tensor; readonly bin_edges: Tensor[] }>
+  (input: Tensor, options: { bins: number; range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor[]], { readonly hist: Tensor; readonly bin_edges: Tensor[] }>
+  (input: Tensor, bins: number, options?: { range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor[]], { readonly hist: Tensor; readonly bin_edges: Tensor[] }>
+  (input: Tensor, bins: number, range: readonly number[] | null | undefined, options?: { weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor[]], { readonly hist: Tensor; readonly bin_edges: Tensor[] }>
+  (input: Tensor, bins: number, range: readonly number[] | null | undefined, weight: Tensor | null | undefined, options?: { density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor[]], { readonly hist: Tensor; readonly bin_edges: Tensor[] }>
 }
 
 interface hsplit_function {
-  (self: Tensor, indices: readonly number[]): Tensor[]
-  (self: Tensor, options: { indices: readonly number[] }): Tensor[]
-  (self: Tensor, sections: number): Tensor[]
-  (self: Tensor, options: { sections: number }): Tensor[]
+  (input: Tensor, indices: readonly number[]): Tensor[]
+  (input: Tensor, options: { indices: readonly number[] }): Tensor[]
+  (input: Tensor, sections: number): Tensor[]
+  (input: Tensor, options: { sections: number }): Tensor[]
 }
 
 interface hspmm_function {
@@ -1795,102 +1888,102 @@ interface hstack_function {
 }
 
 interface hypot_function {
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface i0_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface i0__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface igamma_function {
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface igammac_function {
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface imag_function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface index_add_function {
-  (self: Tensor, dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar | undefined }): Tensor
-  (self: Tensor, options: { dim: number; index: Tensor; source: Tensor; alpha?: Scalar | undefined }): Tensor
-  (self: Tensor, dim: number, index: Tensor, source: Tensor, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { dim: number; index: Tensor; source: Tensor; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar | undefined }): Tensor
+  (input: Tensor, options: { dim: number; index: Tensor; source: Tensor; alpha?: Scalar | undefined }): Tensor
+  (input: Tensor, dim: number, index: Tensor, source: Tensor, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { dim: number; index: Tensor; source: Tensor; alpha?: Scalar | undefined; out: Tensor }): Tensor
 }
 
 interface index_copy_function {
-  (self: Tensor, dim: number, index: Tensor, source: Tensor): Tensor
-  (self: Tensor, options: { dim: number; index: Tensor; source: Tensor }): Tensor
-  (self: Tensor, dim: number, index: Tensor, source: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { dim: number; index: Tensor; source: Tensor; out: Tensor }): Tensor
+  (input: Tensor, dim: number, index: Tensor, source: Tensor): Tensor
+  (input: Tensor, options: { dim: number; index: Tensor; source: Tensor }): Tensor
+  (input: Tensor, dim: number, index: Tensor, source: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { dim: number; index: Tensor; source: Tensor; out: Tensor }): Tensor
 }
 
 interface index_fill_function {
-  (self: Tensor, dim: number, index: Tensor, value: Scalar): Tensor
-  (self: Tensor, options: { dim: number; index: Tensor; value: Scalar }): Tensor
-  (self: Tensor, dim: number, index: Tensor, value: Tensor): Tensor
-  (self: Tensor, options: { dim: number; index: Tensor; value: Tensor }): Tensor
-  (self: Tensor, dim: number, index: Tensor, value: Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { dim: number; index: Tensor; value: Scalar; out: Tensor }): Tensor
-  (self: Tensor, dim: number, index: Tensor, value: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { dim: number; index: Tensor; value: Tensor; out: Tensor }): Tensor
+  (input: Tensor, dim: number, index: Tensor, value: Scalar): Tensor
+  (input: Tensor, options: { dim: number; index: Tensor; value: Scalar }): Tensor
+  (input: Tensor, dim: number, index: Tensor, value: Tensor): Tensor
+  (input: Tensor, options: { dim: number; index: Tensor; value: Tensor }): Tensor
+  (input: Tensor, dim: number, index: Tensor, value: Scalar, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { dim: number; index: Tensor; value: Scalar; out: Tensor }): Tensor
+  (input: Tensor, dim: number, index: Tensor, value: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { dim: number; index: Tensor; value: Tensor; out: Tensor }): Tensor
 }
 
 interface index_put_function {
-  (self: Tensor, indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean | undefined): Tensor
-  (self: Tensor, indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean | undefined }): Tensor
-  (self: Tensor, options: { indices: readonly (Tensor | null)[]; values: Tensor; accumulate?: boolean | undefined }): Tensor
-  (self: Tensor, indices: readonly (Tensor | null)[], values: Tensor, options: { accumulate?: boolean | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { indices: readonly (Tensor | null)[]; values: Tensor; accumulate?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean | undefined): Tensor
+  (input: Tensor, options: { indices: readonly (Tensor | null)[]; values: Tensor; accumulate?: boolean | undefined }): Tensor
+  (input: Tensor, indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean | undefined }): Tensor
+  (input: Tensor, options: { indices: readonly (Tensor | null)[]; values: Tensor; accumulate?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, indices: readonly (Tensor | null)[], values: Tensor, options: { accumulate?: boolean | undefined; out: Tensor }): Tensor
 }
 
 interface index_put__function {
-  (self: Tensor, indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean | undefined): Tensor
-  (self: Tensor, indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean | undefined }): Tensor
-  (self: Tensor, options: { indices: readonly (Tensor | null)[]; values: Tensor; accumulate?: boolean | undefined }): Tensor
+  (input: Tensor, indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean | undefined): Tensor
+  (input: Tensor, options: { indices: readonly (Tensor | null)[]; values: Tensor; accumulate?: boolean | undefined }): Tensor
+  (input: Tensor, indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean | undefined }): Tensor
 }
 
 interface index_reduce_function {
-  (self: Tensor, dim: number, index: Tensor, source: Tensor, reduce: string, options?: { include_self?: boolean | undefined }): Tensor
-  (self: Tensor, options: { dim: number; index: Tensor; source: Tensor; reduce: string; include_self?: boolean | undefined }): Tensor
-  (self: Tensor, dim: number, index: Tensor, source: Tensor, reduce: string, options: { include_self?: boolean | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { dim: number; index: Tensor; source: Tensor; reduce: string; include_self?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim: number, index: Tensor, source: Tensor, reduce: string, options?: { include_self?: boolean | undefined }): Tensor
+  (input: Tensor, options: { dim: number; index: Tensor; source: Tensor; reduce: string; include_self?: boolean | undefined }): Tensor
+  (input: Tensor, dim: number, index: Tensor, source: Tensor, reduce: string, options: { include_self?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { dim: number; index: Tensor; source: Tensor; reduce: string; include_self?: boolean | undefined; out: Tensor }): Tensor
 }
 
 interface index_select_function {
-  (self: Tensor, dim: number, index: Tensor): Tensor
-  (self: Tensor, options: { dim: number; index: Tensor }): Tensor
-  (self: Tensor, dim: number, index: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { dim: number; index: Tensor; out: Tensor }): Tensor
+  (input: Tensor, dim: number, index: Tensor): Tensor
+  (input: Tensor, options: { dim: number; index: Tensor }): Tensor
+  (input: Tensor, dim: number, index: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { dim: number; index: Tensor; out: Tensor }): Tensor
 }
 
 interface indices_copy_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface inner_function {
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface instance_norm_function {
@@ -1899,50 +1992,50 @@ interface instance_norm_function {
 }
 
 interface int_repr_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface inverse_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface is_complex_function {
-  (self: Tensor): boolean
+  (input: Tensor): boolean
 }
 
 interface is_conj_function {
-  (self: Tensor): boolean
+  (input: Tensor): boolean
 }
 
 interface is_distributed_function {
-  (self: Tensor): boolean
+  (input: Tensor): boolean
 }
 
 interface is_floating_point_function {
-  (self: Tensor): boolean
+  (input: Tensor): boolean
 }
 
 interface is_inference_function {
-  (self: Tensor): boolean
+  (input: Tensor): boolean
 }
 
 interface is_neg_function {
-  (self: Tensor): boolean
+  (input: Tensor): boolean
 }
 
 interface is_nonzero_function {
-  (self: Tensor): boolean
+  (input: Tensor): boolean
 }
 
 interface is_same_size_function {
-  (self: Tensor, other: Tensor): boolean
-  (self: Tensor, options: { other: Tensor }): boolean
+  (input: Tensor, other: Tensor): boolean
+  (input: Tensor, options: { other: Tensor }): boolean
 }
 
 interface is_signed_function {
-  (self: Tensor): boolean
+  (input: Tensor): boolean
 }
 
 interface is_vulkan_available_function {
@@ -1950,13 +2043,15 @@ interface is_vulkan_available_function {
 }
 
 interface isclose_function {
-  (self: Tensor, other: Tensor, rtol?: number | undefined, atol?: number | undefined, equal_nan?: boolean | undefined): Tensor
-  (self: Tensor, other: Tensor, options?: { rtol?: number | undefined; atol?: number | undefined; equal_nan?: boolean | undefined }): Tensor
-  (self: Tensor, options: { other: Tensor; rtol?: number | undefined; atol?: number | undefined; equal_nan?: boolean | undefined }): Tensor
+  (input: Tensor, other: Tensor, rtol?: number | undefined, atol?: number | undefined, equal_nan?: boolean | undefined): Tensor
+  (input: Tensor, options: { other: Tensor; rtol?: number | undefined; atol?: number | undefined; equal_nan?: boolean | undefined }): Tensor
+  (input: Tensor, other: Tensor, options?: { rtol?: number | undefined; atol?: number | undefined; equal_nan?: boolean | undefined }): Tensor
+  (input: Tensor, other: Tensor, rtol: number | undefined, options?: { atol?: number | undefined; equal_nan?: boolean | undefined }): Tensor
+  (input: Tensor, other: Tensor, rtol: number | undefined, atol: number | undefined, options?: { equal_nan?: boolean | undefined }): Tensor
 }
 
 interface isfinite_function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface isin_function {
@@ -1975,33 +2070,40 @@ interface isin_function {
 }
 
 interface isinf_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface isnan_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface isneginf_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface isposinf_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface isreal_function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface istft_function {
-  (self: Tensor, n_fft: number, hop_length?: number | null | undefined, win_length?: number | null | undefined, window?: Tensor | null | undefined, center?: boolean | undefined, normalized?: boolean | undefined, onesided?: boolean | null | undefined, length?: number | null | undefined, return_complex?: boolean | undefined): Tensor
-  (self: Tensor, n_fft: number, options?: { hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }): Tensor
-  (self: Tensor, options: { n_fft: number; hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }): Tensor
+  (input: Tensor, n_fft: number, hop_length?: number | null | undefined, win_length?: number | null | undefined, window?: Tensor | null | undefined, center?: boolean | undefined, normalized?: boolean | undefined, onesided?: boolean | null | undefined, length?: number | null | undefined, return_complex?: boolean | undefined): Tensor
+  (input: Tensor, options: { n_fft: number; hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }): Tensor
+  (input: Tensor, n_fft: number, options?: { hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }): Tensor
+  (input: Tensor, n_fft: number, hop_length: number | null | undefined, options?: { win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }): Tensor
+  (input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, options?: { window?: Tensor | null | undefined; center?: boolean | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }): Tensor
+  (input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, options?: { center?: boolean | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }): Tensor
+  (input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, options?: { normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }): Tensor
+  (input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, normalized: boolean | undefined, options?: { onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }): Tensor
+  (input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, normalized: boolean | undefined, onesided: boolean | null | undefined, options?: { length?: number | null | undefined; return_complex?: boolean | undefined }): Tensor
+  (input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, normalized: boolean | undefined, onesided: boolean | null | undefined, length: number | null | undefined, options?: { return_complex?: boolean | undefined }): Tensor
 }
 
 interface kaiser_window_function {
@@ -2018,103 +2120,108 @@ interface kaiser_window_function {
 }
 
 interface kl_div_function {
-  (self: Tensor, target: Tensor, reduction?: number | undefined, options?: { log_target?: boolean | undefined }): Tensor
-  (self: Tensor, target: Tensor, options?: { reduction?: number | undefined; log_target?: boolean | undefined }): Tensor
-  (self: Tensor, options: { target: Tensor; reduction?: number | undefined; log_target?: boolean | undefined }): Tensor
+  (input: Tensor, target: Tensor, reduction?: number | undefined, options?: { log_target?: boolean | undefined }): Tensor
+  (input: Tensor, options: { target: Tensor; reduction?: number | undefined; log_target?: boolean | undefined }): Tensor
+  (input: Tensor, target: Tensor, options?: { reduction?: number | undefined; log_target?: boolean | undefined }): Tensor
 }
 
 interface kron_function {
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface kthvalue_function {
-  (self: Tensor, k: number, dim?: number | undefined, keepdim?: boolean | undefined): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (self: Tensor, k: number, options?: { dim?: number | undefined; keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (self: Tensor, options: { k: number; dim?: number | undefined; keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (self: Tensor, k: number, options: { dim?: number | undefined; keepdim?: boolean | undefined; values: Tensor; indices: Tensor }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (self: Tensor, options: { k: number; dim?: number | undefined; keepdim?: boolean | undefined; values: Tensor; indices: Tensor }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, k: number, dim?: number | undefined, keepdim?: boolean | undefined): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, options: { k: number; dim?: number | undefined; keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, k: number, options?: { dim?: number | undefined; keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, k: number, dim: number | undefined, options?: { keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, options: { k: number; dim?: number | undefined; keepdim?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, k: number, options: { dim?: number | undefined; keepdim?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, k: number, dim: number | undefined, options: { keepdim?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
 }
 
 interface layer_norm_function {
   (input: Tensor, normalized_shape: readonly number[], weight?: Tensor | null | undefined, bias?: Tensor | null | undefined, eps?: number | undefined, cudnn_enable?: boolean | undefined): Tensor
-  (input: Tensor, normalized_shape: readonly number[], options?: { weight?: Tensor | null | undefined; bias?: Tensor | null | undefined; eps?: number | undefined; cudnn_enable?: boolean | undefined }): Tensor
   (input: Tensor, options: { normalized_shape: readonly number[]; weight?: Tensor | null | undefined; bias?: Tensor | null | undefined; eps?: number | undefined; cudnn_enable?: boolean | undefined }): Tensor
+  (input: Tensor, normalized_shape: readonly number[], options?: { weight?: Tensor | null | undefined; bias?: Tensor | null | undefined; eps?: number | undefined; cudnn_enable?: boolean | undefined }): Tensor
+  (input: Tensor, normalized_shape: readonly number[], weight: Tensor | null | undefined, options?: { bias?: Tensor | null | undefined; eps?: number | undefined; cudnn_enable?: boolean | undefined }): Tensor
+  (input: Tensor, normalized_shape: readonly number[], weight: Tensor | null | undefined, bias: Tensor | null | undefined, options?: { eps?: number | undefined; cudnn_enable?: boolean | undefined }): Tensor
+  (input: Tensor, normalized_shape: readonly number[], weight: Tensor | null | undefined, bias: Tensor | null | undefined, eps: number | undefined, options?: { cudnn_enable?: boolean | undefined }): Tensor
 }
 
 interface lcm_function {
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface lcm__function {
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
 }
 
 interface ldexp_function {
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface ldexp__function {
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
 }
 
 interface le_function {
-  (self: Tensor, other: Scalar): Tensor
-  (self: Tensor, options: { other: Scalar }): Tensor
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Scalar): Tensor
+  (input: Tensor, options: { other: Scalar }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface lerp_function {
-  (self: Tensor, end: Tensor, weight: Scalar): Tensor
-  (self: Tensor, options: { end: Tensor; weight: Scalar }): Tensor
-  (self: Tensor, end: Tensor, weight: Tensor): Tensor
-  (self: Tensor, options: { end: Tensor; weight: Tensor }): Tensor
-  (self: Tensor, end: Tensor, weight: Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { end: Tensor; weight: Scalar; out: Tensor }): Tensor
-  (self: Tensor, end: Tensor, weight: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { end: Tensor; weight: Tensor; out: Tensor }): Tensor
+  (input: Tensor, end: Tensor, weight: Scalar): Tensor
+  (input: Tensor, options: { end: Tensor; weight: Scalar }): Tensor
+  (input: Tensor, end: Tensor, weight: Tensor): Tensor
+  (input: Tensor, options: { end: Tensor; weight: Tensor }): Tensor
+  (input: Tensor, end: Tensor, weight: Scalar, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { end: Tensor; weight: Scalar; out: Tensor }): Tensor
+  (input: Tensor, end: Tensor, weight: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { end: Tensor; weight: Tensor; out: Tensor }): Tensor
 }
 
 interface less_function {
-  (self: Tensor, other: Scalar): Tensor
-  (self: Tensor, options: { other: Scalar }): Tensor
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Scalar): Tensor
+  (input: Tensor, options: { other: Scalar }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface less_equal_function {
-  (self: Tensor, other: Scalar): Tensor
-  (self: Tensor, options: { other: Scalar }): Tensor
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Scalar): Tensor
+  (input: Tensor, options: { other: Scalar }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface lgamma_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface linspace_function {
@@ -2137,140 +2244,140 @@ interface linspace_function {
 }
 
 interface log_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface log10_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface log10__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface log1p_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface log1p__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface log2_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface log2__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface log__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface log_softmax_function {
-  (self: Tensor, dim: number, dtype?: DType | null | undefined): Tensor
-  (self: Tensor, dim: number, options?: { dtype?: DType | null | undefined }): Tensor
-  (self: Tensor, options: { dim: number; dtype?: DType | null | undefined }): Tensor
-  (self: Tensor, dim: number, options: { dtype?: DType | null | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { dim: number; dtype?: DType | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim: number, dtype?: DType | null | undefined): Tensor
+  (input: Tensor, options: { dim: number; dtype?: DType | null | undefined }): Tensor
+  (input: Tensor, dim: number, options?: { dtype?: DType | null | undefined }): Tensor
+  (input: Tensor, options: { dim: number; dtype?: DType | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim: number, options: { dtype?: DType | null | undefined; out: Tensor }): Tensor
 }
 
 interface logaddexp_function {
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface logaddexp2_function {
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface logcumsumexp_function {
-  (self: Tensor, dim: number): Tensor
-  (self: Tensor, options: { dim: number }): Tensor
-  (self: Tensor, dim: number, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { dim: number; out: Tensor }): Tensor
+  (input: Tensor, dim: number): Tensor
+  (input: Tensor, options: { dim: number }): Tensor
+  (input: Tensor, dim: number, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { dim: number; out: Tensor }): Tensor
 }
 
 interface logdet_function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface logical_and_function {
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface logical_not_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface logical_or_function {
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface logical_xor_function {
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface logit_function {
-  (self: Tensor, eps?: number | null | undefined): Tensor
-  (self: Tensor, options?: { eps?: number | null | undefined }): Tensor
-  (self: Tensor, options: { eps?: number | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, eps?: number | null | undefined): Tensor
+  (input: Tensor, options?: { eps?: number | null | undefined }): Tensor
+  (input: Tensor, options: { eps?: number | null | undefined; out: Tensor }): Tensor
 }
 
 interface logit__function {
-  (self: Tensor, eps?: number | null | undefined): Tensor
-  (self: Tensor, options?: { eps?: number | null | undefined }): Tensor
+  (input: Tensor, eps?: number | null | undefined): Tensor
+  (input: Tensor, options?: { eps?: number | null | undefined }): Tensor
 }
 
 interface logspace_function {
   (start: Scalar, end: Scalar, steps: number, base?: number | undefined, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (start: Scalar, end: Scalar, steps: number, options?: { base?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
   (start: Scalar, options: { end: Scalar; steps: number; base?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
+  (start: Scalar, end: Scalar, steps: number, options?: { base?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
   (start: Scalar, end: Tensor, steps: number, base?: number | undefined, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (start: Scalar, end: Tensor, steps: number, options?: { base?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
   (start: Scalar, options: { end: Tensor; steps: number; base?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
+  (start: Scalar, end: Tensor, steps: number, options?: { base?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
   (start: Tensor, end: Scalar, steps: number, base?: number | undefined, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (start: Tensor, end: Scalar, steps: number, options?: { base?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
   (start: Tensor, options: { end: Scalar; steps: number; base?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
+  (start: Tensor, end: Scalar, steps: number, options?: { base?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
   (start: Tensor, end: Tensor, steps: number, base?: number | undefined, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (start: Tensor, end: Tensor, steps: number, options?: { base?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
   (start: Tensor, options: { end: Tensor; steps: number; base?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (start: Scalar, end: Tensor, steps: number, options: { base?: number | undefined; out: Tensor }): Tensor
+  (start: Tensor, end: Tensor, steps: number, options?: { base?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
   (start: Scalar, options: { end: Tensor; steps: number; base?: number | undefined; out: Tensor }): Tensor
-  (start: Tensor, end: Scalar, steps: number, options: { base?: number | undefined; out: Tensor }): Tensor
+  (start: Scalar, end: Tensor, steps: number, options: { base?: number | undefined; out: Tensor }): Tensor
   (start: Tensor, options: { end: Scalar; steps: number; base?: number | undefined; out: Tensor }): Tensor
-  (start: Tensor, end: Tensor, steps: number, options: { base?: number | undefined; out: Tensor }): Tensor
+  (start: Tensor, end: Scalar, steps: number, options: { base?: number | undefined; out: Tensor }): Tensor
   (start: Tensor, options: { end: Tensor; steps: number; base?: number | undefined; out: Tensor }): Tensor
-  (start: Scalar, end: Scalar, steps: number, options: { base?: number | undefined; out: Tensor }): Tensor
+  (start: Tensor, end: Tensor, steps: number, options: { base?: number | undefined; out: Tensor }): Tensor
   (start: Scalar, options: { end: Scalar; steps: number; base?: number | undefined; out: Tensor }): Tensor
+  (start: Scalar, end: Scalar, steps: number, options: { base?: number | undefined; out: Tensor }): Tensor
 }
 
 interface logsumexp_function {
-  (self: Tensor, dim: number | readonly number[], keepdim?: boolean | undefined): Tensor
-  (self: Tensor, dim: number | readonly number[], options?: { keepdim?: boolean | undefined }): Tensor
-  (self: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined }): Tensor
-  (self: Tensor, dim: number | readonly number[], options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim: number | readonly number[], keepdim?: boolean | undefined): Tensor
+  (input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined }): Tensor
+  (input: Tensor, dim: number | readonly number[], options?: { keepdim?: boolean | undefined }): Tensor
+  (input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim: number | readonly number[], options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
 }
 
 interface lstm_function {
@@ -2282,205 +2389,216 @@ interface lstm_function {
 
 interface lstm_cell_function {
   (input: Tensor, hx: readonly Tensor[], w_ih: Tensor, w_hh: Tensor, b_ih?: Tensor | null | undefined, b_hh?: Tensor | null | undefined): [Tensor, Tensor]
-  (input: Tensor, hx: readonly Tensor[], w_ih: Tensor, w_hh: Tensor, options?: { b_ih?: Tensor | null | undefined; b_hh?: Tensor | null | undefined }): [Tensor, Tensor]
   (input: Tensor, options: { hx: readonly Tensor[]; w_ih: Tensor; w_hh: Tensor; b_ih?: Tensor | null | undefined; b_hh?: Tensor | null | undefined }): [Tensor, Tensor]
+  (input: Tensor, hx: readonly Tensor[], w_ih: Tensor, w_hh: Tensor, options?: { b_ih?: Tensor | null | undefined; b_hh?: Tensor | null | undefined }): [Tensor, Tensor]
+  (input: Tensor, hx: readonly Tensor[], w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | null | undefined, options?: { b_hh?: Tensor | null | undefined }): [Tensor, Tensor]
 }
 
 interface lt_function {
-  (self: Tensor, other: Scalar): Tensor
-  (self: Tensor, options: { other: Scalar }): Tensor
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Scalar): Tensor
+  (input: Tensor, options: { other: Scalar }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface lu_solve_function {
-  (self: Tensor, LU_data: Tensor, LU_pivots: Tensor): Tensor
-  (self: Tensor, options: { LU_data: Tensor; LU_pivots: Tensor }): Tensor
-  (self: Tensor, LU_data: Tensor, LU_pivots: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { LU_data: Tensor; LU_pivots: Tensor; out: Tensor }): Tensor
+  (input: Tensor, LU_data: Tensor, LU_pivots: Tensor): Tensor
+  (input: Tensor, options: { LU_data: Tensor; LU_pivots: Tensor }): Tensor
+  (input: Tensor, LU_data: Tensor, LU_pivots: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { LU_data: Tensor; LU_pivots: Tensor; out: Tensor }): Tensor
 }
 
 interface lu_unpack_function {
   (LU_data: Tensor, LU_pivots: Tensor, unpack_data?: boolean | undefined, unpack_pivots?: boolean | undefined): Named<[P: Tensor, L: Tensor, U: Tensor], { readonly P: Tensor; readonly L: Tensor; readonly U: Tensor }>
-  (LU_data: Tensor, LU_pivots: Tensor, options?: { unpack_data?: boolean | undefined; unpack_pivots?: boolean | undefined }): Named<[P: Tensor, L: Tensor, U: Tensor], { readonly P: Tensor; readonly L: Tensor; readonly U: Tensor }>
   (LU_data: Tensor, options: { LU_pivots: Tensor; unpack_data?: boolean | undefined; unpack_pivots?: boolean | undefined }): Named<[P: Tensor, L: Tensor, U: Tensor], { readonly P: Tensor; readonly L: Tensor; readonly U: Tensor }>
-  (LU_data: Tensor, LU_pivots: Tensor, options: { unpack_data?: boolean | undefined; unpack_pivots?: boolean | undefined; P: Tensor; L: Tensor; U: Tensor }): Named<[P: Tensor, L: Tensor, U: Tensor], { readonly P: Tensor; readonly L: Tensor; readonly U: Tensor }>
-  (LU_data: Tensor, options: { LU_pivots: Tensor; unpack_data?: boolean | undefined; unpack_pivots?: boolean | undefined; P: Tensor; L: Tensor; U: Tensor }): Named<[P: Tensor, L: Tensor, U: Tensor], { readonly P: Tensor; readonly L: Tensor; readonly U: Tensor }>
+  (LU_data: Tensor, LU_pivots: Tensor, options?: { unpack_data?: boolean | undefined; unpack_pivots?: boolean | undefined }): Named<[P: Tensor, L: Tensor, U: Tensor], { readonly P: Tensor; readonly L: Tensor; readonly U: Tensor }>
+  (LU_data: Tensor, LU_pivots: Tensor, unpack_data: boolean | undefined, options?: { unpack_pivots?: boolean | undefined }): Named<[P: Tensor, L: Tensor, U: Tensor], { readonly P: Tensor; readonly L: Tensor; readonly U: Tensor }>
+  (LU_data: Tensor, options: { LU_pivots: Tensor; unpack_data?: boolean | undefined; unpack_pivots?: boolean | undefined; out: readonly [Tensor, Tensor, Tensor] }): Named<[P: Tensor, L: Tensor, U: Tensor], { readonly P: Tensor; readonly L: Tensor; readonly U: Tensor }>
+  (LU_data: Tensor, LU_pivots: Tensor, options: { unpack_data?: boolean | undefined; unpack_pivots?: boolean | undefined; out: readonly [Tensor, Tensor, Tensor] }): Named<[P: Tensor, L: Tensor, U: Tensor], { readonly P: Tensor; readonly L: Tensor; readonly U: Tensor }>
+  (LU_data: Tensor, LU_pivots: Tensor, unpack_data: boolean | undefined, options: { unpack_pivots?: boolean | undefined; out: readonly [Tensor, Tensor, Tensor] }): Named<[P: Tensor, L: Tensor, U: Tensor], { readonly P: Tensor; readonly L: Tensor; readonly U: Tensor }>
 }
 
 interface margin_ranking_loss_function {
   (input1: Tensor, input2: Tensor, target: Tensor, margin?: number | undefined, reduction?: number | undefined): Tensor
-  (input1: Tensor, input2: Tensor, target: Tensor, options?: { margin?: number | undefined; reduction?: number | undefined }): Tensor
   (input1: Tensor, options: { input2: Tensor; target: Tensor; margin?: number | undefined; reduction?: number | undefined }): Tensor
+  (input1: Tensor, input2: Tensor, target: Tensor, options?: { margin?: number | undefined; reduction?: number | undefined }): Tensor
+  (input1: Tensor, input2: Tensor, target: Tensor, margin: number | undefined, options?: { reduction?: number | undefined }): Tensor
 }
 
 interface masked_fill_function {
-  (self: Tensor, mask: Tensor, value: Scalar): Tensor
-  (self: Tensor, options: { mask: Tensor; value: Scalar }): Tensor
-  (self: Tensor, mask: Tensor, value: Tensor): Tensor
-  (self: Tensor, options: { mask: Tensor; value: Tensor }): Tensor
-  (self: Tensor, mask: Tensor, value: Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { mask: Tensor; value: Scalar; out: Tensor }): Tensor
-  (self: Tensor, mask: Tensor, value: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { mask: Tensor; value: Tensor; out: Tensor }): Tensor
+  (input: Tensor, mask: Tensor, value: Scalar): Tensor
+  (input: Tensor, options: { mask: Tensor; value: Scalar }): Tensor
+  (input: Tensor, mask: Tensor, value: Tensor): Tensor
+  (input: Tensor, options: { mask: Tensor; value: Tensor }): Tensor
+  (input: Tensor, mask: Tensor, value: Scalar, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { mask: Tensor; value: Scalar; out: Tensor }): Tensor
+  (input: Tensor, mask: Tensor, value: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { mask: Tensor; value: Tensor; out: Tensor }): Tensor
 }
 
 interface masked_scatter_function {
-  (self: Tensor, mask: Tensor, source: Tensor): Tensor
-  (self: Tensor, options: { mask: Tensor; source: Tensor }): Tensor
-  (self: Tensor, mask: Tensor, source: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { mask: Tensor; source: Tensor; out: Tensor }): Tensor
+  (input: Tensor, mask: Tensor, source: Tensor): Tensor
+  (input: Tensor, options: { mask: Tensor; source: Tensor }): Tensor
+  (input: Tensor, mask: Tensor, source: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { mask: Tensor; source: Tensor; out: Tensor }): Tensor
 }
 
 interface masked_select_function {
-  (self: Tensor, mask: Tensor): Tensor
-  (self: Tensor, options: { mask: Tensor }): Tensor
-  (self: Tensor, mask: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { mask: Tensor; out: Tensor }): Tensor
+  (input: Tensor, mask: Tensor): Tensor
+  (input: Tensor, options: { mask: Tensor }): Tensor
+  (input: Tensor, mask: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { mask: Tensor; out: Tensor }): Tensor
 }
 
 interface matmul_function {
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface matrix_exp_function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface matrix_power_function {
-  (self: Tensor, n: number): Tensor
-  (self: Tensor, options: { n: number }): Tensor
-  (self: Tensor, n: number, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { n: number; out: Tensor }): Tensor
+  (input: Tensor, n: number): Tensor
+  (input: Tensor, options: { n: number }): Tensor
+  (input: Tensor, n: number, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { n: number; out: Tensor }): Tensor
 }
 
 interface max_function {
-  (self: Tensor): Tensor
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, dim: number, keepdim?: boolean | undefined): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (self: Tensor, dim: number, options?: { keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (self: Tensor, options: { dim: number; keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (self: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
-  (self: Tensor, dim: number, options: { keepdim?: boolean | undefined; max: Tensor; max_values: Tensor }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (self: Tensor, options: { dim: number; keepdim?: boolean | undefined; max: Tensor; max_values: Tensor }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, dim: number, keepdim?: boolean | undefined): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, options: { dim: number; keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, dim: number, options?: { keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, options: { dim: number; keepdim?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, dim: number, options: { keepdim?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
 }
 
 interface max_pool1d_function {
-  (self: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined): Tensor
-  (self: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (self: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined): Tensor
+  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined }): Tensor
 }
 
 interface max_pool1d_with_indices_function {
-  (self: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined): [Tensor, Tensor]
-  (self: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): [Tensor, Tensor]
-  (self: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): [Tensor, Tensor]
+  (input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined): [Tensor, Tensor]
+  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): [Tensor, Tensor]
+  (input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): [Tensor, Tensor]
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): [Tensor, Tensor]
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): [Tensor, Tensor]
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined }): [Tensor, Tensor]
 }
 
 interface max_pool2d_function {
-  (self: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined): Tensor
-  (self: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (self: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined): Tensor
+  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined }): Tensor
 }
 
 interface max_pool3d_function {
-  (self: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined): Tensor
-  (self: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (self: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined): Tensor
+  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined }): Tensor
 }
 
 interface maximum_function {
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface mean_function {
-  (self: Tensor, options?: { dtype?: DType | null | undefined }): Tensor
-  (self: Tensor, dim: number | readonly number[] | null, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }): Tensor
-  (self: Tensor, dim: number | readonly number[] | null, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  (self: Tensor, options: { dim: number | readonly number[] | null; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  (self: Tensor, options: { dtype?: DType | null | undefined; out: Tensor }): Tensor
-  (self: Tensor, dim: number | readonly number[] | null, options: { keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { dim: number | readonly number[] | null; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, options?: { dtype?: DType | null | undefined }): Tensor
+  (input: Tensor, dim: number | readonly number[] | null, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }): Tensor
+  (input: Tensor, options: { dim: number | readonly number[] | null; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
+  (input: Tensor, dim: number | readonly number[] | null, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
+  (input: Tensor, options: { dtype?: DType | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { dim: number | readonly number[] | null; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim: number | readonly number[] | null, options: { keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
 }
 
 interface median_function {
-  (self: Tensor): Tensor
-  (self: Tensor, dim: number, keepdim?: boolean | undefined): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (self: Tensor, dim: number, options?: { keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (self: Tensor, options: { dim: number; keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (self: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, dim: number, options: { keepdim?: boolean | undefined; values: Tensor; indices: Tensor }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (self: Tensor, options: { dim: number; keepdim?: boolean | undefined; values: Tensor; indices: Tensor }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-}
-
-interface meshgrid_function {
-  (tensors: readonly Tensor[]): Tensor[]
-  (tensors: readonly Tensor[], options: { indexing: string }): Tensor[]
+  (input: Tensor): Tensor
+  (input: Tensor, dim: number, keepdim?: boolean | undefined): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, options: { dim: number; keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, dim: number, options?: { keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { dim: number; keepdim?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, dim: number, options: { keepdim?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
 }
 
 interface min_function {
-  (self: Tensor): Tensor
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, dim: number, keepdim?: boolean | undefined): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (self: Tensor, dim: number, options?: { keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (self: Tensor, options: { dim: number; keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (self: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
-  (self: Tensor, dim: number, options: { keepdim?: boolean | undefined; min: Tensor; min_indices: Tensor }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (self: Tensor, options: { dim: number; keepdim?: boolean | undefined; min: Tensor; min_indices: Tensor }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, dim: number, keepdim?: boolean | undefined): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, options: { dim: number; keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, dim: number, options?: { keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, options: { dim: number; keepdim?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, dim: number, options: { keepdim?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
 }
 
 interface minimum_function {
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface miopen_batch_norm_function {
   (input: Tensor, weight: Tensor, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, training: boolean, exponential_average_factor: number, epsilon: number): [Tensor, Tensor, Tensor]
   (input: Tensor, options: { weight: Tensor; bias: Tensor | null; running_mean: Tensor | null; running_var: Tensor | null; training: boolean; exponential_average_factor: number; epsilon: number }): [Tensor, Tensor, Tensor]
-  (input: Tensor, weight: Tensor, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, training: boolean, exponential_average_factor: number, epsilon: number, options: { out0: Tensor; out1: Tensor; out2: Tensor }): [Tensor, Tensor, Tensor]
-  (input: Tensor, options: { weight: Tensor; bias: Tensor | null; running_mean: Tensor | null; running_var: Tensor | null; training: boolean; exponential_average_factor: number; epsilon: number; out0: Tensor; out1: Tensor; out2: Tensor }): [Tensor, Tensor, Tensor]
+  (input: Tensor, weight: Tensor, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, training: boolean, exponential_average_factor: number, epsilon: number, options: { out: readonly [Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor]
+  (input: Tensor, options: { weight: Tensor; bias: Tensor | null; running_mean: Tensor | null; running_var: Tensor | null; training: boolean; exponential_average_factor: number; epsilon: number; out: readonly [Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor]
 }
 
 interface miopen_convolution_function {
-  (self: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean): Tensor
-  (self: Tensor, options: { weight: Tensor; bias: Tensor | null; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean }): Tensor
-  (self: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { weight: Tensor; bias: Tensor | null; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean; out: Tensor }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean): Tensor
+  (input: Tensor, options: { weight: Tensor; bias: Tensor | null; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { weight: Tensor; bias: Tensor | null; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean; out: Tensor }): Tensor
 }
 
 interface miopen_convolution_add_relu_function {
-  (self: Tensor, weight: Tensor, z: Tensor, alpha: Scalar | null, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number): Tensor
-  (self: Tensor, options: { weight: Tensor; z: Tensor; alpha: Scalar | null; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number }): Tensor
+  (input: Tensor, weight: Tensor, z: Tensor, alpha: Scalar | null, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number): Tensor
+  (input: Tensor, options: { weight: Tensor; z: Tensor; alpha: Scalar | null; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number }): Tensor
 }
 
 interface miopen_convolution_relu_function {
-  (self: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number): Tensor
-  (self: Tensor, options: { weight: Tensor; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number): Tensor
+  (input: Tensor, options: { weight: Tensor; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number }): Tensor
 }
 
 interface miopen_convolution_transpose_function {
-  (self: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], output_padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean): Tensor
-  (self: Tensor, options: { weight: Tensor; bias: Tensor | null; padding: readonly number[]; output_padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean }): Tensor
-  (self: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], output_padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { weight: Tensor; bias: Tensor | null; padding: readonly number[]; output_padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean; out: Tensor }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], output_padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean): Tensor
+  (input: Tensor, options: { weight: Tensor; bias: Tensor | null; padding: readonly number[]; output_padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], output_padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { weight: Tensor; bias: Tensor | null; padding: readonly number[]; output_padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean; out: Tensor }): Tensor
 }
 
 interface miopen_ctc_loss_function {
@@ -2488,315 +2606,320 @@ interface miopen_ctc_loss_function {
   (log_probs: Tensor, options: { targets: Tensor; input_lengths: readonly number[]; target_lengths: readonly number[]; blank: number; deterministic: boolean; zero_infinity: boolean }): [Tensor, Tensor]
   (log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target_lengths: Tensor, blank: number, deterministic: boolean, zero_infinity: boolean): [Tensor, Tensor]
   (log_probs: Tensor, options: { targets: Tensor; input_lengths: Tensor; target_lengths: Tensor; blank: number; deterministic: boolean; zero_infinity: boolean }): [Tensor, Tensor]
-  (log_probs: Tensor, targets: Tensor, input_lengths: readonly number[], target_lengths: readonly number[], blank: number, deterministic: boolean, zero_infinity: boolean, options: { out0: Tensor; out1: Tensor }): [Tensor, Tensor]
-  (log_probs: Tensor, options: { targets: Tensor; input_lengths: readonly number[]; target_lengths: readonly number[]; blank: number; deterministic: boolean; zero_infinity: boolean; out0: Tensor; out1: Tensor }): [Tensor, Tensor]
+  (log_probs: Tensor, targets: Tensor, input_lengths: readonly number[], target_lengths: readonly number[], blank: number, deterministic: boolean, zero_infinity: boolean, options: { out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
+  (log_probs: Tensor, options: { targets: Tensor; input_lengths: readonly number[]; target_lengths: readonly number[]; blank: number; deterministic: boolean; zero_infinity: boolean; out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
 }
 
 interface miopen_depthwise_convolution_function {
-  (self: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean): Tensor
-  (self: Tensor, options: { weight: Tensor; bias: Tensor | null; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean }): Tensor
-  (self: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { weight: Tensor; bias: Tensor | null; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean; out: Tensor }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean): Tensor
+  (input: Tensor, options: { weight: Tensor; bias: Tensor | null; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { weight: Tensor; bias: Tensor | null; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean; out: Tensor }): Tensor
 }
 
 interface miopen_rnn_function {
   (input: Tensor, weight: readonly Tensor[], weight_stride0: number, hx: Tensor, cx: Tensor | null, mode: number, hidden_size: number, num_layers: number, batch_first: boolean, dropout: number, train: boolean, bidirectional: boolean, batch_sizes: readonly number[], dropout_state: Tensor | null): [Tensor, Tensor, Tensor, Tensor, Tensor]
   (input: Tensor, options: { weight: readonly Tensor[]; weight_stride0: number; hx: Tensor; cx: Tensor | null; mode: number; hidden_size: number; num_layers: number; batch_first: boolean; dropout: number; train: boolean; bidirectional: boolean; batch_sizes: readonly number[]; dropout_state: Tensor | null }): [Tensor, Tensor, Tensor, Tensor, Tensor]
-  (input: Tensor, weight: readonly Tensor[], weight_stride0: number, hx: Tensor, cx: Tensor | null, mode: number, hidden_size: number, num_layers: number, batch_first: boolean, dropout: number, train: boolean, bidirectional: boolean, batch_sizes: readonly number[], dropout_state: Tensor | null, options: { out0: Tensor; out1: Tensor; out2: Tensor; out3: Tensor; out4: Tensor }): [Tensor, Tensor, Tensor, Tensor, Tensor]
-  (input: Tensor, options: { weight: readonly Tensor[]; weight_stride0: number; hx: Tensor; cx: Tensor | null; mode: number; hidden_size: number; num_layers: number; batch_first: boolean; dropout: number; train: boolean; bidirectional: boolean; batch_sizes: readonly number[]; dropout_state: Tensor | null; out0: Tensor; out1: Tensor; out2: Tensor; out3: Tensor; out4: Tensor }): [Tensor, Tensor, Tensor, Tensor, Tensor]
+  (input: Tensor, weight: readonly Tensor[], weight_stride0: number, hx: Tensor, cx: Tensor | null, mode: number, hidden_size: number, num_layers: number, batch_first: boolean, dropout: number, train: boolean, bidirectional: boolean, batch_sizes: readonly number[], dropout_state: Tensor | null, options: { out: readonly [Tensor, Tensor, Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor, Tensor, Tensor]
+  (input: Tensor, options: { weight: readonly Tensor[]; weight_stride0: number; hx: Tensor; cx: Tensor | null; mode: number; hidden_size: number; num_layers: number; batch_first: boolean; dropout: number; train: boolean; bidirectional: boolean; batch_sizes: readonly number[]; dropout_state: Tensor | null; out: readonly [Tensor, Tensor, Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor, Tensor, Tensor]
 }
 
 interface mkldnn_adaptive_avg_pool2d_function {
-  (self: Tensor, output_size: number | readonly number[]): Tensor
-  (self: Tensor, options: { output_size: number | readonly number[] }): Tensor
-  (self: Tensor, output_size: number | readonly number[], options: { out: Tensor }): Tensor
-  (self: Tensor, options: { output_size: number | readonly number[]; out: Tensor }): Tensor
+  (input: Tensor, output_size: number | readonly number[]): Tensor
+  (input: Tensor, options: { output_size: number | readonly number[] }): Tensor
+  (input: Tensor, output_size: number | readonly number[], options: { out: Tensor }): Tensor
+  (input: Tensor, options: { output_size: number | readonly number[]; out: Tensor }): Tensor
 }
 
 interface mkldnn_convolution_function {
-  (self: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number): Tensor
-  (self: Tensor, options: { weight: Tensor; bias: Tensor | null; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number }): Tensor
-  (self: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { weight: Tensor; bias: Tensor | null; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; out: Tensor }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number): Tensor
+  (input: Tensor, options: { weight: Tensor; bias: Tensor | null; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number }): Tensor
+  (input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { weight: Tensor; bias: Tensor | null; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; out: Tensor }): Tensor
 }
 
 interface mkldnn_linear_backward_weights_function {
   (grad_output: Tensor, input: Tensor, weight: Tensor, bias_defined: boolean): [Tensor, Tensor]
   (grad_output: Tensor, options: { input: Tensor; weight: Tensor; bias_defined: boolean }): [Tensor, Tensor]
-  (grad_output: Tensor, input: Tensor, weight: Tensor, bias_defined: boolean, options: { out0: Tensor; out1: Tensor }): [Tensor, Tensor]
-  (grad_output: Tensor, options: { input: Tensor; weight: Tensor; bias_defined: boolean; out0: Tensor; out1: Tensor }): [Tensor, Tensor]
+  (grad_output: Tensor, input: Tensor, weight: Tensor, bias_defined: boolean, options: { out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
+  (grad_output: Tensor, options: { input: Tensor; weight: Tensor; bias_defined: boolean; out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
 }
 
 interface mkldnn_max_pool2d_function {
-  (self: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined): Tensor
-  (self: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (self: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (self: Tensor, kernel_size: number | readonly number[], options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined): Tensor
+  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined }): Tensor
+  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options: { ceil_mode?: boolean | undefined; out: Tensor }): Tensor
 }
 
 interface mkldnn_max_pool3d_function {
-  (self: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined): Tensor
-  (self: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (self: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (self: Tensor, kernel_size: number | readonly number[], options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined): Tensor
+  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined }): Tensor
+  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options: { ceil_mode?: boolean | undefined; out: Tensor }): Tensor
 }
 
 interface mkldnn_rnn_layer_function {
   (input: Tensor, weight0: Tensor, weight1: Tensor, weight2: Tensor, weight3: Tensor, hx_: Tensor, cx_: Tensor, reverse: boolean, batch_sizes: readonly number[], mode: number, hidden_size: number, num_layers: number, has_biases: boolean, bidirectional: boolean, batch_first: boolean, train: boolean): [Tensor, Tensor, Tensor, Tensor]
   (input: Tensor, options: { weight0: Tensor; weight1: Tensor; weight2: Tensor; weight3: Tensor; hx_: Tensor; cx_: Tensor; reverse: boolean; batch_sizes: readonly number[]; mode: number; hidden_size: number; num_layers: number; has_biases: boolean; bidirectional: boolean; batch_first: boolean; train: boolean }): [Tensor, Tensor, Tensor, Tensor]
-  (input: Tensor, weight0: Tensor, weight1: Tensor, weight2: Tensor, weight3: Tensor, hx_: Tensor, cx_: Tensor, reverse: boolean, batch_sizes: readonly number[], mode: number, hidden_size: number, num_layers: number, has_biases: boolean, bidirectional: boolean, batch_first: boolean, train: boolean, options: { out0: Tensor; out1: Tensor; out2: Tensor; out3: Tensor }): [Tensor, Tensor, Tensor, Tensor]
-  (input: Tensor, options: { weight0: Tensor; weight1: Tensor; weight2: Tensor; weight3: Tensor; hx_: Tensor; cx_: Tensor; reverse: boolean; batch_sizes: readonly number[]; mode: number; hidden_size: number; num_layers: number; has_biases: boolean; bidirectional: boolean; batch_first: boolean; train: boolean; out0: Tensor; out1: Tensor; out2: Tensor; out3: Tensor }): [Tensor, Tensor, Tensor, Tensor]
+  (input: Tensor, weight0: Tensor, weight1: Tensor, weight2: Tensor, weight3: Tensor, hx_: Tensor, cx_: Tensor, reverse: boolean, batch_sizes: readonly number[], mode: number, hidden_size: number, num_layers: number, has_biases: boolean, bidirectional: boolean, batch_first: boolean, train: boolean, options: { out: readonly [Tensor, Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor, Tensor]
+  (input: Tensor, options: { weight0: Tensor; weight1: Tensor; weight2: Tensor; weight3: Tensor; hx_: Tensor; cx_: Tensor; reverse: boolean; batch_sizes: readonly number[]; mode: number; hidden_size: number; num_layers: number; has_biases: boolean; bidirectional: boolean; batch_first: boolean; train: boolean; out: readonly [Tensor, Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor, Tensor]
 }
 
 interface mm_function {
-  (self: Tensor, mat2: Tensor): Tensor
-  (self: Tensor, options: { mat2: Tensor }): Tensor
-  (self: Tensor, mat2: Tensor, out_dtype: DType): Tensor
-  (self: Tensor, options: { mat2: Tensor; out_dtype: DType }): Tensor
-  (self: Tensor, mat2: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { mat2: Tensor; out: Tensor }): Tensor
-  (self: Tensor, mat2: Tensor, out_dtype: DType, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { mat2: Tensor; out_dtype: DType; out: Tensor }): Tensor
+  (input: Tensor, mat2: Tensor): Tensor
+  (input: Tensor, options: { mat2: Tensor }): Tensor
+  (input: Tensor, mat2: Tensor, out_dtype: DType): Tensor
+  (input: Tensor, options: { mat2: Tensor; out_dtype: DType }): Tensor
+  (input: Tensor, mat2: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { mat2: Tensor; out: Tensor }): Tensor
+  (input: Tensor, mat2: Tensor, out_dtype: DType, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { mat2: Tensor; out_dtype: DType; out: Tensor }): Tensor
 }
 
 interface mode_function {
-  (self: Tensor, dim?: number | undefined, keepdim?: boolean | undefined): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (self: Tensor, options?: { dim?: number | undefined; keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (self: Tensor, options: { dim?: number | undefined; keepdim?: boolean | undefined; values: Tensor; indices: Tensor }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, dim?: number | undefined, keepdim?: boolean | undefined): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, options?: { dim?: number | undefined; keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, dim: number | undefined, options?: { keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, options: { dim?: number | undefined; keepdim?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, dim: number | undefined, options: { keepdim?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
 }
 
 interface moveaxis_function {
-  (self: Tensor, source: number, destination: number): Tensor
-  (self: Tensor, options: { source: number; destination: number }): Tensor
-  (self: Tensor, source: readonly number[], destination: readonly number[]): Tensor
-  (self: Tensor, options: { source: readonly number[]; destination: readonly number[] }): Tensor
+  (input: Tensor, source: number, destination: number): Tensor
+  (input: Tensor, options: { source: number; destination: number }): Tensor
+  (input: Tensor, source: readonly number[], destination: readonly number[]): Tensor
+  (input: Tensor, options: { source: readonly number[]; destination: readonly number[] }): Tensor
 }
 
 interface movedim_function {
-  (self: Tensor, source: number, destination: number): Tensor
-  (self: Tensor, options: { source: number; destination: number }): Tensor
-  (self: Tensor, source: readonly number[], destination: readonly number[]): Tensor
-  (self: Tensor, options: { source: readonly number[]; destination: readonly number[] }): Tensor
+  (input: Tensor, source: number, destination: number): Tensor
+  (input: Tensor, options: { source: number; destination: number }): Tensor
+  (input: Tensor, source: readonly number[], destination: readonly number[]): Tensor
+  (input: Tensor, options: { source: readonly number[]; destination: readonly number[] }): Tensor
 }
 
 interface msort_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface mul_function {
-  (self: Tensor | Scalar, other: Tensor | Scalar): Tensor
-  (self: Tensor | Scalar, options: { other: Tensor | Scalar }): Tensor
-  (self: Tensor | Scalar, other: Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor | Scalar, options: { other: Scalar; out: Tensor }): Tensor
-  (self: Tensor | Scalar, other: Tensor | Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor | Scalar, options: { other: Tensor | Scalar; out: Tensor }): Tensor
+  (input: Tensor | Scalar, other: Tensor | Scalar): Tensor
+  (input: Tensor | Scalar, options: { other: Tensor | Scalar }): Tensor
+  (input: Tensor | Scalar, other: Scalar, options: { out: Tensor }): Tensor
+  (input: Tensor | Scalar, options: { other: Scalar; out: Tensor }): Tensor
+  (input: Tensor | Scalar, other: Tensor | Scalar, options: { out: Tensor }): Tensor
+  (input: Tensor | Scalar, options: { other: Tensor | Scalar; out: Tensor }): Tensor
 }
 
 interface multinomial_function {
-  (self: Tensor, num_samples: number, replacement?: boolean | undefined, options?: { generator?: Generator | null | undefined }): Tensor
-  (self: Tensor, num_samples: number, options?: { replacement?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
-  (self: Tensor, options: { num_samples: number; replacement?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
-  (self: Tensor, num_samples: number, options: { replacement?: boolean | undefined; generator?: Generator | null | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { num_samples: number; replacement?: boolean | undefined; generator?: Generator | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, num_samples: number, replacement?: boolean | undefined, options?: { generator?: Generator | null | undefined }): Tensor
+  (input: Tensor, options: { num_samples: number; replacement?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
+  (input: Tensor, num_samples: number, options?: { replacement?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
+  (input: Tensor, options: { num_samples: number; replacement?: boolean | undefined; generator?: Generator | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, num_samples: number, options: { replacement?: boolean | undefined; generator?: Generator | null | undefined; out: Tensor }): Tensor
 }
 
 interface multiply_function {
-  (self: Tensor | Scalar, other: Scalar): Tensor
-  (self: Tensor | Scalar, options: { other: Scalar }): Tensor
-  (self: Tensor | Scalar, other: Tensor | Scalar): Tensor
-  (self: Tensor | Scalar, options: { other: Tensor | Scalar }): Tensor
-  (self: Tensor | Scalar, other: Tensor | Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor | Scalar, options: { other: Tensor | Scalar; out: Tensor }): Tensor
+  (input: Tensor | Scalar, other: Scalar): Tensor
+  (input: Tensor | Scalar, options: { other: Scalar }): Tensor
+  (input: Tensor | Scalar, other: Tensor | Scalar): Tensor
+  (input: Tensor | Scalar, options: { other: Tensor | Scalar }): Tensor
+  (input: Tensor | Scalar, other: Tensor | Scalar, options: { out: Tensor }): Tensor
+  (input: Tensor | Scalar, options: { other: Tensor | Scalar; out: Tensor }): Tensor
 }
 
 interface mv_function {
-  (self: Tensor, vec: Tensor): Tensor
-  (self: Tensor, options: { vec: Tensor }): Tensor
-  (self: Tensor, vec: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { vec: Tensor; out: Tensor }): Tensor
+  (input: Tensor, vec: Tensor): Tensor
+  (input: Tensor, options: { vec: Tensor }): Tensor
+  (input: Tensor, vec: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { vec: Tensor; out: Tensor }): Tensor
 }
 
 interface mvlgamma_function {
-  (self: Tensor, p: number): Tensor
-  (self: Tensor, options: { p: number }): Tensor
-  (self: Tensor, p: number, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { p: number; out: Tensor }): Tensor
+  (input: Tensor, p: number): Tensor
+  (input: Tensor, options: { p: number }): Tensor
+  (input: Tensor, p: number, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { p: number; out: Tensor }): Tensor
 }
 
 interface nan_to_num_function {
-  (self: Tensor, nan?: number | null | undefined, posinf?: number | null | undefined, neginf?: number | null | undefined): Tensor
-  (self: Tensor, options?: { nan?: number | null | undefined; posinf?: number | null | undefined; neginf?: number | null | undefined }): Tensor
-  (self: Tensor, options: { nan?: number | null | undefined; posinf?: number | null | undefined; neginf?: number | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, nan?: number | null | undefined, posinf?: number | null | undefined, neginf?: number | null | undefined): Tensor
+  (input: Tensor, options?: { nan?: number | null | undefined; posinf?: number | null | undefined; neginf?: number | null | undefined }): Tensor
+  (input: Tensor, nan: number | null | undefined, options?: { posinf?: number | null | undefined; neginf?: number | null | undefined }): Tensor
+  (input: Tensor, nan: number | null | undefined, posinf: number | null | undefined, options?: { neginf?: number | null | undefined }): Tensor
+  (input: Tensor, options: { nan?: number | null | undefined; posinf?: number | null | undefined; neginf?: number | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, nan: number | null | undefined, options: { posinf?: number | null | undefined; neginf?: number | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, nan: number | null | undefined, posinf: number | null | undefined, options: { neginf?: number | null | undefined; out: Tensor }): Tensor
 }
 
 interface nan_to_num__function {
-  (self: Tensor, nan?: number | null | undefined, posinf?: number | null | undefined, neginf?: number | null | undefined): Tensor
-  (self: Tensor, options?: { nan?: number | null | undefined; posinf?: number | null | undefined; neginf?: number | null | undefined }): Tensor
+  (input: Tensor, nan?: number | null | undefined, posinf?: number | null | undefined, neginf?: number | null | undefined): Tensor
+  (input: Tensor, options?: { nan?: number | null | undefined; posinf?: number | null | undefined; neginf?: number | null | undefined }): Tensor
+  (input: Tensor, nan: number | null | undefined, options?: { posinf?: number | null | undefined; neginf?: number | null | undefined }): Tensor
+  (input: Tensor, nan: number | null | undefined, posinf: number | null | undefined, options?: { neginf?: number | null | undefined }): Tensor
 }
 
 interface nanmean_function {
-  (self: Tensor, dim?: number | readonly number[] | null | undefined, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }): Tensor
-  (self: Tensor, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  (self: Tensor, options: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim?: number | readonly number[] | null | undefined, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }): Tensor
+  (input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
+  (input: Tensor, dim: number | readonly number[] | null | undefined, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
+  (input: Tensor, options: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim: number | readonly number[] | null | undefined, options: { keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
 }
 
 interface nanmedian_function {
-  (self: Tensor): Tensor
-  (self: Tensor, dim: number, keepdim?: boolean | undefined): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (self: Tensor, dim: number, options?: { keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (self: Tensor, options: { dim: number; keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (self: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, dim: number, options: { keepdim?: boolean | undefined; values: Tensor; indices: Tensor }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (self: Tensor, options: { dim: number; keepdim?: boolean | undefined; values: Tensor; indices: Tensor }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor): Tensor
+  (input: Tensor, dim: number, keepdim?: boolean | undefined): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, options: { dim: number; keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, dim: number, options?: { keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { dim: number; keepdim?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, dim: number, options: { keepdim?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
 }
 
 interface nanquantile_function {
-  (self: Tensor, q: Tensor, dim?: number | null | undefined, keepdim?: boolean | undefined, options?: { interpolation?: string | undefined }): Tensor
-  (self: Tensor, q: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
-  (self: Tensor, options: { q: Tensor; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
-  (self: Tensor, q: number, dim?: number | null | undefined, keepdim?: boolean | undefined, options?: { interpolation?: string | undefined }): Tensor
-  (self: Tensor, q: number, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
-  (self: Tensor, options: { q: number; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
-  (self: Tensor, q: Tensor, options: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { q: Tensor; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }): Tensor
-  (self: Tensor, q: number, options: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { q: number; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }): Tensor
+  (input: Tensor, q: Tensor, dim?: number | null | undefined, keepdim?: boolean | undefined, options?: { interpolation?: string | undefined }): Tensor
+  (input: Tensor, options: { q: Tensor; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
+  (input: Tensor, q: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
+  (input: Tensor, q: Tensor, dim: number | null | undefined, options?: { keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
+  (input: Tensor, q: number, dim?: number | null | undefined, keepdim?: boolean | undefined, options?: { interpolation?: string | undefined }): Tensor
+  (input: Tensor, options: { q: number; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
+  (input: Tensor, q: number, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
+  (input: Tensor, q: number, dim: number | null | undefined, options?: { keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
+  (input: Tensor, options: { q: Tensor; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }): Tensor
+  (input: Tensor, q: Tensor, options: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }): Tensor
+  (input: Tensor, q: Tensor, dim: number | null | undefined, options: { keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { q: number; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }): Tensor
+  (input: Tensor, q: number, options: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }): Tensor
+  (input: Tensor, q: number, dim: number | null | undefined, options: { keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }): Tensor
 }
 
 interface nansum_function {
-  (self: Tensor, dim?: number | readonly number[] | null | undefined, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }): Tensor
-  (self: Tensor, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  (self: Tensor, options: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim?: number | readonly number[] | null | undefined, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }): Tensor
+  (input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
+  (input: Tensor, dim: number | readonly number[] | null | undefined, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
+  (input: Tensor, options: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim: number | readonly number[] | null | undefined, options: { keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
 }
 
 interface narrow_function {
-  (self: Tensor, dim: number, start: number, length: number): Tensor
-  (self: Tensor, options: { dim: number; start: number; length: number }): Tensor
-  (self: Tensor, dim: number, start: Tensor, length: number): Tensor
-  (self: Tensor, options: { dim: number; start: Tensor; length: number }): Tensor
+  (input: Tensor, dim: number, start: number, length: number): Tensor
+  (input: Tensor, options: { dim: number; start: number; length: number }): Tensor
+  (input: Tensor, dim: number, start: Tensor, length: number): Tensor
+  (input: Tensor, options: { dim: number; start: Tensor; length: number }): Tensor
 }
 
 interface narrow_copy_function {
-  (self: Tensor, dim: number, start: number, length: number): Tensor
-  (self: Tensor, options: { dim: number; start: number; length: number }): Tensor
-  (self: Tensor, dim: number, start: number, length: number, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { dim: number; start: number; length: number; out: Tensor }): Tensor
+  (input: Tensor, dim: number, start: number, length: number): Tensor
+  (input: Tensor, options: { dim: number; start: number; length: number }): Tensor
+  (input: Tensor, dim: number, start: number, length: number, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { dim: number; start: number; length: number; out: Tensor }): Tensor
 }
 
 interface native_batch_norm_function {
   (input: Tensor, weight: Tensor | null, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, training: boolean, momentum: number, eps: number): [Tensor, Tensor, Tensor]
   (input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; running_mean: Tensor | null; running_var: Tensor | null; training: boolean; momentum: number; eps: number }): [Tensor, Tensor, Tensor]
-  (input: Tensor, weight: Tensor | null, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, training: boolean, momentum: number, eps: number, options: { out: Tensor; save_mean: Tensor; save_invstd: Tensor }): [Tensor, Tensor, Tensor]
-  (input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; running_mean: Tensor | null; running_var: Tensor | null; training: boolean; momentum: number; eps: number; out: Tensor; save_mean: Tensor; save_invstd: Tensor }): [Tensor, Tensor, Tensor]
+  (input: Tensor, weight: Tensor | null, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, training: boolean, momentum: number, eps: number, options: { out: readonly [Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor]
+  (input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; running_mean: Tensor | null; running_var: Tensor | null; training: boolean; momentum: number; eps: number; out: readonly [Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor]
 }
 
 interface native_channel_shuffle_function {
-  (self: Tensor, groups: number): Tensor
-  (self: Tensor, options: { groups: number }): Tensor
+  (input: Tensor, groups: number): Tensor
+  (input: Tensor, options: { groups: number }): Tensor
 }
 
 interface native_dropout_function {
   (input: Tensor, p: number, train: boolean | null): [Tensor, Tensor]
   (input: Tensor, options: { p: number; train: boolean | null }): [Tensor, Tensor]
-  (input: Tensor, p: number, train: boolean | null, options: { out0: Tensor; out1: Tensor }): [Tensor, Tensor]
-  (input: Tensor, options: { p: number; train: boolean | null; out0: Tensor; out1: Tensor }): [Tensor, Tensor]
+  (input: Tensor, p: number, train: boolean | null, options: { out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
+  (input: Tensor, options: { p: number; train: boolean | null; out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
 }
 
 interface native_group_norm_function {
   (input: Tensor, weight: Tensor | null, bias: Tensor | null, N: number, C: number, HxW: number, group: number, eps: number): [Tensor, Tensor, Tensor]
   (input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; N: number; C: number; HxW: number; group: number; eps: number }): [Tensor, Tensor, Tensor]
-  (input: Tensor, weight: Tensor | null, bias: Tensor | null, N: number, C: number, HxW: number, group: number, eps: number, options: { out0: Tensor; out1: Tensor; out2: Tensor }): [Tensor, Tensor, Tensor]
-  (input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; N: number; C: number; HxW: number; group: number; eps: number; out0: Tensor; out1: Tensor; out2: Tensor }): [Tensor, Tensor, Tensor]
+  (input: Tensor, weight: Tensor | null, bias: Tensor | null, N: number, C: number, HxW: number, group: number, eps: number, options: { out: readonly [Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor]
+  (input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; N: number; C: number; HxW: number; group: number; eps: number; out: readonly [Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor]
 }
 
 interface native_layer_norm_function {
   (input: Tensor, normalized_shape: readonly number[], weight: Tensor | null, bias: Tensor | null, eps: number): [Tensor, Tensor, Tensor]
   (input: Tensor, options: { normalized_shape: readonly number[]; weight: Tensor | null; bias: Tensor | null; eps: number }): [Tensor, Tensor, Tensor]
-  (input: Tensor, normalized_shape: readonly number[], weight: Tensor | null, bias: Tensor | null, eps: number, options: { out0: Tensor; out1: Tensor; out2: Tensor }): [Tensor, Tensor, Tensor]
-  (input: Tensor, options: { normalized_shape: readonly number[]; weight: Tensor | null; bias: Tensor | null; eps: number; out0: Tensor; out1: Tensor; out2: Tensor }): [Tensor, Tensor, Tensor]
+  (input: Tensor, normalized_shape: readonly number[], weight: Tensor | null, bias: Tensor | null, eps: number, options: { out: readonly [Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor]
+  (input: Tensor, options: { normalized_shape: readonly number[]; weight: Tensor | null; bias: Tensor | null; eps: number; out: readonly [Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor]
 }
 
 interface native_norm_function {
-  (self: Tensor, p?: Scalar | undefined): Tensor
-  (self: Tensor, options?: { p?: Scalar | undefined }): Tensor
-  (self: Tensor, p: Scalar | null, dim: number | readonly number[], keepdim: boolean, dtype: DType | null): Tensor
-  (self: Tensor, options: { p: Scalar | null; dim: number | readonly number[]; keepdim: boolean; dtype: DType | null }): Tensor
-  (self: Tensor, options: { p?: Scalar | undefined; out: Tensor }): Tensor
-  (self: Tensor, p: Scalar | null, dim: number | readonly number[], keepdim: boolean, dtype: DType | null, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { p: Scalar | null; dim: number | readonly number[]; keepdim: boolean; dtype: DType | null; out: Tensor }): Tensor
+  (input: Tensor, p?: Scalar | undefined): Tensor
+  (input: Tensor, options?: { p?: Scalar | undefined }): Tensor
+  (input: Tensor, p: Scalar | null, dim: number | readonly number[], keepdim: boolean, dtype: DType | null): Tensor
+  (input: Tensor, options: { p: Scalar | null; dim: number | readonly number[]; keepdim: boolean; dtype: DType | null }): Tensor
+  (input: Tensor, options: { p?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor, p: Scalar | null, dim: number | readonly number[], keepdim: boolean, dtype: DType | null, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { p: Scalar | null; dim: number | readonly number[]; keepdim: boolean; dtype: DType | null; out: Tensor }): Tensor
 }
 
 interface ne_function {
-  (self: Tensor, other: Scalar): Tensor
-  (self: Tensor, options: { other: Scalar }): Tensor
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Scalar): Tensor
+  (input: Tensor, options: { other: Scalar }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface neg_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface neg__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface negative_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface negative__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface nextafter_function {
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
-}
-
-interface nonzero_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface nonzero_static_function {
-  (self: Tensor, options: { size: number; fill_value?: number | undefined }): Tensor
-  (self: Tensor, options: { size: number; fill_value?: number | undefined; out: Tensor }): Tensor
-}
-
-interface norm_function {
-  (self: Tensor, p?: Scalar | undefined): Tensor
-  (self: Tensor, options?: { p?: Scalar | undefined }): Tensor
-  (self: Tensor, p: Scalar | null, options: { dtype: DType }): Tensor
-  (self: Tensor, options: { p: Scalar | null; dtype: DType }): Tensor
-  (self: Tensor, p: Scalar | null, dim: number | readonly number[], keepdim?: boolean | undefined): Tensor
-  (self: Tensor, p: Scalar | null, dim: number | readonly number[], options?: { keepdim?: boolean | undefined }): Tensor
-  (self: Tensor, options: { p: Scalar | null; dim: number | readonly number[]; keepdim?: boolean | undefined }): Tensor
-  (self: Tensor, p: Scalar | null, dim: number | readonly number[], keepdim: boolean, options: { dtype: DType }): Tensor
-  (self: Tensor, options: { p: Scalar | null; dim: number | readonly number[]; keepdim: boolean; dtype: DType }): Tensor
-  (self: Tensor, options: { p?: Scalar | undefined; out: Tensor }): Tensor
-  (self: Tensor, p: Scalar | null, options: { dtype: DType; out: Tensor }): Tensor
-  (self: Tensor, options: { p: Scalar | null; dtype: DType; out: Tensor }): Tensor
-  (self: Tensor, p: Scalar | null, dim: number | readonly number[], options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { p: Scalar | null; dim: number | readonly number[]; keepdim?: boolean | undefined; out: Tensor }): Tensor
-  (self: Tensor, p: Scalar | null, dim: number | readonly number[], keepdim: boolean, options: { dtype: DType; out: Tensor }): Tensor
-  (self: Tensor, options: { p: Scalar | null; dim: number | readonly number[]; keepdim: boolean; dtype: DType; out: Tensor }): Tensor
+  (input: Tensor, options: { size: number; fill_value?: number | undefined }): Tensor
+  (input: Tensor, options: { size: number; fill_value?: number | undefined; out: Tensor }): Tensor
 }
 
 interface norm_except_dim_function {
   (v: Tensor, pow?: number | undefined, dim?: number | undefined): Tensor
   (v: Tensor, options?: { pow?: number | undefined; dim?: number | undefined }): Tensor
+  (v: Tensor, pow: number | undefined, options?: { dim?: number | undefined }): Tensor
 }
 
 interface normal_function {
@@ -2815,33 +2938,34 @@ interface normal_function {
   (mean: number, options: { std: Tensor; generator?: Generator | null | undefined; out: Tensor }): Tensor
   (mean: number, std: number, size: readonly number[], options: { generator?: Generator | null | undefined; out: Tensor }): Tensor
   (mean: number, options: { std: number; size: readonly number[]; generator?: Generator | null | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { mean?: number | undefined; std?: number | undefined; generator?: Generator | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { mean?: number | undefined; std?: number | undefined; generator?: Generator | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, mean: number | undefined, options: { std?: number | undefined; generator?: Generator | null | undefined; out: Tensor }): Tensor
 }
 
 interface not_equal_function {
-  (self: Tensor, other: Scalar): Tensor
-  (self: Tensor, options: { other: Scalar }): Tensor
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Scalar): Tensor
+  (input: Tensor, options: { other: Scalar }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface nuclear_norm_function {
-  (self: Tensor, keepdim?: boolean | undefined): Tensor
-  (self: Tensor, options?: { keepdim?: boolean | undefined }): Tensor
-  (self: Tensor, dim: number | readonly number[], keepdim?: boolean | undefined): Tensor
-  (self: Tensor, dim: number | readonly number[], options?: { keepdim?: boolean | undefined }): Tensor
-  (self: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined }): Tensor
-  (self: Tensor, options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
-  (self: Tensor, dim: number | readonly number[], options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, keepdim?: boolean | undefined): Tensor
+  (input: Tensor, options?: { keepdim?: boolean | undefined }): Tensor
+  (input: Tensor, dim: number | readonly number[], keepdim?: boolean | undefined): Tensor
+  (input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined }): Tensor
+  (input: Tensor, dim: number | readonly number[], options?: { keepdim?: boolean | undefined }): Tensor
+  (input: Tensor, options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim: number | readonly number[], options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
 }
 
 interface numel_function {
-  (self: Tensor): number
+  (input: Tensor): number
 }
 
 interface ones_function {
@@ -2852,78 +2976,82 @@ interface ones_function {
 }
 
 interface ones_like_function {
-  (self: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  (self: Tensor, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
+  (input: Tensor, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
 }
 
 interface orgqr_function {
-  (self: Tensor, input2: Tensor): Tensor
-  (self: Tensor, options: { input2: Tensor }): Tensor
-  (self: Tensor, input2: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { input2: Tensor; out: Tensor }): Tensor
+  (input: Tensor, input2: Tensor): Tensor
+  (input: Tensor, options: { input2: Tensor }): Tensor
+  (input: Tensor, input2: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { input2: Tensor; out: Tensor }): Tensor
 }
 
 interface ormqr_function {
-  (self: Tensor, input2: Tensor, input3: Tensor, left?: boolean | undefined, transpose?: boolean | undefined): Tensor
-  (self: Tensor, input2: Tensor, input3: Tensor, options?: { left?: boolean | undefined; transpose?: boolean | undefined }): Tensor
-  (self: Tensor, options: { input2: Tensor; input3: Tensor; left?: boolean | undefined; transpose?: boolean | undefined }): Tensor
-  (self: Tensor, input2: Tensor, input3: Tensor, options: { left?: boolean | undefined; transpose?: boolean | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { input2: Tensor; input3: Tensor; left?: boolean | undefined; transpose?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, input2: Tensor, input3: Tensor, left?: boolean | undefined, transpose?: boolean | undefined): Tensor
+  (input: Tensor, options: { input2: Tensor; input3: Tensor; left?: boolean | undefined; transpose?: boolean | undefined }): Tensor
+  (input: Tensor, input2: Tensor, input3: Tensor, options?: { left?: boolean | undefined; transpose?: boolean | undefined }): Tensor
+  (input: Tensor, input2: Tensor, input3: Tensor, left: boolean | undefined, options?: { transpose?: boolean | undefined }): Tensor
+  (input: Tensor, options: { input2: Tensor; input3: Tensor; left?: boolean | undefined; transpose?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, input2: Tensor, input3: Tensor, options: { left?: boolean | undefined; transpose?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, input2: Tensor, input3: Tensor, left: boolean | undefined, options: { transpose?: boolean | undefined; out: Tensor }): Tensor
 }
 
 interface outer_function {
-  (self: Tensor, vec2: Tensor): Tensor
-  (self: Tensor, options: { vec2: Tensor }): Tensor
-  (self: Tensor, vec2: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { vec2: Tensor; out: Tensor }): Tensor
+  (input: Tensor, vec2: Tensor): Tensor
+  (input: Tensor, options: { vec2: Tensor }): Tensor
+  (input: Tensor, vec2: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { vec2: Tensor; out: Tensor }): Tensor
 }
 
 interface pairwise_distance_function {
   (x1: Tensor, x2: Tensor, p?: number | undefined, eps?: number | undefined, keepdim?: boolean | undefined): Tensor
-  (x1: Tensor, x2: Tensor, options?: { p?: number | undefined; eps?: number | undefined; keepdim?: boolean | undefined }): Tensor
   (x1: Tensor, options: { x2: Tensor; p?: number | undefined; eps?: number | undefined; keepdim?: boolean | undefined }): Tensor
+  (x1: Tensor, x2: Tensor, options?: { p?: number | undefined; eps?: number | undefined; keepdim?: boolean | undefined }): Tensor
+  (x1: Tensor, x2: Tensor, p: number | undefined, options?: { eps?: number | undefined; keepdim?: boolean | undefined }): Tensor
+  (x1: Tensor, x2: Tensor, p: number | undefined, eps: number | undefined, options?: { keepdim?: boolean | undefined }): Tensor
 }
 
 interface pdist_function {
-  (self: Tensor, p?: number | undefined): Tensor
-  (self: Tensor, options?: { p?: number | undefined }): Tensor
+  (input: Tensor, p?: number | undefined): Tensor
+  (input: Tensor, options?: { p?: number | undefined }): Tensor
 }
 
 interface permute_function {
-  (self: Tensor, dims: readonly number[]): Tensor
-  (self: Tensor, options: { dims: readonly number[] }): Tensor
+  (input: Tensor, dims: readonly number[]): Tensor
+  (input: Tensor, options: { dims: readonly number[] }): Tensor
 }
 
 interface permute_copy_function {
-  (self: Tensor, dims: readonly number[]): Tensor
-  (self: Tensor, options: { dims: readonly number[] }): Tensor
-  (self: Tensor, dims: readonly number[], options: { out: Tensor }): Tensor
-  (self: Tensor, options: { dims: readonly number[]; out: Tensor }): Tensor
+  (input: Tensor, dims: readonly number[]): Tensor
+  (input: Tensor, options: { dims: readonly number[] }): Tensor
+  (input: Tensor, dims: readonly number[], options: { out: Tensor }): Tensor
+  (input: Tensor, options: { dims: readonly number[]; out: Tensor }): Tensor
 }
 
 interface pinverse_function {
-  (self: Tensor, rcond?: number | undefined): Tensor
-  (self: Tensor, options?: { rcond?: number | undefined }): Tensor
+  (input: Tensor, rcond?: number | undefined): Tensor
+  (input: Tensor, options?: { rcond?: number | undefined }): Tensor
 }
 
 interface pixel_shuffle_function {
-  (self: Tensor, upscale_factor: number): Tensor
-  (self: Tensor, options: { upscale_factor: number }): Tensor
-  (self: Tensor, upscale_factor: number, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { upscale_factor: number; out: Tensor }): Tensor
+  (input: Tensor, upscale_factor: number): Tensor
+  (input: Tensor, options: { upscale_factor: number }): Tensor
+  (input: Tensor, upscale_factor: number, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { upscale_factor: number; out: Tensor }): Tensor
 }
 
 interface pixel_unshuffle_function {
-  (self: Tensor, downscale_factor: number): Tensor
-  (self: Tensor, options: { downscale_factor: number }): Tensor
-  (self: Tensor, downscale_factor: number, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { downscale_factor: number; out: Tensor }): Tensor
+  (input: Tensor, downscale_factor: number): Tensor
+  (input: Tensor, options: { downscale_factor: number }): Tensor
+  (input: Tensor, downscale_factor: number, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { downscale_factor: number; out: Tensor }): Tensor
 }
 
 interface poisson_function {
-  (self: Tensor, generator?: Generator | null | undefined): Tensor
-  (self: Tensor, options?: { generator?: Generator | null | undefined }): Tensor
-  (self: Tensor, options: { generator?: Generator | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, generator?: Generator | null | undefined): Tensor
+  (input: Tensor, options?: { generator?: Generator | null | undefined }): Tensor
+  (input: Tensor, options: { generator?: Generator | null | undefined; out: Tensor }): Tensor
 }
 
 interface poisson_nll_loss_function {
@@ -2939,44 +3067,44 @@ interface polar_function {
 }
 
 interface polygamma_function {
-  (n: number, self: Tensor): Tensor
-  (n: number, options: { self: Tensor }): Tensor
-  (n: number, self: Tensor, options: { out: Tensor }): Tensor
-  (n: number, options: { self: Tensor; out: Tensor }): Tensor
+  (n: number, input: Tensor): Tensor
+  (n: number, options: { input: Tensor }): Tensor
+  (n: number, input: Tensor, options: { out: Tensor }): Tensor
+  (n: number, options: { input: Tensor; out: Tensor }): Tensor
 }
 
 interface positive_function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface pow_function {
-  (self: Scalar, exponent: Tensor): Tensor
-  (self: Scalar, options: { exponent: Tensor }): Tensor
-  (self: Tensor, exponent: Scalar): Tensor
-  (self: Tensor, options: { exponent: Scalar }): Tensor
-  (self: Tensor, exponent: Tensor): Tensor
-  (self: Tensor, options: { exponent: Tensor }): Tensor
-  (self: Scalar, exponent: Tensor, options: { out: Tensor }): Tensor
-  (self: Scalar, options: { exponent: Tensor; out: Tensor }): Tensor
-  (self: Tensor, exponent: Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { exponent: Scalar; out: Tensor }): Tensor
-  (self: Tensor, exponent: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { exponent: Tensor; out: Tensor }): Tensor
+  (input: Scalar, exponent: Tensor): Tensor
+  (input: Scalar, options: { exponent: Tensor }): Tensor
+  (input: Tensor, exponent: Scalar): Tensor
+  (input: Tensor, options: { exponent: Scalar }): Tensor
+  (input: Tensor, exponent: Tensor): Tensor
+  (input: Tensor, options: { exponent: Tensor }): Tensor
+  (input: Scalar, exponent: Tensor, options: { out: Tensor }): Tensor
+  (input: Scalar, options: { exponent: Tensor; out: Tensor }): Tensor
+  (input: Tensor, exponent: Scalar, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { exponent: Scalar; out: Tensor }): Tensor
+  (input: Tensor, exponent: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { exponent: Tensor; out: Tensor }): Tensor
 }
 
 interface prelu_function {
-  (self: Tensor, weight: Tensor): Tensor
-  (self: Tensor, options: { weight: Tensor }): Tensor
+  (input: Tensor, weight: Tensor): Tensor
+  (input: Tensor, options: { weight: Tensor }): Tensor
 }
 
 interface prod_function {
-  (self: Tensor, options?: { dtype?: DType | null | undefined }): Tensor
-  (self: Tensor, dim: number, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }): Tensor
-  (self: Tensor, dim: number, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  (self: Tensor, options: { dim: number; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  (self: Tensor, options: { dtype?: DType | null | undefined; out: Tensor }): Tensor
-  (self: Tensor, dim: number, options: { keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { dim: number; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, options?: { dtype?: DType | null | undefined }): Tensor
+  (input: Tensor, dim: number, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }): Tensor
+  (input: Tensor, options: { dim: number; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
+  (input: Tensor, dim: number, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
+  (input: Tensor, options: { dtype?: DType | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { dim: number; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim: number, options: { keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
 }
 
 interface promote_types_function {
@@ -2985,81 +3113,85 @@ interface promote_types_function {
 }
 
 interface put_function {
-  (self: Tensor, index: Tensor, source: Tensor, accumulate?: boolean | undefined): Tensor
-  (self: Tensor, index: Tensor, source: Tensor, options?: { accumulate?: boolean | undefined }): Tensor
-  (self: Tensor, options: { index: Tensor; source: Tensor; accumulate?: boolean | undefined }): Tensor
-  (self: Tensor, index: Tensor, source: Tensor, options: { accumulate?: boolean | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { index: Tensor; source: Tensor; accumulate?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, index: Tensor, source: Tensor, accumulate?: boolean | undefined): Tensor
+  (input: Tensor, options: { index: Tensor; source: Tensor; accumulate?: boolean | undefined }): Tensor
+  (input: Tensor, index: Tensor, source: Tensor, options?: { accumulate?: boolean | undefined }): Tensor
+  (input: Tensor, options: { index: Tensor; source: Tensor; accumulate?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, index: Tensor, source: Tensor, options: { accumulate?: boolean | undefined; out: Tensor }): Tensor
 }
 
 interface q_per_channel_axis_function {
-  (self: Tensor): number
+  (input: Tensor): number
 }
 
 interface q_per_channel_scales_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface q_per_channel_zero_points_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface q_scale_function {
-  (self: Tensor): number
+  (input: Tensor): number
 }
 
 interface q_zero_point_function {
-  (self: Tensor): number
+  (input: Tensor): number
 }
 
 interface qr_function {
-  (self: Tensor, some?: boolean | undefined): Named<[Q: Tensor, R: Tensor], { readonly Q: Tensor; readonly R: Tensor }>
-  (self: Tensor, options?: { some?: boolean | undefined }): Named<[Q: Tensor, R: Tensor], { readonly Q: Tensor; readonly R: Tensor }>
-  (self: Tensor, options: { some?: boolean | undefined; Q: Tensor; R: Tensor }): Named<[Q: Tensor, R: Tensor], { readonly Q: Tensor; readonly R: Tensor }>
+  (input: Tensor, some?: boolean | undefined): Named<[Q: Tensor, R: Tensor], { readonly Q: Tensor; readonly R: Tensor }>
+  (input: Tensor, options?: { some?: boolean | undefined }): Named<[Q: Tensor, R: Tensor], { readonly Q: Tensor; readonly R: Tensor }>
+  (input: Tensor, options: { some?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[Q: Tensor, R: Tensor], { readonly Q: Tensor; readonly R: Tensor }>
 }
 
 interface quantile_function {
-  (self: Tensor, q: Tensor, dim?: number | null | undefined, keepdim?: boolean | undefined, options?: { interpolation?: string | undefined }): Tensor
-  (self: Tensor, q: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
-  (self: Tensor, options: { q: Tensor; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
-  (self: Tensor, q: number, dim?: number | null | undefined, keepdim?: boolean | undefined, options?: { interpolation?: string | undefined }): Tensor
-  (self: Tensor, q: number, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
-  (self: Tensor, options: { q: number; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
-  (self: Tensor, q: Tensor, options: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { q: Tensor; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }): Tensor
-  (self: Tensor, q: number, options: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { q: number; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }): Tensor
+  (input: Tensor, q: Tensor, dim?: number | null | undefined, keepdim?: boolean | undefined, options?: { interpolation?: string | undefined }): Tensor
+  (input: Tensor, options: { q: Tensor; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
+  (input: Tensor, q: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
+  (input: Tensor, q: Tensor, dim: number | null | undefined, options?: { keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
+  (input: Tensor, q: number, dim?: number | null | undefined, keepdim?: boolean | undefined, options?: { interpolation?: string | undefined }): Tensor
+  (input: Tensor, options: { q: number; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
+  (input: Tensor, q: number, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
+  (input: Tensor, q: number, dim: number | null | undefined, options?: { keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
+  (input: Tensor, options: { q: Tensor; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }): Tensor
+  (input: Tensor, q: Tensor, options: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }): Tensor
+  (input: Tensor, q: Tensor, dim: number | null | undefined, options: { keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { q: number; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }): Tensor
+  (input: Tensor, q: number, options: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }): Tensor
+  (input: Tensor, q: number, dim: number | null | undefined, options: { keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }): Tensor
 }
 
 interface quantize_per_channel_function {
-  (self: Tensor, scales: Tensor, zero_points: Tensor, axis: number, dtype: DType): Tensor
-  (self: Tensor, options: { scales: Tensor; zero_points: Tensor; axis: number; dtype: DType }): Tensor
-  (self: Tensor, scales: Tensor, zero_points: Tensor, axis: number, dtype: DType, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { scales: Tensor; zero_points: Tensor; axis: number; dtype: DType; out: Tensor }): Tensor
+  (input: Tensor, scales: Tensor, zero_points: Tensor, axis: number, dtype: DType): Tensor
+  (input: Tensor, options: { scales: Tensor; zero_points: Tensor; axis: number; dtype: DType }): Tensor
+  (input: Tensor, scales: Tensor, zero_points: Tensor, axis: number, dtype: DType, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { scales: Tensor; zero_points: Tensor; axis: number; dtype: DType; out: Tensor }): Tensor
 }
 
 interface quantize_per_tensor_function {
-  (self: Tensor, scale: number, zero_point: number, dtype: DType): Tensor
-  (self: Tensor, options: { scale: number; zero_point: number; dtype: DType }): Tensor
-  (self: Tensor, scale: Tensor, zero_point: Tensor, dtype: DType): Tensor
-  (self: Tensor, options: { scale: Tensor; zero_point: Tensor; dtype: DType }): Tensor
+  (input: Tensor, scale: number, zero_point: number, dtype: DType): Tensor
+  (input: Tensor, options: { scale: number; zero_point: number; dtype: DType }): Tensor
+  (input: Tensor, scale: Tensor, zero_point: Tensor, dtype: DType): Tensor
+  (input: Tensor, options: { scale: Tensor; zero_point: Tensor; dtype: DType }): Tensor
   (tensors: readonly Tensor[], scales: Tensor, zero_points: Tensor, dtype: DType): Tensor[]
   (tensors: readonly Tensor[], options: { scales: Tensor; zero_points: Tensor; dtype: DType }): Tensor[]
-  (self: Tensor, scale: number, zero_point: number, dtype: DType, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { scale: number; zero_point: number; dtype: DType; out: Tensor }): Tensor
-  (self: Tensor, scale: Tensor, zero_point: Tensor, dtype: DType, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { scale: Tensor; zero_point: Tensor; dtype: DType; out: Tensor }): Tensor
+  (input: Tensor, scale: number, zero_point: number, dtype: DType, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { scale: number; zero_point: number; dtype: DType; out: Tensor }): Tensor
+  (input: Tensor, scale: Tensor, zero_point: Tensor, dtype: DType, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { scale: Tensor; zero_point: Tensor; dtype: DType; out: Tensor }): Tensor
   (tensors: readonly Tensor[], scales: Tensor, zero_points: Tensor, dtype: DType, options: { out: readonly Tensor[] }): void
   (tensors: readonly Tensor[], options: { scales: Tensor; zero_points: Tensor; dtype: DType; out: readonly Tensor[] }): void
 }
 
 interface quantize_per_tensor_dynamic_function {
-  (self: Tensor, dtype: DType, reduce_range: boolean): Tensor
-  (self: Tensor, options: { dtype: DType; reduce_range: boolean }): Tensor
-  (self: Tensor, dtype: DType, reduce_range: boolean, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { dtype: DType; reduce_range: boolean; out: Tensor }): Tensor
+  (input: Tensor, dtype: DType, reduce_range: boolean): Tensor
+  (input: Tensor, options: { dtype: DType; reduce_range: boolean }): Tensor
+  (input: Tensor, dtype: DType, reduce_range: boolean, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { dtype: DType; reduce_range: boolean; out: Tensor }): Tensor
 }
 
 interface quantized_batch_norm_function {
@@ -3094,27 +3226,45 @@ interface quantized_lstm_cell_function {
 }
 
 interface quantized_max_pool1d_function {
-  (self: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined): Tensor
-  (self: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (self: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (self: Tensor, kernel_size: number | readonly number[], options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined): Tensor
+  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined }): Tensor
+  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options: { ceil_mode?: boolean | undefined; out: Tensor }): Tensor
 }
 
 interface quantized_max_pool2d_function {
-  (self: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined): Tensor
-  (self: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (self: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (self: Tensor, kernel_size: number | readonly number[], options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined): Tensor
+  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined }): Tensor
+  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options: { ceil_mode?: boolean | undefined; out: Tensor }): Tensor
 }
 
 interface quantized_max_pool3d_function {
-  (self: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined): Tensor
-  (self: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (self: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (self: Tensor, kernel_size: number | readonly number[], options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined): Tensor
+  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined }): Tensor
+  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options: { ceil_mode?: boolean | undefined; out: Tensor }): Tensor
 }
 
 interface quantized_rnn_relu_cell_function {
@@ -3128,12 +3278,12 @@ interface quantized_rnn_tanh_cell_function {
 }
 
 interface rad2deg_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface rad2deg__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface rand_function {
@@ -3148,10 +3298,10 @@ interface rand_function {
 }
 
 interface rand_like_function {
-  (self: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  (self: Tensor, options: { generator: Generator | null; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  (self: Tensor, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { generator: Generator | null; memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
+  (input: Tensor, options: { generator: Generator | null; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
+  (input: Tensor, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { generator: Generator | null; memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
 }
 
 interface randint_function {
@@ -3174,30 +3324,30 @@ interface randint_function {
 }
 
 interface randint_like_function {
-  (self: Tensor, high: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  (self: Tensor, options: { high: number; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  (self: Tensor, high: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  (self: Tensor, options: { high: Tensor; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  (self: Tensor, high: Tensor, options: { generator: Generator | null; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  (self: Tensor, options: { high: Tensor; generator: Generator | null; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  (self: Tensor, high: number, options: { generator: Generator | null; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  (self: Tensor, options: { high: number; generator: Generator | null; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  (self: Tensor, low: number, high: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  (self: Tensor, options: { low: number; high: number; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  (self: Tensor, low: number, high: number, options: { generator: Generator | null; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  (self: Tensor, options: { low: number; high: number; generator: Generator | null; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  (self: Tensor, high: Tensor, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { high: Tensor; memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
-  (self: Tensor, high: number, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { high: number; memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
-  (self: Tensor, high: Tensor, options: { generator: Generator | null; memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { high: Tensor; generator: Generator | null; memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
-  (self: Tensor, high: number, options: { generator: Generator | null; memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { high: number; generator: Generator | null; memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
-  (self: Tensor, low: number, high: number, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { low: number; high: number; memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
-  (self: Tensor, low: number, high: number, options: { generator: Generator | null; memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { low: number; high: number; generator: Generator | null; memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, high: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
+  (input: Tensor, options: { high: number; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
+  (input: Tensor, high: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
+  (input: Tensor, options: { high: Tensor; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
+  (input: Tensor, high: Tensor, options: { generator: Generator | null; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
+  (input: Tensor, options: { high: Tensor; generator: Generator | null; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
+  (input: Tensor, high: number, options: { generator: Generator | null; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
+  (input: Tensor, options: { high: number; generator: Generator | null; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
+  (input: Tensor, low: number, high: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
+  (input: Tensor, options: { low: number; high: number; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
+  (input: Tensor, low: number, high: number, options: { generator: Generator | null; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
+  (input: Tensor, options: { low: number; high: number; generator: Generator | null; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
+  (input: Tensor, high: Tensor, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { high: Tensor; memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, high: number, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { high: number; memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, high: Tensor, options: { generator: Generator | null; memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { high: Tensor; generator: Generator | null; memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, high: number, options: { generator: Generator | null; memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { high: number; generator: Generator | null; memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, low: number, high: number, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { low: number; high: number; memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, low: number, high: number, options: { generator: Generator | null; memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { low: number; high: number; generator: Generator | null; memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
 }
 
 interface randn_function {
@@ -3212,10 +3362,10 @@ interface randn_function {
 }
 
 interface randn_like_function {
-  (self: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  (self: Tensor, options: { generator: Generator | null; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  (self: Tensor, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { generator: Generator | null; memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
+  (input: Tensor, options: { generator: Generator | null; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
+  (input: Tensor, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { generator: Generator | null; memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
 }
 
 interface randperm_function {
@@ -3229,94 +3379,94 @@ interface range_function {
   (start: Scalar, end: Scalar, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
   (start: Scalar, options: { end: Scalar; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
   (start: Scalar, end: Scalar, step?: Scalar | undefined, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (start: Scalar, end: Scalar, options?: { step?: Scalar | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
   (start: Scalar, options: { end: Scalar; step?: Scalar | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
+  (start: Scalar, end: Scalar, options?: { step?: Scalar | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
   (start: Scalar, end: Scalar, options: { out: Tensor }): Tensor
   (start: Scalar, options: { end: Scalar; out: Tensor }): Tensor
-  (start: Scalar, end: Scalar, options: { step?: Scalar | undefined; out: Tensor }): Tensor
   (start: Scalar, options: { end: Scalar; step?: Scalar | undefined; out: Tensor }): Tensor
+  (start: Scalar, end: Scalar, options: { step?: Scalar | undefined; out: Tensor }): Tensor
 }
 
 interface ravel_function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface real_function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface reciprocal_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface reciprocal__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface relu_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface relu__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface remainder_function {
-  (self: Tensor, other: Scalar): Tensor
-  (self: Tensor, options: { other: Scalar }): Tensor
-  (self: Scalar, other: Tensor): Tensor
-  (self: Scalar, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Scalar, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Scalar, options: { other: Tensor; out: Tensor }): Tensor
-  (self: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Scalar): Tensor
+  (input: Tensor, options: { other: Scalar }): Tensor
+  (input: Scalar, other: Tensor): Tensor
+  (input: Scalar, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Scalar, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Scalar, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface renorm_function {
-  (self: Tensor, p: Scalar, dim: number, maxnorm: Scalar): Tensor
-  (self: Tensor, options: { p: Scalar; dim: number; maxnorm: Scalar }): Tensor
-  (self: Tensor, p: Scalar, dim: number, maxnorm: Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { p: Scalar; dim: number; maxnorm: Scalar; out: Tensor }): Tensor
+  (input: Tensor, p: Scalar, dim: number, maxnorm: Scalar): Tensor
+  (input: Tensor, options: { p: Scalar; dim: number; maxnorm: Scalar }): Tensor
+  (input: Tensor, p: Scalar, dim: number, maxnorm: Scalar, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { p: Scalar; dim: number; maxnorm: Scalar; out: Tensor }): Tensor
 }
 
 interface repeat_interleave_function {
   (repeats: Tensor, options?: { output_size?: number | null | undefined }): Tensor
-  (self: Tensor, repeats: Tensor, dim?: number | null | undefined, options?: { output_size?: number | null | undefined }): Tensor
-  (self: Tensor, repeats: Tensor, options?: { dim?: number | null | undefined; output_size?: number | null | undefined }): Tensor
-  (self: Tensor, options: { repeats: Tensor; dim?: number | null | undefined; output_size?: number | null | undefined }): Tensor
-  (self: Tensor, repeats: number, dim?: number | null | undefined, options?: { output_size?: number | null | undefined }): Tensor
-  (self: Tensor, repeats: number, options?: { dim?: number | null | undefined; output_size?: number | null | undefined }): Tensor
-  (self: Tensor, options: { repeats: number; dim?: number | null | undefined; output_size?: number | null | undefined }): Tensor
+  (input: Tensor, repeats: Tensor, dim?: number | null | undefined, options?: { output_size?: number | null | undefined }): Tensor
+  (input: Tensor, options: { repeats: Tensor; dim?: number | null | undefined; output_size?: number | null | undefined }): Tensor
+  (input: Tensor, repeats: Tensor, options?: { dim?: number | null | undefined; output_size?: number | null | undefined }): Tensor
+  (input: Tensor, repeats: number, dim?: number | null | undefined, options?: { output_size?: number | null | undefined }): Tensor
+  (input: Tensor, options: { repeats: number; dim?: number | null | undefined; output_size?: number | null | undefined }): Tensor
+  (input: Tensor, repeats: number, options?: { dim?: number | null | undefined; output_size?: number | null | undefined }): Tensor
   (repeats: Tensor, options: { output_size?: number | null | undefined; out: Tensor }): Tensor
 }
 
 interface reshape_function {
-  (self: Tensor, shape: readonly number[]): Tensor
-  (self: Tensor, options: { shape: readonly number[] }): Tensor
+  (input: Tensor, shape: readonly number[]): Tensor
+  (input: Tensor, options: { shape: readonly number[] }): Tensor
 }
 
 interface resize_as__function {
-  (self: Tensor, the_template: Tensor, options?: { memory_format?: MemoryFormat | null | undefined }): Tensor
-  (self: Tensor, options: { the_template: Tensor; memory_format?: MemoryFormat | null | undefined }): Tensor
+  (input: Tensor, the_template: Tensor, options?: { memory_format?: MemoryFormat | null | undefined }): Tensor
+  (input: Tensor, options: { the_template: Tensor; memory_format?: MemoryFormat | null | undefined }): Tensor
 }
 
 interface resize_as_sparse__function {
-  (self: Tensor, the_template: Tensor): Tensor
-  (self: Tensor, options: { the_template: Tensor }): Tensor
+  (input: Tensor, the_template: Tensor): Tensor
+  (input: Tensor, options: { the_template: Tensor }): Tensor
 }
 
 interface resolve_conj_function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface resolve_neg_function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface result_type_function {
@@ -3332,8 +3482,9 @@ interface result_type_function {
 
 interface rms_norm_function {
   (input: Tensor, normalized_shape: readonly number[], weight?: Tensor | null | undefined, eps?: number | null | undefined): Tensor
-  (input: Tensor, normalized_shape: readonly number[], options?: { weight?: Tensor | null | undefined; eps?: number | null | undefined }): Tensor
   (input: Tensor, options: { normalized_shape: readonly number[]; weight?: Tensor | null | undefined; eps?: number | null | undefined }): Tensor
+  (input: Tensor, normalized_shape: readonly number[], options?: { weight?: Tensor | null | undefined; eps?: number | null | undefined }): Tensor
+  (input: Tensor, normalized_shape: readonly number[], weight: Tensor | null | undefined, options?: { eps?: number | null | undefined }): Tensor
 }
 
 interface rnn_relu_function {
@@ -3345,8 +3496,9 @@ interface rnn_relu_function {
 
 interface rnn_relu_cell_function {
   (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih?: Tensor | null | undefined, b_hh?: Tensor | null | undefined): Tensor
-  (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, options?: { b_ih?: Tensor | null | undefined; b_hh?: Tensor | null | undefined }): Tensor
   (input: Tensor, options: { hx: Tensor; w_ih: Tensor; w_hh: Tensor; b_ih?: Tensor | null | undefined; b_hh?: Tensor | null | undefined }): Tensor
+  (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, options?: { b_ih?: Tensor | null | undefined; b_hh?: Tensor | null | undefined }): Tensor
+  (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | null | undefined, options?: { b_hh?: Tensor | null | undefined }): Tensor
 }
 
 interface rnn_tanh_function {
@@ -3358,39 +3510,42 @@ interface rnn_tanh_function {
 
 interface rnn_tanh_cell_function {
   (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih?: Tensor | null | undefined, b_hh?: Tensor | null | undefined): Tensor
-  (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, options?: { b_ih?: Tensor | null | undefined; b_hh?: Tensor | null | undefined }): Tensor
   (input: Tensor, options: { hx: Tensor; w_ih: Tensor; w_hh: Tensor; b_ih?: Tensor | null | undefined; b_hh?: Tensor | null | undefined }): Tensor
+  (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, options?: { b_ih?: Tensor | null | undefined; b_hh?: Tensor | null | undefined }): Tensor
+  (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | null | undefined, options?: { b_hh?: Tensor | null | undefined }): Tensor
 }
 
 interface roll_function {
-  (self: Tensor, shifts: number | readonly number[], dims?: number | readonly number[] | undefined): Tensor
-  (self: Tensor, shifts: number | readonly number[], options?: { dims?: number | readonly number[] | undefined }): Tensor
-  (self: Tensor, options: { shifts: number | readonly number[]; dims?: number | readonly number[] | undefined }): Tensor
-  (self: Tensor, shifts: number | readonly number[], options: { dims?: number | readonly number[] | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { shifts: number | readonly number[]; dims?: number | readonly number[] | undefined; out: Tensor }): Tensor
+  (input: Tensor, shifts: number | readonly number[], dims?: number | readonly number[] | undefined): Tensor
+  (input: Tensor, options: { shifts: number | readonly number[]; dims?: number | readonly number[] | undefined }): Tensor
+  (input: Tensor, shifts: number | readonly number[], options?: { dims?: number | readonly number[] | undefined }): Tensor
+  (input: Tensor, options: { shifts: number | readonly number[]; dims?: number | readonly number[] | undefined; out: Tensor }): Tensor
+  (input: Tensor, shifts: number | readonly number[], options: { dims?: number | readonly number[] | undefined; out: Tensor }): Tensor
 }
 
 interface rot90_function {
-  (self: Tensor, k?: number | undefined, dims?: readonly number[] | undefined): Tensor
-  (self: Tensor, options?: { k?: number | undefined; dims?: readonly number[] | undefined }): Tensor
-  (self: Tensor, options: { k?: number | undefined; dims?: readonly number[] | undefined; out: Tensor }): Tensor
+  (input: Tensor, k?: number | undefined, dims?: readonly number[] | undefined): Tensor
+  (input: Tensor, options?: { k?: number | undefined; dims?: readonly number[] | undefined }): Tensor
+  (input: Tensor, k: number | undefined, options?: { dims?: readonly number[] | undefined }): Tensor
+  (input: Tensor, options: { k?: number | undefined; dims?: readonly number[] | undefined; out: Tensor }): Tensor
+  (input: Tensor, k: number | undefined, options: { dims?: readonly number[] | undefined; out: Tensor }): Tensor
 }
 
 interface round_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { decimals: number }): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { decimals: number; out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { decimals: number }): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { decimals: number; out: Tensor }): Tensor
 }
 
 interface round__function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { decimals: number }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { decimals: number }): Tensor
 }
 
 interface row_indices_copy_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface row_stack_function {
@@ -3399,34 +3554,40 @@ interface row_stack_function {
 }
 
 interface rrelu_function {
-  (self: Tensor, lower?: Scalar | undefined, upper?: Scalar | undefined, training?: boolean | undefined, generator?: Generator | null | undefined): Tensor
-  (self: Tensor, options?: { lower?: Scalar | undefined; upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
+  (input: Tensor, lower?: Scalar | undefined, upper?: Scalar | undefined, training?: boolean | undefined, generator?: Generator | null | undefined): Tensor
+  (input: Tensor, options?: { lower?: Scalar | undefined; upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
+  (input: Tensor, lower: Scalar | undefined, options?: { upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
+  (input: Tensor, lower: Scalar | undefined, upper: Scalar | undefined, options?: { training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
+  (input: Tensor, lower: Scalar | undefined, upper: Scalar | undefined, training: boolean | undefined, options?: { generator?: Generator | null | undefined }): Tensor
 }
 
 interface rrelu__function {
-  (self: Tensor, lower?: Scalar | undefined, upper?: Scalar | undefined, training?: boolean | undefined, generator?: Generator | null | undefined): Tensor
-  (self: Tensor, options?: { lower?: Scalar | undefined; upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
+  (input: Tensor, lower?: Scalar | undefined, upper?: Scalar | undefined, training?: boolean | undefined, generator?: Generator | null | undefined): Tensor
+  (input: Tensor, options?: { lower?: Scalar | undefined; upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
+  (input: Tensor, lower: Scalar | undefined, options?: { upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
+  (input: Tensor, lower: Scalar | undefined, upper: Scalar | undefined, options?: { training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
+  (input: Tensor, lower: Scalar | undefined, upper: Scalar | undefined, training: boolean | undefined, options?: { generator?: Generator | null | undefined }): Tensor
 }
 
 interface rsqrt_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface rsqrt__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface rsub_function {
-  (self: Tensor, other: Scalar, alpha?: Scalar | undefined): Tensor
-  (self: Tensor, other: Scalar, options?: { alpha?: Scalar | undefined }): Tensor
-  (self: Tensor, options: { other: Scalar; alpha?: Scalar | undefined }): Tensor
-  (self: Tensor, other: Tensor, options?: { alpha?: Scalar | undefined }): Tensor
-  (self: Tensor, options: { other: Tensor; alpha?: Scalar | undefined }): Tensor
-  (self: Tensor, other: Scalar, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { other: Scalar; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor, other: Scalar, alpha?: Scalar | undefined): Tensor
+  (input: Tensor, options: { other: Scalar; alpha?: Scalar | undefined }): Tensor
+  (input: Tensor, other: Scalar, options?: { alpha?: Scalar | undefined }): Tensor
+  (input: Tensor, other: Tensor, options?: { alpha?: Scalar | undefined }): Tensor
+  (input: Tensor, options: { other: Tensor; alpha?: Scalar | undefined }): Tensor
+  (input: Tensor, options: { other: Scalar; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor, other: Scalar, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; alpha?: Scalar | undefined; out: Tensor }): Tensor
 }
 
 interface scalar_tensor_function {
@@ -3435,47 +3596,47 @@ interface scalar_tensor_function {
 }
 
 interface scatter_function {
-  (self: Tensor, dim: number, index: Tensor, src: Tensor): Tensor
-  (self: Tensor, options: { dim: number; index: Tensor; src: Tensor }): Tensor
-  (self: Tensor, dim: number, index: Tensor, value: Scalar): Tensor
-  (self: Tensor, options: { dim: number; index: Tensor; value: Scalar }): Tensor
-  (self: Tensor, dim: number, index: Tensor, src: Tensor, options: { reduce: string }): Tensor
-  (self: Tensor, options: { dim: number; index: Tensor; src: Tensor; reduce: string }): Tensor
-  (self: Tensor, dim: number, index: Tensor, value: Scalar, options: { reduce: string }): Tensor
-  (self: Tensor, options: { dim: number; index: Tensor; value: Scalar; reduce: string }): Tensor
-  (self: Tensor, dim: number, index: Tensor, src: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { dim: number; index: Tensor; src: Tensor; out: Tensor }): Tensor
-  (self: Tensor, dim: number, index: Tensor, value: Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { dim: number; index: Tensor; value: Scalar; out: Tensor }): Tensor
-  (self: Tensor, dim: number, index: Tensor, src: Tensor, options: { reduce: string; out: Tensor }): Tensor
-  (self: Tensor, options: { dim: number; index: Tensor; src: Tensor; reduce: string; out: Tensor }): Tensor
-  (self: Tensor, dim: number, index: Tensor, value: Scalar, options: { reduce: string; out: Tensor }): Tensor
-  (self: Tensor, options: { dim: number; index: Tensor; value: Scalar; reduce: string; out: Tensor }): Tensor
+  (input: Tensor, dim: number, index: Tensor, src: Tensor): Tensor
+  (input: Tensor, options: { dim: number; index: Tensor; src: Tensor }): Tensor
+  (input: Tensor, dim: number, index: Tensor, value: Scalar): Tensor
+  (input: Tensor, options: { dim: number; index: Tensor; value: Scalar }): Tensor
+  (input: Tensor, dim: number, index: Tensor, src: Tensor, options: { reduce: string }): Tensor
+  (input: Tensor, options: { dim: number; index: Tensor; src: Tensor; reduce: string }): Tensor
+  (input: Tensor, dim: number, index: Tensor, value: Scalar, options: { reduce: string }): Tensor
+  (input: Tensor, options: { dim: number; index: Tensor; value: Scalar; reduce: string }): Tensor
+  (input: Tensor, dim: number, index: Tensor, src: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { dim: number; index: Tensor; src: Tensor; out: Tensor }): Tensor
+  (input: Tensor, dim: number, index: Tensor, value: Scalar, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { dim: number; index: Tensor; value: Scalar; out: Tensor }): Tensor
+  (input: Tensor, dim: number, index: Tensor, src: Tensor, options: { reduce: string; out: Tensor }): Tensor
+  (input: Tensor, options: { dim: number; index: Tensor; src: Tensor; reduce: string; out: Tensor }): Tensor
+  (input: Tensor, dim: number, index: Tensor, value: Scalar, options: { reduce: string; out: Tensor }): Tensor
+  (input: Tensor, options: { dim: number; index: Tensor; value: Scalar; reduce: string; out: Tensor }): Tensor
 }
 
 interface scatter_add_function {
-  (self: Tensor, dim: number, index: Tensor, src: Tensor): Tensor
-  (self: Tensor, options: { dim: number; index: Tensor; src: Tensor }): Tensor
-  (self: Tensor, dim: number, index: Tensor, src: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { dim: number; index: Tensor; src: Tensor; out: Tensor }): Tensor
+  (input: Tensor, dim: number, index: Tensor, src: Tensor): Tensor
+  (input: Tensor, options: { dim: number; index: Tensor; src: Tensor }): Tensor
+  (input: Tensor, dim: number, index: Tensor, src: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { dim: number; index: Tensor; src: Tensor; out: Tensor }): Tensor
 }
 
 interface scatter_reduce_function {
-  (self: Tensor, dim: number, index: Tensor, src: Tensor, reduce: string, options?: { include_self?: boolean | undefined }): Tensor
-  (self: Tensor, options: { dim: number; index: Tensor; src: Tensor; reduce: string; include_self?: boolean | undefined }): Tensor
-  (self: Tensor, dim: number, index: Tensor, src: Tensor, reduce: string, options: { include_self?: boolean | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { dim: number; index: Tensor; src: Tensor; reduce: string; include_self?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim: number, index: Tensor, src: Tensor, reduce: string, options?: { include_self?: boolean | undefined }): Tensor
+  (input: Tensor, options: { dim: number; index: Tensor; src: Tensor; reduce: string; include_self?: boolean | undefined }): Tensor
+  (input: Tensor, dim: number, index: Tensor, src: Tensor, reduce: string, options: { include_self?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { dim: number; index: Tensor; src: Tensor; reduce: string; include_self?: boolean | undefined; out: Tensor }): Tensor
 }
 
 interface searchsorted_function {
-  (sorted_sequence: Tensor, self: Scalar, options?: { out_int32?: boolean | undefined; right?: boolean | undefined; side?: string | null | undefined; sorter?: Tensor | null | undefined }): Tensor
-  (sorted_sequence: Tensor, options: { self: Scalar; out_int32?: boolean | undefined; right?: boolean | undefined; side?: string | null | undefined; sorter?: Tensor | null | undefined }): Tensor
-  (sorted_sequence: Tensor, self: Tensor, options?: { out_int32?: boolean | undefined; right?: boolean | undefined; side?: string | null | undefined; sorter?: Tensor | null | undefined }): Tensor
-  (sorted_sequence: Tensor, options: { self: Tensor; out_int32?: boolean | undefined; right?: boolean | undefined; side?: string | null | undefined; sorter?: Tensor | null | undefined }): Tensor
-  (sorted_sequence: Tensor, self: Scalar, options: { out_int32?: boolean | undefined; right?: boolean | undefined; side?: string | null | undefined; sorter?: Tensor | null | undefined; out: Tensor }): Tensor
-  (sorted_sequence: Tensor, options: { self: Scalar; out_int32?: boolean | undefined; right?: boolean | undefined; side?: string | null | undefined; sorter?: Tensor | null | undefined; out: Tensor }): Tensor
-  (sorted_sequence: Tensor, self: Tensor, options: { out_int32?: boolean | undefined; right?: boolean | undefined; side?: string | null | undefined; sorter?: Tensor | null | undefined; out: Tensor }): Tensor
-  (sorted_sequence: Tensor, options: { self: Tensor; out_int32?: boolean | undefined; right?: boolean | undefined; side?: string | null | undefined; sorter?: Tensor | null | undefined; out: Tensor }): Tensor
+  (sorted_sequence: Tensor, input: Scalar, options?: { out_int32?: boolean | undefined; right?: boolean | undefined; side?: string | null | undefined; sorter?: Tensor | null | undefined }): Tensor
+  (sorted_sequence: Tensor, options: { input: Scalar; out_int32?: boolean | undefined; right?: boolean | undefined; side?: string | null | undefined; sorter?: Tensor | null | undefined }): Tensor
+  (sorted_sequence: Tensor, input: Tensor, options?: { out_int32?: boolean | undefined; right?: boolean | undefined; side?: string | null | undefined; sorter?: Tensor | null | undefined }): Tensor
+  (sorted_sequence: Tensor, options: { input: Tensor; out_int32?: boolean | undefined; right?: boolean | undefined; side?: string | null | undefined; sorter?: Tensor | null | undefined }): Tensor
+  (sorted_sequence: Tensor, input: Scalar, options: { out_int32?: boolean | undefined; right?: boolean | undefined; side?: string | null | undefined; sorter?: Tensor | null | undefined; out: Tensor }): Tensor
+  (sorted_sequence: Tensor, options: { input: Scalar; out_int32?: boolean | undefined; right?: boolean | undefined; side?: string | null | undefined; sorter?: Tensor | null | undefined; out: Tensor }): Tensor
+  (sorted_sequence: Tensor, input: Tensor, options: { out_int32?: boolean | undefined; right?: boolean | undefined; side?: string | null | undefined; sorter?: Tensor | null | undefined; out: Tensor }): Tensor
+  (sorted_sequence: Tensor, options: { input: Tensor; out_int32?: boolean | undefined; right?: boolean | undefined; side?: string | null | undefined; sorter?: Tensor | null | undefined; out: Tensor }): Tensor
 }
 
 interface segment_reduce_function {
@@ -3486,127 +3647,144 @@ interface segment_reduce_function {
 }
 
 interface select_function {
-  (self: Tensor, dim: number, index: number): Tensor
-  (self: Tensor, options: { dim: number; index: number }): Tensor
+  (input: Tensor, dim: number, index: number): Tensor
+  (input: Tensor, options: { dim: number; index: number }): Tensor
 }
 
 interface select_copy_function {
-  (self: Tensor, dim: number, index: number): Tensor
-  (self: Tensor, options: { dim: number; index: number }): Tensor
-  (self: Tensor, dim: number, index: number, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { dim: number; index: number; out: Tensor }): Tensor
+  (input: Tensor, dim: number, index: number): Tensor
+  (input: Tensor, options: { dim: number; index: number }): Tensor
+  (input: Tensor, dim: number, index: number, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { dim: number; index: number; out: Tensor }): Tensor
 }
 
 interface select_scatter_function {
-  (self: Tensor, src: Tensor, dim: number, index: number): Tensor
-  (self: Tensor, options: { src: Tensor; dim: number; index: number }): Tensor
-  (self: Tensor, src: Tensor, dim: number, index: number, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { src: Tensor; dim: number; index: number; out: Tensor }): Tensor
+  (input: Tensor, src: Tensor, dim: number, index: number): Tensor
+  (input: Tensor, options: { src: Tensor; dim: number; index: number }): Tensor
+  (input: Tensor, src: Tensor, dim: number, index: number, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { src: Tensor; dim: number; index: number; out: Tensor }): Tensor
 }
 
 interface selu_function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface selu__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface sgn_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface sigmoid_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface sigmoid__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface sign_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface signbit_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface sin_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface sin__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface sinc_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface sinc__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface sinh_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface sinh__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface slice_copy_function {
-  (self: Tensor, dim?: number | undefined, start?: number | null | undefined, end?: number | null | undefined, step?: number | undefined): Tensor
-  (self: Tensor, options?: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor
-  (self: Tensor, options: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim?: number | undefined, start?: number | null | undefined, end?: number | null | undefined, step?: number | undefined): Tensor
+  (input: Tensor, options?: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor
+  (input: Tensor, dim: number | undefined, options?: { start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor
+  (input: Tensor, dim: number | undefined, start: number | null | undefined, options?: { end?: number | null | undefined; step?: number | undefined }): Tensor
+  (input: Tensor, dim: number | undefined, start: number | null | undefined, end: number | null | undefined, options?: { step?: number | undefined }): Tensor
+  (input: Tensor, options: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim: number | undefined, options: { start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim: number | undefined, start: number | null | undefined, options: { end?: number | null | undefined; step?: number | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim: number | undefined, start: number | null | undefined, end: number | null | undefined, options: { step?: number | undefined; out: Tensor }): Tensor
 }
 
 interface slice_inverse_function {
-  (self: Tensor, src: Tensor, dim?: number | undefined, start?: number | null | undefined, end?: number | null | undefined, step?: number | undefined): Tensor
-  (self: Tensor, src: Tensor, options?: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor
-  (self: Tensor, options: { src: Tensor; dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor
+  (input: Tensor, src: Tensor, dim?: number | undefined, start?: number | null | undefined, end?: number | null | undefined, step?: number | undefined): Tensor
+  (input: Tensor, options: { src: Tensor; dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor
+  (input: Tensor, src: Tensor, options?: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor
+  (input: Tensor, src: Tensor, dim: number | undefined, options?: { start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor
+  (input: Tensor, src: Tensor, dim: number | undefined, start: number | null | undefined, options?: { end?: number | null | undefined; step?: number | undefined }): Tensor
+  (input: Tensor, src: Tensor, dim: number | undefined, start: number | null | undefined, end: number | null | undefined, options?: { step?: number | undefined }): Tensor
 }
 
 interface slice_scatter_function {
-  (self: Tensor, src: Tensor, dim?: number | undefined, start?: number | null | undefined, end?: number | null | undefined, step?: number | undefined): Tensor
-  (self: Tensor, src: Tensor, options?: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor
-  (self: Tensor, options: { src: Tensor; dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor
-  (self: Tensor, src: Tensor, options: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { src: Tensor; dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined; out: Tensor }): Tensor
+  (input: Tensor, src: Tensor, dim?: number | undefined, start?: number | null | undefined, end?: number | null | undefined, step?: number | undefined): Tensor
+  (input: Tensor, options: { src: Tensor; dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor
+  (input: Tensor, src: Tensor, options?: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor
+  (input: Tensor, src: Tensor, dim: number | undefined, options?: { start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor
+  (input: Tensor, src: Tensor, dim: number | undefined, start: number | null | undefined, options?: { end?: number | null | undefined; step?: number | undefined }): Tensor
+  (input: Tensor, src: Tensor, dim: number | undefined, start: number | null | undefined, end: number | null | undefined, options?: { step?: number | undefined }): Tensor
+  (input: Tensor, options: { src: Tensor; dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined; out: Tensor }): Tensor
+  (input: Tensor, src: Tensor, options: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined; out: Tensor }): Tensor
+  (input: Tensor, src: Tensor, dim: number | undefined, options: { start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined; out: Tensor }): Tensor
+  (input: Tensor, src: Tensor, dim: number | undefined, start: number | null | undefined, options: { end?: number | null | undefined; step?: number | undefined; out: Tensor }): Tensor
+  (input: Tensor, src: Tensor, dim: number | undefined, start: number | null | undefined, end: number | null | undefined, options: { step?: number | undefined; out: Tensor }): Tensor
 }
 
 interface slogdet_function {
-  (self: Tensor): Named<[sign: Tensor, logabsdet: Tensor], { readonly sign: Tensor; readonly logabsdet: Tensor }>
-  (self: Tensor, options: { sign: Tensor; logabsdet: Tensor }): Named<[sign: Tensor, logabsdet: Tensor], { readonly sign: Tensor; readonly logabsdet: Tensor }>
+  (input: Tensor): Named<[sign: Tensor, logabsdet: Tensor], { readonly sign: Tensor; readonly logabsdet: Tensor }>
+  (input: Tensor, options: { out: readonly [Tensor, Tensor] }): Named<[sign: Tensor, logabsdet: Tensor], { readonly sign: Tensor; readonly logabsdet: Tensor }>
 }
 
 interface smm_function {
-  (self: Tensor, mat2: Tensor): Tensor
-  (self: Tensor, options: { mat2: Tensor }): Tensor
+  (input: Tensor, mat2: Tensor): Tensor
+  (input: Tensor, options: { mat2: Tensor }): Tensor
 }
 
 interface softmax_function {
-  (self: Tensor, dim: number, dtype?: DType | null | undefined): Tensor
-  (self: Tensor, dim: number, options?: { dtype?: DType | null | undefined }): Tensor
-  (self: Tensor, options: { dim: number; dtype?: DType | null | undefined }): Tensor
-  (self: Tensor, dim: number, options: { dtype?: DType | null | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { dim: number; dtype?: DType | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim: number, dtype?: DType | null | undefined): Tensor
+  (input: Tensor, options: { dim: number; dtype?: DType | null | undefined }): Tensor
+  (input: Tensor, dim: number, options?: { dtype?: DType | null | undefined }): Tensor
+  (input: Tensor, options: { dim: number; dtype?: DType | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim: number, options: { dtype?: DType | null | undefined; out: Tensor }): Tensor
 }
 
 interface sort_function {
-  (self: Tensor, dim?: number | undefined, descending?: boolean | undefined): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (self: Tensor, options?: { dim?: number | undefined; descending?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (self: Tensor, options: { stable: boolean | null; dim?: number | undefined; descending?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (self: Tensor, options: { dim?: number | undefined; descending?: boolean | undefined; values: Tensor; indices: Tensor }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (self: Tensor, options: { stable: boolean | null; dim?: number | undefined; descending?: boolean | undefined; values: Tensor; indices: Tensor }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, dim?: number | undefined, descending?: boolean | undefined): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, options?: { dim?: number | undefined; descending?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, dim: number | undefined, options?: { descending?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, options: { stable: boolean | null; dim?: number | undefined; descending?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, options: { dim?: number | undefined; descending?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, dim: number | undefined, options: { descending?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, options: { stable: boolean | null; dim?: number | undefined; descending?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
 }
 
 interface sparse_bsc_tensor_function {
@@ -3655,81 +3833,72 @@ interface sparse_csr_tensor_function {
   (crow_indices: Tensor, options: { col_indices: Tensor; values: Tensor; size: readonly number[]; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
 }
 
-interface split_function {
-  (self: Tensor, split_size: number, dim?: number | undefined): Tensor[]
-  (self: Tensor, split_size: number, options?: { dim?: number | undefined }): Tensor[]
-  (self: Tensor, options: { split_size: number; dim?: number | undefined }): Tensor[]
-  (self: Tensor, split_size: readonly number[], dim?: number | undefined): Tensor[]
-  (self: Tensor, split_size: readonly number[], options?: { dim?: number | undefined }): Tensor[]
-  (self: Tensor, options: { split_size: readonly number[]; dim?: number | undefined }): Tensor[]
-}
-
 interface split_copy_function {
-  (self: Tensor, split_size: number, dim?: number | undefined): Tensor[]
-  (self: Tensor, split_size: number, options?: { dim?: number | undefined }): Tensor[]
-  (self: Tensor, options: { split_size: number; dim?: number | undefined }): Tensor[]
-  (self: Tensor, split_size: number, options: { dim?: number | undefined; out: readonly Tensor[] }): void
-  (self: Tensor, options: { split_size: number; dim?: number | undefined; out: readonly Tensor[] }): void
+  (input: Tensor, split_size: number, dim?: number | undefined): Tensor[]
+  (input: Tensor, options: { split_size: number; dim?: number | undefined }): Tensor[]
+  (input: Tensor, split_size: number, options?: { dim?: number | undefined }): Tensor[]
+  (input: Tensor, options: { split_size: number; dim?: number | undefined; out: readonly Tensor[] }): void
+  (input: Tensor, split_size: number, options: { dim?: number | undefined; out: readonly Tensor[] }): void
 }
 
 interface split_with_sizes_function {
-  (self: Tensor, split_sizes: readonly number[], dim?: number | undefined): Tensor[]
-  (self: Tensor, split_sizes: readonly number[], options?: { dim?: number | undefined }): Tensor[]
-  (self: Tensor, options: { split_sizes: readonly number[]; dim?: number | undefined }): Tensor[]
+  (input: Tensor, split_sizes: readonly number[], dim?: number | undefined): Tensor[]
+  (input: Tensor, options: { split_sizes: readonly number[]; dim?: number | undefined }): Tensor[]
+  (input: Tensor, split_sizes: readonly number[], options?: { dim?: number | undefined }): Tensor[]
 }
 
 interface split_with_sizes_copy_function {
-  (self: Tensor, split_sizes: readonly number[], dim?: number | undefined): Tensor[]
-  (self: Tensor, split_sizes: readonly number[], options?: { dim?: number | undefined }): Tensor[]
-  (self: Tensor, options: { split_sizes: readonly number[]; dim?: number | undefined }): Tensor[]
-  (self: Tensor, split_sizes: readonly number[], options: { dim?: number | undefined; out: readonly Tensor[] }): void
-  (self: Tensor, options: { split_sizes: readonly number[]; dim?: number | undefined; out: readonly Tensor[] }): void
+  (input: Tensor, split_sizes: readonly number[], dim?: number | undefined): Tensor[]
+  (input: Tensor, options: { split_sizes: readonly number[]; dim?: number | undefined }): Tensor[]
+  (input: Tensor, split_sizes: readonly number[], options?: { dim?: number | undefined }): Tensor[]
+  (input: Tensor, options: { split_sizes: readonly number[]; dim?: number | undefined; out: readonly Tensor[] }): void
+  (input: Tensor, split_sizes: readonly number[], options: { dim?: number | undefined; out: readonly Tensor[] }): void
 }
 
 interface sqrt_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface sqrt__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface square_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface square__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface squeeze_function {
-  (self: Tensor): Tensor
-  (self: Tensor, dim: number): Tensor
-  (self: Tensor, options: { dim: number }): Tensor
-  (self: Tensor, dim: readonly number[]): Tensor
-  (self: Tensor, options: { dim: readonly number[] }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, dim: number): Tensor
+  (input: Tensor, options: { dim: number }): Tensor
+  (input: Tensor, dim: readonly number[]): Tensor
+  (input: Tensor, options: { dim: readonly number[] }): Tensor
 }
 
 interface squeeze_copy_function {
-  (self: Tensor): Tensor
-  (self: Tensor, dim: number): Tensor
-  (self: Tensor, options: { dim: number }): Tensor
-  (self: Tensor, dim: readonly number[]): Tensor
-  (self: Tensor, options: { dim: readonly number[] }): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, dim: number, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { dim: number; out: Tensor }): Tensor
-  (self: Tensor, dim: readonly number[], options: { out: Tensor }): Tensor
-  (self: Tensor, options: { dim: readonly number[]; out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, dim: number): Tensor
+  (input: Tensor, options: { dim: number }): Tensor
+  (input: Tensor, dim: readonly number[]): Tensor
+  (input: Tensor, options: { dim: readonly number[] }): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, dim: number, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { dim: number; out: Tensor }): Tensor
+  (input: Tensor, dim: readonly number[], options: { out: Tensor }): Tensor
+  (input: Tensor, options: { dim: readonly number[]; out: Tensor }): Tensor
 }
 
 interface sspaddmm_function {
-  (self: Tensor, mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  (self: Tensor, options: { mat1: Tensor; mat2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  (self: Tensor, mat1: Tensor, mat2: Tensor, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { mat1: Tensor; mat2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor, mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
+  (input: Tensor, options: { mat1: Tensor; mat2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
+  (input: Tensor, mat1: Tensor, mat2: Tensor, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { mat1: Tensor; mat2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
 }
 
 interface stack_function {
@@ -3739,81 +3908,77 @@ interface stack_function {
 }
 
 interface std_function {
-  (self: Tensor, unbiased?: boolean | undefined): Tensor
-  (self: Tensor, options?: { unbiased?: boolean | undefined }): Tensor
-  (self: Tensor, dim?: number | readonly number[] | null | undefined, options?: { correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): Tensor
-  (self: Tensor, options?: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): Tensor
-  (self: Tensor, dim: number | readonly number[] | null, unbiased?: boolean | undefined, keepdim?: boolean | undefined): Tensor
-  (self: Tensor, dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined }): Tensor
-  (self: Tensor, options: { dim: number | readonly number[] | null; unbiased?: boolean | undefined; keepdim?: boolean | undefined }): Tensor
-  (self: Tensor, options: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
-  (self: Tensor, dim: number | readonly number[] | null, options: { unbiased?: boolean | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { dim: number | readonly number[] | null; unbiased?: boolean | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, unbiased?: boolean | undefined): Tensor
+  (input: Tensor, options?: { unbiased?: boolean | undefined }): Tensor
+  (input: Tensor, dim?: number | readonly number[] | null | undefined, options?: { correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): Tensor
+  (input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): Tensor
+  (input: Tensor, dim: number | readonly number[] | null, unbiased?: boolean | undefined, keepdim?: boolean | undefined): Tensor
+  (input: Tensor, options: { dim: number | readonly number[] | null; unbiased?: boolean | undefined; keepdim?: boolean | undefined }): Tensor
+  (input: Tensor, dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined }): Tensor
+  (input: Tensor, dim: number | readonly number[] | null, unbiased: boolean | undefined, options?: { keepdim?: boolean | undefined }): Tensor
+  (input: Tensor, options: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { dim: number | readonly number[] | null; unbiased?: boolean | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim: number | readonly number[] | null, options: { unbiased?: boolean | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim: number | readonly number[] | null, unbiased: boolean | undefined, options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
 }
 
 interface std_mean_function {
-  (self: Tensor, unbiased?: boolean | undefined): [Tensor, Tensor]
-  (self: Tensor, options?: { unbiased?: boolean | undefined }): [Tensor, Tensor]
-  (self: Tensor, dim?: number | readonly number[] | null | undefined, options?: { correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): [Tensor, Tensor]
-  (self: Tensor, options?: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): [Tensor, Tensor]
-  (self: Tensor, dim: number | readonly number[] | null, unbiased?: boolean | undefined, keepdim?: boolean | undefined): [Tensor, Tensor]
-  (self: Tensor, dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined }): [Tensor, Tensor]
-  (self: Tensor, options: { dim: number | readonly number[] | null; unbiased?: boolean | undefined; keepdim?: boolean | undefined }): [Tensor, Tensor]
-  (self: Tensor, options: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined; out0: Tensor; out1: Tensor }): [Tensor, Tensor]
-}
-
-interface stft_function {
-  (self: Tensor, n_fft: number, hop_length?: number | null | undefined, win_length?: number | null | undefined, window?: Tensor | null | undefined, normalized?: boolean | undefined, onesided?: boolean | null | undefined, return_complex?: boolean | null | undefined, align_to_window?: boolean | null | undefined): Tensor
-  (self: Tensor, n_fft: number, options?: { hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  (self: Tensor, options: { n_fft: number; hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  (self: Tensor, n_fft: number, hop_length?: number | null | undefined, win_length?: number | null | undefined, window?: Tensor | null | undefined, center?: boolean | undefined, pad_mode?: string | undefined, normalized?: boolean | undefined, onesided?: boolean | null | undefined, return_complex?: boolean | null | undefined, align_to_window?: boolean | null | undefined): Tensor
-  (self: Tensor, n_fft: number, options?: { hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  (self: Tensor, options: { n_fft: number; hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
+  (input: Tensor, unbiased?: boolean | undefined): [Tensor, Tensor]
+  (input: Tensor, options?: { unbiased?: boolean | undefined }): [Tensor, Tensor]
+  (input: Tensor, dim?: number | readonly number[] | null | undefined, options?: { correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): [Tensor, Tensor]
+  (input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): [Tensor, Tensor]
+  (input: Tensor, dim: number | readonly number[] | null, unbiased?: boolean | undefined, keepdim?: boolean | undefined): [Tensor, Tensor]
+  (input: Tensor, options: { dim: number | readonly number[] | null; unbiased?: boolean | undefined; keepdim?: boolean | undefined }): [Tensor, Tensor]
+  (input: Tensor, dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined }): [Tensor, Tensor]
+  (input: Tensor, dim: number | readonly number[] | null, unbiased: boolean | undefined, options?: { keepdim?: boolean | undefined }): [Tensor, Tensor]
+  (input: Tensor, options: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined; out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
 }
 
 interface sub_function {
-  (self: Tensor | Scalar, other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }): Tensor
-  (self: Tensor | Scalar, options: { other: Tensor | Scalar; alpha?: Scalar | undefined }): Tensor
-  (self: Tensor | Scalar, other: Scalar, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (self: Tensor | Scalar, options: { other: Scalar; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (self: Tensor | Scalar, other: Tensor | Scalar, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (self: Tensor | Scalar, options: { other: Tensor | Scalar; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor | Scalar, other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }): Tensor
+  (input: Tensor | Scalar, options: { other: Tensor | Scalar; alpha?: Scalar | undefined }): Tensor
+  (input: Tensor | Scalar, options: { other: Scalar; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor | Scalar, other: Scalar, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor | Scalar, other: Tensor | Scalar, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor | Scalar, options: { other: Tensor | Scalar; alpha?: Scalar | undefined; out: Tensor }): Tensor
 }
 
 interface subtract_function {
-  (self: Tensor | Scalar, other: Scalar, alpha?: Scalar | undefined): Tensor
-  (self: Tensor | Scalar, other: Scalar, options?: { alpha?: Scalar | undefined }): Tensor
-  (self: Tensor | Scalar, options: { other: Scalar; alpha?: Scalar | undefined }): Tensor
-  (self: Tensor | Scalar, other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }): Tensor
-  (self: Tensor | Scalar, options: { other: Tensor | Scalar; alpha?: Scalar | undefined }): Tensor
-  (self: Tensor | Scalar, other: Tensor | Scalar, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (self: Tensor | Scalar, options: { other: Tensor | Scalar; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor | Scalar, other: Scalar, alpha?: Scalar | undefined): Tensor
+  (input: Tensor | Scalar, options: { other: Scalar; alpha?: Scalar | undefined }): Tensor
+  (input: Tensor | Scalar, other: Scalar, options?: { alpha?: Scalar | undefined }): Tensor
+  (input: Tensor | Scalar, other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }): Tensor
+  (input: Tensor | Scalar, options: { other: Tensor | Scalar; alpha?: Scalar | undefined }): Tensor
+  (input: Tensor | Scalar, other: Tensor | Scalar, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (input: Tensor | Scalar, options: { other: Tensor | Scalar; alpha?: Scalar | undefined; out: Tensor }): Tensor
 }
 
 interface sum_function {
-  (self: Tensor, options?: { dtype?: DType | null | undefined }): Tensor
-  (self: Tensor, dim: number | readonly number[] | null, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }): Tensor
-  (self: Tensor, dim: number | readonly number[] | null, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  (self: Tensor, options: { dim: number | readonly number[] | null; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  (self: Tensor, options: { dtype?: DType | null | undefined; out: Tensor }): Tensor
-  (self: Tensor, dim: number | readonly number[] | null, options: { keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { dim: number | readonly number[] | null; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, options?: { dtype?: DType | null | undefined }): Tensor
+  (input: Tensor, dim: number | readonly number[] | null, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }): Tensor
+  (input: Tensor, options: { dim: number | readonly number[] | null; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
+  (input: Tensor, dim: number | readonly number[] | null, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
+  (input: Tensor, options: { dtype?: DType | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { dim: number | readonly number[] | null; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim: number | readonly number[] | null, options: { keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
 }
 
 interface svd_function {
-  (self: Tensor, some?: boolean | undefined, compute_uv?: boolean | undefined): Named<[U: Tensor, S: Tensor, V: Tensor], { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor }>
-  (self: Tensor, options?: { some?: boolean | undefined; compute_uv?: boolean | undefined }): Named<[U: Tensor, S: Tensor, V: Tensor], { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor }>
-  (self: Tensor, options: { some?: boolean | undefined; compute_uv?: boolean | undefined; U: Tensor; S: Tensor; V: Tensor }): Named<[U: Tensor, S: Tensor, V: Tensor], { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor }>
+  (input: Tensor, some?: boolean | undefined, compute_uv?: boolean | undefined): Named<[U: Tensor, S: Tensor, V: Tensor], { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor }>
+  (input: Tensor, options?: { some?: boolean | undefined; compute_uv?: boolean | undefined }): Named<[U: Tensor, S: Tensor, V: Tensor], { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor }>
+  (input: Tensor, some: boolean | undefined, options?: { compute_uv?: boolean | undefined }): Named<[U: Tensor, S: Tensor, V: Tensor], { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor }>
+  (input: Tensor, options: { some?: boolean | undefined; compute_uv?: boolean | undefined; out: readonly [Tensor, Tensor, Tensor] }): Named<[U: Tensor, S: Tensor, V: Tensor], { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor }>
+  (input: Tensor, some: boolean | undefined, options: { compute_uv?: boolean | undefined; out: readonly [Tensor, Tensor, Tensor] }): Named<[U: Tensor, S: Tensor, V: Tensor], { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor }>
 }
 
 interface swapaxes_function {
-  (self: Tensor, axis0: number, axis1: number): Tensor
-  (self: Tensor, options: { axis0: number; axis1: number }): Tensor
+  (input: Tensor, axis0: number, axis1: number): Tensor
+  (input: Tensor, options: { axis0: number; axis1: number }): Tensor
 }
 
 interface swapdims_function {
-  (self: Tensor, dim0: number, dim1: number): Tensor
-  (self: Tensor, options: { dim0: number; dim1: number }): Tensor
+  (input: Tensor, dim0: number, dim1: number): Tensor
+  (input: Tensor, options: { dim0: number; dim1: number }): Tensor
 }
 
 interface sym_constrain_range_function {
@@ -3825,106 +3990,103 @@ interface sym_constrain_range_for_size_function {
 }
 
 interface t_function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface t_copy_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface take_function {
-  (self: Tensor, index: Tensor): Tensor
-  (self: Tensor, options: { index: Tensor }): Tensor
-  (self: Tensor, index: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { index: Tensor; out: Tensor }): Tensor
+  (input: Tensor, index: Tensor): Tensor
+  (input: Tensor, options: { index: Tensor }): Tensor
+  (input: Tensor, index: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { index: Tensor; out: Tensor }): Tensor
 }
 
 interface take_along_dim_function {
-  (self: Tensor, indices: Tensor, dim?: number | null | undefined): Tensor
-  (self: Tensor, indices: Tensor, options?: { dim?: number | null | undefined }): Tensor
-  (self: Tensor, options: { indices: Tensor; dim?: number | null | undefined }): Tensor
-  (self: Tensor, indices: Tensor, options: { dim?: number | null | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { indices: Tensor; dim?: number | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, indices: Tensor, dim?: number | null | undefined): Tensor
+  (input: Tensor, options: { indices: Tensor; dim?: number | null | undefined }): Tensor
+  (input: Tensor, indices: Tensor, options?: { dim?: number | null | undefined }): Tensor
+  (input: Tensor, options: { indices: Tensor; dim?: number | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, indices: Tensor, options: { dim?: number | null | undefined; out: Tensor }): Tensor
 }
 
 interface tan_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface tan__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface tanh_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface tanh__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface tensor_split_function {
-  (self: Tensor, indices: readonly number[], dim?: number | undefined): Tensor[]
-  (self: Tensor, indices: readonly number[], options?: { dim?: number | undefined }): Tensor[]
-  (self: Tensor, options: { indices: readonly number[]; dim?: number | undefined }): Tensor[]
-  (self: Tensor, sections: number, dim?: number | undefined): Tensor[]
-  (self: Tensor, sections: number, options?: { dim?: number | undefined }): Tensor[]
-  (self: Tensor, options: { sections: number; dim?: number | undefined }): Tensor[]
-  (self: Tensor, tensor_indices_or_sections: Tensor, dim?: number | undefined): Tensor[]
-  (self: Tensor, tensor_indices_or_sections: Tensor, options?: { dim?: number | undefined }): Tensor[]
-  (self: Tensor, options: { tensor_indices_or_sections: Tensor; dim?: number | undefined }): Tensor[]
-}
-
-interface tensordot_function {
-  (self: Tensor, other: Tensor, dims_self: readonly number[], dims_other: readonly number[]): Tensor
-  (self: Tensor, options: { other: Tensor; dims_self: readonly number[]; dims_other: readonly number[] }): Tensor
-  (self: Tensor, other: Tensor, dims_self: readonly number[], dims_other: readonly number[], options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; dims_self: readonly number[]; dims_other: readonly number[]; out: Tensor }): Tensor
+  (input: Tensor, indices: readonly number[], dim?: number | undefined): Tensor[]
+  (input: Tensor, options: { indices: readonly number[]; dim?: number | undefined }): Tensor[]
+  (input: Tensor, indices: readonly number[], options?: { dim?: number | undefined }): Tensor[]
+  (input: Tensor, sections: number, dim?: number | undefined): Tensor[]
+  (input: Tensor, options: { sections: number; dim?: number | undefined }): Tensor[]
+  (input: Tensor, sections: number, options?: { dim?: number | undefined }): Tensor[]
+  (input: Tensor, tensor_indices_or_sections: Tensor, dim?: number | undefined): Tensor[]
+  (input: Tensor, options: { tensor_indices_or_sections: Tensor; dim?: number | undefined }): Tensor[]
+  (input: Tensor, tensor_indices_or_sections: Tensor, options?: { dim?: number | undefined }): Tensor[]
 }
 
 interface threshold_function {
-  (self: Tensor, threshold: Scalar, value: Scalar): Tensor
-  (self: Tensor, options: { threshold: Scalar; value: Scalar }): Tensor
-  (self: Tensor, threshold: Scalar, value: Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { threshold: Scalar; value: Scalar; out: Tensor }): Tensor
+  (input: Tensor, threshold: Scalar, value: Scalar): Tensor
+  (input: Tensor, options: { threshold: Scalar; value: Scalar }): Tensor
+  (input: Tensor, threshold: Scalar, value: Scalar, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { threshold: Scalar; value: Scalar; out: Tensor }): Tensor
 }
 
 interface threshold__function {
-  (self: Tensor, threshold: Scalar, value: Scalar): Tensor
-  (self: Tensor, options: { threshold: Scalar; value: Scalar }): Tensor
+  (input: Tensor, threshold: Scalar, value: Scalar): Tensor
+  (input: Tensor, options: { threshold: Scalar; value: Scalar }): Tensor
 }
 
 interface tile_function {
-  (self: Tensor, dims: readonly number[]): Tensor
-  (self: Tensor, options: { dims: readonly number[] }): Tensor
+  (input: Tensor, dims: readonly number[]): Tensor
+  (input: Tensor, options: { dims: readonly number[] }): Tensor
 }
 
 interface topk_function {
-  (self: Tensor, k: number, dim?: number | undefined, largest?: boolean | undefined, sorted?: boolean | undefined): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (self: Tensor, k: number, options?: { dim?: number | undefined; largest?: boolean | undefined; sorted?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (self: Tensor, options: { k: number; dim?: number | undefined; largest?: boolean | undefined; sorted?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (self: Tensor, k: number, options: { dim?: number | undefined; largest?: boolean | undefined; sorted?: boolean | undefined; values: Tensor; indices: Tensor }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (self: Tensor, options: { k: number; dim?: number | undefined; largest?: boolean | undefined; sorted?: boolean | undefined; values: Tensor; indices: Tensor }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, k: number, dim?: number | undefined, largest?: boolean | undefined, sorted?: boolean | undefined): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, options: { k: number; dim?: number | undefined; largest?: boolean | undefined; sorted?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, k: number, options?: { dim?: number | undefined; largest?: boolean | undefined; sorted?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, k: number, dim: number | undefined, options?: { largest?: boolean | undefined; sorted?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, k: number, dim: number | undefined, largest: boolean | undefined, options?: { sorted?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, options: { k: number; dim?: number | undefined; largest?: boolean | undefined; sorted?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, k: number, options: { dim?: number | undefined; largest?: boolean | undefined; sorted?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, k: number, dim: number | undefined, options: { largest?: boolean | undefined; sorted?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (input: Tensor, k: number, dim: number | undefined, largest: boolean | undefined, options: { sorted?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
 }
 
 interface trace_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface transpose_function {
-  (self: Tensor, dim0: number, dim1: number): Tensor
-  (self: Tensor, options: { dim0: number; dim1: number }): Tensor
+  (input: Tensor, dim0: number, dim1: number): Tensor
+  (input: Tensor, options: { dim0: number; dim1: number }): Tensor
 }
 
 interface transpose_copy_function {
-  (self: Tensor, dim0: number, dim1: number): Tensor
-  (self: Tensor, options: { dim0: number; dim1: number }): Tensor
-  (self: Tensor, dim0: number, dim1: number, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { dim0: number; dim1: number; out: Tensor }): Tensor
+  (input: Tensor, dim0: number, dim1: number): Tensor
+  (input: Tensor, options: { dim0: number; dim1: number }): Tensor
+  (input: Tensor, dim0: number, dim1: number, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { dim0: number; dim1: number; out: Tensor }): Tensor
 }
 
 interface trapezoid_function {
@@ -3940,203 +4102,209 @@ interface trapz_function {
 }
 
 interface triangular_solve_function {
-  (self: Tensor, A: Tensor, upper?: boolean | undefined, transpose?: boolean | undefined, unitriangular?: boolean | undefined): Named<[solution: Tensor, cloned_coefficient: Tensor], { readonly solution: Tensor; readonly cloned_coefficient: Tensor }>
-  (self: Tensor, A: Tensor, options?: { upper?: boolean | undefined; transpose?: boolean | undefined; unitriangular?: boolean | undefined }): Named<[solution: Tensor, cloned_coefficient: Tensor], { readonly solution: Tensor; readonly cloned_coefficient: Tensor }>
-  (self: Tensor, options: { A: Tensor; upper?: boolean | undefined; transpose?: boolean | undefined; unitriangular?: boolean | undefined }): Named<[solution: Tensor, cloned_coefficient: Tensor], { readonly solution: Tensor; readonly cloned_coefficient: Tensor }>
-  (self: Tensor, A: Tensor, options: { upper?: boolean | undefined; transpose?: boolean | undefined; unitriangular?: boolean | undefined; X: Tensor; M: Tensor }): Named<[solution: Tensor, cloned_coefficient: Tensor], { readonly solution: Tensor; readonly cloned_coefficient: Tensor }>
-  (self: Tensor, options: { A: Tensor; upper?: boolean | undefined; transpose?: boolean | undefined; unitriangular?: boolean | undefined; X: Tensor; M: Tensor }): Named<[solution: Tensor, cloned_coefficient: Tensor], { readonly solution: Tensor; readonly cloned_coefficient: Tensor }>
+  (input: Tensor, A: Tensor, upper?: boolean | undefined, transpose?: boolean | undefined, unitriangular?: boolean | undefined): Named<[solution: Tensor, cloned_coefficient: Tensor], { readonly solution: Tensor; readonly cloned_coefficient: Tensor }>
+  (input: Tensor, options: { A: Tensor; upper?: boolean | undefined; transpose?: boolean | undefined; unitriangular?: boolean | undefined }): Named<[solution: Tensor, cloned_coefficient: Tensor], { readonly solution: Tensor; readonly cloned_coefficient: Tensor }>
+  (input: Tensor, A: Tensor, options?: { upper?: boolean | undefined; transpose?: boolean | undefined; unitriangular?: boolean | undefined }): Named<[solution: Tensor, cloned_coefficient: Tensor], { readonly solution: Tensor; readonly cloned_coefficient: Tensor }>
+  (input: Tensor, A: Tensor, upper: boolean | undefined, options?: { transpose?: boolean | undefined; unitriangular?: boolean | undefined }): Named<[solution: Tensor, cloned_coefficient: Tensor], { readonly solution: Tensor; readonly cloned_coefficient: Tensor }>
+  (input: Tensor, A: Tensor, upper: boolean | undefined, transpose: boolean | undefined, options?: { unitriangular?: boolean | undefined }): Named<[solution: Tensor, cloned_coefficient: Tensor], { readonly solution: Tensor; readonly cloned_coefficient: Tensor }>
+  (input: Tensor, options: { A: Tensor; upper?: boolean | undefined; transpose?: boolean | undefined; unitriangular?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[solution: Tensor, cloned_coefficient: Tensor], { readonly solution: Tensor; readonly cloned_coefficient: Tensor }>
+  (input: Tensor, A: Tensor, options: { upper?: boolean | undefined; transpose?: boolean | undefined; unitriangular?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[solution: Tensor, cloned_coefficient: Tensor], { readonly solution: Tensor; readonly cloned_coefficient: Tensor }>
+  (input: Tensor, A: Tensor, upper: boolean | undefined, options: { transpose?: boolean | undefined; unitriangular?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[solution: Tensor, cloned_coefficient: Tensor], { readonly solution: Tensor; readonly cloned_coefficient: Tensor }>
+  (input: Tensor, A: Tensor, upper: boolean | undefined, transpose: boolean | undefined, options: { unitriangular?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[solution: Tensor, cloned_coefficient: Tensor], { readonly solution: Tensor; readonly cloned_coefficient: Tensor }>
 }
 
 interface tril_function {
-  (self: Tensor, diagonal?: number | undefined): Tensor
-  (self: Tensor, options?: { diagonal?: number | undefined }): Tensor
-  (self: Tensor, options: { diagonal?: number | undefined; out: Tensor }): Tensor
+  (input: Tensor, diagonal?: number | undefined): Tensor
+  (input: Tensor, options?: { diagonal?: number | undefined }): Tensor
+  (input: Tensor, options: { diagonal?: number | undefined; out: Tensor }): Tensor
 }
 
 interface tril_indices_function {
   (row: number, col: number, offset?: number | undefined, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (row: number, col: number, options?: { offset?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
   (row: number, options: { col: number; offset?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (row: number, col: number, options: { offset?: number | undefined; out: Tensor }): Tensor
+  (row: number, col: number, options?: { offset?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
   (row: number, options: { col: number; offset?: number | undefined; out: Tensor }): Tensor
+  (row: number, col: number, options: { offset?: number | undefined; out: Tensor }): Tensor
 }
 
 interface triplet_margin_loss_function {
   (anchor: Tensor, positive: Tensor, negative: Tensor, margin?: number | undefined, p?: number | undefined, eps?: number | undefined, swap?: boolean | undefined, reduction?: number | undefined): Tensor
-  (anchor: Tensor, positive: Tensor, negative: Tensor, options?: { margin?: number | undefined; p?: number | undefined; eps?: number | undefined; swap?: boolean | undefined; reduction?: number | undefined }): Tensor
   (anchor: Tensor, options: { positive: Tensor; negative: Tensor; margin?: number | undefined; p?: number | undefined; eps?: number | undefined; swap?: boolean | undefined; reduction?: number | undefined }): Tensor
+  (anchor: Tensor, positive: Tensor, negative: Tensor, options?: { margin?: number | undefined; p?: number | undefined; eps?: number | undefined; swap?: boolean | undefined; reduction?: number | undefined }): Tensor
+  (anchor: Tensor, positive: Tensor, negative: Tensor, margin: number | undefined, options?: { p?: number | undefined; eps?: number | undefined; swap?: boolean | undefined; reduction?: number | undefined }): Tensor
+  (anchor: Tensor, positive: Tensor, negative: Tensor, margin: number | undefined, p: number | undefined, options?: { eps?: number | undefined; swap?: boolean | undefined; reduction?: number | undefined }): Tensor
+  (anchor: Tensor, positive: Tensor, negative: Tensor, margin: number | undefined, p: number | undefined, eps: number | undefined, options?: { swap?: boolean | undefined; reduction?: number | undefined }): Tensor
+  (anchor: Tensor, positive: Tensor, negative: Tensor, margin: number | undefined, p: number | undefined, eps: number | undefined, swap: boolean | undefined, options?: { reduction?: number | undefined }): Tensor
 }
 
 interface triu_function {
-  (self: Tensor, diagonal?: number | undefined): Tensor
-  (self: Tensor, options?: { diagonal?: number | undefined }): Tensor
-  (self: Tensor, options: { diagonal?: number | undefined; out: Tensor }): Tensor
+  (input: Tensor, diagonal?: number | undefined): Tensor
+  (input: Tensor, options?: { diagonal?: number | undefined }): Tensor
+  (input: Tensor, options: { diagonal?: number | undefined; out: Tensor }): Tensor
 }
 
 interface triu_indices_function {
   (row: number, col: number, offset?: number | undefined, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (row: number, col: number, options?: { offset?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
   (row: number, options: { col: number; offset?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (row: number, col: number, options: { offset?: number | undefined; out: Tensor }): Tensor
+  (row: number, col: number, options?: { offset?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
   (row: number, options: { col: number; offset?: number | undefined; out: Tensor }): Tensor
+  (row: number, col: number, options: { offset?: number | undefined; out: Tensor }): Tensor
 }
 
 interface true_divide_function {
-  (self: Tensor | Scalar, other: Scalar): Tensor
-  (self: Tensor | Scalar, options: { other: Scalar }): Tensor
-  (self: Tensor | Scalar, other: Tensor | Scalar): Tensor
-  (self: Tensor | Scalar, options: { other: Tensor | Scalar }): Tensor
-  (self: Tensor | Scalar, other: Tensor | Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor | Scalar, options: { other: Tensor | Scalar; out: Tensor }): Tensor
+  (input: Tensor | Scalar, other: Scalar): Tensor
+  (input: Tensor | Scalar, options: { other: Scalar }): Tensor
+  (input: Tensor | Scalar, other: Tensor | Scalar): Tensor
+  (input: Tensor | Scalar, options: { other: Tensor | Scalar }): Tensor
+  (input: Tensor | Scalar, other: Tensor | Scalar, options: { out: Tensor }): Tensor
+  (input: Tensor | Scalar, options: { other: Tensor | Scalar; out: Tensor }): Tensor
 }
 
 interface trunc_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface trunc__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface unbind_function {
-  (self: Tensor, dim?: number | undefined): Tensor[]
-  (self: Tensor, options?: { dim?: number | undefined }): Tensor[]
+  (input: Tensor, dim?: number | undefined): Tensor[]
+  (input: Tensor, options?: { dim?: number | undefined }): Tensor[]
 }
 
 interface unbind_copy_function {
-  (self: Tensor, dim?: number | undefined): Tensor[]
-  (self: Tensor, options?: { dim?: number | undefined }): Tensor[]
-  (self: Tensor, options: { dim?: number | undefined; out: readonly Tensor[] }): void
+  (input: Tensor, dim?: number | undefined): Tensor[]
+  (input: Tensor, options?: { dim?: number | undefined }): Tensor[]
+  (input: Tensor, options: { dim?: number | undefined; out: readonly Tensor[] }): void
 }
 
 interface unflatten_function {
-  (self: Tensor, dim: number, sizes: readonly number[]): Tensor
-  (self: Tensor, options: { dim: number; sizes: readonly number[] }): Tensor
+  (input: Tensor, dim: number, sizes: readonly number[]): Tensor
+  (input: Tensor, options: { dim: number; sizes: readonly number[] }): Tensor
 }
 
 interface unfold_copy_function {
-  (self: Tensor, dimension: number, size: number, step: number): Tensor
-  (self: Tensor, options: { dimension: number; size: number; step: number }): Tensor
-  (self: Tensor, dimension: number, size: number, step: number, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { dimension: number; size: number; step: number; out: Tensor }): Tensor
-}
-
-interface unique_consecutive_function {
-  (self: Tensor, return_inverse?: boolean | undefined, return_counts?: boolean | undefined, dim?: number | null | undefined): [Tensor, Tensor, Tensor]
-  (self: Tensor, options?: { return_inverse?: boolean | undefined; return_counts?: boolean | undefined; dim?: number | null | undefined }): [Tensor, Tensor, Tensor]
-  (self: Tensor, options: { return_inverse?: boolean | undefined; return_counts?: boolean | undefined; dim?: number | null | undefined; out0: Tensor; out1: Tensor; out2: Tensor }): [Tensor, Tensor, Tensor]
+  (input: Tensor, dimension: number, size: number, step: number): Tensor
+  (input: Tensor, options: { dimension: number; size: number; step: number }): Tensor
+  (input: Tensor, dimension: number, size: number, step: number, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { dimension: number; size: number; step: number; out: Tensor }): Tensor
 }
 
 interface unsafe_chunk_function {
-  (self: Tensor, chunks: number, dim?: number | undefined): Tensor[]
-  (self: Tensor, chunks: number, options?: { dim?: number | undefined }): Tensor[]
-  (self: Tensor, options: { chunks: number; dim?: number | undefined }): Tensor[]
+  (input: Tensor, chunks: number, dim?: number | undefined): Tensor[]
+  (input: Tensor, options: { chunks: number; dim?: number | undefined }): Tensor[]
+  (input: Tensor, chunks: number, options?: { dim?: number | undefined }): Tensor[]
 }
 
 interface unsafe_split_function {
-  (self: Tensor, split_size: number, dim?: number | undefined): Tensor[]
-  (self: Tensor, split_size: number, options?: { dim?: number | undefined }): Tensor[]
-  (self: Tensor, options: { split_size: number; dim?: number | undefined }): Tensor[]
-  (self: Tensor, split_size: number, options: { dim?: number | undefined; out: readonly Tensor[] }): void
-  (self: Tensor, options: { split_size: number; dim?: number | undefined; out: readonly Tensor[] }): void
+  (input: Tensor, split_size: number, dim?: number | undefined): Tensor[]
+  (input: Tensor, options: { split_size: number; dim?: number | undefined }): Tensor[]
+  (input: Tensor, split_size: number, options?: { dim?: number | undefined }): Tensor[]
+  (input: Tensor, options: { split_size: number; dim?: number | undefined; out: readonly Tensor[] }): void
+  (input: Tensor, split_size: number, options: { dim?: number | undefined; out: readonly Tensor[] }): void
 }
 
 interface unsafe_split_with_sizes_function {
-  (self: Tensor, split_sizes: readonly number[], dim?: number | undefined): Tensor[]
-  (self: Tensor, split_sizes: readonly number[], options?: { dim?: number | undefined }): Tensor[]
-  (self: Tensor, options: { split_sizes: readonly number[]; dim?: number | undefined }): Tensor[]
-  (self: Tensor, split_sizes: readonly number[], options: { dim?: number | undefined; out: readonly Tensor[] }): void
-  (self: Tensor, options: { split_sizes: readonly number[]; dim?: number | undefined; out: readonly Tensor[] }): void
+  (input: Tensor, split_sizes: readonly number[], dim?: number | undefined): Tensor[]
+  (input: Tensor, options: { split_sizes: readonly number[]; dim?: number | undefined }): Tensor[]
+  (input: Tensor, split_sizes: readonly number[], options?: { dim?: number | undefined }): Tensor[]
+  (input: Tensor, options: { split_sizes: readonly number[]; dim?: number | undefined; out: readonly Tensor[] }): void
+  (input: Tensor, split_sizes: readonly number[], options: { dim?: number | undefined; out: readonly Tensor[] }): void
 }
 
 interface unsqueeze_function {
-  (self: Tensor, dim: number): Tensor
-  (self: Tensor, options: { dim: number }): Tensor
+  (input: Tensor, dim: number): Tensor
+  (input: Tensor, options: { dim: number }): Tensor
 }
 
 interface unsqueeze_copy_function {
-  (self: Tensor, dim: number): Tensor
-  (self: Tensor, options: { dim: number }): Tensor
-  (self: Tensor, dim: number, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { dim: number; out: Tensor }): Tensor
+  (input: Tensor, dim: number): Tensor
+  (input: Tensor, options: { dim: number }): Tensor
+  (input: Tensor, dim: number, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { dim: number; out: Tensor }): Tensor
 }
 
 interface values_copy_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface vander_function {
   (x: Tensor, N?: number | null | undefined, increasing?: boolean | undefined): Tensor
   (x: Tensor, options?: { N?: number | null | undefined; increasing?: boolean | undefined }): Tensor
+  (x: Tensor, N: number | null | undefined, options?: { increasing?: boolean | undefined }): Tensor
 }
 
 interface var_function {
-  (self: Tensor, unbiased?: boolean | undefined): Tensor
-  (self: Tensor, options?: { unbiased?: boolean | undefined }): Tensor
-  (self: Tensor, dim?: number | readonly number[] | null | undefined, options?: { correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): Tensor
-  (self: Tensor, options?: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): Tensor
-  (self: Tensor, dim: number | readonly number[] | null, unbiased?: boolean | undefined, keepdim?: boolean | undefined): Tensor
-  (self: Tensor, dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined }): Tensor
-  (self: Tensor, options: { dim: number | readonly number[] | null; unbiased?: boolean | undefined; keepdim?: boolean | undefined }): Tensor
-  (self: Tensor, options: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
-  (self: Tensor, dim: number | readonly number[] | null, options: { unbiased?: boolean | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
-  (self: Tensor, options: { dim: number | readonly number[] | null; unbiased?: boolean | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, unbiased?: boolean | undefined): Tensor
+  (input: Tensor, options?: { unbiased?: boolean | undefined }): Tensor
+  (input: Tensor, dim?: number | readonly number[] | null | undefined, options?: { correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): Tensor
+  (input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): Tensor
+  (input: Tensor, dim: number | readonly number[] | null, unbiased?: boolean | undefined, keepdim?: boolean | undefined): Tensor
+  (input: Tensor, options: { dim: number | readonly number[] | null; unbiased?: boolean | undefined; keepdim?: boolean | undefined }): Tensor
+  (input: Tensor, dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined }): Tensor
+  (input: Tensor, dim: number | readonly number[] | null, unbiased: boolean | undefined, options?: { keepdim?: boolean | undefined }): Tensor
+  (input: Tensor, options: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, options: { dim: number | readonly number[] | null; unbiased?: boolean | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim: number | readonly number[] | null, options: { unbiased?: boolean | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (input: Tensor, dim: number | readonly number[] | null, unbiased: boolean | undefined, options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
 }
 
 interface var_mean_function {
-  (self: Tensor, unbiased?: boolean | undefined): [Tensor, Tensor]
-  (self: Tensor, options?: { unbiased?: boolean | undefined }): [Tensor, Tensor]
-  (self: Tensor, dim?: number | readonly number[] | null | undefined, options?: { correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): [Tensor, Tensor]
-  (self: Tensor, options?: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): [Tensor, Tensor]
-  (self: Tensor, dim: number | readonly number[] | null, unbiased?: boolean | undefined, keepdim?: boolean | undefined): [Tensor, Tensor]
-  (self: Tensor, dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined }): [Tensor, Tensor]
-  (self: Tensor, options: { dim: number | readonly number[] | null; unbiased?: boolean | undefined; keepdim?: boolean | undefined }): [Tensor, Tensor]
-  (self: Tensor, options: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined; out0: Tensor; out1: Tensor }): [Tensor, Tensor]
+  (input: Tensor, unbiased?: boolean | undefined): [Tensor, Tensor]
+  (input: Tensor, options?: { unbiased?: boolean | undefined }): [Tensor, Tensor]
+  (input: Tensor, dim?: number | readonly number[] | null | undefined, options?: { correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): [Tensor, Tensor]
+  (input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): [Tensor, Tensor]
+  (input: Tensor, dim: number | readonly number[] | null, unbiased?: boolean | undefined, keepdim?: boolean | undefined): [Tensor, Tensor]
+  (input: Tensor, options: { dim: number | readonly number[] | null; unbiased?: boolean | undefined; keepdim?: boolean | undefined }): [Tensor, Tensor]
+  (input: Tensor, dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined }): [Tensor, Tensor]
+  (input: Tensor, dim: number | readonly number[] | null, unbiased: boolean | undefined, options?: { keepdim?: boolean | undefined }): [Tensor, Tensor]
+  (input: Tensor, options: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined; out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
 }
 
 interface vdot_function {
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface view_as_complex_function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface view_as_complex_copy_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface view_as_real_function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface view_as_real_copy_function {
-  (self: Tensor): Tensor
-  (self: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor): Tensor
+  (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface view_copy_function {
-  (self: Tensor, size: readonly number[]): Tensor
-  (self: Tensor, options: { size: readonly number[] }): Tensor
-  (self: Tensor, dtype: DType): Tensor
-  (self: Tensor, options: { dtype: DType }): Tensor
-  (self: Tensor, dtype: DType, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { dtype: DType; out: Tensor }): Tensor
-  (self: Tensor, size: readonly number[], options: { out: Tensor }): Tensor
-  (self: Tensor, options: { size: readonly number[]; out: Tensor }): Tensor
+  (input: Tensor, size: readonly number[]): Tensor
+  (input: Tensor, options: { size: readonly number[] }): Tensor
+  (input: Tensor, dtype: DType): Tensor
+  (input: Tensor, options: { dtype: DType }): Tensor
+  (input: Tensor, dtype: DType, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { dtype: DType; out: Tensor }): Tensor
+  (input: Tensor, size: readonly number[], options: { out: Tensor }): Tensor
+  (input: Tensor, options: { size: readonly number[]; out: Tensor }): Tensor
 }
 
 interface vsplit_function {
-  (self: Tensor, indices: readonly number[]): Tensor[]
-  (self: Tensor, options: { indices: readonly number[] }): Tensor[]
-  (self: Tensor, sections: number): Tensor[]
-  (self: Tensor, options: { sections: number }): Tensor[]
+  (input: Tensor, indices: readonly number[]): Tensor[]
+  (input: Tensor, options: { indices: readonly number[] }): Tensor[]
+  (input: Tensor, sections: number): Tensor[]
+  (input: Tensor, options: { sections: number }): Tensor[]
 }
 
 interface vstack_function {
@@ -4145,29 +4313,29 @@ interface vstack_function {
 }
 
 interface xlogy_function {
-  (self: Tensor, other: Scalar): Tensor
-  (self: Tensor, options: { other: Scalar }): Tensor
-  (self: Scalar, other: Tensor): Tensor
-  (self: Scalar, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
-  (self: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  (self: Scalar, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Scalar, options: { other: Tensor; out: Tensor }): Tensor
-  (self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (self: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Scalar): Tensor
+  (input: Tensor, options: { other: Scalar }): Tensor
+  (input: Scalar, other: Tensor): Tensor
+  (input: Scalar, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
+  (input: Scalar, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Scalar, options: { other: Tensor; out: Tensor }): Tensor
+  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
+  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface xlogy__function {
-  (self: Tensor, other: Scalar): Tensor
-  (self: Tensor, options: { other: Scalar }): Tensor
-  (self: Tensor, other: Tensor): Tensor
-  (self: Tensor, options: { other: Tensor }): Tensor
+  (input: Tensor, other: Scalar): Tensor
+  (input: Tensor, options: { other: Scalar }): Tensor
+  (input: Tensor, other: Tensor): Tensor
+  (input: Tensor, options: { other: Tensor }): Tensor
 }
 
 interface zero__function {
-  (self: Tensor): Tensor
+  (input: Tensor): Tensor
 }
 
 interface zeros_function {
@@ -4178,622 +4346,4340 @@ interface zeros_function {
 }
 
 interface zeros_like_function {
-  (self: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  (self: Tensor, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
+  (input: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
+  (input: Tensor, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
 }
 
+/**
+ * `aten::abs(Tensor self) -> Tensor`
+ *
+ * `aten::abs.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.abs.html
+ */
 export const abs: abs_function = fn('abs')
+/** `aten::abs_(Tensor(a!) self) -> Tensor(a!)` */
 export const abs_: abs__function = fn('abs_')
+/**
+ * `aten::absolute(Tensor self) -> Tensor`
+ *
+ * `aten::absolute.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.absolute.html
+ */
 export const absolute: absolute_function = fn('absolute')
+/**
+ * `aten::acos(Tensor self) -> Tensor`
+ *
+ * `aten::acos.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.acos.html
+ */
 export const acos: acos_function = fn('acos')
+/** `aten::acos_(Tensor(a!) self) -> Tensor(a!)` */
 export const acos_: acos__function = fn('acos_')
+/**
+ * `aten::acosh(Tensor self) -> Tensor`
+ *
+ * `aten::acosh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.acosh.html
+ */
 export const acosh: acosh_function = fn('acosh')
+/** `aten::acosh_(Tensor(a!) self) -> Tensor(a!)` */
 export const acosh_: acosh__function = fn('acosh_')
+/**
+ * `aten::adaptive_avg_pool1d(Tensor self, int[1] output_size) -> Tensor`
+ *
+ * `aten::adaptive_avg_pool1d.out(Tensor self, int[1] output_size, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.adaptive_avg_pool1d.html
+ */
 export const adaptive_avg_pool1d: adaptive_avg_pool1d_function = fn('adaptive_avg_pool1d')
+/** `aten::adaptive_max_pool1d(Tensor self, int[1] output_size) -> (Tensor, Tensor)` */
 export const adaptive_max_pool1d: adaptive_max_pool1d_function = fn('adaptive_max_pool1d')
+/**
+ * `aten::add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor`
+ *
+ * `aten::add.Scalar_out(Tensor self, Scalar other, Scalar alpha=1, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::add.out(Tensor self, Tensor other, *, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.add.html
+ */
 export const add: add_function = fn('add')
+/**
+ * `aten::addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
+ *
+ * `aten::addbmm.out(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.addbmm.html
+ */
 export const addbmm: addbmm_function = fn('addbmm')
+/**
+ * `aten::addcdiv(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor`
+ *
+ * `aten::addcdiv.out(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.addcdiv.html
+ */
 export const addcdiv: addcdiv_function = fn('addcdiv')
+/**
+ * `aten::addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor`
+ *
+ * `aten::addcmul.out(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.addcmul.html
+ */
 export const addcmul: addcmul_function = fn('addcmul')
+/**
+ * `aten::addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
+ *
+ * `aten::addmm.dtype(Tensor self, Tensor mat1, Tensor mat2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
+ *
+ * `aten::addmm.out(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::addmm.dtype_out(Tensor self, Tensor mat1, Tensor mat2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.addmm.html
+ */
 export const addmm: addmm_function = fn('addmm')
+/**
+ * `aten::addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
+ *
+ * `aten::addmv.out(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.addmv.html
+ */
 export const addmv: addmv_function = fn('addmv')
+/** `aten::addmv_(Tensor(a!) self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)` */
 export const addmv_: addmv__function = fn('addmv_')
+/**
+ * `aten::addr(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
+ *
+ * `aten::addr.out(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.addr.html
+ */
 export const addr: addr_function = fn('addr')
+/**
+ * `aten::adjoint(Tensor(a) self) -> Tensor(a)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.adjoint.html
+ */
 export const adjoint: adjoint_function = fn('adjoint')
+/**
+ * `aten::affine_grid_generator(Tensor theta, SymInt[] size, bool align_corners) -> Tensor`
+ *
+ * `aten::affine_grid_generator.out(Tensor theta, SymInt[] size, bool align_corners, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const affine_grid_generator: affine_grid_generator_function = fn('affine_grid_generator')
+/**
+ * `aten::alias_copy(Tensor self) -> Tensor`
+ *
+ * `aten::alias_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.alias_copy.html
+ */
 export const alias_copy: alias_copy_function = fn('alias_copy')
+/**
+ * `aten::all(Tensor self) -> Tensor`
+ *
+ * `aten::all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor`
+ *
+ * `aten::all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor`
+ *
+ * `aten::all.all_out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::all.dims_out(Tensor self, int[]? dim=None, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::all.out(Tensor self, int dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.all.html
+ */
 export const all: all_function = fn('all')
+/**
+ * `aten::allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.allclose.html
+ */
 export const allclose: allclose_function = fn('allclose')
+/** `aten::alpha_dropout(Tensor input, float p, bool train) -> Tensor` */
 export const alpha_dropout: alpha_dropout_function = fn('alpha_dropout')
+/** `aten::alpha_dropout_(Tensor(a!) self, float p, bool train) -> Tensor(a!)` */
 export const alpha_dropout_: alpha_dropout__function = fn('alpha_dropout_')
+/**
+ * `aten::amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor`
+ *
+ * `aten::amax.out(Tensor self, int[1] dim=[], bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.amax.html
+ */
 export const amax: amax_function = fn('amax')
+/**
+ * `aten::amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor`
+ *
+ * `aten::amin.out(Tensor self, int[1] dim=[], bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.amin.html
+ */
 export const amin: amin_function = fn('amin')
+/**
+ * `aten::aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)`
+ *
+ * `aten::aminmax.out(Tensor self, *, int? dim=None, bool keepdim=False, Tensor(a!) min, Tensor(b!) max) -> (Tensor(a!) min, Tensor(b!) max)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.aminmax.html
+ */
 export const aminmax: aminmax_function = fn('aminmax')
+/**
+ * `aten::angle(Tensor self) -> Tensor`
+ *
+ * `aten::angle.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.angle.html
+ */
 export const angle: angle_function = fn('angle')
+/**
+ * `aten::any(Tensor self) -> Tensor`
+ *
+ * `aten::any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor`
+ *
+ * `aten::any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor`
+ *
+ * `aten::any.all_out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::any.dims_out(Tensor self, int[]? dim=None, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::any.out(Tensor self, int dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.any.html
+ */
 export const any: any_function = fn('any')
+/**
+ * `aten::arange(Scalar end, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::arange.start(Scalar start, Scalar end, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::arange.start_step(Scalar start, Scalar end, Scalar step=1, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::arange.out(Scalar end, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::arange.start_out(Scalar start, Scalar end, Scalar step=1, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.arange.html
+ */
 export const arange: arange_function = fn('arange')
+/**
+ * `aten::arccos(Tensor self) -> Tensor`
+ *
+ * `aten::arccos.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.arccos.html
+ */
 export const arccos: arccos_function = fn('arccos')
+/** `aten::arccos_(Tensor(a!) self) -> Tensor(a!)` */
 export const arccos_: arccos__function = fn('arccos_')
+/**
+ * `aten::arccosh(Tensor self) -> Tensor`
+ *
+ * `aten::arccosh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.arccosh.html
+ */
 export const arccosh: arccosh_function = fn('arccosh')
+/** `aten::arccosh_(Tensor(a!) self) -> Tensor(a!)` */
 export const arccosh_: arccosh__function = fn('arccosh_')
+/**
+ * `aten::arcsin(Tensor self) -> Tensor`
+ *
+ * `aten::arcsin.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.arcsin.html
+ */
 export const arcsin: arcsin_function = fn('arcsin')
+/** `aten::arcsin_(Tensor(a!) self) -> Tensor(a!)` */
 export const arcsin_: arcsin__function = fn('arcsin_')
+/**
+ * `aten::arcsinh(Tensor self) -> Tensor`
+ *
+ * `aten::arcsinh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.arcsinh.html
+ */
 export const arcsinh: arcsinh_function = fn('arcsinh')
+/** `aten::arcsinh_(Tensor(a!) self) -> Tensor(a!)` */
 export const arcsinh_: arcsinh__function = fn('arcsinh_')
+/**
+ * `aten::arctan(Tensor self) -> Tensor`
+ *
+ * `aten::arctan.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.arctan.html
+ */
 export const arctan: arctan_function = fn('arctan')
+/**
+ * `aten::arctan2(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::arctan2.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.arctan2.html
+ */
 export const arctan2: arctan2_function = fn('arctan2')
+/** `aten::arctan_(Tensor(a!) self) -> Tensor(a!)` */
 export const arctan_: arctan__function = fn('arctan_')
+/**
+ * `aten::arctanh(Tensor self) -> Tensor`
+ *
+ * `aten::arctanh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.arctanh.html
+ */
 export const arctanh: arctanh_function = fn('arctanh')
+/** `aten::arctanh_(Tensor(a!) self) -> Tensor(a!)` */
 export const arctanh_: arctanh__function = fn('arctanh_')
+/**
+ * `aten::argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor`
+ *
+ * `aten::argmax.out(Tensor self, int? dim=None, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.argmax.html
+ */
 export const argmax: argmax_function = fn('argmax')
+/**
+ * `aten::argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor`
+ *
+ * `aten::argmin.out(Tensor self, int? dim=None, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.argmin.html
+ */
 export const argmin: argmin_function = fn('argmin')
+/**
+ * `aten::argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor`
+ *
+ * `aten::argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor`
+ *
+ * `aten::argsort.stable_out(Tensor self, *, bool stable, int dim=-1, bool descending=False, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.argsort.html
+ */
 export const argsort: argsort_function = fn('argsort')
+/**
+ * `aten::argwhere(Tensor self) -> Tensor`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.argwhere.html
+ */
 export const argwhere: argwhere_function = fn('argwhere')
+/**
+ * `aten::as_strided(Tensor(a) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.as_strided.html
+ */
 export const as_strided: as_strided_function = fn('as_strided')
+/** `aten::as_strided_(Tensor(a!) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a!)` */
 export const as_strided_: as_strided__function = fn('as_strided_')
+/**
+ * `aten::as_strided_copy(Tensor self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor`
+ *
+ * `aten::as_strided_copy.out(Tensor self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.as_strided_copy.html
+ */
 export const as_strided_copy: as_strided_copy_function = fn('as_strided_copy')
+/**
+ * `aten::as_strided_scatter(Tensor self, Tensor src, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor`
+ *
+ * `aten::as_strided_scatter.out(Tensor self, Tensor src, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.as_strided_scatter.html
+ */
 export const as_strided_scatter: as_strided_scatter_function = fn('as_strided_scatter')
+/**
+ * `aten::asin(Tensor self) -> Tensor`
+ *
+ * `aten::asin.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.asin.html
+ */
 export const asin: asin_function = fn('asin')
+/** `aten::asin_(Tensor(a!) self) -> Tensor(a!)` */
 export const asin_: asin__function = fn('asin_')
+/**
+ * `aten::asinh(Tensor self) -> Tensor`
+ *
+ * `aten::asinh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.asinh.html
+ */
 export const asinh: asinh_function = fn('asinh')
+/** `aten::asinh_(Tensor(a!) self) -> Tensor(a!)` */
 export const asinh_: asinh__function = fn('asinh_')
+/**
+ * `aten::atan(Tensor self) -> Tensor`
+ *
+ * `aten::atan.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.atan.html
+ */
 export const atan: atan_function = fn('atan')
+/**
+ * `aten::atan2(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::atan2.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.atan2.html
+ */
 export const atan2: atan2_function = fn('atan2')
+/** `aten::atan_(Tensor(a!) self) -> Tensor(a!)` */
 export const atan_: atan__function = fn('atan_')
+/**
+ * `aten::atanh(Tensor self) -> Tensor`
+ *
+ * `aten::atanh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.atanh.html
+ */
 export const atanh: atanh_function = fn('atanh')
+/** `aten::atanh_(Tensor(a!) self) -> Tensor(a!)` */
 export const atanh_: atanh__function = fn('atanh_')
-export const atleast_1d: atleast_1d_function = fn('atleast_1d')
-export const atleast_2d: atleast_2d_function = fn('atleast_2d')
-export const atleast_3d: atleast_3d_function = fn('atleast_3d')
+/**
+ * `aten::avg_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True) -> Tensor`
+ *
+ * `aten::avg_pool1d.out(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.avg_pool1d.html
+ */
 export const avg_pool1d: avg_pool1d_function = fn('avg_pool1d')
+/**
+ * `aten::baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
+ *
+ * `aten::baddbmm.dtype(Tensor self, Tensor batch1, Tensor batch2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
+ *
+ * `aten::baddbmm.out(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::baddbmm.dtype_out(Tensor self, Tensor batch1, Tensor batch2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.baddbmm.html
+ */
 export const baddbmm: baddbmm_function = fn('baddbmm')
+/**
+ * `aten::bartlett_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::bartlett_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::bartlett_window.out(int window_length, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::bartlett_window.periodic_out(int window_length, bool periodic, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.bartlett_window.html
+ */
 export const bartlett_window: bartlett_window_function = fn('bartlett_window')
+/** `aten::batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, bool cudnn_enabled) -> Tensor` */
 export const batch_norm: batch_norm_function = fn('batch_norm')
+/**
+ * `aten::batch_norm_backward_elemt(Tensor grad_out, Tensor input, Tensor mean, Tensor invstd, Tensor? weight, Tensor sum_dy, Tensor sum_dy_xmu, Tensor count) -> Tensor`
+ *
+ * `aten::batch_norm_backward_elemt.out(Tensor grad_out, Tensor input, Tensor mean, Tensor invstd, Tensor? weight, Tensor sum_dy, Tensor sum_dy_xmu, Tensor count, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const batch_norm_backward_elemt: batch_norm_backward_elemt_function = fn('batch_norm_backward_elemt')
+/**
+ * `aten::batch_norm_backward_reduce(Tensor grad_out, Tensor input, Tensor mean, Tensor invstd, Tensor? weight, bool input_g, bool weight_g, bool bias_g) -> (Tensor, Tensor, Tensor, Tensor)`
+ *
+ * `aten::batch_norm_backward_reduce.out(Tensor grad_out, Tensor input, Tensor mean, Tensor invstd, Tensor? weight, bool input_g, bool weight_g, bool bias_g, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2, Tensor(d!) out3) -> (Tensor(a!), Tensor(b!), Tensor(c!), Tensor(d!))`
+ */
 export const batch_norm_backward_reduce: batch_norm_backward_reduce_function = fn('batch_norm_backward_reduce')
+/**
+ * `aten::batch_norm_elemt(Tensor input, Tensor? weight, Tensor? bias, Tensor mean, Tensor invstd, float eps) -> Tensor`
+ *
+ * `aten::batch_norm_elemt.out(Tensor input, Tensor? weight, Tensor? bias, Tensor mean, Tensor invstd, float eps, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const batch_norm_elemt: batch_norm_elemt_function = fn('batch_norm_elemt')
+/**
+ * `aten::batch_norm_gather_stats(Tensor input, Tensor mean, Tensor invstd, Tensor? running_mean, Tensor? running_var, float momentum, float eps, int count) -> (Tensor, Tensor)`
+ *
+ * `aten::batch_norm_gather_stats.out(Tensor input, Tensor mean, Tensor invstd, Tensor? running_mean, Tensor? running_var, float momentum, float eps, int count, *, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))`
+ */
 export const batch_norm_gather_stats: batch_norm_gather_stats_function = fn('batch_norm_gather_stats')
+/**
+ * `aten::batch_norm_gather_stats_with_counts(Tensor input, Tensor mean, Tensor invstd, Tensor? running_mean, Tensor? running_var, float momentum, float eps, Tensor counts) -> (Tensor, Tensor)`
+ *
+ * `aten::batch_norm_gather_stats_with_counts.out(Tensor input, Tensor mean, Tensor invstd, Tensor? running_mean, Tensor? running_var, float momentum, float eps, Tensor counts, *, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))`
+ */
 export const batch_norm_gather_stats_with_counts: batch_norm_gather_stats_with_counts_function = fn('batch_norm_gather_stats_with_counts')
+/**
+ * `aten::batch_norm_stats(Tensor input, float eps) -> (Tensor, Tensor)`
+ *
+ * `aten::batch_norm_stats.out(Tensor input, float eps, *, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))`
+ */
 export const batch_norm_stats: batch_norm_stats_function = fn('batch_norm_stats')
+/**
+ * `aten::batch_norm_update_stats(Tensor input, Tensor? running_mean, Tensor? running_var, float momentum) -> (Tensor, Tensor)`
+ *
+ * `aten::batch_norm_update_stats.out(Tensor input, Tensor? running_mean, Tensor? running_var, float momentum, *, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))`
+ */
 export const batch_norm_update_stats: batch_norm_update_stats_function = fn('batch_norm_update_stats')
+/**
+ * `aten::bernoulli(Tensor self, *, Generator? generator=None) -> Tensor`
+ *
+ * `aten::bernoulli.Tensor(Tensor self, Tensor p, *, Generator? generator=None) -> Tensor`
+ *
+ * `aten::bernoulli.p(Tensor self, float p, *, Generator? generator=None) -> Tensor`
+ *
+ * `aten::bernoulli.out(Tensor self, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::bernoulli.Tensor_out(Tensor self, Tensor p, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::bernoulli.float_out(Tensor self, float p=0.5, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.bernoulli.html
+ */
 export const bernoulli: bernoulli_function = fn('bernoulli')
+/**
+ * `aten::bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None) -> Tensor`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.bilinear.html
+ */
 export const bilinear: bilinear_function = fn('bilinear')
+/**
+ * `aten::binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, int reduction=1) -> Tensor`
+ *
+ * `aten::binary_cross_entropy_with_logits.out(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, int reduction=1, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const binary_cross_entropy_with_logits: binary_cross_entropy_with_logits_function = fn('binary_cross_entropy_with_logits')
+/**
+ * `aten::bincount(Tensor self, Tensor? weights=None, SymInt minlength=0) -> Tensor`
+ *
+ * `aten::bincount.out(Tensor self, Tensor? weights=None, SymInt minlength=0, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.bincount.html
+ */
 export const bincount: bincount_function = fn('bincount')
+/**
+ * `aten::binomial(Tensor count, Tensor prob, Generator? generator=None) -> Tensor`
+ *
+ * `aten::binomial.out(Tensor count, Tensor prob, Generator? generator=None, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const binomial: binomial_function = fn('binomial')
+/**
+ * `aten::bitwise_and.Scalar(Tensor self, Scalar other) -> Tensor`
+ *
+ * `aten::bitwise_and.Scalar_Tensor(Scalar self, Tensor other) -> Tensor`
+ *
+ * `aten::bitwise_and.Tensor(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::bitwise_and.Scalar_Tensor_out(Scalar self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::bitwise_and.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::bitwise_and.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.bitwise_and.html
+ */
 export const bitwise_and: bitwise_and_function = fn('bitwise_and')
+/**
+ * `aten::bitwise_left_shift.Scalar_Tensor(Scalar self, Tensor other) -> Tensor`
+ *
+ * `aten::bitwise_left_shift.Tensor(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::bitwise_left_shift.Tensor_Scalar(Tensor self, Scalar other) -> Tensor`
+ *
+ * `aten::bitwise_left_shift.Scalar_Tensor_out(Scalar self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::bitwise_left_shift.Tensor_Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::bitwise_left_shift.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.bitwise_left_shift.html
+ */
 export const bitwise_left_shift: bitwise_left_shift_function = fn('bitwise_left_shift')
+/**
+ * `aten::bitwise_not(Tensor self) -> Tensor`
+ *
+ * `aten::bitwise_not.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.bitwise_not.html
+ */
 export const bitwise_not: bitwise_not_function = fn('bitwise_not')
+/**
+ * `aten::bitwise_or.Scalar(Tensor self, Scalar other) -> Tensor`
+ *
+ * `aten::bitwise_or.Scalar_Tensor(Scalar self, Tensor other) -> Tensor`
+ *
+ * `aten::bitwise_or.Tensor(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::bitwise_or.Scalar_Tensor_out(Scalar self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::bitwise_or.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::bitwise_or.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.bitwise_or.html
+ */
 export const bitwise_or: bitwise_or_function = fn('bitwise_or')
+/**
+ * `aten::bitwise_right_shift.Scalar_Tensor(Scalar self, Tensor other) -> Tensor`
+ *
+ * `aten::bitwise_right_shift.Tensor(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::bitwise_right_shift.Tensor_Scalar(Tensor self, Scalar other) -> Tensor`
+ *
+ * `aten::bitwise_right_shift.Scalar_Tensor_out(Scalar self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::bitwise_right_shift.Tensor_Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::bitwise_right_shift.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.bitwise_right_shift.html
+ */
 export const bitwise_right_shift: bitwise_right_shift_function = fn('bitwise_right_shift')
+/**
+ * `aten::bitwise_xor.Scalar(Tensor self, Scalar other) -> Tensor`
+ *
+ * `aten::bitwise_xor.Scalar_Tensor(Scalar self, Tensor other) -> Tensor`
+ *
+ * `aten::bitwise_xor.Tensor(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::bitwise_xor.Scalar_Tensor_out(Scalar self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::bitwise_xor.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::bitwise_xor.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.bitwise_xor.html
+ */
 export const bitwise_xor: bitwise_xor_function = fn('bitwise_xor')
+/**
+ * `aten::blackman_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::blackman_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::blackman_window.out(int window_length, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::blackman_window.periodic_out(int window_length, bool periodic, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.blackman_window.html
+ */
 export const blackman_window: blackman_window_function = fn('blackman_window')
-export const block_diag: block_diag_function = fn('block_diag')
+/**
+ * `aten::bmm(Tensor self, Tensor mat2) -> Tensor`
+ *
+ * `aten::bmm.dtype(Tensor self, Tensor mat2, ScalarType out_dtype) -> Tensor`
+ *
+ * `aten::bmm.out(Tensor self, Tensor mat2, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::bmm.dtype_out(Tensor self, Tensor mat2, ScalarType out_dtype, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.bmm.html
+ */
 export const bmm: bmm_function = fn('bmm')
-export const broadcast_tensors: broadcast_tensors_function = fn('broadcast_tensors')
+/**
+ * `aten::broadcast_to(Tensor(a) self, SymInt[] size) -> Tensor(a)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.broadcast_to.html
+ */
 export const broadcast_to: broadcast_to_function = fn('broadcast_to')
+/**
+ * `aten::bucketize.Scalar(Scalar self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor`
+ *
+ * `aten::bucketize.Tensor(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor`
+ *
+ * `aten::bucketize.Scalar_out(Scalar self, Tensor boundaries, *, bool out_int32=False, bool right=False, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::bucketize.Tensor_out(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.bucketize.html
+ */
 export const bucketize: bucketize_function = fn('bucketize')
+/**
+ * `aten::can_cast(ScalarType from_, ScalarType to) -> bool`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.can_cast.html
+ */
 export const can_cast: can_cast_function = fn('can_cast')
-export const cartesian_prod: cartesian_prod_function = fn('cartesian_prod')
+/**
+ * `aten::cat(Tensor[] tensors, int dim=0) -> Tensor`
+ *
+ * `aten::cat.out(Tensor[] tensors, int dim=0, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.cat.html
+ */
 export const cat: cat_function = fn('cat')
+/**
+ * `aten::ccol_indices_copy(Tensor self) -> Tensor`
+ *
+ * `aten::ccol_indices_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const ccol_indices_copy: ccol_indices_copy_function = fn('ccol_indices_copy')
-export const cdist: cdist_function = fn('cdist')
+/**
+ * `aten::ceil(Tensor self) -> Tensor`
+ *
+ * `aten::ceil.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.ceil.html
+ */
 export const ceil: ceil_function = fn('ceil')
+/** `aten::ceil_(Tensor(a!) self) -> Tensor(a!)` */
 export const ceil_: ceil__function = fn('ceil_')
+/**
+ * `aten::celu(Tensor self, Scalar alpha=1.) -> Tensor`
+ *
+ * `aten::celu.out(Tensor self, Scalar alpha=1., *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const celu: celu_function = fn('celu')
+/**
+ * `aten::celu_(Tensor(a!) self, Scalar alpha=1.) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.celu_.html
+ */
 export const celu_: celu__function = fn('celu_')
-export const chain_matmul: chain_matmul_function = fn('chain_matmul')
+/**
+ * `aten::channel_shuffle(Tensor self, SymInt groups) -> Tensor`
+ *
+ * `aten::channel_shuffle.out(Tensor self, SymInt groups, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.channel_shuffle.html
+ */
 export const channel_shuffle: channel_shuffle_function = fn('channel_shuffle')
+/**
+ * `aten::cholesky(Tensor self, bool upper=False) -> Tensor`
+ *
+ * `aten::cholesky.out(Tensor self, bool upper=False, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.cholesky.html
+ */
 export const cholesky: cholesky_function = fn('cholesky')
+/**
+ * `aten::cholesky_inverse(Tensor self, bool upper=False) -> Tensor`
+ *
+ * `aten::cholesky_inverse.out(Tensor self, bool upper=False, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.cholesky_inverse.html
+ */
 export const cholesky_inverse: cholesky_inverse_function = fn('cholesky_inverse')
+/**
+ * `aten::cholesky_solve(Tensor self, Tensor input2, bool upper=False) -> Tensor`
+ *
+ * `aten::cholesky_solve.out(Tensor self, Tensor input2, bool upper=False, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.cholesky_solve.html
+ */
 export const cholesky_solve: cholesky_solve_function = fn('cholesky_solve')
+/** `aten::choose_qparams_optimized(Tensor input, int numel, int n_bins, float ratio, int bit_width) -> (Tensor, Tensor)` */
 export const choose_qparams_optimized: choose_qparams_optimized_function = fn('choose_qparams_optimized')
+/**
+ * `aten::chunk(Tensor(a -> *) self, int chunks, int dim=0) -> Tensor(a)[]`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.chunk.html
+ */
 export const chunk: chunk_function = fn('chunk')
+/**
+ * `aten::clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor`
+ *
+ * `aten::clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor`
+ *
+ * `aten::clamp.Tensor_out(Tensor self, Tensor? min=None, Tensor? max=None, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::clamp.out(Tensor self, Scalar? min=None, Scalar? max=None, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.clamp.html
+ */
 export const clamp: clamp_function = fn('clamp')
+/**
+ * `aten::clamp_(Tensor(a!) self, Scalar? min=None, Scalar? max=None) -> Tensor(a!)`
+ *
+ * `aten::clamp_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)`
+ */
 export const clamp_: clamp__function = fn('clamp_')
+/**
+ * `aten::clamp_max(Tensor self, Scalar max) -> Tensor`
+ *
+ * `aten::clamp_max.Tensor(Tensor self, Tensor max) -> Tensor`
+ *
+ * `aten::clamp_max.Tensor_out(Tensor self, Tensor max, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::clamp_max.out(Tensor self, Scalar max, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const clamp_max: clamp_max_function = fn('clamp_max')
+/**
+ * `aten::clamp_max_(Tensor(a!) self, Scalar max) -> Tensor(a!)`
+ *
+ * `aten::clamp_max_.Tensor(Tensor(a!) self, Tensor max) -> Tensor(a!)`
+ */
 export const clamp_max_: clamp_max__function = fn('clamp_max_')
+/**
+ * `aten::clamp_min(Tensor self, Scalar min) -> Tensor`
+ *
+ * `aten::clamp_min.Tensor(Tensor self, Tensor min) -> Tensor`
+ *
+ * `aten::clamp_min.Tensor_out(Tensor self, Tensor min, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::clamp_min.out(Tensor self, Scalar min, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const clamp_min: clamp_min_function = fn('clamp_min')
+/**
+ * `aten::clamp_min_(Tensor(a!) self, Scalar min) -> Tensor(a!)`
+ *
+ * `aten::clamp_min_.Tensor(Tensor(a!) self, Tensor min) -> Tensor(a!)`
+ */
 export const clamp_min_: clamp_min__function = fn('clamp_min_')
+/**
+ * `aten::clip(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor`
+ *
+ * `aten::clip.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor`
+ *
+ * `aten::clip.Tensor_out(Tensor self, Tensor? min=None, Tensor? max=None, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::clip.out(Tensor self, Scalar? min=None, Scalar? max=None, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.clip.html
+ */
 export const clip: clip_function = fn('clip')
+/**
+ * `aten::clip_(Tensor(a!) self, Scalar? min=None, Scalar? max=None) -> Tensor(a!)`
+ *
+ * `aten::clip_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)`
+ */
 export const clip_: clip__function = fn('clip_')
+/**
+ * `aten::clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor`
+ *
+ * `aten::clone.out(Tensor self, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.clone.html
+ */
 export const clone: clone_function = fn('clone')
+/**
+ * `aten::col_indices_copy(Tensor self) -> Tensor`
+ *
+ * `aten::col_indices_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.col_indices_copy.html
+ */
 export const col_indices_copy: col_indices_copy_function = fn('col_indices_copy')
+/**
+ * `aten::column_stack(Tensor[] tensors) -> Tensor`
+ *
+ * `aten::column_stack.out(Tensor[] tensors, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.column_stack.html
+ */
 export const column_stack: column_stack_function = fn('column_stack')
+/**
+ * `aten::combinations(Tensor self, int r=2, bool with_replacement=False) -> Tensor`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.combinations.html
+ */
 export const combinations: combinations_function = fn('combinations')
+/**
+ * `aten::complex(Tensor real, Tensor imag) -> Tensor`
+ *
+ * `aten::complex.out(Tensor real, Tensor imag, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.complex.html
+ */
 export const complex: complex_function = fn('complex')
+/**
+ * `aten::concat(Tensor[] tensors, int dim=0) -> Tensor`
+ *
+ * `aten::concat.out(Tensor[] tensors, int dim=0, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.concat.html
+ */
 export const concat: concat_function = fn('concat')
+/**
+ * `aten::concatenate(Tensor[] tensors, int dim=0) -> Tensor`
+ *
+ * `aten::concatenate.out(Tensor[] tensors, int dim=0, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.concatenate.html
+ */
 export const concatenate: concatenate_function = fn('concatenate')
+/**
+ * `aten::conj(Tensor(a) self) -> Tensor(a)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.conj.html
+ */
 export const conj: conj_function = fn('conj')
+/**
+ * `aten::conj_physical(Tensor self) -> Tensor`
+ *
+ * `aten::conj_physical.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.conj_physical.html
+ */
 export const conj_physical: conj_physical_function = fn('conj_physical')
+/** `aten::conj_physical_(Tensor(a!) self) -> Tensor(a!)` */
 export const conj_physical_: conj_physical__function = fn('conj_physical_')
+/**
+ * `aten::constant_pad_nd(Tensor self, SymInt[] pad, Scalar value=0) -> Tensor`
+ *
+ * `aten::constant_pad_nd.out(Tensor self, SymInt[] pad, Scalar value=0, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const constant_pad_nd: constant_pad_nd_function = fn('constant_pad_nd')
+/**
+ * `aten::conv1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] dilation=[1], SymInt groups=1) -> Tensor`
+ *
+ * `aten::conv1d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], str padding="valid", SymInt[1] dilation=[1], SymInt groups=1) -> Tensor`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.conv1d.html
+ */
 export const conv1d: conv1d_function = fn('conv1d')
+/**
+ * `aten::conv2d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor`
+ *
+ * `aten::conv2d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], str padding="valid", SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.conv2d.html
+ */
 export const conv2d: conv2d_function = fn('conv2d')
+/**
+ * `aten::conv3d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor`
+ *
+ * `aten::conv3d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], str padding="valid", SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.conv3d.html
+ */
 export const conv3d: conv3d_function = fn('conv3d')
+/**
+ * `aten::conv_tbc(Tensor self, Tensor weight, Tensor bias, int pad=0) -> Tensor`
+ *
+ * `aten::conv_tbc.out(Tensor self, Tensor weight, Tensor bias, int pad=0, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.conv_tbc.html
+ */
 export const conv_tbc: conv_tbc_function = fn('conv_tbc')
+/**
+ * `aten::conv_transpose1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] output_padding=[0], SymInt groups=1, SymInt[1] dilation=[1]) -> Tensor`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.conv_transpose1d.html
+ */
 export const conv_transpose1d: conv_transpose1d_function = fn('conv_transpose1d')
+/**
+ * `aten::conv_transpose2d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt groups=1, SymInt[2] dilation=[1, 1]) -> Tensor`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.conv_transpose2d.html
+ */
 export const conv_transpose2d: conv_transpose2d_function = fn('conv_transpose2d')
+/**
+ * `aten::conv_transpose3d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt groups=1, SymInt[3] dilation=[1, 1, 1]) -> Tensor`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.conv_transpose3d.html
+ */
 export const conv_transpose3d: conv_transpose3d_function = fn('conv_transpose3d')
+/**
+ * `aten::convolution(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups) -> Tensor`
+ *
+ * `aten::convolution.out(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const convolution: convolution_function = fn('convolution')
+/**
+ * `aten::copysign.Scalar(Tensor self, Scalar other) -> Tensor`
+ *
+ * `aten::copysign.Tensor(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::copysign.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::copysign.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.copysign.html
+ */
 export const copysign: copysign_function = fn('copysign')
+/**
+ * `aten::corrcoef(Tensor self) -> Tensor`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.corrcoef.html
+ */
 export const corrcoef: corrcoef_function = fn('corrcoef')
+/**
+ * `aten::cos(Tensor self) -> Tensor`
+ *
+ * `aten::cos.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.cos.html
+ */
 export const cos: cos_function = fn('cos')
+/** `aten::cos_(Tensor(a!) self) -> Tensor(a!)` */
 export const cos_: cos__function = fn('cos_')
+/**
+ * `aten::cosh(Tensor self) -> Tensor`
+ *
+ * `aten::cosh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.cosh.html
+ */
 export const cosh: cosh_function = fn('cosh')
+/** `aten::cosh_(Tensor(a!) self) -> Tensor(a!)` */
 export const cosh_: cosh__function = fn('cosh_')
+/** `aten::cosine_embedding_loss(Tensor input1, Tensor input2, Tensor target, float margin=0., int reduction=1) -> Tensor` */
 export const cosine_embedding_loss: cosine_embedding_loss_function = fn('cosine_embedding_loss')
+/**
+ * `aten::cosine_similarity(Tensor x1, Tensor x2, int dim=1, float eps=1e-08) -> Tensor`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.cosine_similarity.html
+ */
 export const cosine_similarity: cosine_similarity_function = fn('cosine_similarity')
+/**
+ * `aten::count_nonzero(Tensor self, int? dim=None) -> Tensor`
+ *
+ * `aten::count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor`
+ *
+ * `aten::count_nonzero.dim_IntList_out(Tensor self, int[] dim, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::count_nonzero.out(Tensor self, int? dim=None, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.count_nonzero.html
+ */
 export const count_nonzero: count_nonzero_function = fn('count_nonzero')
+/**
+ * `aten::cov(Tensor self, *, int correction=1, Tensor? fweights=None, Tensor? aweights=None) -> Tensor`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.cov.html
+ */
 export const cov: cov_function = fn('cov')
+/**
+ * `aten::cross(Tensor self, Tensor other, int? dim=None) -> Tensor`
+ *
+ * `aten::cross.out(Tensor self, Tensor other, int? dim=None, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.cross.html
+ */
 export const cross: cross_function = fn('cross')
+/**
+ * `aten::crow_indices_copy(Tensor self) -> Tensor`
+ *
+ * `aten::crow_indices_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.crow_indices_copy.html
+ */
 export const crow_indices_copy: crow_indices_copy_function = fn('crow_indices_copy')
+/**
+ * `aten::ctc_loss.IntList(Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, int blank=0, int reduction=1, bool zero_infinity=False) -> Tensor`
+ *
+ * `aten::ctc_loss.Tensor(Tensor log_probs, Tensor targets, Tensor input_lengths, Tensor target_lengths, int blank=0, int reduction=1, bool zero_infinity=False) -> Tensor`
+ */
 export const ctc_loss: ctc_loss_function = fn('ctc_loss')
+/**
+ * `aten::cudnn_affine_grid_generator(Tensor theta, int N, int C, int H, int W) -> Tensor grid`
+ *
+ * `aten::cudnn_affine_grid_generator.out(Tensor theta, int N, int C, int H, int W, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const cudnn_affine_grid_generator: cudnn_affine_grid_generator_function = fn('cudnn_affine_grid_generator')
+/**
+ * `aten::cudnn_batch_norm(Tensor input, Tensor weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float exponential_average_factor, float epsilon) -> (Tensor, Tensor, Tensor, Tensor)`
+ *
+ * `aten::cudnn_batch_norm.out(Tensor input, Tensor weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float exponential_average_factor, float epsilon, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2, Tensor(d!) out3) -> (Tensor(a!), Tensor(b!), Tensor(c!), Tensor(d!))`
+ */
 export const cudnn_batch_norm: cudnn_batch_norm_function = fn('cudnn_batch_norm')
+/**
+ * `aten::cudnn_convolution(Tensor self, Tensor weight, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic, bool allow_tf32) -> Tensor`
+ *
+ * `aten::cudnn_convolution.out(Tensor self, Tensor weight, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic, bool allow_tf32, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const cudnn_convolution: cudnn_convolution_function = fn('cudnn_convolution')
+/**
+ * `aten::cudnn_convolution_add_relu(Tensor self, Tensor weight, Tensor z, Scalar? alpha, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, SymInt groups) -> Tensor`
+ *
+ * `aten::cudnn_convolution_add_relu.out(Tensor self, Tensor weight, Tensor z, Scalar? alpha, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, SymInt groups, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const cudnn_convolution_add_relu: cudnn_convolution_add_relu_function = fn('cudnn_convolution_add_relu')
+/**
+ * `aten::cudnn_convolution_relu(Tensor self, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, SymInt groups) -> Tensor`
+ *
+ * `aten::cudnn_convolution_relu.out(Tensor self, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, SymInt groups, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const cudnn_convolution_relu: cudnn_convolution_relu_function = fn('cudnn_convolution_relu')
+/**
+ * `aten::cudnn_convolution_transpose(Tensor self, Tensor weight, SymInt[] padding, SymInt[] output_padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic, bool allow_tf32) -> Tensor`
+ *
+ * `aten::cudnn_convolution_transpose.out(Tensor self, Tensor weight, SymInt[] padding, SymInt[] output_padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic, bool allow_tf32, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const cudnn_convolution_transpose: cudnn_convolution_transpose_function = fn('cudnn_convolution_transpose')
+/**
+ * `aten::cudnn_grid_sampler(Tensor self, Tensor grid) -> Tensor output`
+ *
+ * `aten::cudnn_grid_sampler.out(Tensor self, Tensor grid, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const cudnn_grid_sampler: cudnn_grid_sampler_function = fn('cudnn_grid_sampler')
+/** `aten::cudnn_is_acceptable(Tensor self) -> bool` */
 export const cudnn_is_acceptable: cudnn_is_acceptable_function = fn('cudnn_is_acceptable')
+/**
+ * `aten::cummax(Tensor self, int dim) -> (Tensor values, Tensor indices)`
+ *
+ * `aten::cummax.out(Tensor self, int dim, *, Tensor(a!) values, Tensor(b!) indices) -> (Tensor(a!) values, Tensor(b!) indices)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.cummax.html
+ */
 export const cummax: cummax_function = fn('cummax')
+/**
+ * `aten::cummin(Tensor self, int dim) -> (Tensor values, Tensor indices)`
+ *
+ * `aten::cummin.out(Tensor self, int dim, *, Tensor(a!) values, Tensor(b!) indices) -> (Tensor(a!) values, Tensor(b!) indices)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.cummin.html
+ */
 export const cummin: cummin_function = fn('cummin')
+/**
+ * `aten::cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor`
+ *
+ * `aten::cumprod.out(Tensor self, int dim, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.cumprod.html
+ */
 export const cumprod: cumprod_function = fn('cumprod')
+/**
+ * `aten::cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor`
+ *
+ * `aten::cumsum.out(Tensor self, int dim, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.cumsum.html
+ */
 export const cumsum: cumsum_function = fn('cumsum')
+/**
+ * `aten::cumulative_trapezoid.dx(Tensor y, *, Scalar dx=1, int dim=-1) -> Tensor`
+ *
+ * `aten::cumulative_trapezoid.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.cumulative_trapezoid.html
+ */
 export const cumulative_trapezoid: cumulative_trapezoid_function = fn('cumulative_trapezoid')
+/**
+ * `aten::deg2rad(Tensor self) -> Tensor`
+ *
+ * `aten::deg2rad.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.deg2rad.html
+ */
 export const deg2rad: deg2rad_function = fn('deg2rad')
+/** `aten::deg2rad_(Tensor(a!) self) -> Tensor(a!)` */
 export const deg2rad_: deg2rad__function = fn('deg2rad_')
+/**
+ * `aten::dequantize.self(Tensor self) -> Tensor`
+ *
+ * `aten::dequantize.tensors(Tensor[] tensors) -> Tensor[]`
+ *
+ * `aten::dequantize.self_out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::dequantize.tensors_out(Tensor[] tensors, *, Tensor(a!)[] out) -> ()`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.dequantize.html
+ */
 export const dequantize: dequantize_function = fn('dequantize')
+/**
+ * `aten::det(Tensor self) -> Tensor`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.det.html
+ */
 export const det: det_function = fn('det')
+/** `aten::detach(Tensor(a) self) -> Tensor(a)` */
 export const detach: detach_function = fn('detach')
+/** `aten::detach_(Tensor(a!) self) -> Tensor(a!)` */
 export const detach_: detach__function = fn('detach_')
+/**
+ * `aten::detach_copy(Tensor self) -> Tensor`
+ *
+ * `aten::detach_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.detach_copy.html
+ */
 export const detach_copy: detach_copy_function = fn('detach_copy')
+/**
+ * `aten::diag(Tensor self, int diagonal=0) -> Tensor`
+ *
+ * `aten::diag.out(Tensor self, int diagonal=0, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.diag.html
+ */
 export const diag: diag_function = fn('diag')
+/**
+ * `aten::diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor`
+ *
+ * `aten::diag_embed.out(Tensor self, int offset=0, int dim1=-2, int dim2=-1, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.diag_embed.html
+ */
 export const diag_embed: diag_embed_function = fn('diag_embed')
+/**
+ * `aten::diagflat(Tensor self, int offset=0) -> Tensor`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.diagflat.html
+ */
 export const diagflat: diagflat_function = fn('diagflat')
+/**
+ * `aten::diagonal(Tensor(a) self, int offset=0, int dim1=0, int dim2=1) -> Tensor(a)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.diagonal.html
+ */
 export const diagonal: diagonal_function = fn('diagonal')
+/**
+ * `aten::diagonal_copy(Tensor self, int offset=0, int dim1=0, int dim2=1) -> Tensor`
+ *
+ * `aten::diagonal_copy.out(Tensor self, int offset=0, int dim1=0, int dim2=1, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.diagonal_copy.html
+ */
 export const diagonal_copy: diagonal_copy_function = fn('diagonal_copy')
+/**
+ * `aten::diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor`
+ *
+ * `aten::diagonal_scatter.out(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.diagonal_scatter.html
+ */
 export const diagonal_scatter: diagonal_scatter_function = fn('diagonal_scatter')
+/**
+ * `aten::diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None) -> Tensor`
+ *
+ * `aten::diff.out(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.diff.html
+ */
 export const diff: diff_function = fn('diff')
+/**
+ * `aten::digamma(Tensor self) -> Tensor`
+ *
+ * `aten::digamma.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.digamma.html
+ */
 export const digamma: digamma_function = fn('digamma')
+/**
+ * `aten::dist(Tensor self, Tensor other, Scalar p=2) -> Tensor`
+ *
+ * `aten::dist.out(Tensor self, Tensor other, Scalar p=2, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.dist.html
+ */
 export const dist: dist_function = fn('dist')
+/**
+ * `aten::div.Tensor(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::div.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor`
+ *
+ * `aten::div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor`
+ *
+ * `aten::div.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::div.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::div.Scalar_mode_out(Tensor self, Scalar other, *, str? rounding_mode, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::div.out_mode(Tensor self, Tensor other, *, str? rounding_mode, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.div.html
+ */
 export const div: div_function = fn('div')
+/**
+ * `aten::divide.Scalar(Tensor self, Scalar other) -> Tensor`
+ *
+ * `aten::divide.Tensor(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::divide.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor`
+ *
+ * `aten::divide.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor`
+ *
+ * `aten::divide.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::divide.out_mode(Tensor self, Tensor other, *, str? rounding_mode, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.divide.html
+ */
 export const divide: divide_function = fn('divide')
+/**
+ * `aten::dot(Tensor self, Tensor tensor) -> Tensor`
+ *
+ * `aten::dot.out(Tensor self, Tensor tensor, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.dot.html
+ */
 export const dot: dot_function = fn('dot')
+/** `aten::dropout(Tensor input, float p, bool train) -> Tensor` */
 export const dropout: dropout_function = fn('dropout')
+/** `aten::dropout_(Tensor(a!) self, float p, bool train) -> Tensor(a!)` */
 export const dropout_: dropout__function = fn('dropout_')
+/**
+ * `aten::dsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]`
+ *
+ * `aten::dsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.dsplit.html
+ */
 export const dsplit: dsplit_function = fn('dsplit')
+/**
+ * `aten::dstack(Tensor[] tensors) -> Tensor`
+ *
+ * `aten::dstack.out(Tensor[] tensors, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.dstack.html
+ */
 export const dstack: dstack_function = fn('dstack')
+/**
+ * `aten::embedding(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor`
+ *
+ * `aten::embedding.out(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const embedding: embedding_function = fn('embedding')
+/**
+ * `aten::embedding_bag(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq=False, int mode=0, bool sparse=False, Tensor? per_sample_weights=None, bool include_last_offset=False) -> (Tensor, Tensor, Tensor, Tensor)`
+ *
+ * `aten::embedding_bag.padding_idx(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq, int mode, bool sparse, Tensor? per_sample_weights, bool include_last_offset, int? padding_idx) -> (Tensor, Tensor, Tensor, Tensor)`
+ */
 export const embedding_bag: embedding_bag_function = fn('embedding_bag')
+/** `aten::embedding_renorm_(Tensor(a!) self, Tensor indices, float max_norm, float norm_type) -> Tensor(a!)` */
 export const embedding_renorm_: embedding_renorm__function = fn('embedding_renorm_')
+/**
+ * `aten::empty.memory_format(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
+ *
+ * `aten::empty.out(SymInt[] size, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.empty.html
+ */
 export const empty: empty_function = fn('empty')
+/**
+ * `aten::empty_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
+ *
+ * `aten::empty_like.out(Tensor self, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.empty_like.html
+ */
 export const empty_like: empty_like_function = fn('empty_like')
+/**
+ * `aten::empty_permuted(SymInt[] size, int[] physical_layout, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::empty_permuted.out(SymInt[] size, int[] physical_layout, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.empty_permuted.html
+ */
 export const empty_permuted: empty_permuted_function = fn('empty_permuted')
+/**
+ * `aten::empty_quantized(int[] size, Tensor qtensor, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
+ *
+ * `aten::empty_quantized.out(int[] size, Tensor qtensor, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const empty_quantized: empty_quantized_function = fn('empty_quantized')
+/**
+ * `aten::empty_strided(SymInt[] size, SymInt[] stride, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::empty_strided.out(SymInt[] size, SymInt[] stride, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.empty_strided.html
+ */
 export const empty_strided: empty_strided_function = fn('empty_strided')
+/**
+ * `aten::eq.Scalar(Tensor self, Scalar other) -> Tensor`
+ *
+ * `aten::eq.Tensor(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::eq.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::eq.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.eq.html
+ */
 export const eq: eq_function = fn('eq')
+/**
+ * `aten::equal(Tensor self, Tensor other) -> bool`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.equal.html
+ */
 export const equal: equal_function = fn('equal')
+/**
+ * `aten::erf(Tensor self) -> Tensor`
+ *
+ * `aten::erf.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.erf.html
+ */
 export const erf: erf_function = fn('erf')
+/** `aten::erf_(Tensor(a!) self) -> Tensor(a!)` */
 export const erf_: erf__function = fn('erf_')
+/**
+ * `aten::erfc(Tensor self) -> Tensor`
+ *
+ * `aten::erfc.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.erfc.html
+ */
 export const erfc: erfc_function = fn('erfc')
+/** `aten::erfc_(Tensor(a!) self) -> Tensor(a!)` */
 export const erfc_: erfc__function = fn('erfc_')
+/**
+ * `aten::erfinv(Tensor self) -> Tensor`
+ *
+ * `aten::erfinv.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.erfinv.html
+ */
 export const erfinv: erfinv_function = fn('erfinv')
+/**
+ * `aten::exp(Tensor self) -> Tensor`
+ *
+ * `aten::exp.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.exp.html
+ */
 export const exp: exp_function = fn('exp')
+/**
+ * `aten::exp2(Tensor self) -> Tensor`
+ *
+ * `aten::exp2.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.exp2.html
+ */
 export const exp2: exp2_function = fn('exp2')
+/** `aten::exp2_(Tensor(a!) self) -> Tensor(a!)` */
 export const exp2_: exp2__function = fn('exp2_')
+/** `aten::exp_(Tensor(a!) self) -> Tensor(a!)` */
 export const exp_: exp__function = fn('exp_')
+/**
+ * `aten::expand_copy(Tensor self, SymInt[] size, *, bool implicit=False) -> Tensor`
+ *
+ * `aten::expand_copy.out(Tensor self, SymInt[] size, *, bool implicit=False, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.expand_copy.html
+ */
 export const expand_copy: expand_copy_function = fn('expand_copy')
+/**
+ * `aten::expm1(Tensor self) -> Tensor`
+ *
+ * `aten::expm1.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.expm1.html
+ */
 export const expm1: expm1_function = fn('expm1')
+/** `aten::expm1_(Tensor(a!) self) -> Tensor(a!)` */
 export const expm1_: expm1__function = fn('expm1_')
+/**
+ * `aten::eye(SymInt n, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::eye.m(SymInt n, SymInt m, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::eye.out(SymInt n, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::eye.m_out(SymInt n, SymInt m, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.eye.html
+ */
 export const eye: eye_function = fn('eye')
+/**
+ * `aten::fake_quantize_per_channel_affine(Tensor self, Tensor scale, Tensor zero_point, int axis, int quant_min, int quant_max) -> Tensor`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.fake_quantize_per_channel_affine.html
+ */
 export const fake_quantize_per_channel_affine: fake_quantize_per_channel_affine_function = fn('fake_quantize_per_channel_affine')
+/**
+ * `aten::fake_quantize_per_tensor_affine(Tensor self, float scale, int zero_point, int quant_min, int quant_max) -> Tensor`
+ *
+ * `aten::fake_quantize_per_tensor_affine.tensor_qparams(Tensor self, Tensor scale, Tensor zero_point, int quant_min, int quant_max) -> Tensor`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.fake_quantize_per_tensor_affine.html
+ */
 export const fake_quantize_per_tensor_affine: fake_quantize_per_tensor_affine_function = fn('fake_quantize_per_tensor_affine')
+/**
+ * `aten::fbgemm_linear_fp16_weight(Tensor input, Tensor packed_weight, Tensor bias) -> Tensor`
+ *
+ * `aten::fbgemm_linear_fp16_weight.out(Tensor input, Tensor packed_weight, Tensor bias, Tensor(a!) output) -> Tensor`
+ */
 export const fbgemm_linear_fp16_weight: fbgemm_linear_fp16_weight_function = fn('fbgemm_linear_fp16_weight')
+/**
+ * `aten::fbgemm_linear_fp16_weight_fp32_activation(Tensor input, Tensor packed_weight, Tensor? bias) -> Tensor`
+ *
+ * `aten::fbgemm_linear_fp16_weight_fp32_activation.out(Tensor input, Tensor packed_weight, Tensor? bias, Tensor(a!) output) -> Tensor`
+ */
 export const fbgemm_linear_fp16_weight_fp32_activation: fbgemm_linear_fp16_weight_fp32_activation_function = fn('fbgemm_linear_fp16_weight_fp32_activation')
+/** `aten::fbgemm_linear_int8_weight(Tensor input, Tensor weight, Tensor packed, Tensor col_offsets, Scalar weight_scale, Scalar weight_zero_point, Tensor bias) -> Tensor` */
 export const fbgemm_linear_int8_weight: fbgemm_linear_int8_weight_function = fn('fbgemm_linear_int8_weight')
+/** `aten::fbgemm_linear_int8_weight_fp32_activation(Tensor input, Tensor weight, Tensor packed, Tensor col_offsets, Scalar weight_scale, Scalar weight_zero_point, Tensor bias) -> Tensor` */
 export const fbgemm_linear_int8_weight_fp32_activation: fbgemm_linear_int8_weight_fp32_activation_function = fn('fbgemm_linear_int8_weight_fp32_activation')
+/** `aten::fbgemm_linear_quantize_weight(Tensor input) -> (Tensor, Tensor, float, int)` */
 export const fbgemm_linear_quantize_weight: fbgemm_linear_quantize_weight_function = fn('fbgemm_linear_quantize_weight')
+/** `aten::fbgemm_pack_gemm_matrix_fp16(Tensor input) -> Tensor` */
 export const fbgemm_pack_gemm_matrix_fp16: fbgemm_pack_gemm_matrix_fp16_function = fn('fbgemm_pack_gemm_matrix_fp16')
+/**
+ * `aten::fbgemm_pack_quantized_matrix(Tensor input) -> Tensor`
+ *
+ * `aten::fbgemm_pack_quantized_matrix.KN(Tensor input, int K, int N) -> Tensor`
+ */
 export const fbgemm_pack_quantized_matrix: fbgemm_pack_quantized_matrix_function = fn('fbgemm_pack_quantized_matrix')
+/** `aten::feature_alpha_dropout(Tensor input, float p, bool train) -> Tensor` */
 export const feature_alpha_dropout: feature_alpha_dropout_function = fn('feature_alpha_dropout')
+/** `aten::feature_alpha_dropout_(Tensor(a!) self, float p, bool train) -> Tensor(a!)` */
 export const feature_alpha_dropout_: feature_alpha_dropout__function = fn('feature_alpha_dropout_')
+/** `aten::feature_dropout(Tensor input, float p, bool train) -> Tensor` */
 export const feature_dropout: feature_dropout_function = fn('feature_dropout')
+/** `aten::feature_dropout_(Tensor(a!) self, float p, bool train) -> Tensor(a!)` */
 export const feature_dropout_: feature_dropout__function = fn('feature_dropout_')
+/**
+ * `aten::fill.Scalar(Tensor self, Scalar value) -> Tensor`
+ *
+ * `aten::fill.Tensor(Tensor self, Tensor value) -> Tensor`
+ *
+ * `aten::fill.Scalar_out(Tensor self, Scalar value, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::fill.Tensor_out(Tensor self, Tensor value, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const fill: fill_function = fn('fill')
+/**
+ * `aten::fill_.Scalar(Tensor(a!) self, Scalar value) -> Tensor(a!)`
+ *
+ * `aten::fill_.Tensor(Tensor(a!) self, Tensor value) -> Tensor(a!)`
+ */
 export const fill_: fill__function = fn('fill_')
+/**
+ * `aten::fix(Tensor self) -> Tensor`
+ *
+ * `aten::fix.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.fix.html
+ */
 export const fix: fix_function = fn('fix')
+/** `aten::fix_(Tensor(a!) self) -> Tensor(a!)` */
 export const fix_: fix__function = fn('fix_')
+/**
+ * `aten::flatten.using_ints(Tensor(a) self, int start_dim=0, int end_dim=-1) -> Tensor(a)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.flatten.html
+ */
 export const flatten: flatten_function = fn('flatten')
+/**
+ * `aten::flip(Tensor self, int[] dims) -> Tensor`
+ *
+ * `aten::flip.out(Tensor self, int[] dims, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.flip.html
+ */
 export const flip: flip_function = fn('flip')
+/**
+ * `aten::fliplr(Tensor self) -> Tensor`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.fliplr.html
+ */
 export const fliplr: fliplr_function = fn('fliplr')
+/**
+ * `aten::flipud(Tensor self) -> Tensor`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.flipud.html
+ */
 export const flipud: flipud_function = fn('flipud')
+/**
+ * `aten::float_power.Scalar(Scalar self, Tensor exponent) -> Tensor`
+ *
+ * `aten::float_power.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor`
+ *
+ * `aten::float_power.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor`
+ *
+ * `aten::float_power.Scalar_out(Scalar self, Tensor exponent, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::float_power.Tensor_Scalar_out(Tensor self, Scalar exponent, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::float_power.Tensor_Tensor_out(Tensor self, Tensor exponent, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.float_power.html
+ */
 export const float_power: float_power_function = fn('float_power')
+/**
+ * `aten::floor(Tensor self) -> Tensor`
+ *
+ * `aten::floor.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.floor.html
+ */
 export const floor: floor_function = fn('floor')
+/** `aten::floor_(Tensor(a!) self) -> Tensor(a!)` */
 export const floor_: floor__function = fn('floor_')
+/**
+ * `aten::floor_divide(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::floor_divide.Scalar(Tensor self, Scalar other) -> Tensor`
+ *
+ * `aten::floor_divide.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::floor_divide.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.floor_divide.html
+ */
 export const floor_divide: floor_divide_function = fn('floor_divide')
+/**
+ * `aten::fmax(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::fmax.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.fmax.html
+ */
 export const fmax: fmax_function = fn('fmax')
+/**
+ * `aten::fmin(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::fmin.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.fmin.html
+ */
 export const fmin: fmin_function = fn('fmin')
+/**
+ * `aten::fmod.Scalar(Tensor self, Scalar other) -> Tensor`
+ *
+ * `aten::fmod.Tensor(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::fmod.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::fmod.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.fmod.html
+ */
 export const fmod: fmod_function = fn('fmod')
+/**
+ * `aten::frac(Tensor self) -> Tensor`
+ *
+ * `aten::frac.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.frac.html
+ */
 export const frac: frac_function = fn('frac')
+/** `aten::frac_(Tensor(a!) self) -> Tensor(a!)` */
 export const frac_: frac__function = fn('frac_')
+/**
+ * `aten::frexp.Tensor(Tensor self) -> (Tensor mantissa, Tensor exponent)`
+ *
+ * `aten::frexp.Tensor_out(Tensor self, *, Tensor(a!) mantissa, Tensor(b!) exponent) -> (Tensor(a!) mantissa, Tensor(b!) exponent)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.frexp.html
+ */
 export const frexp: frexp_function = fn('frexp')
+/**
+ * `aten::frobenius_norm.dim(Tensor self, int[1] dim, bool keepdim=False) -> Tensor`
+ *
+ * `aten::frobenius_norm.out(Tensor self, int[1] dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const frobenius_norm: frobenius_norm_function = fn('frobenius_norm')
+/**
+ * `aten::from_file(str filename, bool? shared=None, int? size=0, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::from_file.out(str filename, bool? shared=None, int? size=0, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.from_file.html
+ */
 export const from_file: from_file_function = fn('from_file')
+/**
+ * `aten::full_like(Tensor self, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
+ *
+ * `aten::full_like.out(Tensor self, Scalar fill_value, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.full_like.html
+ */
 export const full_like: full_like_function = fn('full_like')
+/** `aten::fused_moving_avg_obs_fake_quant(Tensor self, Tensor observer_on, Tensor fake_quant_on, Tensor(a!) running_min, Tensor(b!) running_max, Tensor(c!) scale, Tensor(d!) zero_point, float averaging_const, int quant_min, int quant_max, int ch_axis, bool per_row_fake_quant=False, bool symmetric_quant=False) -> Tensor` */
 export const fused_moving_avg_obs_fake_quant: fused_moving_avg_obs_fake_quant_function = fn('fused_moving_avg_obs_fake_quant')
+/**
+ * `aten::gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor`
+ *
+ * `aten::gather.out(Tensor self, int dim, Tensor index, *, bool sparse_grad=False, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.gather.html
+ */
 export const gather: gather_function = fn('gather')
+/**
+ * `aten::gcd(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::gcd.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.gcd.html
+ */
 export const gcd: gcd_function = fn('gcd')
+/** `aten::gcd_(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
 export const gcd_: gcd__function = fn('gcd_')
+/**
+ * `aten::ge.Scalar(Tensor self, Scalar other) -> Tensor`
+ *
+ * `aten::ge.Tensor(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::ge.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::ge.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.ge.html
+ */
 export const ge: ge_function = fn('ge')
+/**
+ * `aten::geqrf(Tensor self) -> (Tensor a, Tensor tau)`
+ *
+ * `aten::geqrf.a(Tensor self, *, Tensor(a!) a, Tensor(b!) tau) -> (Tensor(a!) a, Tensor(b!) tau)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.geqrf.html
+ */
 export const geqrf: geqrf_function = fn('geqrf')
+/**
+ * `aten::ger(Tensor self, Tensor vec2) -> Tensor`
+ *
+ * `aten::ger.out(Tensor self, Tensor vec2, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.ger.html
+ */
 export const ger: ger_function = fn('ger')
+/** `aten::get_device(Tensor self) -> int` */
 export const get_device: get_device_function = fn('get_device')
+/**
+ * `aten::gradient.array(Tensor self, *, int[] dim, int edge_order=1) -> Tensor[]`
+ *
+ * `aten::gradient.scalararray(Tensor self, *, Scalar spacing, int[] dim, int edge_order=1) -> Tensor[]`
+ *
+ * `aten::gradient.scalarint(Tensor self, *, Scalar? spacing=None, int? dim=None, int edge_order=1) -> Tensor[]`
+ *
+ * `aten::gradient.scalarrayarray(Tensor self, *, Scalar[] spacing, int[] dim, int edge_order=1) -> Tensor[]`
+ *
+ * `aten::gradient.scalarrayint(Tensor self, *, Scalar[] spacing, int? dim=None, int edge_order=1) -> Tensor[]`
+ *
+ * `aten::gradient.tensorarray(Tensor self, *, Tensor[] spacing, int[] dim, int edge_order=1) -> Tensor[]`
+ *
+ * `aten::gradient.tensorarrayint(Tensor self, *, Tensor[] spacing, int? dim=None, int edge_order=1) -> Tensor[]`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.gradient.html
+ */
 export const gradient: gradient_function = fn('gradient')
+/**
+ * `aten::greater.Scalar(Tensor self, Scalar other) -> Tensor`
+ *
+ * `aten::greater.Tensor(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::greater.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::greater.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.greater.html
+ */
 export const greater: greater_function = fn('greater')
+/**
+ * `aten::greater_equal.Scalar(Tensor self, Scalar other) -> Tensor`
+ *
+ * `aten::greater_equal.Tensor(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::greater_equal.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::greater_equal.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.greater_equal.html
+ */
 export const greater_equal: greater_equal_function = fn('greater_equal')
+/** `aten::grid_sampler(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) -> Tensor` */
 export const grid_sampler: grid_sampler_function = fn('grid_sampler')
+/**
+ * `aten::grid_sampler_2d(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) -> Tensor`
+ *
+ * `aten::grid_sampler_2d.out(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const grid_sampler_2d: grid_sampler_2d_function = fn('grid_sampler_2d')
+/**
+ * `aten::grid_sampler_3d(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) -> Tensor`
+ *
+ * `aten::grid_sampler_3d.out(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const grid_sampler_3d: grid_sampler_3d_function = fn('grid_sampler_3d')
+/** `aten::group_norm(Tensor input, int num_groups, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enabled=True) -> Tensor` */
 export const group_norm: group_norm_function = fn('group_norm')
+/**
+ * `aten::gru.data(Tensor data, Tensor batch_sizes, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor)`
+ *
+ * `aten::gru.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)`
+ */
 export const gru: gru_function = fn('gru')
+/** `aten::gru_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor` */
 export const gru_cell: gru_cell_function = fn('gru_cell')
+/**
+ * `aten::gt.Scalar(Tensor self, Scalar other) -> Tensor`
+ *
+ * `aten::gt.Tensor(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::gt.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::gt.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.gt.html
+ */
 export const gt: gt_function = fn('gt')
+/**
+ * `aten::hamming_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::hamming_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::hamming_window.periodic_alpha(int window_length, bool periodic, float alpha, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::hamming_window.periodic_alpha_beta(int window_length, bool periodic, float alpha, float beta, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::hamming_window.out(int window_length, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::hamming_window.periodic_out(int window_length, bool periodic, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::hamming_window.periodic_alpha_out(int window_length, bool periodic, float alpha, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::hamming_window.periodic_alpha_beta_out(int window_length, bool periodic, float alpha, float beta, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.hamming_window.html
+ */
 export const hamming_window: hamming_window_function = fn('hamming_window')
+/**
+ * `aten::hann_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::hann_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::hann_window.out(int window_length, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::hann_window.periodic_out(int window_length, bool periodic, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.hann_window.html
+ */
 export const hann_window: hann_window_function = fn('hann_window')
+/**
+ * `aten::hardshrink(Tensor self, Scalar lambd=0.5) -> Tensor`
+ *
+ * `aten::hardshrink.out(Tensor self, Scalar lambd=0.5, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.hardshrink.html
+ */
 export const hardshrink: hardshrink_function = fn('hardshrink')
+/**
+ * `aten::hash_tensor(Tensor self, int[1] dim=[], *, bool keepdim=False, int mode=0) -> Tensor`
+ *
+ * `aten::hash_tensor.out(Tensor self, int[1] dim=[], *, bool keepdim=False, int mode=0, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.hash_tensor.html
+ */
 export const hash_tensor: hash_tensor_function = fn('hash_tensor')
+/**
+ * `aten::heaviside(Tensor self, Tensor values) -> Tensor`
+ *
+ * `aten::heaviside.out(Tensor self, Tensor values, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.heaviside.html
+ */
 export const heaviside: heaviside_function = fn('heaviside')
+/** `aten::hinge_embedding_loss(Tensor self, Tensor target, float margin=1., int reduction=1) -> Tensor` */
 export const hinge_embedding_loss: hinge_embedding_loss_function = fn('hinge_embedding_loss')
+/**
+ * `aten::histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor`
+ *
+ * `aten::histc.out(Tensor self, int bins=100, Scalar min=0, Scalar max=0, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.histc.html
+ */
 export const histc: histc_function = fn('histc')
+/**
+ * `aten::histogram.bins_tensor(Tensor self, Tensor bins, *, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges)`
+ *
+ * `aten::histogram.bin_ct(Tensor self, int bins=100, *, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges)`
+ *
+ * `aten::histogram.bins_tensor_out(Tensor self, Tensor bins, *, Tensor? weight=None, bool density=False, Tensor(a!) hist, Tensor(b!) bin_edges) -> (Tensor(a!) hist, Tensor(b!) bin_edges)`
+ *
+ * `aten::histogram.bin_ct_out(Tensor self, int bins=100, *, float[]? range=None, Tensor? weight=None, bool density=False, Tensor(a!) hist, Tensor(b!) bin_edges) -> (Tensor(a!) hist, Tensor(b!) bin_edges)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.histogram.html
+ */
 export const histogram: histogram_function = fn('histogram')
+/**
+ * `aten::histogramdd(Tensor self, int[] bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)`
+ *
+ * `aten::histogramdd.TensorList_bins(Tensor self, Tensor[] bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)`
+ *
+ * `aten::histogramdd.int_bins(Tensor self, int bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.histogramdd.html
+ */
 export const histogramdd: histogramdd_function = fn('histogramdd')
+/**
+ * `aten::hsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]`
+ *
+ * `aten::hsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.hsplit.html
+ */
 export const hsplit: hsplit_function = fn('hsplit')
+/**
+ * `aten::hspmm(Tensor mat1, Tensor mat2) -> Tensor`
+ *
+ * `aten::hspmm.out(Tensor mat1, Tensor mat2, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.hspmm.html
+ */
 export const hspmm: hspmm_function = fn('hspmm')
+/**
+ * `aten::hstack(Tensor[] tensors) -> Tensor`
+ *
+ * `aten::hstack.out(Tensor[] tensors, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.hstack.html
+ */
 export const hstack: hstack_function = fn('hstack')
+/**
+ * `aten::hypot(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::hypot.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.hypot.html
+ */
 export const hypot: hypot_function = fn('hypot')
+/**
+ * `aten::i0(Tensor self) -> Tensor`
+ *
+ * `aten::i0.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.i0.html
+ */
 export const i0: i0_function = fn('i0')
+/** `aten::i0_(Tensor(a!) self) -> Tensor(a!)` */
 export const i0_: i0__function = fn('i0_')
+/**
+ * `aten::igamma(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::igamma.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.igamma.html
+ */
 export const igamma: igamma_function = fn('igamma')
+/**
+ * `aten::igammac(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::igammac.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.igammac.html
+ */
 export const igammac: igammac_function = fn('igammac')
+/**
+ * `aten::imag(Tensor(a) self) -> Tensor(a)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.imag.html
+ */
 export const imag: imag_function = fn('imag')
+/**
+ * `aten::index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor`
+ *
+ * `aten::index_add.out(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.index_add.html
+ */
 export const index_add: index_add_function = fn('index_add')
+/**
+ * `aten::index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor`
+ *
+ * `aten::index_copy.out(Tensor self, int dim, Tensor index, Tensor source, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.index_copy.html
+ */
 export const index_copy: index_copy_function = fn('index_copy')
+/**
+ * `aten::index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor`
+ *
+ * `aten::index_fill.int_Tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor`
+ *
+ * `aten::index_fill.int_Scalar_out(Tensor self, int dim, Tensor index, Scalar value, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::index_fill.int_Tensor_out(Tensor self, int dim, Tensor index, Tensor value, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const index_fill: index_fill_function = fn('index_fill')
+/**
+ * `aten::index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor`
+ *
+ * `aten::index_put.out(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const index_put: index_put_function = fn('index_put')
+/** `aten::index_put_(Tensor(a!) self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor(a!)` */
 export const index_put_: index_put__function = fn('index_put_')
+/**
+ * `aten::index_reduce(Tensor self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True) -> Tensor`
+ *
+ * `aten::index_reduce.out(Tensor self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.index_reduce.html
+ */
 export const index_reduce: index_reduce_function = fn('index_reduce')
+/**
+ * `aten::index_select(Tensor self, int dim, Tensor index) -> Tensor`
+ *
+ * `aten::index_select.out(Tensor self, int dim, Tensor index, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.index_select.html
+ */
 export const index_select: index_select_function = fn('index_select')
+/**
+ * `aten::indices_copy(Tensor self) -> Tensor`
+ *
+ * `aten::indices_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.indices_copy.html
+ */
 export const indices_copy: indices_copy_function = fn('indices_copy')
+/**
+ * `aten::inner(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::inner.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.inner.html
+ */
 export const inner: inner_function = fn('inner')
+/** `aten::instance_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool use_input_stats, float momentum, float eps, bool cudnn_enabled) -> Tensor` */
 export const instance_norm: instance_norm_function = fn('instance_norm')
+/**
+ * `aten::int_repr(Tensor self) -> Tensor`
+ *
+ * `aten::int_repr.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const int_repr: int_repr_function = fn('int_repr')
+/**
+ * `aten::inverse(Tensor self) -> Tensor`
+ *
+ * `aten::inverse.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.inverse.html
+ */
 export const inverse: inverse_function = fn('inverse')
+/**
+ * `aten::is_complex(Tensor self) -> bool`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.is_complex.html
+ */
 export const is_complex: is_complex_function = fn('is_complex')
+/**
+ * `aten::is_conj(Tensor self) -> bool`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.is_conj.html
+ */
 export const is_conj: is_conj_function = fn('is_conj')
+/** `aten::is_distributed(Tensor self) -> bool` */
 export const is_distributed: is_distributed_function = fn('is_distributed')
+/**
+ * `aten::is_floating_point(Tensor self) -> bool`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.is_floating_point.html
+ */
 export const is_floating_point: is_floating_point_function = fn('is_floating_point')
+/**
+ * `aten::is_inference(Tensor self) -> bool`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.is_inference.html
+ */
 export const is_inference: is_inference_function = fn('is_inference')
+/** `aten::is_neg(Tensor self) -> bool` */
 export const is_neg: is_neg_function = fn('is_neg')
+/**
+ * `aten::is_nonzero(Tensor self) -> bool`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.is_nonzero.html
+ */
 export const is_nonzero: is_nonzero_function = fn('is_nonzero')
+/** `aten::is_same_size(Tensor self, Tensor other) -> bool` */
 export const is_same_size: is_same_size_function = fn('is_same_size')
+/** `aten::is_signed(Tensor self) -> bool` */
 export const is_signed: is_signed_function = fn('is_signed')
+/** `aten::is_vulkan_available() -> bool` */
 export const is_vulkan_available: is_vulkan_available_function = fn('is_vulkan_available')
+/**
+ * `aten::isclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> Tensor`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.isclose.html
+ */
 export const isclose: isclose_function = fn('isclose')
+/**
+ * `aten::isfinite(Tensor self) -> Tensor`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.isfinite.html
+ */
 export const isfinite: isfinite_function = fn('isfinite')
+/**
+ * `aten::isin.Scalar_Tensor(Scalar element, Tensor test_elements, *, bool assume_unique=False, bool invert=False) -> Tensor`
+ *
+ * `aten::isin.Tensor_Scalar(Tensor elements, Scalar test_element, *, bool assume_unique=False, bool invert=False) -> Tensor`
+ *
+ * `aten::isin.Tensor_Tensor(Tensor elements, Tensor test_elements, *, bool assume_unique=False, bool invert=False) -> Tensor`
+ *
+ * `aten::isin.Scalar_Tensor_out(Scalar element, Tensor test_elements, *, bool assume_unique=False, bool invert=False, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::isin.Tensor_Scalar_out(Tensor elements, Scalar test_element, *, bool assume_unique=False, bool invert=False, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::isin.Tensor_Tensor_out(Tensor elements, Tensor test_elements, *, bool assume_unique=False, bool invert=False, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.isin.html
+ */
 export const isin: isin_function = fn('isin')
+/**
+ * `aten::isinf(Tensor self) -> Tensor`
+ *
+ * `aten::isinf.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.isinf.html
+ */
 export const isinf: isinf_function = fn('isinf')
+/**
+ * `aten::isnan(Tensor self) -> Tensor`
+ *
+ * `aten::isnan.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.isnan.html
+ */
 export const isnan: isnan_function = fn('isnan')
+/**
+ * `aten::isneginf(Tensor self) -> Tensor`
+ *
+ * `aten::isneginf.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.isneginf.html
+ */
 export const isneginf: isneginf_function = fn('isneginf')
+/**
+ * `aten::isposinf(Tensor self) -> Tensor`
+ *
+ * `aten::isposinf.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.isposinf.html
+ */
 export const isposinf: isposinf_function = fn('isposinf')
+/**
+ * `aten::isreal(Tensor self) -> Tensor`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.isreal.html
+ */
 export const isreal: isreal_function = fn('isreal')
+/**
+ * `aten::istft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, bool normalized=False, bool? onesided=None, int? length=None, bool return_complex=False) -> Tensor`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.istft.html
+ */
 export const istft: istft_function = fn('istft')
+/**
+ * `aten::kaiser_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::kaiser_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::kaiser_window.beta(int window_length, bool periodic, float beta, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::kaiser_window.out(int window_length, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::kaiser_window.periodic_out(int window_length, bool periodic, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::kaiser_window.beta_out(int window_length, bool periodic, float beta, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.kaiser_window.html
+ */
 export const kaiser_window: kaiser_window_function = fn('kaiser_window')
+/** `aten::kl_div(Tensor self, Tensor target, int reduction=1, *, bool log_target=False) -> Tensor` */
 export const kl_div: kl_div_function = fn('kl_div')
+/**
+ * `aten::kron(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::kron.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.kron.html
+ */
 export const kron: kron_function = fn('kron')
+/**
+ * `aten::kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)`
+ *
+ * `aten::kthvalue.values(Tensor self, SymInt k, int dim=-1, bool keepdim=False, *, Tensor(a!) values, Tensor(b!) indices) -> (Tensor(a!) values, Tensor(b!) indices)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.kthvalue.html
+ */
 export const kthvalue: kthvalue_function = fn('kthvalue')
+/** `aten::layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enable=True) -> Tensor` */
 export const layer_norm: layer_norm_function = fn('layer_norm')
+/**
+ * `aten::lcm(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::lcm.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.lcm.html
+ */
 export const lcm: lcm_function = fn('lcm')
+/** `aten::lcm_(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
 export const lcm_: lcm__function = fn('lcm_')
+/**
+ * `aten::ldexp.Tensor(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::ldexp.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.ldexp.html
+ */
 export const ldexp: ldexp_function = fn('ldexp')
+/** `aten::ldexp_(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
 export const ldexp_: ldexp__function = fn('ldexp_')
+/**
+ * `aten::le.Scalar(Tensor self, Scalar other) -> Tensor`
+ *
+ * `aten::le.Tensor(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::le.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::le.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.le.html
+ */
 export const le: le_function = fn('le')
+/**
+ * `aten::lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor`
+ *
+ * `aten::lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor`
+ *
+ * `aten::lerp.Scalar_out(Tensor self, Tensor end, Scalar weight, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::lerp.Tensor_out(Tensor self, Tensor end, Tensor weight, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.lerp.html
+ */
 export const lerp: lerp_function = fn('lerp')
+/**
+ * `aten::less.Scalar(Tensor self, Scalar other) -> Tensor`
+ *
+ * `aten::less.Tensor(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::less.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::less.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.less.html
+ */
 export const less: less_function = fn('less')
+/**
+ * `aten::less_equal.Scalar(Tensor self, Scalar other) -> Tensor`
+ *
+ * `aten::less_equal.Tensor(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::less_equal.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::less_equal.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.less_equal.html
+ */
 export const less_equal: less_equal_function = fn('less_equal')
+/**
+ * `aten::lgamma(Tensor self) -> Tensor`
+ *
+ * `aten::lgamma.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.lgamma.html
+ */
 export const lgamma: lgamma_function = fn('lgamma')
+/**
+ * `aten::linspace(Scalar start, Scalar end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::linspace.Scalar_Tensor(Scalar start, Tensor end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::linspace.Tensor_Scalar(Tensor start, Scalar end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::linspace.Tensor_Tensor(Tensor start, Tensor end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::linspace.Scalar_Tensor_out(Scalar start, Tensor end, int steps, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::linspace.Tensor_Scalar_out(Tensor start, Scalar end, int steps, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::linspace.Tensor_Tensor_out(Tensor start, Tensor end, int steps, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::linspace.out(Scalar start, Scalar end, int steps, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.linspace.html
+ */
 export const linspace: linspace_function = fn('linspace')
+/**
+ * `aten::log(Tensor self) -> Tensor`
+ *
+ * `aten::log.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.log.html
+ */
 export const log: log_function = fn('log')
+/**
+ * `aten::log10(Tensor self) -> Tensor`
+ *
+ * `aten::log10.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.log10.html
+ */
 export const log10: log10_function = fn('log10')
+/** `aten::log10_(Tensor(a!) self) -> Tensor(a!)` */
 export const log10_: log10__function = fn('log10_')
+/**
+ * `aten::log1p(Tensor self) -> Tensor`
+ *
+ * `aten::log1p.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.log1p.html
+ */
 export const log1p: log1p_function = fn('log1p')
+/** `aten::log1p_(Tensor(a!) self) -> Tensor(a!)` */
 export const log1p_: log1p__function = fn('log1p_')
+/**
+ * `aten::log2(Tensor self) -> Tensor`
+ *
+ * `aten::log2.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.log2.html
+ */
 export const log2: log2_function = fn('log2')
+/** `aten::log2_(Tensor(a!) self) -> Tensor(a!)` */
 export const log2_: log2__function = fn('log2_')
+/** `aten::log_(Tensor(a!) self) -> Tensor(a!)` */
 export const log_: log__function = fn('log_')
+/**
+ * `aten::log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor`
+ *
+ * `aten::log_softmax.int_out(Tensor self, int dim, ScalarType? dtype=None, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const log_softmax: log_softmax_function = fn('log_softmax')
+/**
+ * `aten::logaddexp(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::logaddexp.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.logaddexp.html
+ */
 export const logaddexp: logaddexp_function = fn('logaddexp')
+/**
+ * `aten::logaddexp2(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::logaddexp2.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.logaddexp2.html
+ */
 export const logaddexp2: logaddexp2_function = fn('logaddexp2')
+/**
+ * `aten::logcumsumexp(Tensor self, int dim) -> Tensor`
+ *
+ * `aten::logcumsumexp.out(Tensor self, int dim, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.logcumsumexp.html
+ */
 export const logcumsumexp: logcumsumexp_function = fn('logcumsumexp')
+/**
+ * `aten::logdet(Tensor self) -> Tensor`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.logdet.html
+ */
 export const logdet: logdet_function = fn('logdet')
+/**
+ * `aten::logical_and(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::logical_and.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.logical_and.html
+ */
 export const logical_and: logical_and_function = fn('logical_and')
+/**
+ * `aten::logical_not(Tensor self) -> Tensor`
+ *
+ * `aten::logical_not.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.logical_not.html
+ */
 export const logical_not: logical_not_function = fn('logical_not')
+/**
+ * `aten::logical_or(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::logical_or.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.logical_or.html
+ */
 export const logical_or: logical_or_function = fn('logical_or')
+/**
+ * `aten::logical_xor(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::logical_xor.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.logical_xor.html
+ */
 export const logical_xor: logical_xor_function = fn('logical_xor')
+/**
+ * `aten::logit(Tensor self, float? eps=None) -> Tensor`
+ *
+ * `aten::logit.out(Tensor self, float? eps=None, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.logit.html
+ */
 export const logit: logit_function = fn('logit')
+/** `aten::logit_(Tensor(a!) self, float? eps=None) -> Tensor(a!)` */
 export const logit_: logit__function = fn('logit_')
+/**
+ * `aten::logspace(Scalar start, Scalar end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::logspace.Scalar_Tensor(Scalar start, Tensor end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::logspace.Tensor_Scalar(Tensor start, Scalar end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::logspace.Tensor_Tensor(Tensor start, Tensor end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::logspace.Scalar_Tensor_out(Scalar start, Tensor end, int steps, float base=10., *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::logspace.Tensor_Scalar_out(Tensor start, Scalar end, int steps, float base=10., *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::logspace.Tensor_Tensor_out(Tensor start, Tensor end, int steps, float base=10., *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::logspace.out(Scalar start, Scalar end, int steps, float base=10., *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.logspace.html
+ */
 export const logspace: logspace_function = fn('logspace')
+/**
+ * `aten::logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor`
+ *
+ * `aten::logsumexp.out(Tensor self, int[1] dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.logsumexp.html
+ */
 export const logsumexp: logsumexp_function = fn('logsumexp')
+/**
+ * `aten::lstm.data(Tensor data, Tensor batch_sizes, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor, Tensor)`
+ *
+ * `aten::lstm.input(Tensor input, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor, Tensor)`
+ */
 export const lstm: lstm_function = fn('lstm')
+/** `aten::lstm_cell(Tensor input, Tensor[] hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> (Tensor, Tensor)` */
 export const lstm_cell: lstm_cell_function = fn('lstm_cell')
+/**
+ * `aten::lt.Scalar(Tensor self, Scalar other) -> Tensor`
+ *
+ * `aten::lt.Tensor(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::lt.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::lt.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.lt.html
+ */
 export const lt: lt_function = fn('lt')
+/**
+ * `aten::lu_solve(Tensor self, Tensor LU_data, Tensor LU_pivots) -> Tensor`
+ *
+ * `aten::lu_solve.out(Tensor self, Tensor LU_data, Tensor LU_pivots, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.lu_solve.html
+ */
 export const lu_solve: lu_solve_function = fn('lu_solve')
+/**
+ * `aten::lu_unpack(Tensor LU_data, Tensor LU_pivots, bool unpack_data=True, bool unpack_pivots=True) -> (Tensor P, Tensor L, Tensor U)`
+ *
+ * `aten::lu_unpack.out(Tensor LU_data, Tensor LU_pivots, bool unpack_data=True, bool unpack_pivots=True, *, Tensor(a!) P, Tensor(b!) L, Tensor(c!) U) -> (Tensor(a!) P, Tensor(b!) L, Tensor(c!) U)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.lu_unpack.html
+ */
 export const lu_unpack: lu_unpack_function = fn('lu_unpack')
+/** `aten::margin_ranking_loss(Tensor input1, Tensor input2, Tensor target, float margin=0., int reduction=1) -> Tensor` */
 export const margin_ranking_loss: margin_ranking_loss_function = fn('margin_ranking_loss')
+/**
+ * `aten::masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor`
+ *
+ * `aten::masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor`
+ *
+ * `aten::masked_fill.Scalar_out(Tensor self, Tensor mask, Scalar value, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::masked_fill.Tensor_out(Tensor self, Tensor mask, Tensor value, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const masked_fill: masked_fill_function = fn('masked_fill')
+/**
+ * `aten::masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor`
+ *
+ * `aten::masked_scatter.out(Tensor self, Tensor mask, Tensor source, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const masked_scatter: masked_scatter_function = fn('masked_scatter')
+/**
+ * `aten::masked_select(Tensor self, Tensor mask) -> Tensor`
+ *
+ * `aten::masked_select.out(Tensor self, Tensor mask, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.masked_select.html
+ */
 export const masked_select: masked_select_function = fn('masked_select')
+/**
+ * `aten::matmul(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::matmul.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.matmul.html
+ */
 export const matmul: matmul_function = fn('matmul')
+/**
+ * `aten::matrix_exp(Tensor self) -> Tensor`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.matrix_exp.html
+ */
 export const matrix_exp: matrix_exp_function = fn('matrix_exp')
+/**
+ * `aten::matrix_power(Tensor self, int n) -> Tensor`
+ *
+ * `aten::matrix_power.out(Tensor self, int n, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.matrix_power.html
+ */
 export const matrix_power: matrix_power_function = fn('matrix_power')
+/**
+ * `aten::max(Tensor self) -> Tensor`
+ *
+ * `aten::max.other(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
+ *
+ * `aten::max.unary_out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::max.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::max.dim_max(Tensor self, int dim, bool keepdim=False, *, Tensor(a!) max, Tensor(b!) max_values) -> (Tensor(a!) values, Tensor(b!) indices)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.max.html
+ */
 export const max: max_function = fn('max')
+/** `aten::max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor` */
 export const max_pool1d: max_pool1d_function = fn('max_pool1d')
+/** `aten::max_pool1d_with_indices(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> (Tensor, Tensor)` */
 export const max_pool1d_with_indices: max_pool1d_with_indices_function = fn('max_pool1d_with_indices')
+/** `aten::max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
 export const max_pool2d: max_pool2d_function = fn('max_pool2d')
+/** `aten::max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
 export const max_pool3d: max_pool3d_function = fn('max_pool3d')
+/**
+ * `aten::maximum(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::maximum.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.maximum.html
+ */
 export const maximum: maximum_function = fn('maximum')
+/**
+ * `aten::mean(Tensor self, *, ScalarType? dtype=None) -> Tensor`
+ *
+ * `aten::mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
+ *
+ * `aten::mean.dtype_out(Tensor self, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::mean.out(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.mean.html
+ */
 export const mean: mean_function = fn('mean')
+/**
+ * `aten::median(Tensor self) -> Tensor`
+ *
+ * `aten::median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
+ *
+ * `aten::median.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::median.dim_values(Tensor self, int dim, bool keepdim=False, *, Tensor(a!) values, Tensor(b!) indices) -> (Tensor(a!) values, Tensor(b!) indices)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.median.html
+ */
 export const median: median_function = fn('median')
-export const meshgrid: meshgrid_function = fn('meshgrid')
+/**
+ * `aten::min(Tensor self) -> Tensor`
+ *
+ * `aten::min.other(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
+ *
+ * `aten::min.unary_out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::min.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::min.dim_min(Tensor self, int dim, bool keepdim=False, *, Tensor(a!) min, Tensor(b!) min_indices) -> (Tensor(a!) values, Tensor(b!) indices)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.min.html
+ */
 export const min: min_function = fn('min')
+/**
+ * `aten::minimum(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::minimum.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.minimum.html
+ */
 export const minimum: minimum_function = fn('minimum')
+/**
+ * `aten::miopen_batch_norm(Tensor input, Tensor weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float exponential_average_factor, float epsilon) -> (Tensor, Tensor, Tensor)`
+ *
+ * `aten::miopen_batch_norm.out(Tensor input, Tensor weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float exponential_average_factor, float epsilon, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2) -> (Tensor(a!), Tensor(b!), Tensor(c!))`
+ */
 export const miopen_batch_norm: miopen_batch_norm_function = fn('miopen_batch_norm')
+/**
+ * `aten::miopen_convolution(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic) -> Tensor`
+ *
+ * `aten::miopen_convolution.out(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const miopen_convolution: miopen_convolution_function = fn('miopen_convolution')
+/** `aten::miopen_convolution_add_relu(Tensor self, Tensor weight, Tensor z, Scalar? alpha, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, SymInt groups) -> Tensor` */
 export const miopen_convolution_add_relu: miopen_convolution_add_relu_function = fn('miopen_convolution_add_relu')
+/** `aten::miopen_convolution_relu(Tensor self, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, SymInt groups) -> Tensor` */
 export const miopen_convolution_relu: miopen_convolution_relu_function = fn('miopen_convolution_relu')
+/**
+ * `aten::miopen_convolution_transpose(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] output_padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic) -> Tensor`
+ *
+ * `aten::miopen_convolution_transpose.out(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] output_padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const miopen_convolution_transpose: miopen_convolution_transpose_function = fn('miopen_convolution_transpose')
+/**
+ * `aten::miopen_ctc_loss(Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, int blank, bool deterministic, bool zero_infinity) -> (Tensor, Tensor)`
+ *
+ * `aten::miopen_ctc_loss.Tensor(Tensor log_probs, Tensor targets, Tensor input_lengths, Tensor target_lengths, int blank, bool deterministic, bool zero_infinity) -> (Tensor, Tensor)`
+ *
+ * `aten::miopen_ctc_loss.out(Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, int blank, bool deterministic, bool zero_infinity, *, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))`
+ */
 export const miopen_ctc_loss: miopen_ctc_loss_function = fn('miopen_ctc_loss')
+/**
+ * `aten::miopen_depthwise_convolution(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic) -> Tensor`
+ *
+ * `aten::miopen_depthwise_convolution.out(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const miopen_depthwise_convolution: miopen_depthwise_convolution_function = fn('miopen_depthwise_convolution')
+/**
+ * `aten::miopen_rnn(Tensor input, Tensor[] weight, int weight_stride0, Tensor hx, Tensor? cx, int mode, int hidden_size, int num_layers, bool batch_first, float dropout, bool train, bool bidirectional, int[] batch_sizes, Tensor? dropout_state) -> (Tensor, Tensor, Tensor, Tensor, Tensor)`
+ *
+ * `aten::miopen_rnn.out(Tensor input, Tensor[] weight, int weight_stride0, Tensor hx, Tensor? cx, int mode, int hidden_size, int num_layers, bool batch_first, float dropout, bool train, bool bidirectional, int[] batch_sizes, Tensor? dropout_state, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2, Tensor(d!) out3, Tensor(e!) out4) -> (Tensor(a!), Tensor(b!), Tensor(c!), Tensor(d!), Tensor(e!))`
+ */
 export const miopen_rnn: miopen_rnn_function = fn('miopen_rnn')
+/**
+ * `aten::mkldnn_adaptive_avg_pool2d(Tensor self, int[2] output_size) -> Tensor`
+ *
+ * `aten::mkldnn_adaptive_avg_pool2d.out(Tensor self, int[2] output_size, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const mkldnn_adaptive_avg_pool2d: mkldnn_adaptive_avg_pool2d_function = fn('mkldnn_adaptive_avg_pool2d')
+/**
+ * `aten::mkldnn_convolution(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups) -> Tensor`
+ *
+ * `aten::mkldnn_convolution.out(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const mkldnn_convolution: mkldnn_convolution_function = fn('mkldnn_convolution')
+/**
+ * `aten::mkldnn_linear_backward_weights(Tensor grad_output, Tensor input, Tensor weight, bool bias_defined) -> (Tensor, Tensor)`
+ *
+ * `aten::mkldnn_linear_backward_weights.out(Tensor grad_output, Tensor input, Tensor weight, bool bias_defined, *, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))`
+ */
 export const mkldnn_linear_backward_weights: mkldnn_linear_backward_weights_function = fn('mkldnn_linear_backward_weights')
+/**
+ * `aten::mkldnn_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor`
+ *
+ * `aten::mkldnn_max_pool2d.out(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const mkldnn_max_pool2d: mkldnn_max_pool2d_function = fn('mkldnn_max_pool2d')
+/**
+ * `aten::mkldnn_max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor`
+ *
+ * `aten::mkldnn_max_pool3d.out(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const mkldnn_max_pool3d: mkldnn_max_pool3d_function = fn('mkldnn_max_pool3d')
+/**
+ * `aten::mkldnn_rnn_layer(Tensor input, Tensor weight0, Tensor weight1, Tensor weight2, Tensor weight3, Tensor hx_, Tensor cx_, bool reverse, int[] batch_sizes, int mode, int hidden_size, int num_layers, bool has_biases, bool bidirectional, bool batch_first, bool train) -> (Tensor, Tensor, Tensor, Tensor)`
+ *
+ * `aten::mkldnn_rnn_layer.out(Tensor input, Tensor weight0, Tensor weight1, Tensor weight2, Tensor weight3, Tensor hx_, Tensor cx_, bool reverse, int[] batch_sizes, int mode, int hidden_size, int num_layers, bool has_biases, bool bidirectional, bool batch_first, bool train, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2, Tensor(d!) out3) -> (Tensor(a!), Tensor(b!), Tensor(c!), Tensor(d!))`
+ */
 export const mkldnn_rnn_layer: mkldnn_rnn_layer_function = fn('mkldnn_rnn_layer')
+/**
+ * `aten::mm(Tensor self, Tensor mat2) -> Tensor`
+ *
+ * `aten::mm.dtype(Tensor self, Tensor mat2, ScalarType out_dtype) -> Tensor`
+ *
+ * `aten::mm.out(Tensor self, Tensor mat2, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::mm.dtype_out(Tensor self, Tensor mat2, ScalarType out_dtype, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.mm.html
+ */
 export const mm: mm_function = fn('mm')
+/**
+ * `aten::mode(Tensor self, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)`
+ *
+ * `aten::mode.values(Tensor self, int dim=-1, bool keepdim=False, *, Tensor(a!) values, Tensor(b!) indices) -> (Tensor(a!) values, Tensor(b!) indices)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.mode.html
+ */
 export const mode: mode_function = fn('mode')
+/**
+ * `aten::moveaxis.int(Tensor(a) self, int source, int destination) -> Tensor(a)`
+ *
+ * `aten::moveaxis.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.moveaxis.html
+ */
 export const moveaxis: moveaxis_function = fn('moveaxis')
+/**
+ * `aten::movedim.int(Tensor(a) self, int source, int destination) -> Tensor(a)`
+ *
+ * `aten::movedim.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.movedim.html
+ */
 export const movedim: movedim_function = fn('movedim')
+/**
+ * `aten::msort(Tensor self) -> Tensor`
+ *
+ * `aten::msort.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.msort.html
+ */
 export const msort: msort_function = fn('msort')
+/**
+ * `aten::mul.Tensor(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::mul.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::mul.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.mul.html
+ */
 export const mul: mul_function = fn('mul')
+/**
+ * `aten::multinomial(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor`
+ *
+ * `aten::multinomial.out(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.multinomial.html
+ */
 export const multinomial: multinomial_function = fn('multinomial')
+/**
+ * `aten::multiply.Scalar(Tensor self, Scalar other) -> Tensor`
+ *
+ * `aten::multiply.Tensor(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::multiply.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.multiply.html
+ */
 export const multiply: multiply_function = fn('multiply')
+/**
+ * `aten::mv(Tensor self, Tensor vec) -> Tensor`
+ *
+ * `aten::mv.out(Tensor self, Tensor vec, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.mv.html
+ */
 export const mv: mv_function = fn('mv')
+/**
+ * `aten::mvlgamma(Tensor self, int p) -> Tensor`
+ *
+ * `aten::mvlgamma.out(Tensor self, int p, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.mvlgamma.html
+ */
 export const mvlgamma: mvlgamma_function = fn('mvlgamma')
+/**
+ * `aten::nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor`
+ *
+ * `aten::nan_to_num.out(Tensor self, float? nan=None, float? posinf=None, float? neginf=None, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.nan_to_num.html
+ */
 export const nan_to_num: nan_to_num_function = fn('nan_to_num')
+/** `aten::nan_to_num_(Tensor(a!) self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor(a!)` */
 export const nan_to_num_: nan_to_num__function = fn('nan_to_num_')
+/**
+ * `aten::nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
+ *
+ * `aten::nanmean.out(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.nanmean.html
+ */
 export const nanmean: nanmean_function = fn('nanmean')
+/**
+ * `aten::nanmedian(Tensor self) -> Tensor`
+ *
+ * `aten::nanmedian.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
+ *
+ * `aten::nanmedian.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::nanmedian.dim_values(Tensor self, int dim, bool keepdim=False, *, Tensor(a!) values, Tensor(b!) indices) -> (Tensor(a!) values, Tensor(b!) indices)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.nanmedian.html
+ */
 export const nanmedian: nanmedian_function = fn('nanmedian')
+/**
+ * `aten::nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`
+ *
+ * `aten::nanquantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`
+ *
+ * `aten::nanquantile.out(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear", Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::nanquantile.scalar_out(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear", Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.nanquantile.html
+ */
 export const nanquantile: nanquantile_function = fn('nanquantile')
+/**
+ * `aten::nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
+ *
+ * `aten::nansum.out(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.nansum.html
+ */
 export const nansum: nansum_function = fn('nansum')
+/**
+ * `aten::narrow(Tensor(a) self, int dim, SymInt start, SymInt length) -> Tensor(a)`
+ *
+ * `aten::narrow.Tensor(Tensor(a) self, int dim, Tensor start, SymInt length) -> Tensor(a)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.narrow.html
+ */
 export const narrow: narrow_function = fn('narrow')
+/**
+ * `aten::narrow_copy(Tensor self, int dim, SymInt start, SymInt length) -> Tensor`
+ *
+ * `aten::narrow_copy.out(Tensor self, int dim, SymInt start, SymInt length, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.narrow_copy.html
+ */
 export const narrow_copy: narrow_copy_function = fn('narrow_copy')
+/**
+ * `aten::native_batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps) -> (Tensor, Tensor, Tensor)`
+ *
+ * `aten::native_batch_norm.out(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, *, Tensor(a!) out, Tensor(b!) save_mean, Tensor(c!) save_invstd) -> (Tensor(a!), Tensor(b!), Tensor(c!))`
+ */
 export const native_batch_norm: native_batch_norm_function = fn('native_batch_norm')
+/**
+ * `aten::native_channel_shuffle(Tensor self, SymInt groups) -> Tensor`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.native_channel_shuffle.html
+ */
 export const native_channel_shuffle: native_channel_shuffle_function = fn('native_channel_shuffle')
+/**
+ * `aten::native_dropout(Tensor input, float p, bool? train) -> (Tensor, Tensor)`
+ *
+ * `aten::native_dropout.out(Tensor input, float p, bool? train, *, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))`
+ */
 export const native_dropout: native_dropout_function = fn('native_dropout')
+/**
+ * `aten::native_group_norm(Tensor input, Tensor? weight, Tensor? bias, SymInt N, SymInt C, SymInt HxW, int group, float eps) -> (Tensor, Tensor, Tensor)`
+ *
+ * `aten::native_group_norm.out(Tensor input, Tensor? weight, Tensor? bias, SymInt N, SymInt C, SymInt HxW, int group, float eps, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2) -> (Tensor(a!), Tensor(b!), Tensor(c!))`
+ */
 export const native_group_norm: native_group_norm_function = fn('native_group_norm')
+/**
+ * `aten::native_layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight, Tensor? bias, float eps) -> (Tensor, Tensor, Tensor)`
+ *
+ * `aten::native_layer_norm.out(Tensor input, SymInt[] normalized_shape, Tensor? weight, Tensor? bias, float eps, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2) -> (Tensor(a!), Tensor(b!), Tensor(c!))`
+ */
 export const native_layer_norm: native_layer_norm_function = fn('native_layer_norm')
+/**
+ * `aten::native_norm(Tensor self, Scalar p=2) -> Tensor`
+ *
+ * `aten::native_norm.ScalarOpt_dim_dtype(Tensor self, Scalar? p, int[1] dim, bool keepdim, ScalarType? dtype) -> Tensor`
+ *
+ * `aten::native_norm.out(Tensor self, Scalar p=2, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::native_norm.ScalarOpt_dim_dtype_out(Tensor self, Scalar? p, int[1] dim, bool keepdim, ScalarType? dtype, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const native_norm: native_norm_function = fn('native_norm')
+/**
+ * `aten::ne.Scalar(Tensor self, Scalar other) -> Tensor`
+ *
+ * `aten::ne.Tensor(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::ne.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::ne.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.ne.html
+ */
 export const ne: ne_function = fn('ne')
+/**
+ * `aten::neg(Tensor self) -> Tensor`
+ *
+ * `aten::neg.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.neg.html
+ */
 export const neg: neg_function = fn('neg')
+/** `aten::neg_(Tensor(a!) self) -> Tensor(a!)` */
 export const neg_: neg__function = fn('neg_')
+/**
+ * `aten::negative(Tensor self) -> Tensor`
+ *
+ * `aten::negative.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.negative.html
+ */
 export const negative: negative_function = fn('negative')
+/** `aten::negative_(Tensor(a!) self) -> Tensor(a!)` */
 export const negative_: negative__function = fn('negative_')
+/**
+ * `aten::nextafter(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::nextafter.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.nextafter.html
+ */
 export const nextafter: nextafter_function = fn('nextafter')
-export const nonzero: nonzero_function = fn('nonzero')
+/**
+ * `aten::nonzero_static(Tensor self, *, SymInt size, int fill_value=-1) -> Tensor`
+ *
+ * `aten::nonzero_static.out(Tensor self, *, SymInt size, int fill_value=-1, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.nonzero_static.html
+ */
 export const nonzero_static: nonzero_static_function = fn('nonzero_static')
-export const norm: norm_function = fn('norm')
+/** `aten::norm_except_dim(Tensor v, int pow=2, int dim=0) -> Tensor` */
 export const norm_except_dim: norm_except_dim_function = fn('norm_except_dim')
+/**
+ * `aten::normal.Tensor_Tensor(Tensor mean, Tensor std, *, Generator? generator=None) -> Tensor`
+ *
+ * `aten::normal.Tensor_float(Tensor mean, float std=1., *, Generator? generator=None) -> Tensor`
+ *
+ * `aten::normal.float_Tensor(float mean, Tensor std, *, Generator? generator=None) -> Tensor`
+ *
+ * `aten::normal.float_float(float mean, float std, SymInt[] size, *, Generator? generator=None, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::normal.Tensor_Tensor_out(Tensor mean, Tensor std, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::normal.Tensor_float_out(Tensor mean, float std=1., *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::normal.float_Tensor_out(float mean, Tensor std, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::normal.float_float_out(float mean, float std, SymInt[] size, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::normal.out(Tensor self, float mean=0., float std=1., *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.normal.html
+ */
 export const normal: normal_function = fn('normal')
+/**
+ * `aten::not_equal.Scalar(Tensor self, Scalar other) -> Tensor`
+ *
+ * `aten::not_equal.Tensor(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::not_equal.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::not_equal.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.not_equal.html
+ */
 export const not_equal: not_equal_function = fn('not_equal')
+/**
+ * `aten::nuclear_norm(Tensor self, bool keepdim=False) -> Tensor`
+ *
+ * `aten::nuclear_norm.dim(Tensor self, int[2] dim, bool keepdim=False) -> Tensor`
+ *
+ * `aten::nuclear_norm.out(Tensor self, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::nuclear_norm.dim_out(Tensor self, int[2] dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const nuclear_norm: nuclear_norm_function = fn('nuclear_norm')
+/**
+ * `aten::numel(Tensor self) -> int`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.numel.html
+ */
 export const numel: numel_function = fn('numel')
+/**
+ * `aten::ones(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::ones.out(SymInt[] size, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.ones.html
+ */
 export const ones: ones_function = fn('ones')
+/**
+ * `aten::ones_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
+ *
+ * `aten::ones_like.out(Tensor self, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.ones_like.html
+ */
 export const ones_like: ones_like_function = fn('ones_like')
+/**
+ * `aten::orgqr(Tensor self, Tensor input2) -> Tensor`
+ *
+ * `aten::orgqr.out(Tensor self, Tensor input2, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.orgqr.html
+ */
 export const orgqr: orgqr_function = fn('orgqr')
+/**
+ * `aten::ormqr(Tensor self, Tensor input2, Tensor input3, bool left=True, bool transpose=False) -> Tensor`
+ *
+ * `aten::ormqr.out(Tensor self, Tensor input2, Tensor input3, bool left=True, bool transpose=False, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.ormqr.html
+ */
 export const ormqr: ormqr_function = fn('ormqr')
+/**
+ * `aten::outer(Tensor self, Tensor vec2) -> Tensor`
+ *
+ * `aten::outer.out(Tensor self, Tensor vec2, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.outer.html
+ */
 export const outer: outer_function = fn('outer')
+/**
+ * `aten::pairwise_distance(Tensor x1, Tensor x2, float p=2., float eps=9.9999999999999995e-07, bool keepdim=False) -> Tensor`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.pairwise_distance.html
+ */
 export const pairwise_distance: pairwise_distance_function = fn('pairwise_distance')
+/**
+ * `aten::pdist(Tensor self, float p=2.) -> Tensor`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.pdist.html
+ */
 export const pdist: pdist_function = fn('pdist')
+/**
+ * `aten::permute(Tensor(a) self, int[] dims) -> Tensor(a)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.permute.html
+ */
 export const permute: permute_function = fn('permute')
+/**
+ * `aten::permute_copy(Tensor self, int[] dims) -> Tensor`
+ *
+ * `aten::permute_copy.out(Tensor self, int[] dims, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.permute_copy.html
+ */
 export const permute_copy: permute_copy_function = fn('permute_copy')
+/**
+ * `aten::pinverse(Tensor self, float rcond=1.0000000000000001e-15) -> Tensor`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.pinverse.html
+ */
 export const pinverse: pinverse_function = fn('pinverse')
+/**
+ * `aten::pixel_shuffle(Tensor self, int upscale_factor) -> Tensor`
+ *
+ * `aten::pixel_shuffle.out(Tensor self, int upscale_factor, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.pixel_shuffle.html
+ */
 export const pixel_shuffle: pixel_shuffle_function = fn('pixel_shuffle')
+/**
+ * `aten::pixel_unshuffle(Tensor self, int downscale_factor) -> Tensor`
+ *
+ * `aten::pixel_unshuffle.out(Tensor self, int downscale_factor, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.pixel_unshuffle.html
+ */
 export const pixel_unshuffle: pixel_unshuffle_function = fn('pixel_unshuffle')
+/**
+ * `aten::poisson(Tensor self, Generator? generator=None) -> Tensor`
+ *
+ * `aten::poisson.out(Tensor self, Generator? generator=None, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.poisson.html
+ */
 export const poisson: poisson_function = fn('poisson')
+/** `aten::poisson_nll_loss(Tensor input, Tensor target, bool log_input, bool full, float eps, int reduction) -> Tensor` */
 export const poisson_nll_loss: poisson_nll_loss_function = fn('poisson_nll_loss')
+/**
+ * `aten::polar(Tensor abs, Tensor angle) -> Tensor`
+ *
+ * `aten::polar.out(Tensor abs, Tensor angle, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.polar.html
+ */
 export const polar: polar_function = fn('polar')
+/**
+ * `aten::polygamma(int n, Tensor self) -> Tensor`
+ *
+ * `aten::polygamma.out(int n, Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.polygamma.html
+ */
 export const polygamma: polygamma_function = fn('polygamma')
+/**
+ * `aten::positive(Tensor(a) self) -> Tensor(a)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.positive.html
+ */
 export const positive: positive_function = fn('positive')
+/**
+ * `aten::pow.Scalar(Scalar self, Tensor exponent) -> Tensor`
+ *
+ * `aten::pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor`
+ *
+ * `aten::pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor`
+ *
+ * `aten::pow.Scalar_out(Scalar self, Tensor exponent, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::pow.Tensor_Scalar_out(Tensor self, Scalar exponent, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::pow.Tensor_Tensor_out(Tensor self, Tensor exponent, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.pow.html
+ */
 export const pow: pow_function = fn('pow')
+/**
+ * `aten::prelu(Tensor self, Tensor weight) -> Tensor`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.prelu.html
+ */
 export const prelu: prelu_function = fn('prelu')
+/**
+ * `aten::prod(Tensor self, *, ScalarType? dtype=None) -> Tensor`
+ *
+ * `aten::prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
+ *
+ * `aten::prod.out(Tensor self, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::prod.int_out(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.prod.html
+ */
 export const prod: prod_function = fn('prod')
+/**
+ * `aten::promote_types(ScalarType type1, ScalarType type2) -> ScalarType`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.promote_types.html
+ */
 export const promote_types: promote_types_function = fn('promote_types')
+/**
+ * `aten::put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor`
+ *
+ * `aten::put.out(Tensor self, Tensor index, Tensor source, bool accumulate=False, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const put: put_function = fn('put')
+/** `aten::q_per_channel_axis(Tensor self) -> int` */
 export const q_per_channel_axis: q_per_channel_axis_function = fn('q_per_channel_axis')
+/**
+ * `aten::q_per_channel_scales(Tensor self) -> Tensor`
+ *
+ * `aten::q_per_channel_scales.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const q_per_channel_scales: q_per_channel_scales_function = fn('q_per_channel_scales')
+/**
+ * `aten::q_per_channel_zero_points(Tensor self) -> Tensor`
+ *
+ * `aten::q_per_channel_zero_points.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const q_per_channel_zero_points: q_per_channel_zero_points_function = fn('q_per_channel_zero_points')
+/** `aten::q_scale(Tensor self) -> float` */
 export const q_scale: q_scale_function = fn('q_scale')
+/** `aten::q_zero_point(Tensor self) -> int` */
 export const q_zero_point: q_zero_point_function = fn('q_zero_point')
+/**
+ * `aten::qr(Tensor self, bool some=True) -> (Tensor Q, Tensor R)`
+ *
+ * `aten::qr.Q(Tensor self, bool some=True, *, Tensor(a!) Q, Tensor(b!) R) -> (Tensor(a!) Q, Tensor(b!) R)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.qr.html
+ */
 export const qr: qr_function = fn('qr')
+/**
+ * `aten::quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`
+ *
+ * `aten::quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`
+ *
+ * `aten::quantile.out(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear", Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::quantile.scalar_out(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear", Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.quantile.html
+ */
 export const quantile: quantile_function = fn('quantile')
+/**
+ * `aten::quantize_per_channel(Tensor self, Tensor scales, Tensor zero_points, int axis, ScalarType dtype) -> Tensor`
+ *
+ * `aten::quantize_per_channel.out(Tensor self, Tensor scales, Tensor zero_points, int axis, ScalarType dtype, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.quantize_per_channel.html
+ */
 export const quantize_per_channel: quantize_per_channel_function = fn('quantize_per_channel')
+/**
+ * `aten::quantize_per_tensor(Tensor self, float scale, int zero_point, ScalarType dtype) -> Tensor`
+ *
+ * `aten::quantize_per_tensor.tensor_qparams(Tensor self, Tensor scale, Tensor zero_point, ScalarType dtype) -> Tensor`
+ *
+ * `aten::quantize_per_tensor.tensors(Tensor[] tensors, Tensor scales, Tensor zero_points, ScalarType dtype) -> Tensor[]`
+ *
+ * `aten::quantize_per_tensor.out(Tensor self, float scale, int zero_point, ScalarType dtype, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::quantize_per_tensor.tensor_qparams_out(Tensor self, Tensor scale, Tensor zero_point, ScalarType dtype, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::quantize_per_tensor.tensors_out(Tensor[] tensors, Tensor scales, Tensor zero_points, ScalarType dtype, *, Tensor(a!)[] out) -> ()`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.quantize_per_tensor.html
+ */
 export const quantize_per_tensor: quantize_per_tensor_function = fn('quantize_per_tensor')
+/**
+ * `aten::quantize_per_tensor_dynamic(Tensor self, ScalarType dtype, bool reduce_range) -> Tensor`
+ *
+ * `aten::quantize_per_tensor_dynamic.out(Tensor self, ScalarType dtype, bool reduce_range, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.quantize_per_tensor_dynamic.html
+ */
 export const quantize_per_tensor_dynamic: quantize_per_tensor_dynamic_function = fn('quantize_per_tensor_dynamic')
+/**
+ * `aten::quantized_batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor mean, Tensor var, float eps, float output_scale, int output_zero_point) -> Tensor`
+ *
+ * `aten::quantized_batch_norm.out(Tensor input, Tensor? weight, Tensor? bias, Tensor mean, Tensor var, float eps, float output_scale, int output_zero_point, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.quantized_batch_norm.html
+ */
 export const quantized_batch_norm: quantized_batch_norm_function = fn('quantized_batch_norm')
+/**
+ * `aten::quantized_gru.data_legacy(Tensor data, Tensor batch_sizes, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor)`
+ *
+ * `aten::quantized_gru.input_legacy(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)`
+ */
 export const quantized_gru: quantized_gru_function = fn('quantized_gru')
+/** `aten::quantized_gru_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor b_ih, Tensor b_hh, Tensor packed_ih, Tensor packed_hh, Tensor col_offsets_ih, Tensor col_offsets_hh, Scalar scale_ih, Scalar scale_hh, Scalar zero_point_ih, Scalar zero_point_hh) -> Tensor` */
 export const quantized_gru_cell: quantized_gru_cell_function = fn('quantized_gru_cell')
+/**
+ * `aten::quantized_lstm.data_legacy(Tensor data, Tensor batch_sizes, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, *, ScalarType? dtype=None, bool use_dynamic=False) -> (Tensor, Tensor, Tensor)`
+ *
+ * `aten::quantized_lstm.input_legacy(Tensor input, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first, *, ScalarType? dtype=None, bool use_dynamic=False) -> (Tensor, Tensor, Tensor)`
+ */
 export const quantized_lstm: quantized_lstm_function = fn('quantized_lstm')
+/** `aten::quantized_lstm_cell(Tensor input, Tensor[] hx, Tensor w_ih, Tensor w_hh, Tensor b_ih, Tensor b_hh, Tensor packed_ih, Tensor packed_hh, Tensor col_offsets_ih, Tensor col_offsets_hh, Scalar scale_ih, Scalar scale_hh, Scalar zero_point_ih, Scalar zero_point_hh) -> (Tensor, Tensor)` */
 export const quantized_lstm_cell: quantized_lstm_cell_function = fn('quantized_lstm_cell')
+/**
+ * `aten::quantized_max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor`
+ *
+ * `aten::quantized_max_pool1d.out(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.quantized_max_pool1d.html
+ */
 export const quantized_max_pool1d: quantized_max_pool1d_function = fn('quantized_max_pool1d')
+/**
+ * `aten::quantized_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor`
+ *
+ * `aten::quantized_max_pool2d.out(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.quantized_max_pool2d.html
+ */
 export const quantized_max_pool2d: quantized_max_pool2d_function = fn('quantized_max_pool2d')
+/**
+ * `aten::quantized_max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor`
+ *
+ * `aten::quantized_max_pool3d.out(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const quantized_max_pool3d: quantized_max_pool3d_function = fn('quantized_max_pool3d')
+/** `aten::quantized_rnn_relu_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor b_ih, Tensor b_hh, Tensor packed_ih, Tensor packed_hh, Tensor col_offsets_ih, Tensor col_offsets_hh, Scalar scale_ih, Scalar scale_hh, Scalar zero_point_ih, Scalar zero_point_hh) -> Tensor` */
 export const quantized_rnn_relu_cell: quantized_rnn_relu_cell_function = fn('quantized_rnn_relu_cell')
+/** `aten::quantized_rnn_tanh_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor b_ih, Tensor b_hh, Tensor packed_ih, Tensor packed_hh, Tensor col_offsets_ih, Tensor col_offsets_hh, Scalar scale_ih, Scalar scale_hh, Scalar zero_point_ih, Scalar zero_point_hh) -> Tensor` */
 export const quantized_rnn_tanh_cell: quantized_rnn_tanh_cell_function = fn('quantized_rnn_tanh_cell')
+/**
+ * `aten::rad2deg(Tensor self) -> Tensor`
+ *
+ * `aten::rad2deg.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.rad2deg.html
+ */
 export const rad2deg: rad2deg_function = fn('rad2deg')
+/** `aten::rad2deg_(Tensor(a!) self) -> Tensor(a!)` */
 export const rad2deg_: rad2deg__function = fn('rad2deg_')
+/**
+ * `aten::rand(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::rand.generator(SymInt[] size, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::rand.out(SymInt[] size, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::rand.generator_out(SymInt[] size, *, Generator? generator, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.rand.html
+ */
 export const rand: rand_function = fn('rand')
+/**
+ * `aten::rand_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
+ *
+ * `aten::rand_like.generator(Tensor self, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
+ *
+ * `aten::rand_like.out(Tensor self, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::rand_like.generator_out(Tensor self, *, Generator? generator, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.rand_like.html
+ */
 export const rand_like: rand_like_function = fn('rand_like')
+/**
+ * `aten::randint(SymInt high, SymInt[] size, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::randint.generator(SymInt high, SymInt[] size, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::randint.low(SymInt low, SymInt high, SymInt[] size, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::randint.low_generator(SymInt low, SymInt high, SymInt[] size, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::randint.out(SymInt high, SymInt[] size, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::randint.generator_out(SymInt high, SymInt[] size, *, Generator? generator, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::randint.low_out(SymInt low, SymInt high, SymInt[] size, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::randint.low_generator_out(SymInt low, SymInt high, SymInt[] size, *, Generator? generator, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.randint.html
+ */
 export const randint: randint_function = fn('randint')
+/**
+ * `aten::randint_like(Tensor self, SymInt high, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
+ *
+ * `aten::randint_like.Tensor(Tensor self, Tensor high, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
+ *
+ * `aten::randint_like.Tensor_generator(Tensor self, Tensor high, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
+ *
+ * `aten::randint_like.generator(Tensor self, SymInt high, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
+ *
+ * `aten::randint_like.low_dtype(Tensor self, SymInt low, SymInt high, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
+ *
+ * `aten::randint_like.low_generator_dtype(Tensor self, SymInt low, SymInt high, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
+ *
+ * `aten::randint_like.Tensor_out(Tensor self, Tensor high, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::randint_like.out(Tensor self, SymInt high, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::randint_like.Tensor_generator_out(Tensor self, Tensor high, *, Generator? generator, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::randint_like.generator_out(Tensor self, SymInt high, *, Generator? generator, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::randint_like.low_dtype_out(Tensor self, SymInt low, SymInt high, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::randint_like.low_generator_dtype_out(Tensor self, SymInt low, SymInt high, *, Generator? generator, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.randint_like.html
+ */
 export const randint_like: randint_like_function = fn('randint_like')
+/**
+ * `aten::randn(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::randn.generator(SymInt[] size, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::randn.out(SymInt[] size, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::randn.generator_out(SymInt[] size, *, Generator? generator, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.randn.html
+ */
 export const randn: randn_function = fn('randn')
+/**
+ * `aten::randn_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
+ *
+ * `aten::randn_like.generator(Tensor self, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
+ *
+ * `aten::randn_like.out(Tensor self, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::randn_like.generator_out(Tensor self, *, Generator? generator, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.randn_like.html
+ */
 export const randn_like: randn_like_function = fn('randn_like')
+/**
+ * `aten::randperm(SymInt n, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::randperm.generator(SymInt n, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::randperm.out(SymInt n, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::randperm.generator_out(SymInt n, *, Generator? generator, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.randperm.html
+ */
 export const randperm: randperm_function = fn('randperm')
+/**
+ * `aten::range(Scalar start, Scalar end, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::range.step(Scalar start, Scalar end, Scalar step=1, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::range.out_(Scalar start, Scalar end, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::range.out(Scalar start, Scalar end, Scalar step=1, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.range.html
+ */
 export const range: range_function = fn('range')
+/**
+ * `aten::ravel(Tensor(a) self) -> Tensor(a)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.ravel.html
+ */
 export const ravel: ravel_function = fn('ravel')
+/**
+ * `aten::real(Tensor(a) self) -> Tensor(a)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.real.html
+ */
 export const real: real_function = fn('real')
+/**
+ * `aten::reciprocal(Tensor self) -> Tensor`
+ *
+ * `aten::reciprocal.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.reciprocal.html
+ */
 export const reciprocal: reciprocal_function = fn('reciprocal')
+/** `aten::reciprocal_(Tensor(a!) self) -> Tensor(a!)` */
 export const reciprocal_: reciprocal__function = fn('reciprocal_')
+/**
+ * `aten::relu(Tensor self) -> Tensor`
+ *
+ * `aten::relu.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const relu: relu_function = fn('relu')
+/**
+ * `aten::relu_(Tensor(a!) self) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.relu_.html
+ */
 export const relu_: relu__function = fn('relu_')
+/**
+ * `aten::remainder.Scalar(Tensor self, Scalar other) -> Tensor`
+ *
+ * `aten::remainder.Scalar_Tensor(Scalar self, Tensor other) -> Tensor`
+ *
+ * `aten::remainder.Tensor(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::remainder.Scalar_Tensor_out(Scalar self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::remainder.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::remainder.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.remainder.html
+ */
 export const remainder: remainder_function = fn('remainder')
+/**
+ * `aten::renorm(Tensor self, Scalar p, int dim, Scalar maxnorm) -> Tensor`
+ *
+ * `aten::renorm.out(Tensor self, Scalar p, int dim, Scalar maxnorm, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.renorm.html
+ */
 export const renorm: renorm_function = fn('renorm')
+/**
+ * `aten::repeat_interleave.Tensor(Tensor repeats, *, SymInt? output_size=None) -> Tensor`
+ *
+ * `aten::repeat_interleave.self_Tensor(Tensor self, Tensor repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor`
+ *
+ * `aten::repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor`
+ *
+ * `aten::repeat_interleave.Tensor_out(Tensor repeats, *, SymInt? output_size=None, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.repeat_interleave.html
+ */
 export const repeat_interleave: repeat_interleave_function = fn('repeat_interleave')
+/**
+ * `aten::reshape(Tensor(a) self, SymInt[] shape) -> Tensor(a)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.reshape.html
+ */
 export const reshape: reshape_function = fn('reshape')
+/** `aten::resize_as_(Tensor(a!) self, Tensor the_template, *, MemoryFormat? memory_format=None) -> Tensor(a!)` */
 export const resize_as_: resize_as__function = fn('resize_as_')
+/** `aten::resize_as_sparse_(Tensor(a!) self, Tensor the_template) -> Tensor(a!)` */
 export const resize_as_sparse_: resize_as_sparse__function = fn('resize_as_sparse_')
+/**
+ * `aten::resolve_conj(Tensor(a) self) -> Tensor(a)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.resolve_conj.html
+ */
 export const resolve_conj: resolve_conj_function = fn('resolve_conj')
+/**
+ * `aten::resolve_neg(Tensor(a) self) -> Tensor(a)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.resolve_neg.html
+ */
 export const resolve_neg: resolve_neg_function = fn('resolve_neg')
+/**
+ * `aten::result_type.Scalar(Tensor tensor, Scalar other) -> ScalarType`
+ *
+ * `aten::result_type.Scalar_Scalar(Scalar scalar1, Scalar scalar2) -> ScalarType`
+ *
+ * `aten::result_type.Scalar_Tensor(Scalar scalar, Tensor tensor) -> ScalarType`
+ *
+ * `aten::result_type.Tensor(Tensor tensor, Tensor other) -> ScalarType`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.result_type.html
+ */
 export const result_type: result_type_function = fn('result_type')
+/** `aten::rms_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, float? eps=None) -> Tensor` */
 export const rms_norm: rms_norm_function = fn('rms_norm')
+/**
+ * `aten::rnn_relu.data(Tensor data, Tensor batch_sizes, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor)`
+ *
+ * `aten::rnn_relu.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)`
+ */
 export const rnn_relu: rnn_relu_function = fn('rnn_relu')
+/** `aten::rnn_relu_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor` */
 export const rnn_relu_cell: rnn_relu_cell_function = fn('rnn_relu_cell')
+/**
+ * `aten::rnn_tanh.data(Tensor data, Tensor batch_sizes, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor)`
+ *
+ * `aten::rnn_tanh.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)`
+ */
 export const rnn_tanh: rnn_tanh_function = fn('rnn_tanh')
+/** `aten::rnn_tanh_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor` */
 export const rnn_tanh_cell: rnn_tanh_cell_function = fn('rnn_tanh_cell')
+/**
+ * `aten::roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor`
+ *
+ * `aten::roll.out(Tensor self, SymInt[1] shifts, int[1] dims=[], *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.roll.html
+ */
 export const roll: roll_function = fn('roll')
+/**
+ * `aten::rot90(Tensor self, int k=1, int[] dims=[0, 1]) -> Tensor`
+ *
+ * `aten::rot90.out(Tensor self, int k=1, int[] dims=[0, 1], *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.rot90.html
+ */
 export const rot90: rot90_function = fn('rot90')
+/**
+ * `aten::round(Tensor self) -> Tensor`
+ *
+ * `aten::round.decimals(Tensor self, *, int decimals) -> Tensor`
+ *
+ * `aten::round.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::round.decimals_out(Tensor self, *, int decimals, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.round.html
+ */
 export const round: round_function = fn('round')
+/**
+ * `aten::round_(Tensor(a!) self) -> Tensor(a!)`
+ *
+ * `aten::round_.decimals(Tensor(a!) self, *, int decimals) -> Tensor(a!)`
+ */
 export const round_: round__function = fn('round_')
+/**
+ * `aten::row_indices_copy(Tensor self) -> Tensor`
+ *
+ * `aten::row_indices_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const row_indices_copy: row_indices_copy_function = fn('row_indices_copy')
+/**
+ * `aten::row_stack(Tensor[] tensors) -> Tensor`
+ *
+ * `aten::row_stack.out(Tensor[] tensors, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.row_stack.html
+ */
 export const row_stack: row_stack_function = fn('row_stack')
+/** `aten::rrelu(Tensor self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor` */
 export const rrelu: rrelu_function = fn('rrelu')
+/**
+ * `aten::rrelu_(Tensor(a!) self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.rrelu_.html
+ */
 export const rrelu_: rrelu__function = fn('rrelu_')
+/**
+ * `aten::rsqrt(Tensor self) -> Tensor`
+ *
+ * `aten::rsqrt.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.rsqrt.html
+ */
 export const rsqrt: rsqrt_function = fn('rsqrt')
+/** `aten::rsqrt_(Tensor(a!) self) -> Tensor(a!)` */
 export const rsqrt_: rsqrt__function = fn('rsqrt_')
+/**
+ * `aten::rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor`
+ *
+ * `aten::rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor`
+ *
+ * `aten::rsub.Scalar_out(Tensor self, Scalar other, Scalar alpha=1, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::rsub.Tensor_out(Tensor self, Tensor other, *, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const rsub: rsub_function = fn('rsub')
+/**
+ * `aten::scalar_tensor(Scalar s, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::scalar_tensor.out(Scalar s, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const scalar_tensor: scalar_tensor_function = fn('scalar_tensor')
+/**
+ * `aten::scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor`
+ *
+ * `aten::scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor`
+ *
+ * `aten::scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor`
+ *
+ * `aten::scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor`
+ *
+ * `aten::scatter.src_out(Tensor self, int dim, Tensor index, Tensor src, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::scatter.value_out(Tensor self, int dim, Tensor index, Scalar value, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::scatter.reduce_out(Tensor self, int dim, Tensor index, Tensor src, *, str reduce, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::scatter.value_reduce_out(Tensor self, int dim, Tensor index, Scalar value, *, str reduce, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.scatter.html
+ */
 export const scatter: scatter_function = fn('scatter')
+/**
+ * `aten::scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor`
+ *
+ * `aten::scatter_add.out(Tensor self, int dim, Tensor index, Tensor src, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.scatter_add.html
+ */
 export const scatter_add: scatter_add_function = fn('scatter_add')
+/**
+ * `aten::scatter_reduce.two(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True) -> Tensor`
+ *
+ * `aten::scatter_reduce.two_out(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.scatter_reduce.html
+ */
 export const scatter_reduce: scatter_reduce_function = fn('scatter_reduce')
+/**
+ * `aten::searchsorted.Scalar(Tensor sorted_sequence, Scalar self, *, bool out_int32=False, bool right=False, str? side=None, Tensor? sorter=None) -> Tensor`
+ *
+ * `aten::searchsorted.Tensor(Tensor sorted_sequence, Tensor self, *, bool out_int32=False, bool right=False, str? side=None, Tensor? sorter=None) -> Tensor`
+ *
+ * `aten::searchsorted.Scalar_out(Tensor sorted_sequence, Scalar self, *, bool out_int32=False, bool right=False, str? side=None, Tensor? sorter=None, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::searchsorted.Tensor_out(Tensor sorted_sequence, Tensor self, *, bool out_int32=False, bool right=False, str? side=None, Tensor? sorter=None, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.searchsorted.html
+ */
 export const searchsorted: searchsorted_function = fn('searchsorted')
+/**
+ * `aten::segment_reduce(Tensor data, str reduce, *, Tensor? lengths=None, Tensor? indices=None, Tensor? offsets=None, int axis=0, bool unsafe=False, Scalar? initial=None) -> Tensor`
+ *
+ * `aten::segment_reduce.out(Tensor data, str reduce, *, Tensor? lengths=None, Tensor? indices=None, Tensor? offsets=None, int axis=0, bool unsafe=False, Scalar? initial=None, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.segment_reduce.html
+ */
 export const segment_reduce: segment_reduce_function = fn('segment_reduce')
+/**
+ * `aten::select.int(Tensor(a) self, int dim, SymInt index) -> Tensor(a)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.select.html
+ */
 export const select: select_function = fn('select')
+/**
+ * `aten::select_copy.int(Tensor self, int dim, SymInt index) -> Tensor`
+ *
+ * `aten::select_copy.int_out(Tensor self, int dim, SymInt index, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.select_copy.html
+ */
 export const select_copy: select_copy_function = fn('select_copy')
+/**
+ * `aten::select_scatter(Tensor self, Tensor src, int dim, SymInt index) -> Tensor`
+ *
+ * `aten::select_scatter.out(Tensor self, Tensor src, int dim, SymInt index, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.select_scatter.html
+ */
 export const select_scatter: select_scatter_function = fn('select_scatter')
+/** `aten::selu(Tensor self) -> Tensor` */
 export const selu: selu_function = fn('selu')
+/**
+ * `aten::selu_(Tensor(a!) self) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.selu_.html
+ */
 export const selu_: selu__function = fn('selu_')
+/**
+ * `aten::sgn(Tensor self) -> Tensor`
+ *
+ * `aten::sgn.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.sgn.html
+ */
 export const sgn: sgn_function = fn('sgn')
+/**
+ * `aten::sigmoid(Tensor self) -> Tensor`
+ *
+ * `aten::sigmoid.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.sigmoid.html
+ */
 export const sigmoid: sigmoid_function = fn('sigmoid')
+/** `aten::sigmoid_(Tensor(a!) self) -> Tensor(a!)` */
 export const sigmoid_: sigmoid__function = fn('sigmoid_')
+/**
+ * `aten::sign(Tensor self) -> Tensor`
+ *
+ * `aten::sign.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.sign.html
+ */
 export const sign: sign_function = fn('sign')
+/**
+ * `aten::signbit(Tensor self) -> Tensor`
+ *
+ * `aten::signbit.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.signbit.html
+ */
 export const signbit: signbit_function = fn('signbit')
+/**
+ * `aten::sin(Tensor self) -> Tensor`
+ *
+ * `aten::sin.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.sin.html
+ */
 export const sin: sin_function = fn('sin')
+/** `aten::sin_(Tensor(a!) self) -> Tensor(a!)` */
 export const sin_: sin__function = fn('sin_')
+/**
+ * `aten::sinc(Tensor self) -> Tensor`
+ *
+ * `aten::sinc.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.sinc.html
+ */
 export const sinc: sinc_function = fn('sinc')
+/** `aten::sinc_(Tensor(a!) self) -> Tensor(a!)` */
 export const sinc_: sinc__function = fn('sinc_')
+/**
+ * `aten::sinh(Tensor self) -> Tensor`
+ *
+ * `aten::sinh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.sinh.html
+ */
 export const sinh: sinh_function = fn('sinh')
+/** `aten::sinh_(Tensor(a!) self) -> Tensor(a!)` */
 export const sinh_: sinh__function = fn('sinh_')
+/**
+ * `aten::slice_copy.Tensor(Tensor self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor`
+ *
+ * `aten::slice_copy.Tensor_out(Tensor self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.slice_copy.html
+ */
 export const slice_copy: slice_copy_function = fn('slice_copy')
+/** `aten::slice_inverse(Tensor(a) self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)` */
 export const slice_inverse: slice_inverse_function = fn('slice_inverse')
+/**
+ * `aten::slice_scatter(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor`
+ *
+ * `aten::slice_scatter.out(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.slice_scatter.html
+ */
 export const slice_scatter: slice_scatter_function = fn('slice_scatter')
+/**
+ * `aten::slogdet(Tensor self) -> (Tensor sign, Tensor logabsdet)`
+ *
+ * `aten::slogdet.out(Tensor self, *, Tensor(a!) sign, Tensor(b!) logabsdet) -> (Tensor(a!) sign, Tensor(b!) logabsdet)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.slogdet.html
+ */
 export const slogdet: slogdet_function = fn('slogdet')
+/**
+ * `aten::smm(Tensor self, Tensor mat2) -> Tensor`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.smm.html
+ */
 export const smm: smm_function = fn('smm')
+/**
+ * `aten::softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor`
+ *
+ * `aten::softmax.int_out(Tensor self, int dim, ScalarType? dtype=None, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.softmax.html
+ */
 export const softmax: softmax_function = fn('softmax')
+/**
+ * `aten::sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)`
+ *
+ * `aten::sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)`
+ *
+ * `aten::sort.values(Tensor self, int dim=-1, bool descending=False, *, Tensor(a!) values, Tensor(b!) indices) -> (Tensor(a!) values, Tensor(b!) indices)`
+ *
+ * `aten::sort.values_stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False, Tensor(a!) values, Tensor(b!) indices) -> (Tensor(a!) values, Tensor(b!) indices)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.sort.html
+ */
 export const sort: sort_function = fn('sort')
+/**
+ * `aten::sparse_bsc_tensor.ccol_row_value(Tensor ccol_indices, Tensor row_indices, Tensor values, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor`
+ *
+ * `aten::sparse_bsc_tensor.ccol_row_value_size(Tensor ccol_indices, Tensor row_indices, Tensor values, int[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.sparse_bsc_tensor.html
+ */
 export const sparse_bsc_tensor: sparse_bsc_tensor_function = fn('sparse_bsc_tensor')
+/**
+ * `aten::sparse_bsr_tensor.crow_col_value(Tensor crow_indices, Tensor col_indices, Tensor values, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor`
+ *
+ * `aten::sparse_bsr_tensor.crow_col_value_size(Tensor crow_indices, Tensor col_indices, Tensor values, int[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.sparse_bsr_tensor.html
+ */
 export const sparse_bsr_tensor: sparse_bsr_tensor_function = fn('sparse_bsr_tensor')
+/**
+ * `aten::sparse_compressed_tensor.comp_plain_value(Tensor compressed_indices, Tensor plain_indices, Tensor values, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor`
+ *
+ * `aten::sparse_compressed_tensor.comp_plain_value_size(Tensor compressed_indices, Tensor plain_indices, Tensor values, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.sparse_compressed_tensor.html
+ */
 export const sparse_compressed_tensor: sparse_compressed_tensor_function = fn('sparse_compressed_tensor')
+/**
+ * `aten::sparse_coo_tensor.size(int[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor`
+ *
+ * `aten::sparse_coo_tensor.indices(Tensor indices, Tensor values, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool? is_coalesced=None) -> Tensor`
+ *
+ * `aten::sparse_coo_tensor.indices_size(Tensor indices, Tensor values, int[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool? is_coalesced=None) -> Tensor`
+ *
+ * `aten::sparse_coo_tensor.size_out(int[] size, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.sparse_coo_tensor.html
+ */
 export const sparse_coo_tensor: sparse_coo_tensor_function = fn('sparse_coo_tensor')
+/**
+ * `aten::sparse_csc_tensor.ccol_row_value(Tensor ccol_indices, Tensor row_indices, Tensor values, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor`
+ *
+ * `aten::sparse_csc_tensor.ccol_row_value_size(Tensor ccol_indices, Tensor row_indices, Tensor values, int[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.sparse_csc_tensor.html
+ */
 export const sparse_csc_tensor: sparse_csc_tensor_function = fn('sparse_csc_tensor')
+/**
+ * `aten::sparse_csr_tensor.crow_col_value(Tensor crow_indices, Tensor col_indices, Tensor values, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor`
+ *
+ * `aten::sparse_csr_tensor.crow_col_value_size(Tensor crow_indices, Tensor col_indices, Tensor values, int[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.sparse_csr_tensor.html
+ */
 export const sparse_csr_tensor: sparse_csr_tensor_function = fn('sparse_csr_tensor')
-export const split: split_function = fn('split')
+/**
+ * `aten::split_copy.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[]`
+ *
+ * `aten::split_copy.Tensor_out(Tensor self, SymInt split_size, int dim=0, *, Tensor(a!)[] out) -> ()`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.split_copy.html
+ */
 export const split_copy: split_copy_function = fn('split_copy')
+/** `aten::split_with_sizes(Tensor(a -> *) self, SymInt[] split_sizes, int dim=0) -> Tensor(a)[]` */
 export const split_with_sizes: split_with_sizes_function = fn('split_with_sizes')
+/**
+ * `aten::split_with_sizes_copy(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[]`
+ *
+ * `aten::split_with_sizes_copy.out(Tensor self, SymInt[] split_sizes, int dim=0, *, Tensor(a!)[] out) -> ()`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.split_with_sizes_copy.html
+ */
 export const split_with_sizes_copy: split_with_sizes_copy_function = fn('split_with_sizes_copy')
+/**
+ * `aten::sqrt(Tensor self) -> Tensor`
+ *
+ * `aten::sqrt.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.sqrt.html
+ */
 export const sqrt: sqrt_function = fn('sqrt')
+/** `aten::sqrt_(Tensor(a!) self) -> Tensor(a!)` */
 export const sqrt_: sqrt__function = fn('sqrt_')
+/**
+ * `aten::square(Tensor self) -> Tensor`
+ *
+ * `aten::square.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.square.html
+ */
 export const square: square_function = fn('square')
+/** `aten::square_(Tensor(a!) self) -> Tensor(a!)` */
 export const square_: square__function = fn('square_')
+/**
+ * `aten::squeeze(Tensor(a) self) -> Tensor(a)`
+ *
+ * `aten::squeeze.dim(Tensor(a) self, int dim) -> Tensor(a)`
+ *
+ * `aten::squeeze.dims(Tensor(a) self, int[] dim) -> Tensor(a)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.squeeze.html
+ */
 export const squeeze: squeeze_function = fn('squeeze')
+/**
+ * `aten::squeeze_copy(Tensor self) -> Tensor`
+ *
+ * `aten::squeeze_copy.dim(Tensor self, int dim) -> Tensor`
+ *
+ * `aten::squeeze_copy.dims(Tensor self, int[] dim) -> Tensor`
+ *
+ * `aten::squeeze_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::squeeze_copy.dim_out(Tensor self, int dim, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::squeeze_copy.dims_out(Tensor self, int[] dim, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.squeeze_copy.html
+ */
 export const squeeze_copy: squeeze_copy_function = fn('squeeze_copy')
+/**
+ * `aten::sspaddmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
+ *
+ * `aten::sspaddmm.out(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.sspaddmm.html
+ */
 export const sspaddmm: sspaddmm_function = fn('sspaddmm')
+/**
+ * `aten::stack(Tensor[] tensors, int dim=0) -> Tensor`
+ *
+ * `aten::stack.out(Tensor[] tensors, int dim=0, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.stack.html
+ */
 export const stack: stack_function = fn('stack')
+/**
+ * `aten::std(Tensor self, bool unbiased=True) -> Tensor`
+ *
+ * `aten::std.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor`
+ *
+ * `aten::std.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor`
+ *
+ * `aten::std.correction_out(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::std.out(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.std.html
+ */
 export const std: std_function = fn('std')
+/**
+ * `aten::std_mean(Tensor self, bool unbiased=True) -> (Tensor, Tensor)`
+ *
+ * `aten::std_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor)`
+ *
+ * `aten::std_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)`
+ *
+ * `aten::std_mean.correction_out(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.std_mean.html
+ */
 export const std_mean: std_mean_function = fn('std_mean')
-export const stft: stft_function = fn('stft')
+/**
+ * `aten::sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor`
+ *
+ * `aten::sub.Scalar_out(Tensor self, Scalar other, Scalar alpha=1, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::sub.out(Tensor self, Tensor other, *, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.sub.html
+ */
 export const sub: sub_function = fn('sub')
+/**
+ * `aten::subtract.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor`
+ *
+ * `aten::subtract.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor`
+ *
+ * `aten::subtract.out(Tensor self, Tensor other, *, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.subtract.html
+ */
 export const subtract: subtract_function = fn('subtract')
+/**
+ * `aten::sum(Tensor self, *, ScalarType? dtype=None) -> Tensor`
+ *
+ * `aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
+ *
+ * `aten::sum.out(Tensor self, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::sum.IntList_out(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.sum.html
+ */
 export const sum: sum_function = fn('sum')
+/**
+ * `aten::svd(Tensor self, bool some=True, bool compute_uv=True) -> (Tensor U, Tensor S, Tensor V)`
+ *
+ * `aten::svd.U(Tensor self, bool some=True, bool compute_uv=True, *, Tensor(a!) U, Tensor(b!) S, Tensor(c!) V) -> (Tensor(a!) U, Tensor(b!) S, Tensor(c!) V)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.svd.html
+ */
 export const svd: svd_function = fn('svd')
+/**
+ * `aten::swapaxes(Tensor(a) self, int axis0, int axis1) -> Tensor(a)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.swapaxes.html
+ */
 export const swapaxes: swapaxes_function = fn('swapaxes')
+/**
+ * `aten::swapdims(Tensor(a) self, int dim0, int dim1) -> Tensor(a)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.swapdims.html
+ */
 export const swapdims: swapdims_function = fn('swapdims')
+/** `aten::sym_constrain_range(Scalar size, *, int? min=None, int? max=None) -> ()` */
 export const sym_constrain_range: sym_constrain_range_function = fn('sym_constrain_range')
+/** `aten::sym_constrain_range_for_size(Scalar size, *, int? min=None, int? max=None) -> ()` */
 export const sym_constrain_range_for_size: sym_constrain_range_for_size_function = fn('sym_constrain_range_for_size')
+/**
+ * `aten::t(Tensor(a) self) -> Tensor(a)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.t.html
+ */
 export const t: t_function = fn('t')
+/**
+ * `aten::t_copy(Tensor self) -> Tensor`
+ *
+ * `aten::t_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.t_copy.html
+ */
 export const t_copy: t_copy_function = fn('t_copy')
+/**
+ * `aten::take(Tensor self, Tensor index) -> Tensor`
+ *
+ * `aten::take.out(Tensor self, Tensor index, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.take.html
+ */
 export const take: take_function = fn('take')
+/**
+ * `aten::take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor`
+ *
+ * `aten::take_along_dim.out(Tensor self, Tensor indices, int? dim=None, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.take_along_dim.html
+ */
 export const take_along_dim: take_along_dim_function = fn('take_along_dim')
+/**
+ * `aten::tan(Tensor self) -> Tensor`
+ *
+ * `aten::tan.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.tan.html
+ */
 export const tan: tan_function = fn('tan')
+/** `aten::tan_(Tensor(a!) self) -> Tensor(a!)` */
 export const tan_: tan__function = fn('tan_')
+/**
+ * `aten::tanh(Tensor self) -> Tensor`
+ *
+ * `aten::tanh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.tanh.html
+ */
 export const tanh: tanh_function = fn('tanh')
+/** `aten::tanh_(Tensor(a!) self) -> Tensor(a!)` */
 export const tanh_: tanh__function = fn('tanh_')
+/**
+ * `aten::tensor_split.indices(Tensor(a -> *) self, SymInt[] indices, int dim=0) -> Tensor(a)[]`
+ *
+ * `aten::tensor_split.sections(Tensor(a -> *) self, SymInt sections, int dim=0) -> Tensor(a)[]`
+ *
+ * `aten::tensor_split.tensor_indices_or_sections(Tensor(a -> *) self, Tensor tensor_indices_or_sections, int dim=0) -> Tensor(a)[]`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.tensor_split.html
+ */
 export const tensor_split: tensor_split_function = fn('tensor_split')
-export const tensordot: tensordot_function = fn('tensordot')
+/**
+ * `aten::threshold(Tensor self, Scalar threshold, Scalar value) -> Tensor`
+ *
+ * `aten::threshold.out(Tensor self, Scalar threshold, Scalar value, *, Tensor(a!) out) -> Tensor(a!)`
+ */
 export const threshold: threshold_function = fn('threshold')
+/**
+ * `aten::threshold_(Tensor(a!) self, Scalar threshold, Scalar value) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.threshold_.html
+ */
 export const threshold_: threshold__function = fn('threshold_')
+/**
+ * `aten::tile(Tensor self, SymInt[] dims) -> Tensor`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.tile.html
+ */
 export const tile: tile_function = fn('tile')
+/**
+ * `aten::topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)`
+ *
+ * `aten::topk.values(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True, *, Tensor(a!) values, Tensor(b!) indices) -> (Tensor(a!) values, Tensor(b!) indices)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.topk.html
+ */
 export const topk: topk_function = fn('topk')
+/**
+ * `aten::trace(Tensor self) -> Tensor`
+ *
+ * `aten::trace.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.trace.html
+ */
 export const trace: trace_function = fn('trace')
+/**
+ * `aten::transpose.int(Tensor(a) self, int dim0, int dim1) -> Tensor(a)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.transpose.html
+ */
 export const transpose: transpose_function = fn('transpose')
+/**
+ * `aten::transpose_copy.int(Tensor self, int dim0, int dim1) -> Tensor`
+ *
+ * `aten::transpose_copy.int_out(Tensor self, int dim0, int dim1, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.transpose_copy.html
+ */
 export const transpose_copy: transpose_copy_function = fn('transpose_copy')
+/**
+ * `aten::trapezoid.dx(Tensor y, *, Scalar dx=1, int dim=-1) -> Tensor`
+ *
+ * `aten::trapezoid.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.trapezoid.html
+ */
 export const trapezoid: trapezoid_function = fn('trapezoid')
+/**
+ * `aten::trapz.dx(Tensor y, *, float dx=1., int dim=-1) -> Tensor`
+ *
+ * `aten::trapz.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.trapz.html
+ */
 export const trapz: trapz_function = fn('trapz')
+/**
+ * `aten::triangular_solve(Tensor self, Tensor A, bool upper=True, bool transpose=False, bool unitriangular=False) -> (Tensor solution, Tensor cloned_coefficient)`
+ *
+ * `aten::triangular_solve.X(Tensor self, Tensor A, bool upper=True, bool transpose=False, bool unitriangular=False, *, Tensor(a!) X, Tensor(b!) M) -> (Tensor(a!) solution, Tensor(b!) cloned_coefficient)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.triangular_solve.html
+ */
 export const triangular_solve: triangular_solve_function = fn('triangular_solve')
+/**
+ * `aten::tril(Tensor self, SymInt diagonal=0) -> Tensor`
+ *
+ * `aten::tril.out(Tensor self, SymInt diagonal=0, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.tril.html
+ */
 export const tril: tril_function = fn('tril')
+/**
+ * `aten::tril_indices(int row, int col, int offset=0, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::tril_indices.out(int row, int col, int offset=0, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.tril_indices.html
+ */
 export const tril_indices: tril_indices_function = fn('tril_indices')
+/** `aten::triplet_margin_loss(Tensor anchor, Tensor positive, Tensor negative, float margin=1., float p=2., float eps=9.9999999999999995e-07, bool swap=False, int reduction=1) -> Tensor` */
 export const triplet_margin_loss: triplet_margin_loss_function = fn('triplet_margin_loss')
+/**
+ * `aten::triu(Tensor self, SymInt diagonal=0) -> Tensor`
+ *
+ * `aten::triu.out(Tensor self, SymInt diagonal=0, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.triu.html
+ */
 export const triu: triu_function = fn('triu')
+/**
+ * `aten::triu_indices(int row, int col, int offset=0, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::triu_indices.out(int row, int col, int offset=0, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.triu_indices.html
+ */
 export const triu_indices: triu_indices_function = fn('triu_indices')
+/**
+ * `aten::true_divide.Scalar(Tensor self, Scalar other) -> Tensor`
+ *
+ * `aten::true_divide.Tensor(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::true_divide.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.true_divide.html
+ */
 export const true_divide: true_divide_function = fn('true_divide')
+/**
+ * `aten::trunc(Tensor self) -> Tensor`
+ *
+ * `aten::trunc.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.trunc.html
+ */
 export const trunc: trunc_function = fn('trunc')
+/** `aten::trunc_(Tensor(a!) self) -> Tensor(a!)` */
 export const trunc_: trunc__function = fn('trunc_')
+/**
+ * `aten::unbind.int(Tensor(a -> *) self, int dim=0) -> Tensor(a)[]`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.unbind.html
+ */
 export const unbind: unbind_function = fn('unbind')
+/**
+ * `aten::unbind_copy.int(Tensor self, int dim=0) -> Tensor[]`
+ *
+ * `aten::unbind_copy.int_out(Tensor self, int dim=0, *, Tensor(a!)[] out) -> ()`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.unbind_copy.html
+ */
 export const unbind_copy: unbind_copy_function = fn('unbind_copy')
+/**
+ * `aten::unflatten.int(Tensor(a) self, int dim, SymInt[] sizes) -> Tensor(a)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.unflatten.html
+ */
 export const unflatten: unflatten_function = fn('unflatten')
+/**
+ * `aten::unfold_copy(Tensor self, int dimension, int size, int step) -> Tensor`
+ *
+ * `aten::unfold_copy.out(Tensor self, int dimension, int size, int step, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.unfold_copy.html
+ */
 export const unfold_copy: unfold_copy_function = fn('unfold_copy')
-export const unique_consecutive: unique_consecutive_function = fn('unique_consecutive')
+/**
+ * `aten::unsafe_chunk(Tensor self, int chunks, int dim=0) -> Tensor[]`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.unsafe_chunk.html
+ */
 export const unsafe_chunk: unsafe_chunk_function = fn('unsafe_chunk')
+/**
+ * `aten::unsafe_split.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[]`
+ *
+ * `aten::unsafe_split.Tensor_out(Tensor self, SymInt split_size, int dim=0, *, Tensor(a!)[] out) -> ()`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.unsafe_split.html
+ */
 export const unsafe_split: unsafe_split_function = fn('unsafe_split')
+/**
+ * `aten::unsafe_split_with_sizes(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[]`
+ *
+ * `aten::unsafe_split_with_sizes.out(Tensor self, SymInt[] split_sizes, int dim=0, *, Tensor(a!)[] out) -> ()`
+ */
 export const unsafe_split_with_sizes: unsafe_split_with_sizes_function = fn('unsafe_split_with_sizes')
+/**
+ * `aten::unsqueeze(Tensor(a) self, int dim) -> Tensor(a)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.unsqueeze.html
+ */
 export const unsqueeze: unsqueeze_function = fn('unsqueeze')
+/**
+ * `aten::unsqueeze_copy(Tensor self, int dim) -> Tensor`
+ *
+ * `aten::unsqueeze_copy.out(Tensor self, int dim, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.unsqueeze_copy.html
+ */
 export const unsqueeze_copy: unsqueeze_copy_function = fn('unsqueeze_copy')
+/**
+ * `aten::values_copy(Tensor self) -> Tensor`
+ *
+ * `aten::values_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.values_copy.html
+ */
 export const values_copy: values_copy_function = fn('values_copy')
+/**
+ * `aten::vander(Tensor x, int? N=None, bool increasing=False) -> Tensor`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.vander.html
+ */
 export const vander: vander_function = fn('vander')
+/**
+ * `aten::var(Tensor self, bool unbiased=True) -> Tensor`
+ *
+ * `aten::var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor`
+ *
+ * `aten::var.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor`
+ *
+ * `aten::var.correction_out(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::var.out(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.var.html
+ */
 const var_: var_function = fn('var')
 export { var_ as var }
+/**
+ * `aten::var_mean(Tensor self, bool unbiased=True) -> (Tensor, Tensor)`
+ *
+ * `aten::var_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor)`
+ *
+ * `aten::var_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)`
+ *
+ * `aten::var_mean.correction_out(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.var_mean.html
+ */
 export const var_mean: var_mean_function = fn('var_mean')
+/**
+ * `aten::vdot(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::vdot.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.vdot.html
+ */
 export const vdot: vdot_function = fn('vdot')
+/**
+ * `aten::view_as_complex(Tensor(a) self) -> Tensor(a)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.view_as_complex.html
+ */
 export const view_as_complex: view_as_complex_function = fn('view_as_complex')
+/**
+ * `aten::view_as_complex_copy(Tensor self) -> Tensor`
+ *
+ * `aten::view_as_complex_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.view_as_complex_copy.html
+ */
 export const view_as_complex_copy: view_as_complex_copy_function = fn('view_as_complex_copy')
+/**
+ * `aten::view_as_real(Tensor(a) self) -> Tensor(a)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.view_as_real.html
+ */
 export const view_as_real: view_as_real_function = fn('view_as_real')
+/**
+ * `aten::view_as_real_copy(Tensor self) -> Tensor`
+ *
+ * `aten::view_as_real_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.view_as_real_copy.html
+ */
 export const view_as_real_copy: view_as_real_copy_function = fn('view_as_real_copy')
+/**
+ * `aten::view_copy(Tensor self, SymInt[] size) -> Tensor`
+ *
+ * `aten::view_copy.dtype(Tensor self, ScalarType dtype) -> Tensor`
+ *
+ * `aten::view_copy.dtype_out(Tensor self, ScalarType dtype, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::view_copy.out(Tensor self, SymInt[] size, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.view_copy.html
+ */
 export const view_copy: view_copy_function = fn('view_copy')
+/**
+ * `aten::vsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]`
+ *
+ * `aten::vsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.vsplit.html
+ */
 export const vsplit: vsplit_function = fn('vsplit')
+/**
+ * `aten::vstack(Tensor[] tensors) -> Tensor`
+ *
+ * `aten::vstack.out(Tensor[] tensors, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.vstack.html
+ */
 export const vstack: vstack_function = fn('vstack')
+/**
+ * `aten::xlogy.Scalar_Other(Tensor self, Scalar other) -> Tensor`
+ *
+ * `aten::xlogy.Scalar_Self(Scalar self, Tensor other) -> Tensor`
+ *
+ * `aten::xlogy.Tensor(Tensor self, Tensor other) -> Tensor`
+ *
+ * `aten::xlogy.OutScalar_Other(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::xlogy.OutScalar_Self(Scalar self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * `aten::xlogy.OutTensor(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.xlogy.html
+ */
 export const xlogy: xlogy_function = fn('xlogy')
+/**
+ * `aten::xlogy_.Scalar_Other(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+ *
+ * `aten::xlogy_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+ */
 export const xlogy_: xlogy__function = fn('xlogy_')
+/** `aten::zero_(Tensor(a!) self) -> Tensor(a!)` */
 export const zero_: zero__function = fn('zero_')
+/**
+ * `aten::zeros(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+ *
+ * `aten::zeros.out(SymInt[] size, *, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.zeros.html
+ */
 export const zeros: zeros_function = fn('zeros')
+/**
+ * `aten::zeros_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
+ *
+ * `aten::zeros_like.out(Tensor self, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.zeros_like.html
+ */
 export const zeros_like: zeros_like_function = fn('zeros_like')

@@ -8,453 +8,1119 @@ import type { Tensor } from '../tensor.js'
 
 /** The operators that Python exposes as methods. */
 export interface TensorMethods {
+  /**
+   * `aten::abs(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.abs.html
+   */
   abs(): Tensor
-  abs(options: { out: Tensor }): Tensor
+  /**
+   * `aten::abs_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.abs_.html
+   */
   abs_(): this
+  /**
+   * `aten::absolute(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.absolute.html
+   */
   absolute(): Tensor
-  absolute(options: { out: Tensor }): Tensor
+  /**
+   * `aten::absolute_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.absolute_.html
+   */
   absolute_(): this
+  /**
+   * `aten::acos(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.acos.html
+   */
   acos(): Tensor
-  acos(options: { out: Tensor }): Tensor
+  /**
+   * `aten::acos_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.acos_.html
+   */
   acos_(): this
+  /**
+   * `aten::acosh(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.acosh.html
+   */
   acosh(): Tensor
-  acosh(options: { out: Tensor }): Tensor
+  /**
+   * `aten::acosh_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.acosh_.html
+   */
   acosh_(): this
+  /**
+   * `aten::add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.add.html
+   */
   add(other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }): Tensor
   add(options: { other: Tensor | Scalar; alpha?: Scalar | undefined }): Tensor
-  add(other: Scalar, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
-  add(options: { other: Scalar; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  add(other: Tensor | Scalar, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
-  add(options: { other: Tensor | Scalar; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::add_.Tensor(Tensor(a!) self, Tensor other, *, Scalar alpha=1) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.add_.html
+   */
   add_(other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }): this
   add_(options: { other: Tensor | Scalar; alpha?: Scalar | undefined }): this
+  /**
+   * `aten::addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.addbmm.html
+   */
   addbmm(batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
   addbmm(options: { batch1: Tensor; batch2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  addbmm(batch1: Tensor, batch2: Tensor, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  addbmm(options: { batch1: Tensor; batch2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::addbmm_(Tensor(a!) self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.addbmm_.html
+   */
   addbmm_(batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): this
   addbmm_(options: { batch1: Tensor; batch2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): this
+  /**
+   * `aten::addcdiv(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.addcdiv.html
+   */
   addcdiv(tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar | undefined }): Tensor
   addcdiv(options: { tensor1: Tensor; tensor2: Tensor; value?: Scalar | undefined }): Tensor
-  addcdiv(tensor1: Tensor, tensor2: Tensor, options: { value?: Scalar | undefined; out: Tensor }): Tensor
-  addcdiv(options: { tensor1: Tensor; tensor2: Tensor; value?: Scalar | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::addcdiv_(Tensor(a!) self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.addcdiv_.html
+   */
   addcdiv_(tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar | undefined }): this
   addcdiv_(options: { tensor1: Tensor; tensor2: Tensor; value?: Scalar | undefined }): this
+  /**
+   * `aten::addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.addcmul.html
+   */
   addcmul(tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar | undefined }): Tensor
   addcmul(options: { tensor1: Tensor; tensor2: Tensor; value?: Scalar | undefined }): Tensor
-  addcmul(tensor1: Tensor, tensor2: Tensor, options: { value?: Scalar | undefined; out: Tensor }): Tensor
-  addcmul(options: { tensor1: Tensor; tensor2: Tensor; value?: Scalar | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::addcmul_(Tensor(a!) self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.addcmul_.html
+   */
   addcmul_(tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar | undefined }): this
   addcmul_(options: { tensor1: Tensor; tensor2: Tensor; value?: Scalar | undefined }): this
+  /**
+   * `aten::addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
+   *
+   * `aten::addmm.dtype(Tensor self, Tensor mat1, Tensor mat2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.addmm.html
+   */
   addmm(mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
   addmm(options: { mat1: Tensor; mat2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
   addmm(mat1: Tensor, mat2: Tensor, out_dtype: DType, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
   addmm(options: { mat1: Tensor; mat2: Tensor; out_dtype: DType; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  addmm(mat1: Tensor, mat2: Tensor, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  addmm(options: { mat1: Tensor; mat2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  addmm(mat1: Tensor, mat2: Tensor, out_dtype: DType, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  addmm(options: { mat1: Tensor; mat2: Tensor; out_dtype: DType; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::addmm_(Tensor(a!) self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.addmm_.html
+   */
   addmm_(mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): this
   addmm_(options: { mat1: Tensor; mat2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): this
+  /**
+   * `aten::addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.addmv.html
+   */
   addmv(mat: Tensor, vec: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
   addmv(options: { mat: Tensor; vec: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  addmv(mat: Tensor, vec: Tensor, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  addmv(options: { mat: Tensor; vec: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::addmv_(Tensor(a!) self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.addmv_.html
+   */
   addmv_(mat: Tensor, vec: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): this
   addmv_(options: { mat: Tensor; vec: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): this
+  /**
+   * `aten::addr(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.addr.html
+   */
   addr(vec1: Tensor, vec2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
   addr(options: { vec1: Tensor; vec2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  addr(vec1: Tensor, vec2: Tensor, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  addr(options: { vec1: Tensor; vec2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::addr_(Tensor(a!) self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.addr_.html
+   */
   addr_(vec1: Tensor, vec2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): this
   addr_(options: { vec1: Tensor; vec2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): this
+  /**
+   * `aten::adjoint(Tensor(a) self) -> Tensor(a)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.adjoint.html
+   */
   adjoint(): Tensor
+  /**
+   * `aten::all(Tensor self) -> Tensor`
+   *
+   * `aten::all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor`
+   *
+   * `aten::all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.all.html
+   */
   all(): Tensor
   all(dim: number, keepdim?: boolean | undefined): Tensor
-  all(dim: number, options?: { keepdim?: boolean | undefined }): Tensor
   all(options: { dim: number; keepdim?: boolean | undefined }): Tensor
+  all(dim: number, options?: { keepdim?: boolean | undefined }): Tensor
   all(dim?: readonly number[] | null | undefined, keepdim?: boolean | undefined): Tensor
   all(options?: { dim?: readonly number[] | null | undefined; keepdim?: boolean | undefined }): Tensor
-  all(options: { out: Tensor }): Tensor
-  all(options: { dim?: readonly number[] | null | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
-  all(dim: number, options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
-  all(options: { dim: number; keepdim?: boolean | undefined; out: Tensor }): Tensor
+  all(dim: readonly number[] | null | undefined, options?: { keepdim?: boolean | undefined }): Tensor
+  /**
+   * `aten::allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.allclose.html
+   */
   allclose(other: Tensor, rtol?: number | undefined, atol?: number | undefined, equal_nan?: boolean | undefined): boolean
-  allclose(other: Tensor, options?: { rtol?: number | undefined; atol?: number | undefined; equal_nan?: boolean | undefined }): boolean
   allclose(options: { other: Tensor; rtol?: number | undefined; atol?: number | undefined; equal_nan?: boolean | undefined }): boolean
+  allclose(other: Tensor, options?: { rtol?: number | undefined; atol?: number | undefined; equal_nan?: boolean | undefined }): boolean
+  allclose(other: Tensor, rtol: number | undefined, options?: { atol?: number | undefined; equal_nan?: boolean | undefined }): boolean
+  allclose(other: Tensor, rtol: number | undefined, atol: number | undefined, options?: { equal_nan?: boolean | undefined }): boolean
+  /**
+   * `aten::amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.amax.html
+   */
   amax(dim?: number | readonly number[] | undefined, keepdim?: boolean | undefined): Tensor
   amax(options?: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined }): Tensor
-  amax(options: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
+  amax(dim: number | readonly number[] | undefined, options?: { keepdim?: boolean | undefined }): Tensor
+  /**
+   * `aten::amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.amin.html
+   */
   amin(dim?: number | readonly number[] | undefined, keepdim?: boolean | undefined): Tensor
   amin(options?: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined }): Tensor
-  amin(options: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
+  amin(dim: number | readonly number[] | undefined, options?: { keepdim?: boolean | undefined }): Tensor
+  /**
+   * `aten::aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.aminmax.html
+   */
   aminmax(options?: { dim?: number | null | undefined; keepdim?: boolean | undefined }): Named<[min: Tensor, max: Tensor], { readonly min: Tensor; readonly max: Tensor }>
-  aminmax(options: { dim?: number | null | undefined; keepdim?: boolean | undefined; min: Tensor; max: Tensor }): Named<[min: Tensor, max: Tensor], { readonly min: Tensor; readonly max: Tensor }>
+  /**
+   * `aten::angle(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.angle.html
+   */
   angle(): Tensor
-  angle(options: { out: Tensor }): Tensor
+  /**
+   * `aten::any(Tensor self) -> Tensor`
+   *
+   * `aten::any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor`
+   *
+   * `aten::any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.any.html
+   */
   any(): Tensor
   any(dim: number, keepdim?: boolean | undefined): Tensor
-  any(dim: number, options?: { keepdim?: boolean | undefined }): Tensor
   any(options: { dim: number; keepdim?: boolean | undefined }): Tensor
+  any(dim: number, options?: { keepdim?: boolean | undefined }): Tensor
   any(dim?: readonly number[] | null | undefined, keepdim?: boolean | undefined): Tensor
   any(options?: { dim?: readonly number[] | null | undefined; keepdim?: boolean | undefined }): Tensor
-  any(options: { out: Tensor }): Tensor
-  any(options: { dim?: readonly number[] | null | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
-  any(dim: number, options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
-  any(options: { dim: number; keepdim?: boolean | undefined; out: Tensor }): Tensor
+  any(dim: readonly number[] | null | undefined, options?: { keepdim?: boolean | undefined }): Tensor
+  /**
+   * `aten::arccos(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.arccos.html
+   */
   arccos(): Tensor
-  arccos(options: { out: Tensor }): Tensor
+  /**
+   * `aten::arccos_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.arccos_.html
+   */
   arccos_(): this
+  /**
+   * `aten::arccosh(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.arccosh.html
+   */
   arccosh(): Tensor
-  arccosh(options: { out: Tensor }): Tensor
+  /**
+   * `aten::arccosh_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.arccosh_.html
+   */
   arccosh_(): this
+  /**
+   * `aten::arcsin(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.arcsin.html
+   */
   arcsin(): Tensor
-  arcsin(options: { out: Tensor }): Tensor
+  /**
+   * `aten::arcsin_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.arcsin_.html
+   */
   arcsin_(): this
+  /**
+   * `aten::arcsinh(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.arcsinh.html
+   */
   arcsinh(): Tensor
-  arcsinh(options: { out: Tensor }): Tensor
+  /**
+   * `aten::arcsinh_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.arcsinh_.html
+   */
   arcsinh_(): this
+  /**
+   * `aten::arctan(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.arctan.html
+   */
   arctan(): Tensor
-  arctan(options: { out: Tensor }): Tensor
+  /**
+   * `aten::arctan2(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.arctan2.html
+   */
   arctan2(other: Tensor): Tensor
   arctan2(options: { other: Tensor }): Tensor
-  arctan2(other: Tensor, options: { out: Tensor }): Tensor
-  arctan2(options: { other: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::arctan2_(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.arctan2_.html
+   */
   arctan2_(other: Tensor): this
   arctan2_(options: { other: Tensor }): this
+  /**
+   * `aten::arctan_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.arctan_.html
+   */
   arctan_(): this
+  /**
+   * `aten::arctanh(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.arctanh.html
+   */
   arctanh(): Tensor
-  arctanh(options: { out: Tensor }): Tensor
+  /**
+   * `aten::arctanh_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.arctanh_.html
+   */
   arctanh_(): this
+  /**
+   * `aten::argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.argmax.html
+   */
   argmax(dim?: number | null | undefined, keepdim?: boolean | undefined): Tensor
   argmax(options?: { dim?: number | null | undefined; keepdim?: boolean | undefined }): Tensor
-  argmax(options: { dim?: number | null | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
+  argmax(dim: number | null | undefined, options?: { keepdim?: boolean | undefined }): Tensor
+  /**
+   * `aten::argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.argmin.html
+   */
   argmin(dim?: number | null | undefined, keepdim?: boolean | undefined): Tensor
   argmin(options?: { dim?: number | null | undefined; keepdim?: boolean | undefined }): Tensor
-  argmin(options: { dim?: number | null | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
+  argmin(dim: number | null | undefined, options?: { keepdim?: boolean | undefined }): Tensor
+  /**
+   * `aten::argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor`
+   *
+   * `aten::argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.argsort.html
+   */
   argsort(dim?: number | undefined, descending?: boolean | undefined): Tensor
   argsort(options?: { dim?: number | undefined; descending?: boolean | undefined }): Tensor
+  argsort(dim: number | undefined, options?: { descending?: boolean | undefined }): Tensor
   argsort(options: { stable: boolean; dim?: number | undefined; descending?: boolean | undefined }): Tensor
-  argsort(options: { stable: boolean; dim?: number | undefined; descending?: boolean | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::argwhere(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.argwhere.html
+   */
   argwhere(): Tensor
+  /**
+   * `aten::as_strided(Tensor(a) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.as_strided.html
+   */
   as_strided(size: readonly number[], stride: readonly number[], storage_offset?: number | null | undefined): Tensor
-  as_strided(size: readonly number[], stride: readonly number[], options?: { storage_offset?: number | null | undefined }): Tensor
   as_strided(options: { size: readonly number[]; stride: readonly number[]; storage_offset?: number | null | undefined }): Tensor
+  as_strided(size: readonly number[], stride: readonly number[], options?: { storage_offset?: number | null | undefined }): Tensor
+  /**
+   * `aten::as_strided_(Tensor(a!) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.as_strided_.html
+   */
   as_strided_(size: readonly number[], stride: readonly number[], storage_offset?: number | null | undefined): this
-  as_strided_(size: readonly number[], stride: readonly number[], options?: { storage_offset?: number | null | undefined }): this
   as_strided_(options: { size: readonly number[]; stride: readonly number[]; storage_offset?: number | null | undefined }): this
+  as_strided_(size: readonly number[], stride: readonly number[], options?: { storage_offset?: number | null | undefined }): this
+  /**
+   * `aten::as_strided_scatter(Tensor self, Tensor src, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.as_strided_scatter.html
+   */
   as_strided_scatter(src: Tensor, size: readonly number[], stride: readonly number[], storage_offset?: number | null | undefined): Tensor
-  as_strided_scatter(src: Tensor, size: readonly number[], stride: readonly number[], options?: { storage_offset?: number | null | undefined }): Tensor
   as_strided_scatter(options: { src: Tensor; size: readonly number[]; stride: readonly number[]; storage_offset?: number | null | undefined }): Tensor
-  as_strided_scatter(src: Tensor, size: readonly number[], stride: readonly number[], options: { storage_offset?: number | null | undefined; out: Tensor }): Tensor
-  as_strided_scatter(options: { src: Tensor; size: readonly number[]; stride: readonly number[]; storage_offset?: number | null | undefined; out: Tensor }): Tensor
+  as_strided_scatter(src: Tensor, size: readonly number[], stride: readonly number[], options?: { storage_offset?: number | null | undefined }): Tensor
+  /**
+   * `aten::asin(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.asin.html
+   */
   asin(): Tensor
-  asin(options: { out: Tensor }): Tensor
+  /**
+   * `aten::asin_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.asin_.html
+   */
   asin_(): this
+  /**
+   * `aten::asinh(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.asinh.html
+   */
   asinh(): Tensor
-  asinh(options: { out: Tensor }): Tensor
+  /**
+   * `aten::asinh_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.asinh_.html
+   */
   asinh_(): this
+  /**
+   * `aten::atan(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.atan.html
+   */
   atan(): Tensor
-  atan(options: { out: Tensor }): Tensor
+  /**
+   * `aten::atan2(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.atan2.html
+   */
   atan2(other: Tensor): Tensor
   atan2(options: { other: Tensor }): Tensor
-  atan2(other: Tensor, options: { out: Tensor }): Tensor
-  atan2(options: { other: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::atan2_(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.atan2_.html
+   */
   atan2_(other: Tensor): this
   atan2_(options: { other: Tensor }): this
+  /**
+   * `aten::atan_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.atan_.html
+   */
   atan_(): this
+  /**
+   * `aten::atanh(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.atanh.html
+   */
   atanh(): Tensor
-  atanh(options: { out: Tensor }): Tensor
+  /**
+   * `aten::atanh_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.atanh_.html
+   */
   atanh_(): this
+  /**
+   * `aten::baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
+   *
+   * `aten::baddbmm.dtype(Tensor self, Tensor batch1, Tensor batch2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.baddbmm.html
+   */
   baddbmm(batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
   baddbmm(options: { batch1: Tensor; batch2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
   baddbmm(batch1: Tensor, batch2: Tensor, out_dtype: DType, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
   baddbmm(options: { batch1: Tensor; batch2: Tensor; out_dtype: DType; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  baddbmm(batch1: Tensor, batch2: Tensor, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  baddbmm(options: { batch1: Tensor; batch2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  baddbmm(batch1: Tensor, batch2: Tensor, out_dtype: DType, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  baddbmm(options: { batch1: Tensor; batch2: Tensor; out_dtype: DType; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::baddbmm_(Tensor(a!) self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.baddbmm_.html
+   */
   baddbmm_(batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): this
   baddbmm_(options: { batch1: Tensor; batch2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): this
+  /**
+   * `aten::bernoulli(Tensor self, *, Generator? generator=None) -> Tensor`
+   *
+   * `aten::bernoulli.Tensor(Tensor self, Tensor p, *, Generator? generator=None) -> Tensor`
+   *
+   * `aten::bernoulli.p(Tensor self, float p, *, Generator? generator=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bernoulli.html
+   */
   bernoulli(options?: { generator?: Generator | null | undefined }): Tensor
   bernoulli(p: Tensor, options?: { generator?: Generator | null | undefined }): Tensor
   bernoulli(options: { p: Tensor; generator?: Generator | null | undefined }): Tensor
   bernoulli(p: number, options?: { generator?: Generator | null | undefined }): Tensor
   bernoulli(options: { p: number; generator?: Generator | null | undefined }): Tensor
-  bernoulli(options: { generator?: Generator | null | undefined; out: Tensor }): Tensor
-  bernoulli(p: Tensor, options: { generator?: Generator | null | undefined; out: Tensor }): Tensor
-  bernoulli(options: { p: Tensor; generator?: Generator | null | undefined; out: Tensor }): Tensor
-  bernoulli(options: { p?: number | undefined; generator?: Generator | null | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::bernoulli_.Tensor(Tensor(a!) self, Tensor p, *, Generator? generator=None) -> Tensor(a!)`
+   *
+   * `aten::bernoulli_.float(Tensor(a!) self, float p=0.5, *, Generator? generator=None) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bernoulli_.html
+   */
   bernoulli_(p: Tensor, options?: { generator?: Generator | null | undefined }): this
   bernoulli_(options: { p: Tensor; generator?: Generator | null | undefined }): this
   bernoulli_(p?: number | undefined, options?: { generator?: Generator | null | undefined }): this
   bernoulli_(options?: { p?: number | undefined; generator?: Generator | null | undefined }): this
+  /**
+   * `aten::bincount(Tensor self, Tensor? weights=None, SymInt minlength=0) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bincount.html
+   */
   bincount(weights?: Tensor | null | undefined, minlength?: number | undefined): Tensor
   bincount(options?: { weights?: Tensor | null | undefined; minlength?: number | undefined }): Tensor
-  bincount(options: { weights?: Tensor | null | undefined; minlength?: number | undefined; out: Tensor }): Tensor
+  bincount(weights: Tensor | null | undefined, options?: { minlength?: number | undefined }): Tensor
+  /**
+   * `aten::bitwise_and.Scalar(Tensor self, Scalar other) -> Tensor`
+   *
+   * `aten::bitwise_and.Scalar_Tensor(Scalar self, Tensor other) -> Tensor`
+   *
+   * `aten::bitwise_and.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bitwise_and.html
+   */
   bitwise_and(other: Scalar): Tensor
   bitwise_and(options: { other: Scalar }): Tensor
   bitwise_and(other: Tensor): Tensor
   bitwise_and(options: { other: Tensor }): Tensor
-  bitwise_and(other: Tensor, options: { out: Tensor }): Tensor
-  bitwise_and(options: { other: Tensor; out: Tensor }): Tensor
-  bitwise_and(other: Scalar, options: { out: Tensor }): Tensor
-  bitwise_and(options: { other: Scalar; out: Tensor }): Tensor
+  /**
+   * `aten::bitwise_and_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   *
+   * `aten::bitwise_and_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bitwise_and_.html
+   */
   bitwise_and_(other: Scalar): this
   bitwise_and_(options: { other: Scalar }): this
   bitwise_and_(other: Tensor): this
   bitwise_and_(options: { other: Tensor }): this
+  /**
+   * `aten::bitwise_left_shift.Scalar_Tensor(Scalar self, Tensor other) -> Tensor`
+   *
+   * `aten::bitwise_left_shift.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * `aten::bitwise_left_shift.Tensor_Scalar(Tensor self, Scalar other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bitwise_left_shift.html
+   */
   bitwise_left_shift(other: Tensor): Tensor
   bitwise_left_shift(options: { other: Tensor }): Tensor
   bitwise_left_shift(other: Scalar): Tensor
   bitwise_left_shift(options: { other: Scalar }): Tensor
-  bitwise_left_shift(other: Tensor, options: { out: Tensor }): Tensor
-  bitwise_left_shift(options: { other: Tensor; out: Tensor }): Tensor
-  bitwise_left_shift(other: Scalar, options: { out: Tensor }): Tensor
-  bitwise_left_shift(options: { other: Scalar; out: Tensor }): Tensor
+  /**
+   * `aten::bitwise_left_shift_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
+   * `aten::bitwise_left_shift_.Tensor_Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bitwise_left_shift_.html
+   */
   bitwise_left_shift_(other: Tensor): this
   bitwise_left_shift_(options: { other: Tensor }): this
   bitwise_left_shift_(other: Scalar): this
   bitwise_left_shift_(options: { other: Scalar }): this
+  /**
+   * `aten::bitwise_not(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bitwise_not.html
+   */
   bitwise_not(): Tensor
-  bitwise_not(options: { out: Tensor }): Tensor
+  /**
+   * `aten::bitwise_not_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bitwise_not_.html
+   */
   bitwise_not_(): this
+  /**
+   * `aten::bitwise_or.Scalar(Tensor self, Scalar other) -> Tensor`
+   *
+   * `aten::bitwise_or.Scalar_Tensor(Scalar self, Tensor other) -> Tensor`
+   *
+   * `aten::bitwise_or.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bitwise_or.html
+   */
   bitwise_or(other: Scalar): Tensor
   bitwise_or(options: { other: Scalar }): Tensor
   bitwise_or(other: Tensor): Tensor
   bitwise_or(options: { other: Tensor }): Tensor
-  bitwise_or(other: Tensor, options: { out: Tensor }): Tensor
-  bitwise_or(options: { other: Tensor; out: Tensor }): Tensor
-  bitwise_or(other: Scalar, options: { out: Tensor }): Tensor
-  bitwise_or(options: { other: Scalar; out: Tensor }): Tensor
+  /**
+   * `aten::bitwise_or_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   *
+   * `aten::bitwise_or_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bitwise_or_.html
+   */
   bitwise_or_(other: Scalar): this
   bitwise_or_(options: { other: Scalar }): this
   bitwise_or_(other: Tensor): this
   bitwise_or_(options: { other: Tensor }): this
+  /**
+   * `aten::bitwise_right_shift.Scalar_Tensor(Scalar self, Tensor other) -> Tensor`
+   *
+   * `aten::bitwise_right_shift.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * `aten::bitwise_right_shift.Tensor_Scalar(Tensor self, Scalar other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bitwise_right_shift.html
+   */
   bitwise_right_shift(other: Tensor): Tensor
   bitwise_right_shift(options: { other: Tensor }): Tensor
   bitwise_right_shift(other: Scalar): Tensor
   bitwise_right_shift(options: { other: Scalar }): Tensor
-  bitwise_right_shift(other: Tensor, options: { out: Tensor }): Tensor
-  bitwise_right_shift(options: { other: Tensor; out: Tensor }): Tensor
-  bitwise_right_shift(other: Scalar, options: { out: Tensor }): Tensor
-  bitwise_right_shift(options: { other: Scalar; out: Tensor }): Tensor
+  /**
+   * `aten::bitwise_right_shift_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
+   * `aten::bitwise_right_shift_.Tensor_Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bitwise_right_shift_.html
+   */
   bitwise_right_shift_(other: Tensor): this
   bitwise_right_shift_(options: { other: Tensor }): this
   bitwise_right_shift_(other: Scalar): this
   bitwise_right_shift_(options: { other: Scalar }): this
+  /**
+   * `aten::bitwise_xor.Scalar(Tensor self, Scalar other) -> Tensor`
+   *
+   * `aten::bitwise_xor.Scalar_Tensor(Scalar self, Tensor other) -> Tensor`
+   *
+   * `aten::bitwise_xor.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bitwise_xor.html
+   */
   bitwise_xor(other: Scalar): Tensor
   bitwise_xor(options: { other: Scalar }): Tensor
   bitwise_xor(other: Tensor): Tensor
   bitwise_xor(options: { other: Tensor }): Tensor
-  bitwise_xor(other: Tensor, options: { out: Tensor }): Tensor
-  bitwise_xor(options: { other: Tensor; out: Tensor }): Tensor
-  bitwise_xor(other: Scalar, options: { out: Tensor }): Tensor
-  bitwise_xor(options: { other: Scalar; out: Tensor }): Tensor
+  /**
+   * `aten::bitwise_xor_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   *
+   * `aten::bitwise_xor_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bitwise_xor_.html
+   */
   bitwise_xor_(other: Scalar): this
   bitwise_xor_(options: { other: Scalar }): this
   bitwise_xor_(other: Tensor): this
   bitwise_xor_(options: { other: Tensor }): this
+  /**
+   * `aten::bmm(Tensor self, Tensor mat2) -> Tensor`
+   *
+   * `aten::bmm.dtype(Tensor self, Tensor mat2, ScalarType out_dtype) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bmm.html
+   */
   bmm(mat2: Tensor): Tensor
   bmm(options: { mat2: Tensor }): Tensor
   bmm(mat2: Tensor, out_dtype: DType): Tensor
   bmm(options: { mat2: Tensor; out_dtype: DType }): Tensor
-  bmm(mat2: Tensor, options: { out: Tensor }): Tensor
-  bmm(options: { mat2: Tensor; out: Tensor }): Tensor
-  bmm(mat2: Tensor, out_dtype: DType, options: { out: Tensor }): Tensor
-  bmm(options: { mat2: Tensor; out_dtype: DType; out: Tensor }): Tensor
+  /**
+   * `aten::broadcast_to(Tensor(a) self, SymInt[] size) -> Tensor(a)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.broadcast_to.html
+   */
   broadcast_to(size: readonly number[]): Tensor
   broadcast_to(...size: number[]): Tensor
   broadcast_to(options: { size: readonly number[] }): Tensor
+  /**
+   * `aten::cauchy_(Tensor(a!) self, float median=0., float sigma=1., *, Generator? generator=None) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.cauchy_.html
+   */
   cauchy_(median?: number | undefined, sigma?: number | undefined, options?: { generator?: Generator | null | undefined }): this
   cauchy_(options?: { median?: number | undefined; sigma?: number | undefined; generator?: Generator | null | undefined }): this
+  cauchy_(median: number | undefined, options?: { sigma?: number | undefined; generator?: Generator | null | undefined }): this
+  /** `aten::ccol_indices(Tensor(a) self) -> Tensor(a)` */
   ccol_indices(): Tensor
+  /**
+   * `aten::ceil(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.ceil.html
+   */
   ceil(): Tensor
-  ceil(options: { out: Tensor }): Tensor
+  /**
+   * `aten::ceil_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.ceil_.html
+   */
   ceil_(): this
+  /**
+   * `aten::chalf(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.chalf.html
+   */
   chalf(options?: { memory_format?: MemoryFormat | null | undefined }): Tensor
+  /**
+   * `aten::cholesky(Tensor self, bool upper=False) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.cholesky.html
+   */
   cholesky(upper?: boolean | undefined): Tensor
   cholesky(options?: { upper?: boolean | undefined }): Tensor
-  cholesky(options: { upper?: boolean | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::cholesky_inverse(Tensor self, bool upper=False) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.cholesky_inverse.html
+   */
   cholesky_inverse(upper?: boolean | undefined): Tensor
   cholesky_inverse(options?: { upper?: boolean | undefined }): Tensor
-  cholesky_inverse(options: { upper?: boolean | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::cholesky_solve(Tensor self, Tensor input2, bool upper=False) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.cholesky_solve.html
+   */
   cholesky_solve(input2: Tensor, upper?: boolean | undefined): Tensor
-  cholesky_solve(input2: Tensor, options?: { upper?: boolean | undefined }): Tensor
   cholesky_solve(options: { input2: Tensor; upper?: boolean | undefined }): Tensor
-  cholesky_solve(input2: Tensor, options: { upper?: boolean | undefined; out: Tensor }): Tensor
-  cholesky_solve(options: { input2: Tensor; upper?: boolean | undefined; out: Tensor }): Tensor
+  cholesky_solve(input2: Tensor, options?: { upper?: boolean | undefined }): Tensor
+  /**
+   * `aten::chunk(Tensor(a -> *) self, int chunks, int dim=0) -> Tensor(a)[]`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.chunk.html
+   */
   chunk(chunks: number, dim?: number | undefined): Tensor[]
-  chunk(chunks: number, options?: { dim?: number | undefined }): Tensor[]
   chunk(options: { chunks: number; dim?: number | undefined }): Tensor[]
+  chunk(chunks: number, options?: { dim?: number | undefined }): Tensor[]
+  /**
+   * `aten::clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor`
+   *
+   * `aten::clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.clamp.html
+   */
   clamp(min?: Scalar | null | undefined, max?: Scalar | null | undefined): Tensor
   clamp(options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }): Tensor
+  clamp(min: Scalar | null | undefined, options?: { max?: Scalar | null | undefined }): Tensor
   clamp(min?: Tensor | null | undefined, max?: Tensor | null | undefined): Tensor
   clamp(options?: { min?: Tensor | null | undefined; max?: Tensor | null | undefined }): Tensor
-  clamp(options: { min?: Tensor | null | undefined; max?: Tensor | null | undefined; out: Tensor }): Tensor
-  clamp(options: { min?: Scalar | null | undefined; max?: Scalar | null | undefined; out: Tensor }): Tensor
+  clamp(min: Tensor | null | undefined, options?: { max?: Tensor | null | undefined }): Tensor
+  /**
+   * `aten::clamp_(Tensor(a!) self, Scalar? min=None, Scalar? max=None) -> Tensor(a!)`
+   *
+   * `aten::clamp_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.clamp_.html
+   */
   clamp_(min?: Scalar | null | undefined, max?: Scalar | null | undefined): this
   clamp_(options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }): this
+  clamp_(min: Scalar | null | undefined, options?: { max?: Scalar | null | undefined }): this
   clamp_(min?: Tensor | null | undefined, max?: Tensor | null | undefined): this
   clamp_(options?: { min?: Tensor | null | undefined; max?: Tensor | null | undefined }): this
+  clamp_(min: Tensor | null | undefined, options?: { max?: Tensor | null | undefined }): this
+  /**
+   * `aten::clamp_max(Tensor self, Scalar max) -> Tensor`
+   *
+   * `aten::clamp_max.Tensor(Tensor self, Tensor max) -> Tensor`
+   */
   clamp_max(max: Scalar): Tensor
   clamp_max(options: { max: Scalar }): Tensor
   clamp_max(max: Tensor): Tensor
   clamp_max(options: { max: Tensor }): Tensor
-  clamp_max(max: Tensor, options: { out: Tensor }): Tensor
-  clamp_max(options: { max: Tensor; out: Tensor }): Tensor
-  clamp_max(max: Scalar, options: { out: Tensor }): Tensor
-  clamp_max(options: { max: Scalar; out: Tensor }): Tensor
+  /**
+   * `aten::clamp_max_(Tensor(a!) self, Scalar max) -> Tensor(a!)`
+   *
+   * `aten::clamp_max_.Tensor(Tensor(a!) self, Tensor max) -> Tensor(a!)`
+   */
   clamp_max_(max: Scalar): this
   clamp_max_(options: { max: Scalar }): this
   clamp_max_(max: Tensor): this
   clamp_max_(options: { max: Tensor }): this
+  /**
+   * `aten::clamp_min(Tensor self, Scalar min) -> Tensor`
+   *
+   * `aten::clamp_min.Tensor(Tensor self, Tensor min) -> Tensor`
+   */
   clamp_min(min: Scalar): Tensor
   clamp_min(options: { min: Scalar }): Tensor
   clamp_min(min: Tensor): Tensor
   clamp_min(options: { min: Tensor }): Tensor
-  clamp_min(min: Tensor, options: { out: Tensor }): Tensor
-  clamp_min(options: { min: Tensor; out: Tensor }): Tensor
-  clamp_min(min: Scalar, options: { out: Tensor }): Tensor
-  clamp_min(options: { min: Scalar; out: Tensor }): Tensor
+  /**
+   * `aten::clamp_min_(Tensor(a!) self, Scalar min) -> Tensor(a!)`
+   *
+   * `aten::clamp_min_.Tensor(Tensor(a!) self, Tensor min) -> Tensor(a!)`
+   */
   clamp_min_(min: Scalar): this
   clamp_min_(options: { min: Scalar }): this
   clamp_min_(min: Tensor): this
   clamp_min_(options: { min: Tensor }): this
+  /**
+   * `aten::clip(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor`
+   *
+   * `aten::clip.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.clip.html
+   */
   clip(min?: Scalar | null | undefined, max?: Scalar | null | undefined): Tensor
   clip(options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }): Tensor
+  clip(min: Scalar | null | undefined, options?: { max?: Scalar | null | undefined }): Tensor
   clip(min?: Tensor | null | undefined, max?: Tensor | null | undefined): Tensor
   clip(options?: { min?: Tensor | null | undefined; max?: Tensor | null | undefined }): Tensor
-  clip(options: { min?: Tensor | null | undefined; max?: Tensor | null | undefined; out: Tensor }): Tensor
-  clip(options: { min?: Scalar | null | undefined; max?: Scalar | null | undefined; out: Tensor }): Tensor
+  clip(min: Tensor | null | undefined, options?: { max?: Tensor | null | undefined }): Tensor
+  /**
+   * `aten::clip_(Tensor(a!) self, Scalar? min=None, Scalar? max=None) -> Tensor(a!)`
+   *
+   * `aten::clip_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.clip_.html
+   */
   clip_(min?: Scalar | null | undefined, max?: Scalar | null | undefined): this
   clip_(options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }): this
+  clip_(min: Scalar | null | undefined, options?: { max?: Scalar | null | undefined }): this
   clip_(min?: Tensor | null | undefined, max?: Tensor | null | undefined): this
   clip_(options?: { min?: Tensor | null | undefined; max?: Tensor | null | undefined }): this
+  clip_(min: Tensor | null | undefined, options?: { max?: Tensor | null | undefined }): this
+  /**
+   * `aten::clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.clone.html
+   */
   clone(options?: { memory_format?: MemoryFormat | null | undefined }): Tensor
-  clone(options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::coalesce(Tensor(a) self) -> Tensor(a)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.coalesce.html
+   */
   coalesce(): Tensor
+  /**
+   * `aten::col_indices(Tensor(a) self) -> Tensor(a)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.col_indices.html
+   */
   col_indices(): Tensor
+  /**
+   * `aten::conj(Tensor(a) self) -> Tensor(a)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.conj.html
+   */
   conj(): Tensor
+  /**
+   * `aten::conj_physical(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.conj_physical.html
+   */
   conj_physical(): Tensor
-  conj_physical(options: { out: Tensor }): Tensor
+  /**
+   * `aten::conj_physical_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.conj_physical_.html
+   */
   conj_physical_(): this
+  /**
+   * `aten::contiguous(Tensor(a) self, *, MemoryFormat memory_format=0) -> Tensor(a)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.contiguous.html
+   */
   contiguous(options?: { memory_format?: MemoryFormat | undefined }): Tensor
+  /**
+   * `aten::copy_(Tensor(a!) self, Tensor src, bool non_blocking=False) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.copy_.html
+   */
   copy_(src: Tensor, non_blocking?: boolean | undefined): this
-  copy_(src: Tensor, options?: { non_blocking?: boolean | undefined }): this
   copy_(options: { src: Tensor; non_blocking?: boolean | undefined }): this
+  copy_(src: Tensor, options?: { non_blocking?: boolean | undefined }): this
+  /**
+   * `aten::copysign.Scalar(Tensor self, Scalar other) -> Tensor`
+   *
+   * `aten::copysign.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.copysign.html
+   */
   copysign(other: Scalar): Tensor
   copysign(options: { other: Scalar }): Tensor
   copysign(other: Tensor): Tensor
   copysign(options: { other: Tensor }): Tensor
-  copysign(other: Scalar, options: { out: Tensor }): Tensor
-  copysign(options: { other: Scalar; out: Tensor }): Tensor
-  copysign(other: Tensor, options: { out: Tensor }): Tensor
-  copysign(options: { other: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::copysign_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   *
+   * `aten::copysign_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.copysign_.html
+   */
   copysign_(other: Scalar): this
   copysign_(options: { other: Scalar }): this
   copysign_(other: Tensor): this
   copysign_(options: { other: Tensor }): this
+  /**
+   * `aten::corrcoef(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.corrcoef.html
+   */
   corrcoef(): Tensor
+  /**
+   * `aten::cos(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.cos.html
+   */
   cos(): Tensor
-  cos(options: { out: Tensor }): Tensor
+  /**
+   * `aten::cos_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.cos_.html
+   */
   cos_(): this
+  /**
+   * `aten::cosh(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.cosh.html
+   */
   cosh(): Tensor
-  cosh(options: { out: Tensor }): Tensor
+  /**
+   * `aten::cosh_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.cosh_.html
+   */
   cosh_(): this
+  /**
+   * `aten::count_nonzero(Tensor self, int? dim=None) -> Tensor`
+   *
+   * `aten::count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.count_nonzero.html
+   */
   count_nonzero(dim?: number | null | undefined): Tensor
   count_nonzero(options?: { dim?: number | null | undefined }): Tensor
   count_nonzero(dim: readonly number[]): Tensor
   count_nonzero(...dim: number[]): Tensor
   count_nonzero(options: { dim: readonly number[] }): Tensor
-  count_nonzero(dim: readonly number[], options: { out: Tensor }): Tensor
-  count_nonzero(...dim: [...number[], { out: Tensor }] | number[]): Tensor
-  count_nonzero(options: { dim: readonly number[]; out: Tensor }): Tensor
-  count_nonzero(options: { dim?: number | null | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::cov(Tensor self, *, int correction=1, Tensor? fweights=None, Tensor? aweights=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.cov.html
+   */
   cov(options?: { correction?: number | undefined; fweights?: Tensor | null | undefined; aweights?: Tensor | null | undefined }): Tensor
+  /**
+   * `aten::cross(Tensor self, Tensor other, int? dim=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.cross.html
+   */
   cross(other: Tensor, dim?: number | null | undefined): Tensor
-  cross(other: Tensor, options?: { dim?: number | null | undefined }): Tensor
   cross(options: { other: Tensor; dim?: number | null | undefined }): Tensor
-  cross(other: Tensor, options: { dim?: number | null | undefined; out: Tensor }): Tensor
-  cross(options: { other: Tensor; dim?: number | null | undefined; out: Tensor }): Tensor
+  cross(other: Tensor, options?: { dim?: number | null | undefined }): Tensor
+  /**
+   * `aten::crow_indices(Tensor(a) self) -> Tensor(a)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.crow_indices.html
+   */
   crow_indices(): Tensor
+  /**
+   * `aten::cummax(Tensor self, int dim) -> (Tensor values, Tensor indices)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.cummax.html
+   */
   cummax(dim: number): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
   cummax(options: { dim: number }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  cummax(dim: number, options: { values: Tensor; indices: Tensor }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  cummax(options: { dim: number; values: Tensor; indices: Tensor }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  /**
+   * `aten::cummin(Tensor self, int dim) -> (Tensor values, Tensor indices)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.cummin.html
+   */
   cummin(dim: number): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
   cummin(options: { dim: number }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  cummin(dim: number, options: { values: Tensor; indices: Tensor }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  cummin(options: { dim: number; values: Tensor; indices: Tensor }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  /**
+   * `aten::cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.cumprod.html
+   */
   cumprod(dim: number, options?: { dtype?: DType | null | undefined }): Tensor
   cumprod(options: { dim: number; dtype?: DType | null | undefined }): Tensor
-  cumprod(dim: number, options: { dtype?: DType | null | undefined; out: Tensor }): Tensor
-  cumprod(options: { dim: number; dtype?: DType | null | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::cumprod_(Tensor(a!) self, int dim, *, ScalarType? dtype=None) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.cumprod_.html
+   */
   cumprod_(dim: number, options?: { dtype?: DType | null | undefined }): this
   cumprod_(options: { dim: number; dtype?: DType | null | undefined }): this
+  /**
+   * `aten::cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.cumsum.html
+   */
   cumsum(dim: number, options?: { dtype?: DType | null | undefined }): Tensor
   cumsum(options: { dim: number; dtype?: DType | null | undefined }): Tensor
-  cumsum(dim: number, options: { dtype?: DType | null | undefined; out: Tensor }): Tensor
-  cumsum(options: { dim: number; dtype?: DType | null | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::cumsum_(Tensor(a!) self, int dim, *, ScalarType? dtype=None) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.cumsum_.html
+   */
   cumsum_(dim: number, options?: { dtype?: DType | null | undefined }): this
   cumsum_(options: { dim: number; dtype?: DType | null | undefined }): this
+  /**
+   * `aten::deg2rad(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.deg2rad.html
+   */
   deg2rad(): Tensor
-  deg2rad(options: { out: Tensor }): Tensor
+  /**
+   * `aten::deg2rad_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.deg2rad_.html
+   */
   deg2rad_(): this
+  /**
+   * `aten::dense_dim(Tensor self) -> int`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.dense_dim.html
+   */
   dense_dim(): number
+  /**
+   * `aten::dequantize.self(Tensor self) -> Tensor`
+   *
+   * `aten::dequantize.tensors(Tensor[] tensors) -> Tensor[]`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.dequantize.html
+   */
   dequantize(): Tensor
   dequantize(): Tensor[]
-  dequantize(options: { out: Tensor }): Tensor
-  dequantize(options: { out: readonly Tensor[] }): void
+  /**
+   * `aten::det(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.det.html
+   */
   det(): Tensor
+  /**
+   * `aten::detach(Tensor(a) self) -> Tensor(a)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.detach.html
+   */
   detach(): Tensor
+  /**
+   * `aten::detach_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.detach_.html
+   */
   detach_(): this
+  /**
+   * `aten::diag(Tensor self, int diagonal=0) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.diag.html
+   */
   diag(diagonal?: number | undefined): Tensor
   diag(options?: { diagonal?: number | undefined }): Tensor
-  diag(options: { diagonal?: number | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.diag_embed.html
+   */
   diag_embed(offset?: number | undefined, dim1?: number | undefined, dim2?: number | undefined): Tensor
   diag_embed(options?: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }): Tensor
-  diag_embed(options: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined; out: Tensor }): Tensor
+  diag_embed(offset: number | undefined, options?: { dim1?: number | undefined; dim2?: number | undefined }): Tensor
+  diag_embed(offset: number | undefined, dim1: number | undefined, options?: { dim2?: number | undefined }): Tensor
+  /**
+   * `aten::diagflat(Tensor self, int offset=0) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.diagflat.html
+   */
   diagflat(offset?: number | undefined): Tensor
   diagflat(options?: { offset?: number | undefined }): Tensor
+  /**
+   * `aten::diagonal(Tensor(a) self, int offset=0, int dim1=0, int dim2=1) -> Tensor(a)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.diagonal.html
+   */
   diagonal(offset?: number | undefined, dim1?: number | undefined, dim2?: number | undefined): Tensor
   diagonal(options?: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }): Tensor
+  diagonal(offset: number | undefined, options?: { dim1?: number | undefined; dim2?: number | undefined }): Tensor
+  diagonal(offset: number | undefined, dim1: number | undefined, options?: { dim2?: number | undefined }): Tensor
+  /**
+   * `aten::diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.diagonal_scatter.html
+   */
   diagonal_scatter(src: Tensor, offset?: number | undefined, dim1?: number | undefined, dim2?: number | undefined): Tensor
-  diagonal_scatter(src: Tensor, options?: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }): Tensor
   diagonal_scatter(options: { src: Tensor; offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }): Tensor
-  diagonal_scatter(src: Tensor, options: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined; out: Tensor }): Tensor
-  diagonal_scatter(options: { src: Tensor; offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined; out: Tensor }): Tensor
+  diagonal_scatter(src: Tensor, options?: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }): Tensor
+  diagonal_scatter(src: Tensor, offset: number | undefined, options?: { dim1?: number | undefined; dim2?: number | undefined }): Tensor
+  diagonal_scatter(src: Tensor, offset: number | undefined, dim1: number | undefined, options?: { dim2?: number | undefined }): Tensor
+  /**
+   * `aten::diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.diff.html
+   */
   diff(n?: number | undefined, dim?: number | undefined, prepend?: Tensor | null | undefined, append?: Tensor | null | undefined): Tensor
   diff(options?: { n?: number | undefined; dim?: number | undefined; prepend?: Tensor | null | undefined; append?: Tensor | null | undefined }): Tensor
-  diff(options: { n?: number | undefined; dim?: number | undefined; prepend?: Tensor | null | undefined; append?: Tensor | null | undefined; out: Tensor }): Tensor
+  diff(n: number | undefined, options?: { dim?: number | undefined; prepend?: Tensor | null | undefined; append?: Tensor | null | undefined }): Tensor
+  diff(n: number | undefined, dim: number | undefined, options?: { prepend?: Tensor | null | undefined; append?: Tensor | null | undefined }): Tensor
+  diff(n: number | undefined, dim: number | undefined, prepend: Tensor | null | undefined, options?: { append?: Tensor | null | undefined }): Tensor
+  /**
+   * `aten::digamma(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.digamma.html
+   */
   digamma(): Tensor
-  digamma(options: { out: Tensor }): Tensor
+  /**
+   * `aten::digamma_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.digamma_.html
+   */
   digamma_(): this
+  /**
+   * `aten::dist(Tensor self, Tensor other, Scalar p=2) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.dist.html
+   */
   dist(other: Tensor, p?: Scalar | undefined): Tensor
-  dist(other: Tensor, options?: { p?: Scalar | undefined }): Tensor
   dist(options: { other: Tensor; p?: Scalar | undefined }): Tensor
-  dist(other: Tensor, options: { p?: Scalar | undefined; out: Tensor }): Tensor
-  dist(options: { other: Tensor; p?: Scalar | undefined; out: Tensor }): Tensor
+  dist(other: Tensor, options?: { p?: Scalar | undefined }): Tensor
+  /**
+   * `aten::div.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * `aten::div.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor`
+   *
+   * `aten::div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.div.html
+   */
   div(other: Tensor | Scalar): Tensor
   div(options: { other: Tensor | Scalar }): Tensor
   div(other: Scalar, options: { rounding_mode: string | null }): Tensor
   div(options: { other: Scalar; rounding_mode: string | null }): Tensor
   div(other: Tensor | Scalar, options: { rounding_mode: string | null }): Tensor
   div(options: { other: Tensor | Scalar; rounding_mode: string | null }): Tensor
-  div(other: Scalar, options: { out: Tensor }): Tensor
-  div(options: { other: Scalar; out: Tensor }): Tensor
-  div(other: Tensor | Scalar, options: { out: Tensor }): Tensor
-  div(options: { other: Tensor | Scalar; out: Tensor }): Tensor
-  div(other: Scalar, options: { rounding_mode: string | null; out: Tensor }): Tensor
-  div(options: { other: Scalar; rounding_mode: string | null; out: Tensor }): Tensor
-  div(other: Tensor | Scalar, options: { rounding_mode: string | null; out: Tensor }): Tensor
-  div(options: { other: Tensor | Scalar; rounding_mode: string | null; out: Tensor }): Tensor
+  /**
+   * `aten::div_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
+   * `aten::div_.Scalar_mode(Tensor(a!) self, Scalar other, *, str? rounding_mode) -> Tensor(a!)`
+   *
+   * `aten::div_.Tensor_mode(Tensor(a!) self, Tensor other, *, str? rounding_mode) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.div_.html
+   */
   div_(other: Tensor | Scalar): this
   div_(options: { other: Tensor | Scalar }): this
   div_(other: Scalar, options: { rounding_mode: string | null }): this
   div_(options: { other: Scalar; rounding_mode: string | null }): this
   div_(other: Tensor | Scalar, options: { rounding_mode: string | null }): this
   div_(options: { other: Tensor | Scalar; rounding_mode: string | null }): this
+  /**
+   * `aten::divide.Scalar(Tensor self, Scalar other) -> Tensor`
+   *
+   * `aten::divide.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * `aten::divide.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor`
+   *
+   * `aten::divide.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.divide.html
+   */
   divide(other: Scalar): Tensor
   divide(options: { other: Scalar }): Tensor
   divide(other: Tensor | Scalar): Tensor
@@ -463,10 +1129,17 @@ export interface TensorMethods {
   divide(options: { other: Scalar; rounding_mode: string | null }): Tensor
   divide(other: Tensor | Scalar, options: { rounding_mode: string | null }): Tensor
   divide(options: { other: Tensor | Scalar; rounding_mode: string | null }): Tensor
-  divide(other: Tensor | Scalar, options: { out: Tensor }): Tensor
-  divide(options: { other: Tensor | Scalar; out: Tensor }): Tensor
-  divide(other: Tensor | Scalar, options: { rounding_mode: string | null; out: Tensor }): Tensor
-  divide(options: { other: Tensor | Scalar; rounding_mode: string | null; out: Tensor }): Tensor
+  /**
+   * `aten::divide_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   *
+   * `aten::divide_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
+   * `aten::divide_.Scalar_mode(Tensor(a!) self, Scalar other, *, str? rounding_mode) -> Tensor(a!)`
+   *
+   * `aten::divide_.Tensor_mode(Tensor(a!) self, Tensor other, *, str? rounding_mode) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.divide_.html
+   */
   divide_(other: Scalar): this
   divide_(options: { other: Scalar }): this
   divide_(other: Tensor | Scalar): this
@@ -475,893 +1148,1981 @@ export interface TensorMethods {
   divide_(options: { other: Scalar; rounding_mode: string | null }): this
   divide_(other: Tensor | Scalar, options: { rounding_mode: string | null }): this
   divide_(options: { other: Tensor | Scalar; rounding_mode: string | null }): this
+  /**
+   * `aten::dot(Tensor self, Tensor tensor) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.dot.html
+   */
   dot(tensor: Tensor): Tensor
   dot(options: { tensor: Tensor }): Tensor
-  dot(tensor: Tensor, options: { out: Tensor }): Tensor
-  dot(options: { tensor: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::dsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]`
+   *
+   * `aten::dsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.dsplit.html
+   */
   dsplit(indices: readonly number[]): Tensor[]
   dsplit(...indices: number[]): Tensor[]
   dsplit(options: { indices: readonly number[] }): Tensor[]
   dsplit(sections: number): Tensor[]
   dsplit(options: { sections: number }): Tensor[]
+  /**
+   * `aten::eq.Scalar(Tensor self, Scalar other) -> Tensor`
+   *
+   * `aten::eq.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.eq.html
+   */
   eq(other: Scalar): Tensor
   eq(options: { other: Scalar }): Tensor
   eq(other: Tensor): Tensor
   eq(options: { other: Tensor }): Tensor
-  eq(other: Scalar, options: { out: Tensor }): Tensor
-  eq(options: { other: Scalar; out: Tensor }): Tensor
-  eq(other: Tensor, options: { out: Tensor }): Tensor
-  eq(options: { other: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::eq_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   *
+   * `aten::eq_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.eq_.html
+   */
   eq_(other: Scalar): this
   eq_(options: { other: Scalar }): this
   eq_(other: Tensor): this
   eq_(options: { other: Tensor }): this
+  /**
+   * `aten::equal(Tensor self, Tensor other) -> bool`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.equal.html
+   */
   equal(other: Tensor): boolean
   equal(options: { other: Tensor }): boolean
+  /**
+   * `aten::erf(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.erf.html
+   */
   erf(): Tensor
-  erf(options: { out: Tensor }): Tensor
+  /**
+   * `aten::erf_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.erf_.html
+   */
   erf_(): this
+  /**
+   * `aten::erfc(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.erfc.html
+   */
   erfc(): Tensor
-  erfc(options: { out: Tensor }): Tensor
+  /**
+   * `aten::erfc_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.erfc_.html
+   */
   erfc_(): this
+  /**
+   * `aten::erfinv(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.erfinv.html
+   */
   erfinv(): Tensor
-  erfinv(options: { out: Tensor }): Tensor
+  /**
+   * `aten::erfinv_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.erfinv_.html
+   */
   erfinv_(): this
+  /**
+   * `aten::exp(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.exp.html
+   */
   exp(): Tensor
-  exp(options: { out: Tensor }): Tensor
+  /**
+   * `aten::exp2(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.exp2.html
+   */
   exp2(): Tensor
-  exp2(options: { out: Tensor }): Tensor
+  /**
+   * `aten::exp2_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.exp2_.html
+   */
   exp2_(): this
+  /**
+   * `aten::exp_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.exp_.html
+   */
   exp_(): this
+  /**
+   * `aten::expand(Tensor(a) self, SymInt[] size, *, bool implicit=False) -> Tensor(a)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.expand.html
+   */
   expand(size: readonly number[], options?: { implicit?: boolean | undefined }): Tensor
   expand(...size: [...number[], { implicit?: boolean | undefined }] | number[]): Tensor
   expand(options: { size: readonly number[]; implicit?: boolean | undefined }): Tensor
+  /**
+   * `aten::expand_as(Tensor(a) self, Tensor other) -> Tensor(a)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.expand_as.html
+   */
   expand_as(other: Tensor): Tensor
   expand_as(options: { other: Tensor }): Tensor
+  /**
+   * `aten::expm1(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.expm1.html
+   */
   expm1(): Tensor
-  expm1(options: { out: Tensor }): Tensor
+  /**
+   * `aten::expm1_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.expm1_.html
+   */
   expm1_(): this
+  /**
+   * `aten::exponential_(Tensor(a!) self, float lambd=1., *, Generator? generator=None) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.exponential_.html
+   */
   exponential_(lambd?: number | undefined, options?: { generator?: Generator | null | undefined }): this
   exponential_(options?: { lambd?: number | undefined; generator?: Generator | null | undefined }): this
+  /**
+   * `aten::fill_.Scalar(Tensor(a!) self, Scalar value) -> Tensor(a!)`
+   *
+   * `aten::fill_.Tensor(Tensor(a!) self, Tensor value) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.fill_.html
+   */
   fill_(value: Scalar): this
   fill_(options: { value: Scalar }): this
   fill_(value: Tensor): this
   fill_(options: { value: Tensor }): this
+  /**
+   * `aten::fill_diagonal_(Tensor(a!) self, Scalar fill_value, bool wrap=False) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.fill_diagonal_.html
+   */
   fill_diagonal_(fill_value: Scalar, wrap?: boolean | undefined): this
-  fill_diagonal_(fill_value: Scalar, options?: { wrap?: boolean | undefined }): this
   fill_diagonal_(options: { fill_value: Scalar; wrap?: boolean | undefined }): this
+  fill_diagonal_(fill_value: Scalar, options?: { wrap?: boolean | undefined }): this
+  /**
+   * `aten::fix(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.fix.html
+   */
   fix(): Tensor
-  fix(options: { out: Tensor }): Tensor
+  /**
+   * `aten::fix_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.fix_.html
+   */
   fix_(): this
+  /**
+   * `aten::flatten.using_ints(Tensor(a) self, int start_dim=0, int end_dim=-1) -> Tensor(a)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.flatten.html
+   */
   flatten(start_dim?: number | undefined, end_dim?: number | undefined): Tensor
   flatten(options?: { start_dim?: number | undefined; end_dim?: number | undefined }): Tensor
+  flatten(start_dim: number | undefined, options?: { end_dim?: number | undefined }): Tensor
+  /**
+   * `aten::flip(Tensor self, int[] dims) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.flip.html
+   */
   flip(dims: readonly number[]): Tensor
   flip(...dims: number[]): Tensor
   flip(options: { dims: readonly number[] }): Tensor
-  flip(dims: readonly number[], options: { out: Tensor }): Tensor
-  flip(...dims: [...number[], { out: Tensor }] | number[]): Tensor
-  flip(options: { dims: readonly number[]; out: Tensor }): Tensor
+  /**
+   * `aten::fliplr(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.fliplr.html
+   */
   fliplr(): Tensor
+  /**
+   * `aten::flipud(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.flipud.html
+   */
   flipud(): Tensor
+  /**
+   * `aten::float_power.Scalar(Scalar self, Tensor exponent) -> Tensor`
+   *
+   * `aten::float_power.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor`
+   *
+   * `aten::float_power.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.float_power.html
+   */
   float_power(exponent: Tensor): Tensor
   float_power(options: { exponent: Tensor }): Tensor
   float_power(exponent: Scalar): Tensor
   float_power(options: { exponent: Scalar }): Tensor
-  float_power(exponent: Tensor, options: { out: Tensor }): Tensor
-  float_power(options: { exponent: Tensor; out: Tensor }): Tensor
-  float_power(exponent: Scalar, options: { out: Tensor }): Tensor
-  float_power(options: { exponent: Scalar; out: Tensor }): Tensor
+  /**
+   * `aten::float_power_.Scalar(Tensor(a!) self, Scalar exponent) -> Tensor(a!)`
+   *
+   * `aten::float_power_.Tensor(Tensor(a!) self, Tensor exponent) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.float_power_.html
+   */
   float_power_(exponent: Scalar): this
   float_power_(options: { exponent: Scalar }): this
   float_power_(exponent: Tensor): this
   float_power_(options: { exponent: Tensor }): this
+  /**
+   * `aten::floor(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.floor.html
+   */
   floor(): Tensor
-  floor(options: { out: Tensor }): Tensor
+  /**
+   * `aten::floor_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.floor_.html
+   */
   floor_(): this
+  /**
+   * `aten::floor_divide(Tensor self, Tensor other) -> Tensor`
+   *
+   * `aten::floor_divide.Scalar(Tensor self, Scalar other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.floor_divide.html
+   */
   floor_divide(other: Tensor | Scalar): Tensor
   floor_divide(options: { other: Tensor | Scalar }): Tensor
   floor_divide(other: Scalar): Tensor
   floor_divide(options: { other: Scalar }): Tensor
-  floor_divide(other: Scalar, options: { out: Tensor }): Tensor
-  floor_divide(options: { other: Scalar; out: Tensor }): Tensor
-  floor_divide(other: Tensor | Scalar, options: { out: Tensor }): Tensor
-  floor_divide(options: { other: Tensor | Scalar; out: Tensor }): Tensor
+  /**
+   * `aten::floor_divide_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   *
+   * `aten::floor_divide_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.floor_divide_.html
+   */
   floor_divide_(other: Scalar): this
   floor_divide_(options: { other: Scalar }): this
   floor_divide_(other: Tensor | Scalar): this
   floor_divide_(options: { other: Tensor | Scalar }): this
+  /**
+   * `aten::fmax(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.fmax.html
+   */
   fmax(other: Tensor): Tensor
   fmax(options: { other: Tensor }): Tensor
-  fmax(other: Tensor, options: { out: Tensor }): Tensor
-  fmax(options: { other: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::fmin(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.fmin.html
+   */
   fmin(other: Tensor): Tensor
   fmin(options: { other: Tensor }): Tensor
-  fmin(other: Tensor, options: { out: Tensor }): Tensor
-  fmin(options: { other: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::fmod.Scalar(Tensor self, Scalar other) -> Tensor`
+   *
+   * `aten::fmod.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.fmod.html
+   */
   fmod(other: Scalar): Tensor
   fmod(options: { other: Scalar }): Tensor
   fmod(other: Tensor): Tensor
   fmod(options: { other: Tensor }): Tensor
-  fmod(other: Scalar, options: { out: Tensor }): Tensor
-  fmod(options: { other: Scalar; out: Tensor }): Tensor
-  fmod(other: Tensor, options: { out: Tensor }): Tensor
-  fmod(options: { other: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::fmod_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   *
+   * `aten::fmod_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.fmod_.html
+   */
   fmod_(other: Scalar): this
   fmod_(options: { other: Scalar }): this
   fmod_(other: Tensor): this
   fmod_(options: { other: Tensor }): this
+  /**
+   * `aten::frac(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.frac.html
+   */
   frac(): Tensor
-  frac(options: { out: Tensor }): Tensor
+  /**
+   * `aten::frac_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.frac_.html
+   */
   frac_(): this
+  /**
+   * `aten::frexp.Tensor(Tensor self) -> (Tensor mantissa, Tensor exponent)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.frexp.html
+   */
   frexp(): Named<[mantissa: Tensor, exponent: Tensor], { readonly mantissa: Tensor; readonly exponent: Tensor }>
-  frexp(options: { mantissa: Tensor; exponent: Tensor }): Named<[mantissa: Tensor, exponent: Tensor], { readonly mantissa: Tensor; readonly exponent: Tensor }>
+  /**
+   * `aten::gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.gather.html
+   */
   gather(dim: number, index: Tensor, options?: { sparse_grad?: boolean | undefined }): Tensor
   gather(options: { dim: number; index: Tensor; sparse_grad?: boolean | undefined }): Tensor
-  gather(dim: number, index: Tensor, options: { sparse_grad?: boolean | undefined; out: Tensor }): Tensor
-  gather(options: { dim: number; index: Tensor; sparse_grad?: boolean | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::gcd(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.gcd.html
+   */
   gcd(other: Tensor): Tensor
   gcd(options: { other: Tensor }): Tensor
-  gcd(other: Tensor, options: { out: Tensor }): Tensor
-  gcd(options: { other: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::gcd_(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.gcd_.html
+   */
   gcd_(other: Tensor): this
   gcd_(options: { other: Tensor }): this
+  /**
+   * `aten::ge.Scalar(Tensor self, Scalar other) -> Tensor`
+   *
+   * `aten::ge.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.ge.html
+   */
   ge(other: Scalar): Tensor
   ge(options: { other: Scalar }): Tensor
   ge(other: Tensor): Tensor
   ge(options: { other: Tensor }): Tensor
-  ge(other: Scalar, options: { out: Tensor }): Tensor
-  ge(options: { other: Scalar; out: Tensor }): Tensor
-  ge(other: Tensor, options: { out: Tensor }): Tensor
-  ge(options: { other: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::ge_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   *
+   * `aten::ge_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.ge_.html
+   */
   ge_(other: Scalar): this
   ge_(options: { other: Scalar }): this
   ge_(other: Tensor): this
   ge_(options: { other: Tensor }): this
+  /**
+   * `aten::geometric_(Tensor(a!) self, float p, *, Generator? generator=None) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.geometric_.html
+   */
   geometric_(p: number, options?: { generator?: Generator | null | undefined }): this
   geometric_(options: { p: number; generator?: Generator | null | undefined }): this
+  /**
+   * `aten::geqrf(Tensor self) -> (Tensor a, Tensor tau)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.geqrf.html
+   */
   geqrf(): Named<[a: Tensor, tau: Tensor], { readonly a: Tensor; readonly tau: Tensor }>
-  geqrf(options: { a: Tensor; tau: Tensor }): Named<[a: Tensor, tau: Tensor], { readonly a: Tensor; readonly tau: Tensor }>
+  /**
+   * `aten::ger(Tensor self, Tensor vec2) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.ger.html
+   */
   ger(vec2: Tensor): Tensor
   ger(options: { vec2: Tensor }): Tensor
-  ger(vec2: Tensor, options: { out: Tensor }): Tensor
-  ger(options: { vec2: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::get_device(Tensor self) -> int`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.get_device.html
+   */
   get_device(): number
+  /**
+   * `aten::greater.Scalar(Tensor self, Scalar other) -> Tensor`
+   *
+   * `aten::greater.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.greater.html
+   */
   greater(other: Scalar): Tensor
   greater(options: { other: Scalar }): Tensor
   greater(other: Tensor): Tensor
   greater(options: { other: Tensor }): Tensor
-  greater(other: Scalar, options: { out: Tensor }): Tensor
-  greater(options: { other: Scalar; out: Tensor }): Tensor
-  greater(other: Tensor, options: { out: Tensor }): Tensor
-  greater(options: { other: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::greater_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   *
+   * `aten::greater_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.greater_.html
+   */
   greater_(other: Scalar): this
   greater_(options: { other: Scalar }): this
   greater_(other: Tensor): this
   greater_(options: { other: Tensor }): this
+  /**
+   * `aten::greater_equal.Scalar(Tensor self, Scalar other) -> Tensor`
+   *
+   * `aten::greater_equal.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.greater_equal.html
+   */
   greater_equal(other: Scalar): Tensor
   greater_equal(options: { other: Scalar }): Tensor
   greater_equal(other: Tensor): Tensor
   greater_equal(options: { other: Tensor }): Tensor
-  greater_equal(other: Scalar, options: { out: Tensor }): Tensor
-  greater_equal(options: { other: Scalar; out: Tensor }): Tensor
-  greater_equal(other: Tensor, options: { out: Tensor }): Tensor
-  greater_equal(options: { other: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::greater_equal_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   *
+   * `aten::greater_equal_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.greater_equal_.html
+   */
   greater_equal_(other: Scalar): this
   greater_equal_(options: { other: Scalar }): this
   greater_equal_(other: Tensor): this
   greater_equal_(options: { other: Tensor }): this
+  /**
+   * `aten::gt.Scalar(Tensor self, Scalar other) -> Tensor`
+   *
+   * `aten::gt.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.gt.html
+   */
   gt(other: Scalar): Tensor
   gt(options: { other: Scalar }): Tensor
   gt(other: Tensor): Tensor
   gt(options: { other: Tensor }): Tensor
-  gt(other: Scalar, options: { out: Tensor }): Tensor
-  gt(options: { other: Scalar; out: Tensor }): Tensor
-  gt(other: Tensor, options: { out: Tensor }): Tensor
-  gt(options: { other: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::gt_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   *
+   * `aten::gt_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.gt_.html
+   */
   gt_(other: Scalar): this
   gt_(options: { other: Scalar }): this
   gt_(other: Tensor): this
   gt_(options: { other: Tensor }): this
+  /**
+   * `aten::hardshrink(Tensor self, Scalar lambd=0.5) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.hardshrink.html
+   */
   hardshrink(lambd?: Scalar | undefined): Tensor
   hardshrink(options?: { lambd?: Scalar | undefined }): Tensor
-  hardshrink(options: { lambd?: Scalar | undefined; out: Tensor }): Tensor
+  /** `aten::hash_tensor(Tensor self, int[1] dim=[], *, bool keepdim=False, int mode=0) -> Tensor` */
   hash_tensor(dim?: number | readonly number[] | undefined, options?: { keepdim?: boolean | undefined; mode?: number | undefined }): Tensor
   hash_tensor(...dim: [...number[], { keepdim?: boolean | undefined; mode?: number | undefined }] | number[]): Tensor
   hash_tensor(options?: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined; mode?: number | undefined }): Tensor
-  hash_tensor(...dim: [...number[], { keepdim?: boolean | undefined; mode?: number | undefined; out: Tensor }] | number[]): Tensor
-  hash_tensor(options: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined; mode?: number | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::heaviside(Tensor self, Tensor values) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.heaviside.html
+   */
   heaviside(values: Tensor): Tensor
   heaviside(options: { values: Tensor }): Tensor
-  heaviside(values: Tensor, options: { out: Tensor }): Tensor
-  heaviside(options: { values: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::heaviside_(Tensor(a!) self, Tensor values) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.heaviside_.html
+   */
   heaviside_(values: Tensor): this
   heaviside_(options: { values: Tensor }): this
+  /**
+   * `aten::histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.histc.html
+   */
   histc(bins?: number | undefined, min?: Scalar | undefined, max?: Scalar | undefined): Tensor
   histc(options?: { bins?: number | undefined; min?: Scalar | undefined; max?: Scalar | undefined }): Tensor
-  histc(options: { bins?: number | undefined; min?: Scalar | undefined; max?: Scalar | undefined; out: Tensor }): Tensor
+  histc(bins: number | undefined, options?: { min?: Scalar | undefined; max?: Scalar | undefined }): Tensor
+  histc(bins: number | undefined, min: Scalar | undefined, options?: { max?: Scalar | undefined }): Tensor
+  /**
+   * `aten::histogram.bins_tensor(Tensor self, Tensor bins, *, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges)`
+   *
+   * `aten::histogram.bin_ct(Tensor self, int bins=100, *, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.histogram.html
+   */
   histogram(bins: Tensor, options?: { weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor], { readonly hist: Tensor; readonly bin_edges: Tensor }>
   histogram(options: { bins: Tensor; weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor], { readonly hist: Tensor; readonly bin_edges: Tensor }>
   histogram(bins?: number | undefined, options?: { range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor], { readonly hist: Tensor; readonly bin_edges: Tensor }>
   histogram(options?: { bins?: number | undefined; range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor], { readonly hist: Tensor; readonly bin_edges: Tensor }>
-  histogram(bins: Tensor, options: { weight?: Tensor | null | undefined; density?: boolean | undefined; hist: Tensor; bin_edges: Tensor }): Named<[hist: Tensor, bin_edges: Tensor], { readonly hist: Tensor; readonly bin_edges: Tensor }>
-  histogram(options: { bins: Tensor; weight?: Tensor | null | undefined; density?: boolean | undefined; hist: Tensor; bin_edges: Tensor }): Named<[hist: Tensor, bin_edges: Tensor], { readonly hist: Tensor; readonly bin_edges: Tensor }>
-  histogram(options: { bins?: number | undefined; range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined; hist: Tensor; bin_edges: Tensor }): Named<[hist: Tensor, bin_edges: Tensor], { readonly hist: Tensor; readonly bin_edges: Tensor }>
+  /**
+   * `aten::hsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]`
+   *
+   * `aten::hsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.hsplit.html
+   */
   hsplit(indices: readonly number[]): Tensor[]
   hsplit(...indices: number[]): Tensor[]
   hsplit(options: { indices: readonly number[] }): Tensor[]
   hsplit(sections: number): Tensor[]
   hsplit(options: { sections: number }): Tensor[]
+  /**
+   * `aten::hypot(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.hypot.html
+   */
   hypot(other: Tensor): Tensor
   hypot(options: { other: Tensor }): Tensor
-  hypot(other: Tensor, options: { out: Tensor }): Tensor
-  hypot(options: { other: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::hypot_(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.hypot_.html
+   */
   hypot_(other: Tensor): this
   hypot_(options: { other: Tensor }): this
+  /**
+   * `aten::i0(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.i0.html
+   */
   i0(): Tensor
-  i0(options: { out: Tensor }): Tensor
+  /**
+   * `aten::i0_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.i0_.html
+   */
   i0_(): this
+  /**
+   * `aten::igamma(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.igamma.html
+   */
   igamma(other: Tensor): Tensor
   igamma(options: { other: Tensor }): Tensor
-  igamma(other: Tensor, options: { out: Tensor }): Tensor
-  igamma(options: { other: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::igamma_(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.igamma_.html
+   */
   igamma_(other: Tensor): this
   igamma_(options: { other: Tensor }): this
+  /**
+   * `aten::igammac(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.igammac.html
+   */
   igammac(other: Tensor): Tensor
   igammac(options: { other: Tensor }): Tensor
-  igammac(other: Tensor, options: { out: Tensor }): Tensor
-  igammac(options: { other: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::igammac_(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.igammac_.html
+   */
   igammac_(other: Tensor): this
   igammac_(options: { other: Tensor }): this
+  /**
+   * `aten::index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.index_add.html
+   */
   index_add(dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar | undefined }): Tensor
   index_add(options: { dim: number; index: Tensor; source: Tensor; alpha?: Scalar | undefined }): Tensor
-  index_add(dim: number, index: Tensor, source: Tensor, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
-  index_add(options: { dim: number; index: Tensor; source: Tensor; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::index_add_(Tensor(a!) self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.index_add_.html
+   */
   index_add_(dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar | undefined }): this
   index_add_(options: { dim: number; index: Tensor; source: Tensor; alpha?: Scalar | undefined }): this
+  /**
+   * `aten::index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.index_copy.html
+   */
   index_copy(dim: number, index: Tensor, source: Tensor): Tensor
   index_copy(options: { dim: number; index: Tensor; source: Tensor }): Tensor
-  index_copy(dim: number, index: Tensor, source: Tensor, options: { out: Tensor }): Tensor
-  index_copy(options: { dim: number; index: Tensor; source: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::index_copy_(Tensor(a!) self, int dim, Tensor index, Tensor source) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.index_copy_.html
+   */
   index_copy_(dim: number, index: Tensor, source: Tensor): this
   index_copy_(options: { dim: number; index: Tensor; source: Tensor }): this
+  /**
+   * `aten::index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor`
+   *
+   * `aten::index_fill.int_Tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.index_fill.html
+   */
   index_fill(dim: number, index: Tensor, value: Scalar): Tensor
   index_fill(options: { dim: number; index: Tensor; value: Scalar }): Tensor
   index_fill(dim: number, index: Tensor, value: Tensor): Tensor
   index_fill(options: { dim: number; index: Tensor; value: Tensor }): Tensor
-  index_fill(dim: number, index: Tensor, value: Scalar, options: { out: Tensor }): Tensor
-  index_fill(options: { dim: number; index: Tensor; value: Scalar; out: Tensor }): Tensor
-  index_fill(dim: number, index: Tensor, value: Tensor, options: { out: Tensor }): Tensor
-  index_fill(options: { dim: number; index: Tensor; value: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::index_fill_.int_Scalar(Tensor(a!) self, int dim, Tensor index, Scalar value) -> Tensor(a!)`
+   *
+   * `aten::index_fill_.int_Tensor(Tensor(a!) self, int dim, Tensor index, Tensor value) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.index_fill_.html
+   */
   index_fill_(dim: number, index: Tensor, value: Scalar): this
   index_fill_(options: { dim: number; index: Tensor; value: Scalar }): this
   index_fill_(dim: number, index: Tensor, value: Tensor): this
   index_fill_(options: { dim: number; index: Tensor; value: Tensor }): this
+  /**
+   * `aten::index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.index_put.html
+   */
   index_put(indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean | undefined): Tensor
-  index_put(indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean | undefined }): Tensor
   index_put(options: { indices: readonly (Tensor | null)[]; values: Tensor; accumulate?: boolean | undefined }): Tensor
-  index_put(indices: readonly (Tensor | null)[], values: Tensor, options: { accumulate?: boolean | undefined; out: Tensor }): Tensor
-  index_put(options: { indices: readonly (Tensor | null)[]; values: Tensor; accumulate?: boolean | undefined; out: Tensor }): Tensor
+  index_put(indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean | undefined }): Tensor
+  /**
+   * `aten::index_put_(Tensor(a!) self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.index_put_.html
+   */
   index_put_(indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean | undefined): this
-  index_put_(indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean | undefined }): this
   index_put_(options: { indices: readonly (Tensor | null)[]; values: Tensor; accumulate?: boolean | undefined }): this
+  index_put_(indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean | undefined }): this
+  /** `aten::index_reduce(Tensor self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True) -> Tensor` */
   index_reduce(dim: number, index: Tensor, source: Tensor, reduce: string, options?: { include_self?: boolean | undefined }): Tensor
   index_reduce(options: { dim: number; index: Tensor; source: Tensor; reduce: string; include_self?: boolean | undefined }): Tensor
-  index_reduce(dim: number, index: Tensor, source: Tensor, reduce: string, options: { include_self?: boolean | undefined; out: Tensor }): Tensor
-  index_reduce(options: { dim: number; index: Tensor; source: Tensor; reduce: string; include_self?: boolean | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::index_reduce_(Tensor(a!) self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.index_reduce_.html
+   */
   index_reduce_(dim: number, index: Tensor, source: Tensor, reduce: string, options?: { include_self?: boolean | undefined }): this
   index_reduce_(options: { dim: number; index: Tensor; source: Tensor; reduce: string; include_self?: boolean | undefined }): this
+  /**
+   * `aten::index_select(Tensor self, int dim, Tensor index) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.index_select.html
+   */
   index_select(dim: number, index: Tensor): Tensor
   index_select(options: { dim: number; index: Tensor }): Tensor
-  index_select(dim: number, index: Tensor, options: { out: Tensor }): Tensor
-  index_select(options: { dim: number; index: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::indices(Tensor(a) self) -> Tensor(a)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.indices.html
+   */
   indices(): Tensor
+  /**
+   * `aten::inner(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.inner.html
+   */
   inner(other: Tensor): Tensor
   inner(options: { other: Tensor }): Tensor
-  inner(other: Tensor, options: { out: Tensor }): Tensor
-  inner(options: { other: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::int_repr(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.int_repr.html
+   */
   int_repr(): Tensor
-  int_repr(options: { out: Tensor }): Tensor
+  /**
+   * `aten::inverse(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.inverse.html
+   */
   inverse(): Tensor
-  inverse(options: { out: Tensor }): Tensor
+  /**
+   * `aten::is_coalesced(Tensor self) -> bool`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.is_coalesced.html
+   */
   is_coalesced(): boolean
+  /**
+   * `aten::is_complex(Tensor self) -> bool`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.is_complex.html
+   */
   is_complex(): boolean
+  /**
+   * `aten::is_conj(Tensor self) -> bool`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.is_conj.html
+   */
   is_conj(): boolean
+  /**
+   * `aten::is_contiguous(Tensor self) -> bool`
+   *
+   * `aten::is_contiguous.memory_format(Tensor self, MemoryFormat memory_format) -> bool`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.is_contiguous.html
+   */
   is_contiguous(): boolean
   is_contiguous(memory_format: MemoryFormat): boolean
   is_contiguous(options: { memory_format: MemoryFormat }): boolean
+  /** `aten::is_distributed(Tensor self) -> bool` */
   is_distributed(): boolean
+  /**
+   * `aten::is_floating_point(Tensor self) -> bool`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.is_floating_point.html
+   */
   is_floating_point(): boolean
+  /**
+   * `aten::is_inference(Tensor self) -> bool`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.is_inference.html
+   */
   is_inference(): boolean
+  /**
+   * `aten::is_neg(Tensor self) -> bool`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.is_neg.html
+   */
   is_neg(): boolean
+  /** `aten::is_nonzero(Tensor self) -> bool` */
   is_nonzero(): boolean
+  /**
+   * `aten::is_pinned(Tensor self, Device? device=None) -> bool`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.is_pinned.html
+   */
   is_pinned(device?: DeviceLike | null | undefined): boolean
   is_pinned(options?: { device?: DeviceLike | null | undefined }): boolean
+  /** `aten::is_same_size(Tensor self, Tensor other) -> bool` */
   is_same_size(other: Tensor): boolean
   is_same_size(options: { other: Tensor }): boolean
+  /**
+   * `aten::is_set_to(Tensor self, Tensor tensor) -> bool`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.is_set_to.html
+   */
   is_set_to(tensor: Tensor): boolean
   is_set_to(options: { tensor: Tensor }): boolean
+  /**
+   * `aten::is_signed(Tensor self) -> bool`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.is_signed.html
+   */
   is_signed(): boolean
+  /**
+   * `aten::isclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.isclose.html
+   */
   isclose(other: Tensor, rtol?: number | undefined, atol?: number | undefined, equal_nan?: boolean | undefined): Tensor
-  isclose(other: Tensor, options?: { rtol?: number | undefined; atol?: number | undefined; equal_nan?: boolean | undefined }): Tensor
   isclose(options: { other: Tensor; rtol?: number | undefined; atol?: number | undefined; equal_nan?: boolean | undefined }): Tensor
+  isclose(other: Tensor, options?: { rtol?: number | undefined; atol?: number | undefined; equal_nan?: boolean | undefined }): Tensor
+  isclose(other: Tensor, rtol: number | undefined, options?: { atol?: number | undefined; equal_nan?: boolean | undefined }): Tensor
+  isclose(other: Tensor, rtol: number | undefined, atol: number | undefined, options?: { equal_nan?: boolean | undefined }): Tensor
+  /**
+   * `aten::isfinite(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.isfinite.html
+   */
   isfinite(): Tensor
+  /**
+   * `aten::isinf(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.isinf.html
+   */
   isinf(): Tensor
-  isinf(options: { out: Tensor }): Tensor
+  /**
+   * `aten::isnan(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.isnan.html
+   */
   isnan(): Tensor
-  isnan(options: { out: Tensor }): Tensor
+  /**
+   * `aten::isneginf(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.isneginf.html
+   */
   isneginf(): Tensor
-  isneginf(options: { out: Tensor }): Tensor
+  /**
+   * `aten::isposinf(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.isposinf.html
+   */
   isposinf(): Tensor
-  isposinf(options: { out: Tensor }): Tensor
+  /**
+   * `aten::isreal(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.isreal.html
+   */
   isreal(): Tensor
+  /**
+   * `aten::istft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, bool normalized=False, bool? onesided=None, int? length=None, bool return_complex=False) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.istft.html
+   */
   istft(n_fft: number, hop_length?: number | null | undefined, win_length?: number | null | undefined, window?: Tensor | null | undefined, center?: boolean | undefined, normalized?: boolean | undefined, onesided?: boolean | null | undefined, length?: number | null | undefined, return_complex?: boolean | undefined): Tensor
-  istft(n_fft: number, options?: { hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }): Tensor
   istft(options: { n_fft: number; hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }): Tensor
+  istft(n_fft: number, options?: { hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }): Tensor
+  istft(n_fft: number, hop_length: number | null | undefined, options?: { win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }): Tensor
+  istft(n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, options?: { window?: Tensor | null | undefined; center?: boolean | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }): Tensor
+  istft(n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, options?: { center?: boolean | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }): Tensor
+  istft(n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, options?: { normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }): Tensor
+  istft(n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, normalized: boolean | undefined, options?: { onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }): Tensor
+  istft(n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, normalized: boolean | undefined, onesided: boolean | null | undefined, options?: { length?: number | null | undefined; return_complex?: boolean | undefined }): Tensor
+  istft(n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, normalized: boolean | undefined, onesided: boolean | null | undefined, length: number | null | undefined, options?: { return_complex?: boolean | undefined }): Tensor
+  /**
+   * `aten::kron(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.kron.html
+   */
   kron(other: Tensor): Tensor
   kron(options: { other: Tensor }): Tensor
-  kron(other: Tensor, options: { out: Tensor }): Tensor
-  kron(options: { other: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.kthvalue.html
+   */
   kthvalue(k: number, dim?: number | undefined, keepdim?: boolean | undefined): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  kthvalue(k: number, options?: { dim?: number | undefined; keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
   kthvalue(options: { k: number; dim?: number | undefined; keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  kthvalue(k: number, options: { dim?: number | undefined; keepdim?: boolean | undefined; values: Tensor; indices: Tensor }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  kthvalue(options: { k: number; dim?: number | undefined; keepdim?: boolean | undefined; values: Tensor; indices: Tensor }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  kthvalue(k: number, options?: { dim?: number | undefined; keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  kthvalue(k: number, dim: number | undefined, options?: { keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  /**
+   * `aten::lcm(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.lcm.html
+   */
   lcm(other: Tensor): Tensor
   lcm(options: { other: Tensor }): Tensor
-  lcm(other: Tensor, options: { out: Tensor }): Tensor
-  lcm(options: { other: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::lcm_(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.lcm_.html
+   */
   lcm_(other: Tensor): this
   lcm_(options: { other: Tensor }): this
+  /**
+   * `aten::ldexp.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.ldexp.html
+   */
   ldexp(other: Tensor): Tensor
   ldexp(options: { other: Tensor }): Tensor
-  ldexp(other: Tensor, options: { out: Tensor }): Tensor
-  ldexp(options: { other: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::ldexp_(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.ldexp_.html
+   */
   ldexp_(other: Tensor): this
   ldexp_(options: { other: Tensor }): this
+  /**
+   * `aten::le.Scalar(Tensor self, Scalar other) -> Tensor`
+   *
+   * `aten::le.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.le.html
+   */
   le(other: Scalar): Tensor
   le(options: { other: Scalar }): Tensor
   le(other: Tensor): Tensor
   le(options: { other: Tensor }): Tensor
-  le(other: Scalar, options: { out: Tensor }): Tensor
-  le(options: { other: Scalar; out: Tensor }): Tensor
-  le(other: Tensor, options: { out: Tensor }): Tensor
-  le(options: { other: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::le_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   *
+   * `aten::le_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.le_.html
+   */
   le_(other: Scalar): this
   le_(options: { other: Scalar }): this
   le_(other: Tensor): this
   le_(options: { other: Tensor }): this
+  /**
+   * `aten::lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor`
+   *
+   * `aten::lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.lerp.html
+   */
   lerp(end: Tensor, weight: Scalar): Tensor
   lerp(options: { end: Tensor; weight: Scalar }): Tensor
   lerp(end: Tensor, weight: Tensor): Tensor
   lerp(options: { end: Tensor; weight: Tensor }): Tensor
-  lerp(end: Tensor, weight: Scalar, options: { out: Tensor }): Tensor
-  lerp(options: { end: Tensor; weight: Scalar; out: Tensor }): Tensor
-  lerp(end: Tensor, weight: Tensor, options: { out: Tensor }): Tensor
-  lerp(options: { end: Tensor; weight: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::lerp_.Scalar(Tensor(a!) self, Tensor end, Scalar weight) -> Tensor(a!)`
+   *
+   * `aten::lerp_.Tensor(Tensor(a!) self, Tensor end, Tensor weight) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.lerp_.html
+   */
   lerp_(end: Tensor, weight: Scalar): this
   lerp_(options: { end: Tensor; weight: Scalar }): this
   lerp_(end: Tensor, weight: Tensor): this
   lerp_(options: { end: Tensor; weight: Tensor }): this
+  /**
+   * `aten::less.Scalar(Tensor self, Scalar other) -> Tensor`
+   *
+   * `aten::less.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.less.html
+   */
   less(other: Scalar): Tensor
   less(options: { other: Scalar }): Tensor
   less(other: Tensor): Tensor
   less(options: { other: Tensor }): Tensor
-  less(other: Scalar, options: { out: Tensor }): Tensor
-  less(options: { other: Scalar; out: Tensor }): Tensor
-  less(other: Tensor, options: { out: Tensor }): Tensor
-  less(options: { other: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::less_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   *
+   * `aten::less_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.less_.html
+   */
   less_(other: Scalar): this
   less_(options: { other: Scalar }): this
   less_(other: Tensor): this
   less_(options: { other: Tensor }): this
+  /**
+   * `aten::less_equal.Scalar(Tensor self, Scalar other) -> Tensor`
+   *
+   * `aten::less_equal.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.less_equal.html
+   */
   less_equal(other: Scalar): Tensor
   less_equal(options: { other: Scalar }): Tensor
   less_equal(other: Tensor): Tensor
   less_equal(options: { other: Tensor }): Tensor
-  less_equal(other: Scalar, options: { out: Tensor }): Tensor
-  less_equal(options: { other: Scalar; out: Tensor }): Tensor
-  less_equal(other: Tensor, options: { out: Tensor }): Tensor
-  less_equal(options: { other: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::less_equal_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   *
+   * `aten::less_equal_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.less_equal_.html
+   */
   less_equal_(other: Scalar): this
   less_equal_(options: { other: Scalar }): this
   less_equal_(other: Tensor): this
   less_equal_(options: { other: Tensor }): this
+  /**
+   * `aten::lgamma(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.lgamma.html
+   */
   lgamma(): Tensor
-  lgamma(options: { out: Tensor }): Tensor
+  /**
+   * `aten::lgamma_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.lgamma_.html
+   */
   lgamma_(): this
+  /**
+   * `aten::log(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.log.html
+   */
   log(): Tensor
-  log(options: { out: Tensor }): Tensor
+  /**
+   * `aten::log10(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.log10.html
+   */
   log10(): Tensor
-  log10(options: { out: Tensor }): Tensor
+  /**
+   * `aten::log10_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.log10_.html
+   */
   log10_(): this
+  /**
+   * `aten::log1p(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.log1p.html
+   */
   log1p(): Tensor
-  log1p(options: { out: Tensor }): Tensor
+  /**
+   * `aten::log1p_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.log1p_.html
+   */
   log1p_(): this
+  /**
+   * `aten::log2(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.log2.html
+   */
   log2(): Tensor
-  log2(options: { out: Tensor }): Tensor
+  /**
+   * `aten::log2_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.log2_.html
+   */
   log2_(): this
+  /**
+   * `aten::log_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.log_.html
+   */
   log_(): this
+  /**
+   * `aten::log_normal_(Tensor(a!) self, float mean=1., float std=2., *, Generator? generator=None) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.log_normal_.html
+   */
   log_normal_(mean?: number | undefined, std?: number | undefined, options?: { generator?: Generator | null | undefined }): this
   log_normal_(options?: { mean?: number | undefined; std?: number | undefined; generator?: Generator | null | undefined }): this
+  log_normal_(mean: number | undefined, options?: { std?: number | undefined; generator?: Generator | null | undefined }): this
+  /** `aten::log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor` */
   log_softmax(dim: number, dtype?: DType | null | undefined): Tensor
-  log_softmax(dim: number, options?: { dtype?: DType | null | undefined }): Tensor
   log_softmax(options: { dim: number; dtype?: DType | null | undefined }): Tensor
-  log_softmax(dim: number, options: { dtype?: DType | null | undefined; out: Tensor }): Tensor
-  log_softmax(options: { dim: number; dtype?: DType | null | undefined; out: Tensor }): Tensor
+  log_softmax(dim: number, options?: { dtype?: DType | null | undefined }): Tensor
+  /**
+   * `aten::logaddexp(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.logaddexp.html
+   */
   logaddexp(other: Tensor): Tensor
   logaddexp(options: { other: Tensor }): Tensor
-  logaddexp(other: Tensor, options: { out: Tensor }): Tensor
-  logaddexp(options: { other: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::logaddexp2(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.logaddexp2.html
+   */
   logaddexp2(other: Tensor): Tensor
   logaddexp2(options: { other: Tensor }): Tensor
-  logaddexp2(other: Tensor, options: { out: Tensor }): Tensor
-  logaddexp2(options: { other: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::logcumsumexp(Tensor self, int dim) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.logcumsumexp.html
+   */
   logcumsumexp(dim: number): Tensor
   logcumsumexp(options: { dim: number }): Tensor
-  logcumsumexp(dim: number, options: { out: Tensor }): Tensor
-  logcumsumexp(options: { dim: number; out: Tensor }): Tensor
+  /**
+   * `aten::logdet(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.logdet.html
+   */
   logdet(): Tensor
+  /**
+   * `aten::logical_and(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.logical_and.html
+   */
   logical_and(other: Tensor): Tensor
   logical_and(options: { other: Tensor }): Tensor
-  logical_and(other: Tensor, options: { out: Tensor }): Tensor
-  logical_and(options: { other: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::logical_and_(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.logical_and_.html
+   */
   logical_and_(other: Tensor): this
   logical_and_(options: { other: Tensor }): this
+  /**
+   * `aten::logical_not(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.logical_not.html
+   */
   logical_not(): Tensor
-  logical_not(options: { out: Tensor }): Tensor
+  /**
+   * `aten::logical_not_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.logical_not_.html
+   */
   logical_not_(): this
+  /**
+   * `aten::logical_or(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.logical_or.html
+   */
   logical_or(other: Tensor): Tensor
   logical_or(options: { other: Tensor }): Tensor
-  logical_or(other: Tensor, options: { out: Tensor }): Tensor
-  logical_or(options: { other: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::logical_or_(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.logical_or_.html
+   */
   logical_or_(other: Tensor): this
   logical_or_(options: { other: Tensor }): this
+  /**
+   * `aten::logical_xor(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.logical_xor.html
+   */
   logical_xor(other: Tensor): Tensor
   logical_xor(options: { other: Tensor }): Tensor
-  logical_xor(other: Tensor, options: { out: Tensor }): Tensor
-  logical_xor(options: { other: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::logical_xor_(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.logical_xor_.html
+   */
   logical_xor_(other: Tensor): this
   logical_xor_(options: { other: Tensor }): this
+  /**
+   * `aten::logit(Tensor self, float? eps=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.logit.html
+   */
   logit(eps?: number | null | undefined): Tensor
   logit(options?: { eps?: number | null | undefined }): Tensor
-  logit(options: { eps?: number | null | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::logit_(Tensor(a!) self, float? eps=None) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.logit_.html
+   */
   logit_(eps?: number | null | undefined): this
   logit_(options?: { eps?: number | null | undefined }): this
+  /**
+   * `aten::logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.logsumexp.html
+   */
   logsumexp(dim: number | readonly number[], keepdim?: boolean | undefined): Tensor
-  logsumexp(dim: number | readonly number[], options?: { keepdim?: boolean | undefined }): Tensor
   logsumexp(options: { dim: number | readonly number[]; keepdim?: boolean | undefined }): Tensor
-  logsumexp(dim: number | readonly number[], options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
-  logsumexp(options: { dim: number | readonly number[]; keepdim?: boolean | undefined; out: Tensor }): Tensor
+  logsumexp(dim: number | readonly number[], options?: { keepdim?: boolean | undefined }): Tensor
+  /**
+   * `aten::lt.Scalar(Tensor self, Scalar other) -> Tensor`
+   *
+   * `aten::lt.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.lt.html
+   */
   lt(other: Scalar): Tensor
   lt(options: { other: Scalar }): Tensor
   lt(other: Tensor): Tensor
   lt(options: { other: Tensor }): Tensor
-  lt(other: Scalar, options: { out: Tensor }): Tensor
-  lt(options: { other: Scalar; out: Tensor }): Tensor
-  lt(other: Tensor, options: { out: Tensor }): Tensor
-  lt(options: { other: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::lt_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   *
+   * `aten::lt_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.lt_.html
+   */
   lt_(other: Scalar): this
   lt_(options: { other: Scalar }): this
   lt_(other: Tensor): this
   lt_(options: { other: Tensor }): this
+  /**
+   * `aten::lu_solve(Tensor self, Tensor LU_data, Tensor LU_pivots) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.lu_solve.html
+   */
   lu_solve(LU_data: Tensor, LU_pivots: Tensor): Tensor
   lu_solve(options: { LU_data: Tensor; LU_pivots: Tensor }): Tensor
-  lu_solve(LU_data: Tensor, LU_pivots: Tensor, options: { out: Tensor }): Tensor
-  lu_solve(options: { LU_data: Tensor; LU_pivots: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor`
+   *
+   * `aten::masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.masked_fill.html
+   */
   masked_fill(mask: Tensor, value: Scalar): Tensor
   masked_fill(options: { mask: Tensor; value: Scalar }): Tensor
   masked_fill(mask: Tensor, value: Tensor): Tensor
   masked_fill(options: { mask: Tensor; value: Tensor }): Tensor
-  masked_fill(mask: Tensor, value: Scalar, options: { out: Tensor }): Tensor
-  masked_fill(options: { mask: Tensor; value: Scalar; out: Tensor }): Tensor
-  masked_fill(mask: Tensor, value: Tensor, options: { out: Tensor }): Tensor
-  masked_fill(options: { mask: Tensor; value: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::masked_fill_.Scalar(Tensor(a!) self, Tensor mask, Scalar value) -> Tensor(a!)`
+   *
+   * `aten::masked_fill_.Tensor(Tensor(a!) self, Tensor mask, Tensor value) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.masked_fill_.html
+   */
   masked_fill_(mask: Tensor, value: Scalar): this
   masked_fill_(options: { mask: Tensor; value: Scalar }): this
   masked_fill_(mask: Tensor, value: Tensor): this
   masked_fill_(options: { mask: Tensor; value: Tensor }): this
+  /**
+   * `aten::masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.masked_scatter.html
+   */
   masked_scatter(mask: Tensor, source: Tensor): Tensor
   masked_scatter(options: { mask: Tensor; source: Tensor }): Tensor
-  masked_scatter(mask: Tensor, source: Tensor, options: { out: Tensor }): Tensor
-  masked_scatter(options: { mask: Tensor; source: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::masked_scatter_(Tensor(a!) self, Tensor mask, Tensor source) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.masked_scatter_.html
+   */
   masked_scatter_(mask: Tensor, source: Tensor): this
   masked_scatter_(options: { mask: Tensor; source: Tensor }): this
+  /**
+   * `aten::masked_select(Tensor self, Tensor mask) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.masked_select.html
+   */
   masked_select(mask: Tensor): Tensor
   masked_select(options: { mask: Tensor }): Tensor
-  masked_select(mask: Tensor, options: { out: Tensor }): Tensor
-  masked_select(options: { mask: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::matmul(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.matmul.html
+   */
   matmul(other: Tensor): Tensor
   matmul(options: { other: Tensor }): Tensor
-  matmul(other: Tensor, options: { out: Tensor }): Tensor
-  matmul(options: { other: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::matrix_exp(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.matrix_exp.html
+   */
   matrix_exp(): Tensor
+  /**
+   * `aten::matrix_power(Tensor self, int n) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.matrix_power.html
+   */
   matrix_power(n: number): Tensor
   matrix_power(options: { n: number }): Tensor
-  matrix_power(n: number, options: { out: Tensor }): Tensor
-  matrix_power(options: { n: number; out: Tensor }): Tensor
+  /**
+   * `aten::max(Tensor self) -> Tensor`
+   *
+   * `aten::max.other(Tensor self, Tensor other) -> Tensor`
+   *
+   * `aten::max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.max.html
+   */
   max(): Tensor
   max(other: Tensor): Tensor
   max(options: { other: Tensor }): Tensor
   max(dim: number, keepdim?: boolean | undefined): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  max(dim: number, options?: { keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
   max(options: { dim: number; keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  max(options: { out: Tensor }): Tensor
-  max(other: Tensor, options: { out: Tensor }): Tensor
-  max(options: { other: Tensor; out: Tensor }): Tensor
-  max(dim: number, options: { keepdim?: boolean | undefined; max: Tensor; max_values: Tensor }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  max(options: { dim: number; keepdim?: boolean | undefined; max: Tensor; max_values: Tensor }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  max(dim: number, options?: { keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  /**
+   * `aten::maximum(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.maximum.html
+   */
   maximum(other: Tensor): Tensor
   maximum(options: { other: Tensor }): Tensor
-  maximum(other: Tensor, options: { out: Tensor }): Tensor
-  maximum(options: { other: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::mean(Tensor self, *, ScalarType? dtype=None) -> Tensor`
+   *
+   * `aten::mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.mean.html
+   */
   mean(options?: { dtype?: DType | null | undefined }): Tensor
   mean(dim: number | readonly number[] | null, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }): Tensor
-  mean(dim: number | readonly number[] | null, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
   mean(options: { dim: number | readonly number[] | null; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  mean(options: { dtype?: DType | null | undefined; out: Tensor }): Tensor
-  mean(dim: number | readonly number[] | null, options: { keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
-  mean(options: { dim: number | readonly number[] | null; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
+  mean(dim: number | readonly number[] | null, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
+  /**
+   * `aten::median(Tensor self) -> Tensor`
+   *
+   * `aten::median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.median.html
+   */
   median(): Tensor
   median(dim: number, keepdim?: boolean | undefined): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  median(dim: number, options?: { keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
   median(options: { dim: number; keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  median(options: { out: Tensor }): Tensor
-  median(dim: number, options: { keepdim?: boolean | undefined; values: Tensor; indices: Tensor }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  median(options: { dim: number; keepdim?: boolean | undefined; values: Tensor; indices: Tensor }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  median(dim: number, options?: { keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  /**
+   * `aten::min(Tensor self) -> Tensor`
+   *
+   * `aten::min.other(Tensor self, Tensor other) -> Tensor`
+   *
+   * `aten::min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.min.html
+   */
   min(): Tensor
   min(other: Tensor): Tensor
   min(options: { other: Tensor }): Tensor
   min(dim: number, keepdim?: boolean | undefined): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  min(dim: number, options?: { keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
   min(options: { dim: number; keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  min(options: { out: Tensor }): Tensor
-  min(other: Tensor, options: { out: Tensor }): Tensor
-  min(options: { other: Tensor; out: Tensor }): Tensor
-  min(dim: number, options: { keepdim?: boolean | undefined; min: Tensor; min_indices: Tensor }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  min(options: { dim: number; keepdim?: boolean | undefined; min: Tensor; min_indices: Tensor }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  min(dim: number, options?: { keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  /**
+   * `aten::minimum(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.minimum.html
+   */
   minimum(other: Tensor): Tensor
   minimum(options: { other: Tensor }): Tensor
-  minimum(other: Tensor, options: { out: Tensor }): Tensor
-  minimum(options: { other: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::mm(Tensor self, Tensor mat2) -> Tensor`
+   *
+   * `aten::mm.dtype(Tensor self, Tensor mat2, ScalarType out_dtype) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.mm.html
+   */
   mm(mat2: Tensor): Tensor
   mm(options: { mat2: Tensor }): Tensor
   mm(mat2: Tensor, out_dtype: DType): Tensor
   mm(options: { mat2: Tensor; out_dtype: DType }): Tensor
-  mm(mat2: Tensor, options: { out: Tensor }): Tensor
-  mm(options: { mat2: Tensor; out: Tensor }): Tensor
-  mm(mat2: Tensor, out_dtype: DType, options: { out: Tensor }): Tensor
-  mm(options: { mat2: Tensor; out_dtype: DType; out: Tensor }): Tensor
+  /**
+   * `aten::mode(Tensor self, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.mode.html
+   */
   mode(dim?: number | undefined, keepdim?: boolean | undefined): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
   mode(options?: { dim?: number | undefined; keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  mode(options: { dim?: number | undefined; keepdim?: boolean | undefined; values: Tensor; indices: Tensor }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  mode(dim: number | undefined, options?: { keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  /**
+   * `aten::moveaxis.int(Tensor(a) self, int source, int destination) -> Tensor(a)`
+   *
+   * `aten::moveaxis.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.moveaxis.html
+   */
   moveaxis(source: number, destination: number): Tensor
   moveaxis(options: { source: number; destination: number }): Tensor
   moveaxis(source: readonly number[], destination: readonly number[]): Tensor
   moveaxis(options: { source: readonly number[]; destination: readonly number[] }): Tensor
+  /**
+   * `aten::movedim.int(Tensor(a) self, int source, int destination) -> Tensor(a)`
+   *
+   * `aten::movedim.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.movedim.html
+   */
   movedim(source: number, destination: number): Tensor
   movedim(options: { source: number; destination: number }): Tensor
   movedim(source: readonly number[], destination: readonly number[]): Tensor
   movedim(options: { source: readonly number[]; destination: readonly number[] }): Tensor
+  /**
+   * `aten::msort(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.msort.html
+   */
   msort(): Tensor
-  msort(options: { out: Tensor }): Tensor
+  /**
+   * `aten::mul.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.mul.html
+   */
   mul(other: Tensor | Scalar): Tensor
   mul(options: { other: Tensor | Scalar }): Tensor
-  mul(other: Scalar, options: { out: Tensor }): Tensor
-  mul(options: { other: Scalar; out: Tensor }): Tensor
-  mul(other: Tensor | Scalar, options: { out: Tensor }): Tensor
-  mul(options: { other: Tensor | Scalar; out: Tensor }): Tensor
+  /**
+   * `aten::mul_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.mul_.html
+   */
   mul_(other: Tensor | Scalar): this
   mul_(options: { other: Tensor | Scalar }): this
+  /**
+   * `aten::multinomial(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.multinomial.html
+   */
   multinomial(num_samples: number, replacement?: boolean | undefined, options?: { generator?: Generator | null | undefined }): Tensor
-  multinomial(num_samples: number, options?: { replacement?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
   multinomial(options: { num_samples: number; replacement?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
-  multinomial(num_samples: number, options: { replacement?: boolean | undefined; generator?: Generator | null | undefined; out: Tensor }): Tensor
-  multinomial(options: { num_samples: number; replacement?: boolean | undefined; generator?: Generator | null | undefined; out: Tensor }): Tensor
+  multinomial(num_samples: number, options?: { replacement?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
+  /**
+   * `aten::multiply.Scalar(Tensor self, Scalar other) -> Tensor`
+   *
+   * `aten::multiply.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.multiply.html
+   */
   multiply(other: Scalar): Tensor
   multiply(options: { other: Scalar }): Tensor
   multiply(other: Tensor | Scalar): Tensor
   multiply(options: { other: Tensor | Scalar }): Tensor
-  multiply(other: Tensor | Scalar, options: { out: Tensor }): Tensor
-  multiply(options: { other: Tensor | Scalar; out: Tensor }): Tensor
+  /**
+   * `aten::multiply_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   *
+   * `aten::multiply_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.multiply_.html
+   */
   multiply_(other: Scalar): this
   multiply_(options: { other: Scalar }): this
   multiply_(other: Tensor | Scalar): this
   multiply_(options: { other: Tensor | Scalar }): this
+  /**
+   * `aten::mv(Tensor self, Tensor vec) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.mv.html
+   */
   mv(vec: Tensor): Tensor
   mv(options: { vec: Tensor }): Tensor
-  mv(vec: Tensor, options: { out: Tensor }): Tensor
-  mv(options: { vec: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::mvlgamma(Tensor self, int p) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.mvlgamma.html
+   */
   mvlgamma(p: number): Tensor
   mvlgamma(options: { p: number }): Tensor
-  mvlgamma(p: number, options: { out: Tensor }): Tensor
-  mvlgamma(options: { p: number; out: Tensor }): Tensor
+  /**
+   * `aten::mvlgamma_(Tensor(a!) self, int p) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.mvlgamma_.html
+   */
   mvlgamma_(p: number): this
   mvlgamma_(options: { p: number }): this
+  /**
+   * `aten::nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.nan_to_num.html
+   */
   nan_to_num(nan?: number | null | undefined, posinf?: number | null | undefined, neginf?: number | null | undefined): Tensor
   nan_to_num(options?: { nan?: number | null | undefined; posinf?: number | null | undefined; neginf?: number | null | undefined }): Tensor
-  nan_to_num(options: { nan?: number | null | undefined; posinf?: number | null | undefined; neginf?: number | null | undefined; out: Tensor }): Tensor
+  nan_to_num(nan: number | null | undefined, options?: { posinf?: number | null | undefined; neginf?: number | null | undefined }): Tensor
+  nan_to_num(nan: number | null | undefined, posinf: number | null | undefined, options?: { neginf?: number | null | undefined }): Tensor
+  /**
+   * `aten::nan_to_num_(Tensor(a!) self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.nan_to_num_.html
+   */
   nan_to_num_(nan?: number | null | undefined, posinf?: number | null | undefined, neginf?: number | null | undefined): this
   nan_to_num_(options?: { nan?: number | null | undefined; posinf?: number | null | undefined; neginf?: number | null | undefined }): this
+  nan_to_num_(nan: number | null | undefined, options?: { posinf?: number | null | undefined; neginf?: number | null | undefined }): this
+  nan_to_num_(nan: number | null | undefined, posinf: number | null | undefined, options?: { neginf?: number | null | undefined }): this
+  /**
+   * `aten::nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.nanmean.html
+   */
   nanmean(dim?: number | readonly number[] | null | undefined, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }): Tensor
   nanmean(options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  nanmean(options: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
+  nanmean(dim: number | readonly number[] | null | undefined, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
+  /**
+   * `aten::nanmedian(Tensor self) -> Tensor`
+   *
+   * `aten::nanmedian.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.nanmedian.html
+   */
   nanmedian(): Tensor
   nanmedian(dim: number, keepdim?: boolean | undefined): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  nanmedian(dim: number, options?: { keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
   nanmedian(options: { dim: number; keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  nanmedian(options: { out: Tensor }): Tensor
-  nanmedian(dim: number, options: { keepdim?: boolean | undefined; values: Tensor; indices: Tensor }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  nanmedian(options: { dim: number; keepdim?: boolean | undefined; values: Tensor; indices: Tensor }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  nanmedian(dim: number, options?: { keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  /**
+   * `aten::nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`
+   *
+   * `aten::nanquantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.nanquantile.html
+   */
   nanquantile(q: Tensor, dim?: number | null | undefined, keepdim?: boolean | undefined, options?: { interpolation?: string | undefined }): Tensor
-  nanquantile(q: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
   nanquantile(options: { q: Tensor; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
+  nanquantile(q: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
+  nanquantile(q: Tensor, dim: number | null | undefined, options?: { keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
   nanquantile(q: number, dim?: number | null | undefined, keepdim?: boolean | undefined, options?: { interpolation?: string | undefined }): Tensor
-  nanquantile(q: number, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
   nanquantile(options: { q: number; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
-  nanquantile(q: Tensor, options: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }): Tensor
-  nanquantile(options: { q: Tensor; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }): Tensor
-  nanquantile(q: number, options: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }): Tensor
-  nanquantile(options: { q: number; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }): Tensor
+  nanquantile(q: number, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
+  nanquantile(q: number, dim: number | null | undefined, options?: { keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
+  /**
+   * `aten::nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.nansum.html
+   */
   nansum(dim?: number | readonly number[] | null | undefined, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }): Tensor
   nansum(options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  nansum(options: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
+  nansum(dim: number | readonly number[] | null | undefined, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
+  /**
+   * `aten::narrow(Tensor(a) self, int dim, SymInt start, SymInt length) -> Tensor(a)`
+   *
+   * `aten::narrow.Tensor(Tensor(a) self, int dim, Tensor start, SymInt length) -> Tensor(a)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.narrow.html
+   */
   narrow(dim: number, start: number, length: number): Tensor
   narrow(options: { dim: number; start: number; length: number }): Tensor
   narrow(dim: number, start: Tensor, length: number): Tensor
   narrow(options: { dim: number; start: Tensor; length: number }): Tensor
+  /**
+   * `aten::narrow_copy(Tensor self, int dim, SymInt start, SymInt length) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.narrow_copy.html
+   */
   narrow_copy(dim: number, start: number, length: number): Tensor
   narrow_copy(options: { dim: number; start: number; length: number }): Tensor
-  narrow_copy(dim: number, start: number, length: number, options: { out: Tensor }): Tensor
-  narrow_copy(options: { dim: number; start: number; length: number; out: Tensor }): Tensor
+  /**
+   * `aten::ne.Scalar(Tensor self, Scalar other) -> Tensor`
+   *
+   * `aten::ne.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.ne.html
+   */
   ne(other: Scalar): Tensor
   ne(options: { other: Scalar }): Tensor
   ne(other: Tensor): Tensor
   ne(options: { other: Tensor }): Tensor
-  ne(other: Scalar, options: { out: Tensor }): Tensor
-  ne(options: { other: Scalar; out: Tensor }): Tensor
-  ne(other: Tensor, options: { out: Tensor }): Tensor
-  ne(options: { other: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::ne_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   *
+   * `aten::ne_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.ne_.html
+   */
   ne_(other: Scalar): this
   ne_(options: { other: Scalar }): this
   ne_(other: Tensor): this
   ne_(options: { other: Tensor }): this
+  /**
+   * `aten::neg(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.neg.html
+   */
   neg(): Tensor
-  neg(options: { out: Tensor }): Tensor
+  /**
+   * `aten::neg_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.neg_.html
+   */
   neg_(): this
+  /**
+   * `aten::negative(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.negative.html
+   */
   negative(): Tensor
-  negative(options: { out: Tensor }): Tensor
+  /**
+   * `aten::negative_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.negative_.html
+   */
   negative_(): this
+  /**
+   * `aten::new_empty(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.new_empty.html
+   */
   new_empty(size: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }): Tensor
   new_empty(...size: [...number[], { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }] | number[]): Tensor
   new_empty(options: { size: readonly number[]; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }): Tensor
-  new_empty(size: readonly number[], options: { out: Tensor }): Tensor
-  new_empty(...size: [...number[], { out: Tensor }] | number[]): Tensor
-  new_empty(options: { size: readonly number[]; out: Tensor }): Tensor
+  /**
+   * `aten::new_empty_strided(Tensor self, SymInt[] size, SymInt[] stride, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.new_empty_strided.html
+   */
   new_empty_strided(size: readonly number[], stride: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }): Tensor
   new_empty_strided(options: { size: readonly number[]; stride: readonly number[]; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }): Tensor
-  new_empty_strided(size: readonly number[], stride: readonly number[], options: { out: Tensor }): Tensor
-  new_empty_strided(options: { size: readonly number[]; stride: readonly number[]; out: Tensor }): Tensor
+  /**
+   * `aten::new_full(Tensor self, SymInt[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.new_full.html
+   */
   new_full(size: readonly number[], fill_value: Scalar, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }): Tensor
   new_full(options: { size: readonly number[]; fill_value: Scalar; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }): Tensor
-  new_full(size: readonly number[], fill_value: Scalar, options: { out: Tensor }): Tensor
-  new_full(options: { size: readonly number[]; fill_value: Scalar; out: Tensor }): Tensor
+  /**
+   * `aten::new_ones(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.new_ones.html
+   */
   new_ones(size: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }): Tensor
   new_ones(...size: [...number[], { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }] | number[]): Tensor
   new_ones(options: { size: readonly number[]; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }): Tensor
-  new_ones(size: readonly number[], options: { out: Tensor }): Tensor
-  new_ones(...size: [...number[], { out: Tensor }] | number[]): Tensor
-  new_ones(options: { size: readonly number[]; out: Tensor }): Tensor
+  /**
+   * `aten::new_zeros(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.new_zeros.html
+   */
   new_zeros(size: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }): Tensor
   new_zeros(...size: [...number[], { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }] | number[]): Tensor
   new_zeros(options: { size: readonly number[]; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }): Tensor
-  new_zeros(size: readonly number[], options: { out: Tensor }): Tensor
-  new_zeros(...size: [...number[], { out: Tensor }] | number[]): Tensor
-  new_zeros(options: { size: readonly number[]; out: Tensor }): Tensor
+  /**
+   * `aten::nextafter(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.nextafter.html
+   */
   nextafter(other: Tensor): Tensor
   nextafter(options: { other: Tensor }): Tensor
-  nextafter(other: Tensor, options: { out: Tensor }): Tensor
-  nextafter(options: { other: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::nextafter_(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.nextafter_.html
+   */
   nextafter_(other: Tensor): this
   nextafter_(options: { other: Tensor }): this
-  nonzero(): Tensor
-  nonzero(options: { out: Tensor }): Tensor
+  /**
+   * `aten::nonzero_static(Tensor self, *, SymInt size, int fill_value=-1) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.nonzero_static.html
+   */
   nonzero_static(options: { size: number; fill_value?: number | undefined }): Tensor
-  nonzero_static(options: { size: number; fill_value?: number | undefined; out: Tensor }): Tensor
-  norm(p?: Scalar | undefined): Tensor
-  norm(options?: { p?: Scalar | undefined }): Tensor
-  norm(p: Scalar | null, options: { dtype: DType }): Tensor
-  norm(options: { p: Scalar | null; dtype: DType }): Tensor
-  norm(p: Scalar | null, dim: number | readonly number[], keepdim?: boolean | undefined): Tensor
-  norm(p: Scalar | null, dim: number | readonly number[], options?: { keepdim?: boolean | undefined }): Tensor
-  norm(options: { p: Scalar | null; dim: number | readonly number[]; keepdim?: boolean | undefined }): Tensor
-  norm(p: Scalar | null, dim: number | readonly number[], keepdim: boolean, options: { dtype: DType }): Tensor
-  norm(options: { p: Scalar | null; dim: number | readonly number[]; keepdim: boolean; dtype: DType }): Tensor
-  norm(options: { p?: Scalar | undefined; out: Tensor }): Tensor
-  norm(p: Scalar | null, options: { dtype: DType; out: Tensor }): Tensor
-  norm(options: { p: Scalar | null; dtype: DType; out: Tensor }): Tensor
-  norm(p: Scalar | null, dim: number | readonly number[], options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
-  norm(options: { p: Scalar | null; dim: number | readonly number[]; keepdim?: boolean | undefined; out: Tensor }): Tensor
-  norm(p: Scalar | null, dim: number | readonly number[], keepdim: boolean, options: { dtype: DType; out: Tensor }): Tensor
-  norm(options: { p: Scalar | null; dim: number | readonly number[]; keepdim: boolean; dtype: DType; out: Tensor }): Tensor
+  /**
+   * `aten::normal_(Tensor(a!) self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.normal_.html
+   */
   normal_(mean?: number | undefined, std?: number | undefined, options?: { generator?: Generator | null | undefined }): this
   normal_(options?: { mean?: number | undefined; std?: number | undefined; generator?: Generator | null | undefined }): this
+  normal_(mean: number | undefined, options?: { std?: number | undefined; generator?: Generator | null | undefined }): this
+  /**
+   * `aten::not_equal.Scalar(Tensor self, Scalar other) -> Tensor`
+   *
+   * `aten::not_equal.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.not_equal.html
+   */
   not_equal(other: Scalar): Tensor
   not_equal(options: { other: Scalar }): Tensor
   not_equal(other: Tensor): Tensor
   not_equal(options: { other: Tensor }): Tensor
-  not_equal(other: Scalar, options: { out: Tensor }): Tensor
-  not_equal(options: { other: Scalar; out: Tensor }): Tensor
-  not_equal(other: Tensor, options: { out: Tensor }): Tensor
-  not_equal(options: { other: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::not_equal_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   *
+   * `aten::not_equal_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.not_equal_.html
+   */
   not_equal_(other: Scalar): this
   not_equal_(options: { other: Scalar }): this
   not_equal_(other: Tensor): this
   not_equal_(options: { other: Tensor }): this
+  /**
+   * `aten::orgqr(Tensor self, Tensor input2) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.orgqr.html
+   */
   orgqr(input2: Tensor): Tensor
   orgqr(options: { input2: Tensor }): Tensor
-  orgqr(input2: Tensor, options: { out: Tensor }): Tensor
-  orgqr(options: { input2: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::ormqr(Tensor self, Tensor input2, Tensor input3, bool left=True, bool transpose=False) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.ormqr.html
+   */
   ormqr(input2: Tensor, input3: Tensor, left?: boolean | undefined, transpose?: boolean | undefined): Tensor
-  ormqr(input2: Tensor, input3: Tensor, options?: { left?: boolean | undefined; transpose?: boolean | undefined }): Tensor
   ormqr(options: { input2: Tensor; input3: Tensor; left?: boolean | undefined; transpose?: boolean | undefined }): Tensor
-  ormqr(input2: Tensor, input3: Tensor, options: { left?: boolean | undefined; transpose?: boolean | undefined; out: Tensor }): Tensor
-  ormqr(options: { input2: Tensor; input3: Tensor; left?: boolean | undefined; transpose?: boolean | undefined; out: Tensor }): Tensor
+  ormqr(input2: Tensor, input3: Tensor, options?: { left?: boolean | undefined; transpose?: boolean | undefined }): Tensor
+  ormqr(input2: Tensor, input3: Tensor, left: boolean | undefined, options?: { transpose?: boolean | undefined }): Tensor
+  /**
+   * `aten::outer(Tensor self, Tensor vec2) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.outer.html
+   */
   outer(vec2: Tensor): Tensor
   outer(options: { vec2: Tensor }): Tensor
-  outer(vec2: Tensor, options: { out: Tensor }): Tensor
-  outer(options: { vec2: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::permute(Tensor(a) self, int[] dims) -> Tensor(a)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.permute.html
+   */
   permute(dims: readonly number[]): Tensor
   permute(...dims: number[]): Tensor
   permute(options: { dims: readonly number[] }): Tensor
+  /**
+   * `aten::pin_memory(Tensor(a) self, Device? device=None) -> Tensor(a)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.pin_memory.html
+   */
   pin_memory(device?: DeviceLike | null | undefined): Tensor
   pin_memory(options?: { device?: DeviceLike | null | undefined }): Tensor
+  /**
+   * `aten::pinverse(Tensor self, float rcond=1.0000000000000001e-15) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.pinverse.html
+   */
   pinverse(rcond?: number | undefined): Tensor
   pinverse(options?: { rcond?: number | undefined }): Tensor
-  polygamma(self: Tensor): Tensor
-  polygamma(options: { self: Tensor }): Tensor
-  polygamma(self: Tensor, options: { out: Tensor }): Tensor
-  polygamma(options: { self: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::polygamma_(Tensor(a!) self, int n) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.polygamma_.html
+   */
   polygamma_(n: number): this
   polygamma_(options: { n: number }): this
+  /**
+   * `aten::positive(Tensor(a) self) -> Tensor(a)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.positive.html
+   */
   positive(): Tensor
+  /**
+   * `aten::pow.Scalar(Scalar self, Tensor exponent) -> Tensor`
+   *
+   * `aten::pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor`
+   *
+   * `aten::pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.pow.html
+   */
   pow(exponent: Tensor): Tensor
   pow(options: { exponent: Tensor }): Tensor
   pow(exponent: Scalar): Tensor
   pow(options: { exponent: Scalar }): Tensor
-  pow(exponent: Tensor, options: { out: Tensor }): Tensor
-  pow(options: { exponent: Tensor; out: Tensor }): Tensor
-  pow(exponent: Scalar, options: { out: Tensor }): Tensor
-  pow(options: { exponent: Scalar; out: Tensor }): Tensor
+  /**
+   * `aten::pow_.Scalar(Tensor(a!) self, Scalar exponent) -> Tensor(a!)`
+   *
+   * `aten::pow_.Tensor(Tensor(a!) self, Tensor exponent) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.pow_.html
+   */
   pow_(exponent: Scalar): this
   pow_(options: { exponent: Scalar }): this
   pow_(exponent: Tensor): this
   pow_(options: { exponent: Tensor }): this
+  /** `aten::prelu(Tensor self, Tensor weight) -> Tensor` */
   prelu(weight: Tensor): Tensor
   prelu(options: { weight: Tensor }): Tensor
+  /**
+   * `aten::prod(Tensor self, *, ScalarType? dtype=None) -> Tensor`
+   *
+   * `aten::prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.prod.html
+   */
   prod(options?: { dtype?: DType | null | undefined }): Tensor
   prod(dim: number, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }): Tensor
-  prod(dim: number, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
   prod(options: { dim: number; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  prod(options: { dtype?: DType | null | undefined; out: Tensor }): Tensor
-  prod(dim: number, options: { keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
-  prod(options: { dim: number; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
+  prod(dim: number, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
+  /**
+   * `aten::put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.put.html
+   */
   put(index: Tensor, source: Tensor, accumulate?: boolean | undefined): Tensor
-  put(index: Tensor, source: Tensor, options?: { accumulate?: boolean | undefined }): Tensor
   put(options: { index: Tensor; source: Tensor; accumulate?: boolean | undefined }): Tensor
-  put(index: Tensor, source: Tensor, options: { accumulate?: boolean | undefined; out: Tensor }): Tensor
-  put(options: { index: Tensor; source: Tensor; accumulate?: boolean | undefined; out: Tensor }): Tensor
+  put(index: Tensor, source: Tensor, options?: { accumulate?: boolean | undefined }): Tensor
+  /**
+   * `aten::put_(Tensor(a!) self, Tensor index, Tensor source, bool accumulate=False) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.put_.html
+   */
   put_(index: Tensor, source: Tensor, accumulate?: boolean | undefined): this
-  put_(index: Tensor, source: Tensor, options?: { accumulate?: boolean | undefined }): this
   put_(options: { index: Tensor; source: Tensor; accumulate?: boolean | undefined }): this
+  put_(index: Tensor, source: Tensor, options?: { accumulate?: boolean | undefined }): this
+  /**
+   * `aten::q_per_channel_axis(Tensor self) -> int`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.q_per_channel_axis.html
+   */
   q_per_channel_axis(): number
+  /**
+   * `aten::q_per_channel_scales(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.q_per_channel_scales.html
+   */
   q_per_channel_scales(): Tensor
-  q_per_channel_scales(options: { out: Tensor }): Tensor
+  /**
+   * `aten::q_per_channel_zero_points(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.q_per_channel_zero_points.html
+   */
   q_per_channel_zero_points(): Tensor
-  q_per_channel_zero_points(options: { out: Tensor }): Tensor
+  /**
+   * `aten::q_scale(Tensor self) -> float`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.q_scale.html
+   */
   q_scale(): number
+  /**
+   * `aten::q_zero_point(Tensor self) -> int`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.q_zero_point.html
+   */
   q_zero_point(): number
+  /**
+   * `aten::qr(Tensor self, bool some=True) -> (Tensor Q, Tensor R)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.qr.html
+   */
   qr(some?: boolean | undefined): Named<[Q: Tensor, R: Tensor], { readonly Q: Tensor; readonly R: Tensor }>
   qr(options?: { some?: boolean | undefined }): Named<[Q: Tensor, R: Tensor], { readonly Q: Tensor; readonly R: Tensor }>
-  qr(options: { some?: boolean | undefined; Q: Tensor; R: Tensor }): Named<[Q: Tensor, R: Tensor], { readonly Q: Tensor; readonly R: Tensor }>
+  /**
+   * `aten::quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`
+   *
+   * `aten::quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.quantile.html
+   */
   quantile(q: Tensor, dim?: number | null | undefined, keepdim?: boolean | undefined, options?: { interpolation?: string | undefined }): Tensor
-  quantile(q: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
   quantile(options: { q: Tensor; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
+  quantile(q: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
+  quantile(q: Tensor, dim: number | null | undefined, options?: { keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
   quantile(q: number, dim?: number | null | undefined, keepdim?: boolean | undefined, options?: { interpolation?: string | undefined }): Tensor
-  quantile(q: number, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
   quantile(options: { q: number; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
-  quantile(q: Tensor, options: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }): Tensor
-  quantile(options: { q: Tensor; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }): Tensor
-  quantile(q: number, options: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }): Tensor
-  quantile(options: { q: number; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }): Tensor
+  quantile(q: number, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
+  quantile(q: number, dim: number | null | undefined, options?: { keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
+  /**
+   * `aten::rad2deg(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.rad2deg.html
+   */
   rad2deg(): Tensor
-  rad2deg(options: { out: Tensor }): Tensor
+  /**
+   * `aten::rad2deg_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.rad2deg_.html
+   */
   rad2deg_(): this
+  /**
+   * `aten::random_(Tensor(a!) self, *, Generator? generator=None) -> Tensor(a!)`
+   *
+   * `aten::random_.to(Tensor(a!) self, int to, *, Generator? generator=None) -> Tensor(a!)`
+   *
+   * `aten::random_.from(Tensor(a!) self, int from, int? to, *, Generator? generator=None) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.random_.html
+   */
   random_(options?: { generator?: Generator | null | undefined }): this
   random_(to: number, options?: { generator?: Generator | null | undefined }): this
   random_(options: { to: number; generator?: Generator | null | undefined }): this
   random_(from_: number, to: number | null, options?: { generator?: Generator | null | undefined }): this
   random_(options: { from: number; to: number | null; generator?: Generator | null | undefined }): this
+  /**
+   * `aten::ravel(Tensor(a) self) -> Tensor(a)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.ravel.html
+   */
   ravel(): Tensor
+  /**
+   * `aten::reciprocal(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.reciprocal.html
+   */
   reciprocal(): Tensor
-  reciprocal(options: { out: Tensor }): Tensor
+  /**
+   * `aten::reciprocal_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.reciprocal_.html
+   */
   reciprocal_(): this
+  /** `aten::relu(Tensor self) -> Tensor` */
   relu(): Tensor
-  relu(options: { out: Tensor }): Tensor
+  /** `aten::relu_(Tensor(a!) self) -> Tensor(a!)` */
   relu_(): this
+  /**
+   * `aten::remainder.Scalar(Tensor self, Scalar other) -> Tensor`
+   *
+   * `aten::remainder.Scalar_Tensor(Scalar self, Tensor other) -> Tensor`
+   *
+   * `aten::remainder.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.remainder.html
+   */
   remainder(other: Scalar): Tensor
   remainder(options: { other: Scalar }): Tensor
   remainder(other: Tensor): Tensor
   remainder(options: { other: Tensor }): Tensor
-  remainder(other: Tensor, options: { out: Tensor }): Tensor
-  remainder(options: { other: Tensor; out: Tensor }): Tensor
-  remainder(other: Scalar, options: { out: Tensor }): Tensor
-  remainder(options: { other: Scalar; out: Tensor }): Tensor
+  /**
+   * `aten::remainder_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   *
+   * `aten::remainder_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.remainder_.html
+   */
   remainder_(other: Scalar): this
   remainder_(options: { other: Scalar }): this
   remainder_(other: Tensor): this
   remainder_(options: { other: Tensor }): this
+  /**
+   * `aten::renorm(Tensor self, Scalar p, int dim, Scalar maxnorm) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.renorm.html
+   */
   renorm(p: Scalar, dim: number, maxnorm: Scalar): Tensor
   renorm(options: { p: Scalar; dim: number; maxnorm: Scalar }): Tensor
-  renorm(p: Scalar, dim: number, maxnorm: Scalar, options: { out: Tensor }): Tensor
-  renorm(options: { p: Scalar; dim: number; maxnorm: Scalar; out: Tensor }): Tensor
+  /**
+   * `aten::renorm_(Tensor(a!) self, Scalar p, int dim, Scalar maxnorm) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.renorm_.html
+   */
   renorm_(p: Scalar, dim: number, maxnorm: Scalar): this
   renorm_(options: { p: Scalar; dim: number; maxnorm: Scalar }): this
+  /**
+   * `aten::repeat(Tensor self, SymInt[] repeats) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.repeat.html
+   */
   repeat(repeats: readonly number[]): Tensor
   repeat(...repeats: number[]): Tensor
   repeat(options: { repeats: readonly number[] }): Tensor
-  repeat(repeats: readonly number[], options: { out: Tensor }): Tensor
-  repeat(...repeats: [...number[], { out: Tensor }] | number[]): Tensor
-  repeat(options: { repeats: readonly number[]; out: Tensor }): Tensor
+  /**
+   * `aten::repeat_interleave.Tensor(Tensor repeats, *, SymInt? output_size=None) -> Tensor`
+   *
+   * `aten::repeat_interleave.self_Tensor(Tensor self, Tensor repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor`
+   *
+   * `aten::repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.repeat_interleave.html
+   */
   repeat_interleave(options?: { output_size?: number | null | undefined }): Tensor
   repeat_interleave(repeats: Tensor, dim?: number | null | undefined, options?: { output_size?: number | null | undefined }): Tensor
-  repeat_interleave(repeats: Tensor, options?: { dim?: number | null | undefined; output_size?: number | null | undefined }): Tensor
   repeat_interleave(options: { repeats: Tensor; dim?: number | null | undefined; output_size?: number | null | undefined }): Tensor
+  repeat_interleave(repeats: Tensor, options?: { dim?: number | null | undefined; output_size?: number | null | undefined }): Tensor
   repeat_interleave(repeats: number, dim?: number | null | undefined, options?: { output_size?: number | null | undefined }): Tensor
-  repeat_interleave(repeats: number, options?: { dim?: number | null | undefined; output_size?: number | null | undefined }): Tensor
   repeat_interleave(options: { repeats: number; dim?: number | null | undefined; output_size?: number | null | undefined }): Tensor
-  repeat_interleave(options: { output_size?: number | null | undefined; out: Tensor }): Tensor
+  repeat_interleave(repeats: number, options?: { dim?: number | null | undefined; output_size?: number | null | undefined }): Tensor
+  /**
+   * `aten::reshape(Tensor(a) self, SymInt[] shape) -> Tensor(a)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.reshape.html
+   */
   reshape(shape: readonly number[]): Tensor
   reshape(...shape: number[]): Tensor
   reshape(options: { shape: readonly number[] }): Tensor
+  /**
+   * `aten::reshape_as(Tensor(a) self, Tensor other) -> Tensor(a)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.reshape_as.html
+   */
   reshape_as(other: Tensor): Tensor
   reshape_as(options: { other: Tensor }): Tensor
+  /** `aten::resize(Tensor self, SymInt[] size, *, MemoryFormat? memory_format=None) -> Tensor` */
   resize(size: readonly number[], options?: { memory_format?: MemoryFormat | null | undefined }): Tensor
   resize(...size: [...number[], { memory_format?: MemoryFormat | null | undefined }] | number[]): Tensor
   resize(options: { size: readonly number[]; memory_format?: MemoryFormat | null | undefined }): Tensor
-  resize(size: readonly number[], options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
-  resize(...size: [...number[], { memory_format?: MemoryFormat | null | undefined; out: Tensor }] | number[]): Tensor
-  resize(options: { size: readonly number[]; memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::resize_(Tensor(a!) self, SymInt[] size, *, MemoryFormat? memory_format=None) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.resize_.html
+   */
   resize_(size: readonly number[], options?: { memory_format?: MemoryFormat | null | undefined }): this
   resize_(...size: [...number[], { memory_format?: MemoryFormat | null | undefined }] | number[]): this
   resize_(options: { size: readonly number[]; memory_format?: MemoryFormat | null | undefined }): this
+  /** `aten::resize_as(Tensor self, Tensor the_template, *, MemoryFormat? memory_format=None) -> Tensor` */
   resize_as(the_template: Tensor, options?: { memory_format?: MemoryFormat | null | undefined }): Tensor
   resize_as(options: { the_template: Tensor; memory_format?: MemoryFormat | null | undefined }): Tensor
-  resize_as(the_template: Tensor, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
-  resize_as(options: { the_template: Tensor; memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::resize_as_(Tensor(a!) self, Tensor the_template, *, MemoryFormat? memory_format=None) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.resize_as_.html
+   */
   resize_as_(the_template: Tensor, options?: { memory_format?: MemoryFormat | null | undefined }): this
   resize_as_(options: { the_template: Tensor; memory_format?: MemoryFormat | null | undefined }): this
+  /** `aten::resize_as_sparse_(Tensor(a!) self, Tensor the_template) -> Tensor(a!)` */
   resize_as_sparse_(the_template: Tensor): this
   resize_as_sparse_(options: { the_template: Tensor }): this
+  /**
+   * `aten::resolve_conj(Tensor(a) self) -> Tensor(a)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.resolve_conj.html
+   */
   resolve_conj(): Tensor
+  /**
+   * `aten::resolve_neg(Tensor(a) self) -> Tensor(a)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.resolve_neg.html
+   */
   resolve_neg(): Tensor
+  /**
+   * `aten::roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.roll.html
+   */
   roll(shifts: number | readonly number[], dims?: number | readonly number[] | undefined): Tensor
-  roll(shifts: number | readonly number[], options?: { dims?: number | readonly number[] | undefined }): Tensor
   roll(options: { shifts: number | readonly number[]; dims?: number | readonly number[] | undefined }): Tensor
-  roll(shifts: number | readonly number[], options: { dims?: number | readonly number[] | undefined; out: Tensor }): Tensor
-  roll(options: { shifts: number | readonly number[]; dims?: number | readonly number[] | undefined; out: Tensor }): Tensor
+  roll(shifts: number | readonly number[], options?: { dims?: number | readonly number[] | undefined }): Tensor
+  /**
+   * `aten::rot90(Tensor self, int k=1, int[] dims=[0, 1]) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.rot90.html
+   */
   rot90(k?: number | undefined, dims?: readonly number[] | undefined): Tensor
   rot90(options?: { k?: number | undefined; dims?: readonly number[] | undefined }): Tensor
-  rot90(options: { k?: number | undefined; dims?: readonly number[] | undefined; out: Tensor }): Tensor
+  rot90(k: number | undefined, options?: { dims?: readonly number[] | undefined }): Tensor
+  /**
+   * `aten::round(Tensor self) -> Tensor`
+   *
+   * `aten::round.decimals(Tensor self, *, int decimals) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.round.html
+   */
   round(): Tensor
   round(options: { decimals: number }): Tensor
-  round(options: { out: Tensor }): Tensor
-  round(options: { decimals: number; out: Tensor }): Tensor
+  /**
+   * `aten::round_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * `aten::round_.decimals(Tensor(a!) self, *, int decimals) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.round_.html
+   */
   round_(): this
   round_(options: { decimals: number }): this
+  /** `aten::row_indices(Tensor(a) self) -> Tensor(a)` */
   row_indices(): Tensor
+  /**
+   * `aten::rsqrt(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.rsqrt.html
+   */
   rsqrt(): Tensor
-  rsqrt(options: { out: Tensor }): Tensor
+  /**
+   * `aten::rsqrt_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.rsqrt_.html
+   */
   rsqrt_(): this
+  /**
+   * `aten::scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor`
+   *
+   * `aten::scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor`
+   *
+   * `aten::scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor`
+   *
+   * `aten::scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.scatter.html
+   */
   scatter(dim: number, index: Tensor, src: Tensor): Tensor
   scatter(options: { dim: number; index: Tensor; src: Tensor }): Tensor
   scatter(dim: number, index: Tensor, value: Scalar): Tensor
@@ -1370,14 +3131,17 @@ export interface TensorMethods {
   scatter(options: { dim: number; index: Tensor; src: Tensor; reduce: string }): Tensor
   scatter(dim: number, index: Tensor, value: Scalar, options: { reduce: string }): Tensor
   scatter(options: { dim: number; index: Tensor; value: Scalar; reduce: string }): Tensor
-  scatter(dim: number, index: Tensor, src: Tensor, options: { out: Tensor }): Tensor
-  scatter(options: { dim: number; index: Tensor; src: Tensor; out: Tensor }): Tensor
-  scatter(dim: number, index: Tensor, value: Scalar, options: { out: Tensor }): Tensor
-  scatter(options: { dim: number; index: Tensor; value: Scalar; out: Tensor }): Tensor
-  scatter(dim: number, index: Tensor, src: Tensor, options: { reduce: string; out: Tensor }): Tensor
-  scatter(options: { dim: number; index: Tensor; src: Tensor; reduce: string; out: Tensor }): Tensor
-  scatter(dim: number, index: Tensor, value: Scalar, options: { reduce: string; out: Tensor }): Tensor
-  scatter(options: { dim: number; index: Tensor; value: Scalar; reduce: string; out: Tensor }): Tensor
+  /**
+   * `aten::scatter_.src(Tensor(a!) self, int dim, Tensor index, Tensor src) -> Tensor(a!)`
+   *
+   * `aten::scatter_.value(Tensor(a!) self, int dim, Tensor index, Scalar value) -> Tensor(a!)`
+   *
+   * `aten::scatter_.reduce(Tensor(a!) self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor(a!)`
+   *
+   * `aten::scatter_.value_reduce(Tensor(a!) self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.scatter_.html
+   */
   scatter_(dim: number, index: Tensor, src: Tensor): this
   scatter_(options: { dim: number; index: Tensor; src: Tensor }): this
   scatter_(dim: number, index: Tensor, value: Scalar): this
@@ -1386,342 +3150,796 @@ export interface TensorMethods {
   scatter_(options: { dim: number; index: Tensor; src: Tensor; reduce: string }): this
   scatter_(dim: number, index: Tensor, value: Scalar, options: { reduce: string }): this
   scatter_(options: { dim: number; index: Tensor; value: Scalar; reduce: string }): this
+  /**
+   * `aten::scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.scatter_add.html
+   */
   scatter_add(dim: number, index: Tensor, src: Tensor): Tensor
   scatter_add(options: { dim: number; index: Tensor; src: Tensor }): Tensor
-  scatter_add(dim: number, index: Tensor, src: Tensor, options: { out: Tensor }): Tensor
-  scatter_add(options: { dim: number; index: Tensor; src: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::scatter_add_(Tensor(a!) self, int dim, Tensor index, Tensor src) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.scatter_add_.html
+   */
   scatter_add_(dim: number, index: Tensor, src: Tensor): this
   scatter_add_(options: { dim: number; index: Tensor; src: Tensor }): this
+  /**
+   * `aten::scatter_reduce.two(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.scatter_reduce.html
+   */
   scatter_reduce(dim: number, index: Tensor, src: Tensor, reduce: string, options?: { include_self?: boolean | undefined }): Tensor
   scatter_reduce(options: { dim: number; index: Tensor; src: Tensor; reduce: string; include_self?: boolean | undefined }): Tensor
-  scatter_reduce(dim: number, index: Tensor, src: Tensor, reduce: string, options: { include_self?: boolean | undefined; out: Tensor }): Tensor
-  scatter_reduce(options: { dim: number; index: Tensor; src: Tensor; reduce: string; include_self?: boolean | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::scatter_reduce_.two(Tensor(a!) self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.scatter_reduce_.html
+   */
   scatter_reduce_(dim: number, index: Tensor, src: Tensor, reduce: string, options?: { include_self?: boolean | undefined }): this
   scatter_reduce_(options: { dim: number; index: Tensor; src: Tensor; reduce: string; include_self?: boolean | undefined }): this
+  /**
+   * `aten::select.int(Tensor(a) self, int dim, SymInt index) -> Tensor(a)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.select.html
+   */
   select(dim: number, index: number): Tensor
   select(options: { dim: number; index: number }): Tensor
+  /**
+   * `aten::select_scatter(Tensor self, Tensor src, int dim, SymInt index) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.select_scatter.html
+   */
   select_scatter(src: Tensor, dim: number, index: number): Tensor
   select_scatter(options: { src: Tensor; dim: number; index: number }): Tensor
-  select_scatter(src: Tensor, dim: number, index: number, options: { out: Tensor }): Tensor
-  select_scatter(options: { src: Tensor; dim: number; index: number; out: Tensor }): Tensor
+  /**
+   * `aten::set_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * `aten::set_.source_Tensor(Tensor(a!) self, Tensor source) -> Tensor(a!)`
+   *
+   * `aten::set_.source_Tensor_storage_offset(Tensor(a!) self, Tensor source, SymInt storage_offset, SymInt[] size, SymInt[] stride=[]) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.set_.html
+   */
   set_(): this
   set_(source: Tensor): this
   set_(options: { source: Tensor }): this
   set_(source: Tensor, storage_offset: number, size: readonly number[], stride?: readonly number[] | undefined): this
-  set_(source: Tensor, storage_offset: number, size: readonly number[], options?: { stride?: readonly number[] | undefined }): this
   set_(options: { source: Tensor; storage_offset: number; size: readonly number[]; stride?: readonly number[] | undefined }): this
+  set_(source: Tensor, storage_offset: number, size: readonly number[], options?: { stride?: readonly number[] | undefined }): this
+  /**
+   * `aten::sgn(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.sgn.html
+   */
   sgn(): Tensor
-  sgn(options: { out: Tensor }): Tensor
+  /**
+   * `aten::sgn_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.sgn_.html
+   */
   sgn_(): this
+  /**
+   * `aten::sigmoid(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.sigmoid.html
+   */
   sigmoid(): Tensor
-  sigmoid(options: { out: Tensor }): Tensor
+  /**
+   * `aten::sigmoid_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.sigmoid_.html
+   */
   sigmoid_(): this
+  /**
+   * `aten::sign(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.sign.html
+   */
   sign(): Tensor
-  sign(options: { out: Tensor }): Tensor
+  /**
+   * `aten::sign_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.sign_.html
+   */
   sign_(): this
+  /**
+   * `aten::signbit(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.signbit.html
+   */
   signbit(): Tensor
-  signbit(options: { out: Tensor }): Tensor
+  /**
+   * `aten::sin(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.sin.html
+   */
   sin(): Tensor
-  sin(options: { out: Tensor }): Tensor
+  /**
+   * `aten::sin_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.sin_.html
+   */
   sin_(): this
+  /**
+   * `aten::sinc(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.sinc.html
+   */
   sinc(): Tensor
-  sinc(options: { out: Tensor }): Tensor
+  /**
+   * `aten::sinc_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.sinc_.html
+   */
   sinc_(): this
+  /**
+   * `aten::sinh(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.sinh.html
+   */
   sinh(): Tensor
-  sinh(options: { out: Tensor }): Tensor
+  /**
+   * `aten::sinh_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.sinh_.html
+   */
   sinh_(): this
+  /** `aten::slice_inverse(Tensor(a) self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)` */
   slice_inverse(src: Tensor, dim?: number | undefined, start?: number | null | undefined, end?: number | null | undefined, step?: number | undefined): Tensor
-  slice_inverse(src: Tensor, options?: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor
   slice_inverse(options: { src: Tensor; dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor
+  slice_inverse(src: Tensor, options?: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor
+  slice_inverse(src: Tensor, dim: number | undefined, options?: { start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor
+  slice_inverse(src: Tensor, dim: number | undefined, start: number | null | undefined, options?: { end?: number | null | undefined; step?: number | undefined }): Tensor
+  slice_inverse(src: Tensor, dim: number | undefined, start: number | null | undefined, end: number | null | undefined, options?: { step?: number | undefined }): Tensor
+  /**
+   * `aten::slice_scatter(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.slice_scatter.html
+   */
   slice_scatter(src: Tensor, dim?: number | undefined, start?: number | null | undefined, end?: number | null | undefined, step?: number | undefined): Tensor
-  slice_scatter(src: Tensor, options?: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor
   slice_scatter(options: { src: Tensor; dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor
-  slice_scatter(src: Tensor, options: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined; out: Tensor }): Tensor
-  slice_scatter(options: { src: Tensor; dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined; out: Tensor }): Tensor
+  slice_scatter(src: Tensor, options?: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor
+  slice_scatter(src: Tensor, dim: number | undefined, options?: { start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor
+  slice_scatter(src: Tensor, dim: number | undefined, start: number | null | undefined, options?: { end?: number | null | undefined; step?: number | undefined }): Tensor
+  slice_scatter(src: Tensor, dim: number | undefined, start: number | null | undefined, end: number | null | undefined, options?: { step?: number | undefined }): Tensor
+  /**
+   * `aten::slogdet(Tensor self) -> (Tensor sign, Tensor logabsdet)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.slogdet.html
+   */
   slogdet(): Named<[sign: Tensor, logabsdet: Tensor], { readonly sign: Tensor; readonly logabsdet: Tensor }>
-  slogdet(options: { sign: Tensor; logabsdet: Tensor }): Named<[sign: Tensor, logabsdet: Tensor], { readonly sign: Tensor; readonly logabsdet: Tensor }>
+  /**
+   * `aten::smm(Tensor self, Tensor mat2) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.smm.html
+   */
   smm(mat2: Tensor): Tensor
   smm(options: { mat2: Tensor }): Tensor
+  /**
+   * `aten::softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.softmax.html
+   */
   softmax(dim: number, dtype?: DType | null | undefined): Tensor
-  softmax(dim: number, options?: { dtype?: DType | null | undefined }): Tensor
   softmax(options: { dim: number; dtype?: DType | null | undefined }): Tensor
-  softmax(dim: number, options: { dtype?: DType | null | undefined; out: Tensor }): Tensor
-  softmax(options: { dim: number; dtype?: DType | null | undefined; out: Tensor }): Tensor
+  softmax(dim: number, options?: { dtype?: DType | null | undefined }): Tensor
+  /**
+   * `aten::sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)`
+   *
+   * `aten::sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.sort.html
+   */
   sort(dim?: number | undefined, descending?: boolean | undefined): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
   sort(options?: { dim?: number | undefined; descending?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  sort(dim: number | undefined, options?: { descending?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
   sort(options: { stable: boolean | null; dim?: number | undefined; descending?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  sort(options: { dim?: number | undefined; descending?: boolean | undefined; values: Tensor; indices: Tensor }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  sort(options: { stable: boolean | null; dim?: number | undefined; descending?: boolean | undefined; values: Tensor; indices: Tensor }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  /**
+   * `aten::sparse_dim(Tensor self) -> int`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.sparse_dim.html
+   */
   sparse_dim(): number
+  /**
+   * `aten::sparse_mask(Tensor self, Tensor mask) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.sparse_mask.html
+   */
   sparse_mask(mask: Tensor): Tensor
   sparse_mask(options: { mask: Tensor }): Tensor
-  sparse_mask(mask: Tensor, options: { out: Tensor }): Tensor
-  sparse_mask(options: { mask: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::sparse_resize_(Tensor(a!) self, int[] size, int sparse_dim, int dense_dim) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.sparse_resize_.html
+   */
   sparse_resize_(size: readonly number[], sparse_dim: number, dense_dim: number): this
   sparse_resize_(options: { size: readonly number[]; sparse_dim: number; dense_dim: number }): this
+  /**
+   * `aten::sparse_resize_and_clear_(Tensor(a!) self, int[] size, int sparse_dim, int dense_dim) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.sparse_resize_and_clear_.html
+   */
   sparse_resize_and_clear_(size: readonly number[], sparse_dim: number, dense_dim: number): this
   sparse_resize_and_clear_(options: { size: readonly number[]; sparse_dim: number; dense_dim: number }): this
-  split(split_size: number, dim?: number | undefined): Tensor[]
-  split(split_size: number, options?: { dim?: number | undefined }): Tensor[]
-  split(options: { split_size: number; dim?: number | undefined }): Tensor[]
-  split(split_size: readonly number[], dim?: number | undefined): Tensor[]
-  split(split_size: readonly number[], options?: { dim?: number | undefined }): Tensor[]
-  split(options: { split_size: readonly number[]; dim?: number | undefined }): Tensor[]
+  /** `aten::split_with_sizes(Tensor(a -> *) self, SymInt[] split_sizes, int dim=0) -> Tensor(a)[]` */
   split_with_sizes(split_sizes: readonly number[], dim?: number | undefined): Tensor[]
-  split_with_sizes(split_sizes: readonly number[], options?: { dim?: number | undefined }): Tensor[]
   split_with_sizes(options: { split_sizes: readonly number[]; dim?: number | undefined }): Tensor[]
+  split_with_sizes(split_sizes: readonly number[], options?: { dim?: number | undefined }): Tensor[]
+  /**
+   * `aten::sqrt(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.sqrt.html
+   */
   sqrt(): Tensor
-  sqrt(options: { out: Tensor }): Tensor
+  /**
+   * `aten::sqrt_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.sqrt_.html
+   */
   sqrt_(): this
+  /**
+   * `aten::square(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.square.html
+   */
   square(): Tensor
-  square(options: { out: Tensor }): Tensor
+  /**
+   * `aten::square_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.square_.html
+   */
   square_(): this
+  /**
+   * `aten::squeeze(Tensor(a) self) -> Tensor(a)`
+   *
+   * `aten::squeeze.dim(Tensor(a) self, int dim) -> Tensor(a)`
+   *
+   * `aten::squeeze.dims(Tensor(a) self, int[] dim) -> Tensor(a)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.squeeze.html
+   */
   squeeze(): Tensor
   squeeze(dim: number): Tensor
   squeeze(options: { dim: number }): Tensor
   squeeze(dim: readonly number[]): Tensor
   squeeze(...dim: number[]): Tensor
   squeeze(options: { dim: readonly number[] }): Tensor
+  /**
+   * `aten::squeeze_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * `aten::squeeze_.dim(Tensor(a!) self, int dim) -> Tensor(a!)`
+   *
+   * `aten::squeeze_.dims(Tensor(a!) self, int[] dim) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.squeeze_.html
+   */
   squeeze_(): this
   squeeze_(dim: number): this
   squeeze_(options: { dim: number }): this
   squeeze_(dim: readonly number[]): this
   squeeze_(...dim: number[]): this
   squeeze_(options: { dim: readonly number[] }): this
+  /**
+   * `aten::sspaddmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.sspaddmm.html
+   */
   sspaddmm(mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
   sspaddmm(options: { mat1: Tensor; mat2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  sspaddmm(mat1: Tensor, mat2: Tensor, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  sspaddmm(options: { mat1: Tensor; mat2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::std(Tensor self, bool unbiased=True) -> Tensor`
+   *
+   * `aten::std.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor`
+   *
+   * `aten::std.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.std.html
+   */
   std(unbiased?: boolean | undefined): Tensor
   std(options?: { unbiased?: boolean | undefined }): Tensor
   std(dim?: number | readonly number[] | null | undefined, options?: { correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): Tensor
   std(options?: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): Tensor
   std(dim: number | readonly number[] | null, unbiased?: boolean | undefined, keepdim?: boolean | undefined): Tensor
-  std(dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined }): Tensor
   std(options: { dim: number | readonly number[] | null; unbiased?: boolean | undefined; keepdim?: boolean | undefined }): Tensor
-  std(options: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
-  std(dim: number | readonly number[] | null, options: { unbiased?: boolean | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
-  std(options: { dim: number | readonly number[] | null; unbiased?: boolean | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
-  stft(n_fft: number, hop_length?: number | null | undefined, win_length?: number | null | undefined, window?: Tensor | null | undefined, normalized?: boolean | undefined, onesided?: boolean | null | undefined, return_complex?: boolean | null | undefined, align_to_window?: boolean | null | undefined): Tensor
-  stft(n_fft: number, options?: { hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  stft(options: { n_fft: number; hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  stft(n_fft: number, hop_length?: number | null | undefined, win_length?: number | null | undefined, window?: Tensor | null | undefined, center?: boolean | undefined, pad_mode?: string | undefined, normalized?: boolean | undefined, onesided?: boolean | null | undefined, return_complex?: boolean | null | undefined, align_to_window?: boolean | null | undefined): Tensor
-  stft(n_fft: number, options?: { hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  stft(options: { n_fft: number; hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
+  std(dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined }): Tensor
+  std(dim: number | readonly number[] | null, unbiased: boolean | undefined, options?: { keepdim?: boolean | undefined }): Tensor
+  /**
+   * `aten::sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.sub.html
+   */
   sub(other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }): Tensor
   sub(options: { other: Tensor | Scalar; alpha?: Scalar | undefined }): Tensor
-  sub(other: Scalar, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
-  sub(options: { other: Scalar; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  sub(other: Tensor | Scalar, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
-  sub(options: { other: Tensor | Scalar; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::sub_.Tensor(Tensor(a!) self, Tensor other, *, Scalar alpha=1) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.sub_.html
+   */
   sub_(other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }): this
   sub_(options: { other: Tensor | Scalar; alpha?: Scalar | undefined }): this
+  /**
+   * `aten::subtract.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor`
+   *
+   * `aten::subtract.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.subtract.html
+   */
   subtract(other: Scalar, alpha?: Scalar | undefined): Tensor
-  subtract(other: Scalar, options?: { alpha?: Scalar | undefined }): Tensor
   subtract(options: { other: Scalar; alpha?: Scalar | undefined }): Tensor
+  subtract(other: Scalar, options?: { alpha?: Scalar | undefined }): Tensor
   subtract(other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }): Tensor
   subtract(options: { other: Tensor | Scalar; alpha?: Scalar | undefined }): Tensor
-  subtract(other: Tensor | Scalar, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
-  subtract(options: { other: Tensor | Scalar; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::subtract_.Scalar(Tensor(a!) self, Scalar other, Scalar alpha=1) -> Tensor(a!)`
+   *
+   * `aten::subtract_.Tensor(Tensor(a!) self, Tensor other, *, Scalar alpha=1) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.subtract_.html
+   */
   subtract_(other: Scalar, alpha?: Scalar | undefined): this
-  subtract_(other: Scalar, options?: { alpha?: Scalar | undefined }): this
   subtract_(options: { other: Scalar; alpha?: Scalar | undefined }): this
+  subtract_(other: Scalar, options?: { alpha?: Scalar | undefined }): this
   subtract_(other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }): this
   subtract_(options: { other: Tensor | Scalar; alpha?: Scalar | undefined }): this
+  /**
+   * `aten::sum(Tensor self, *, ScalarType? dtype=None) -> Tensor`
+   *
+   * `aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.sum.html
+   */
   sum(options?: { dtype?: DType | null | undefined }): Tensor
   sum(dim: number | readonly number[] | null, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }): Tensor
-  sum(dim: number | readonly number[] | null, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
   sum(options: { dim: number | readonly number[] | null; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  sum(options: { dtype?: DType | null | undefined; out: Tensor }): Tensor
-  sum(dim: number | readonly number[] | null, options: { keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
-  sum(options: { dim: number | readonly number[] | null; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
+  sum(dim: number | readonly number[] | null, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
+  /**
+   * `aten::sum_to_size(Tensor self, SymInt[] size) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.sum_to_size.html
+   */
   sum_to_size(size: readonly number[]): Tensor
   sum_to_size(...size: number[]): Tensor
   sum_to_size(options: { size: readonly number[] }): Tensor
+  /**
+   * `aten::svd(Tensor self, bool some=True, bool compute_uv=True) -> (Tensor U, Tensor S, Tensor V)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.svd.html
+   */
   svd(some?: boolean | undefined, compute_uv?: boolean | undefined): Named<[U: Tensor, S: Tensor, V: Tensor], { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor }>
   svd(options?: { some?: boolean | undefined; compute_uv?: boolean | undefined }): Named<[U: Tensor, S: Tensor, V: Tensor], { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor }>
-  svd(options: { some?: boolean | undefined; compute_uv?: boolean | undefined; U: Tensor; S: Tensor; V: Tensor }): Named<[U: Tensor, S: Tensor, V: Tensor], { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor }>
+  svd(some: boolean | undefined, options?: { compute_uv?: boolean | undefined }): Named<[U: Tensor, S: Tensor, V: Tensor], { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor }>
+  /**
+   * `aten::swapaxes(Tensor(a) self, int axis0, int axis1) -> Tensor(a)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.swapaxes.html
+   */
   swapaxes(axis0: number, axis1: number): Tensor
   swapaxes(options: { axis0: number; axis1: number }): Tensor
+  /**
+   * `aten::swapaxes_(Tensor(a!) self, int axis0, int axis1) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.swapaxes_.html
+   */
   swapaxes_(axis0: number, axis1: number): this
   swapaxes_(options: { axis0: number; axis1: number }): this
+  /**
+   * `aten::swapdims(Tensor(a) self, int dim0, int dim1) -> Tensor(a)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.swapdims.html
+   */
   swapdims(dim0: number, dim1: number): Tensor
   swapdims(options: { dim0: number; dim1: number }): Tensor
+  /**
+   * `aten::swapdims_(Tensor(a!) self, int dim0, int dim1) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.swapdims_.html
+   */
   swapdims_(dim0: number, dim1: number): this
   swapdims_(options: { dim0: number; dim1: number }): this
+  /**
+   * `aten::t(Tensor(a) self) -> Tensor(a)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.t.html
+   */
   t(): Tensor
+  /**
+   * `aten::t_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.t_.html
+   */
   t_(): this
+  /**
+   * `aten::take(Tensor self, Tensor index) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.take.html
+   */
   take(index: Tensor): Tensor
   take(options: { index: Tensor }): Tensor
-  take(index: Tensor, options: { out: Tensor }): Tensor
-  take(options: { index: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.take_along_dim.html
+   */
   take_along_dim(indices: Tensor, dim?: number | null | undefined): Tensor
-  take_along_dim(indices: Tensor, options?: { dim?: number | null | undefined }): Tensor
   take_along_dim(options: { indices: Tensor; dim?: number | null | undefined }): Tensor
-  take_along_dim(indices: Tensor, options: { dim?: number | null | undefined; out: Tensor }): Tensor
-  take_along_dim(options: { indices: Tensor; dim?: number | null | undefined; out: Tensor }): Tensor
+  take_along_dim(indices: Tensor, options?: { dim?: number | null | undefined }): Tensor
+  /**
+   * `aten::tan(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.tan.html
+   */
   tan(): Tensor
-  tan(options: { out: Tensor }): Tensor
+  /**
+   * `aten::tan_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.tan_.html
+   */
   tan_(): this
+  /**
+   * `aten::tanh(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.tanh.html
+   */
   tanh(): Tensor
-  tanh(options: { out: Tensor }): Tensor
+  /**
+   * `aten::tanh_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.tanh_.html
+   */
   tanh_(): this
+  /**
+   * `aten::tensor_split.indices(Tensor(a -> *) self, SymInt[] indices, int dim=0) -> Tensor(a)[]`
+   *
+   * `aten::tensor_split.sections(Tensor(a -> *) self, SymInt sections, int dim=0) -> Tensor(a)[]`
+   *
+   * `aten::tensor_split.tensor_indices_or_sections(Tensor(a -> *) self, Tensor tensor_indices_or_sections, int dim=0) -> Tensor(a)[]`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.tensor_split.html
+   */
   tensor_split(indices: readonly number[], dim?: number | undefined): Tensor[]
-  tensor_split(indices: readonly number[], options?: { dim?: number | undefined }): Tensor[]
   tensor_split(options: { indices: readonly number[]; dim?: number | undefined }): Tensor[]
+  tensor_split(indices: readonly number[], options?: { dim?: number | undefined }): Tensor[]
   tensor_split(sections: number, dim?: number | undefined): Tensor[]
-  tensor_split(sections: number, options?: { dim?: number | undefined }): Tensor[]
   tensor_split(options: { sections: number; dim?: number | undefined }): Tensor[]
+  tensor_split(sections: number, options?: { dim?: number | undefined }): Tensor[]
   tensor_split(tensor_indices_or_sections: Tensor, dim?: number | undefined): Tensor[]
-  tensor_split(tensor_indices_or_sections: Tensor, options?: { dim?: number | undefined }): Tensor[]
   tensor_split(options: { tensor_indices_or_sections: Tensor; dim?: number | undefined }): Tensor[]
+  tensor_split(tensor_indices_or_sections: Tensor, options?: { dim?: number | undefined }): Tensor[]
+  /**
+   * `aten::tile(Tensor self, SymInt[] dims) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.tile.html
+   */
   tile(dims: readonly number[]): Tensor
   tile(...dims: number[]): Tensor
   tile(options: { dims: readonly number[] }): Tensor
+  /**
+   * `aten::to_dense(Tensor self, ScalarType? dtype=None, *, bool? masked_grad=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.to_dense.html
+   */
   to_dense(dtype?: DType | null | undefined, options?: { masked_grad?: boolean | null | undefined }): Tensor
   to_dense(options?: { dtype?: DType | null | undefined; masked_grad?: boolean | null | undefined }): Tensor
+  /**
+   * `aten::to_mkldnn(Tensor self, ScalarType? dtype=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.to_mkldnn.html
+   */
   to_mkldnn(dtype?: DType | null | undefined): Tensor
   to_mkldnn(options?: { dtype?: DType | null | undefined }): Tensor
-  to_mkldnn(options: { dtype?: DType | null | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::to_padded_tensor(Tensor self, float padding, SymInt[]? output_size=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.to_padded_tensor.html
+   */
   to_padded_tensor(padding: number, output_size?: readonly number[] | null | undefined): Tensor
-  to_padded_tensor(padding: number, options?: { output_size?: readonly number[] | null | undefined }): Tensor
   to_padded_tensor(options: { padding: number; output_size?: readonly number[] | null | undefined }): Tensor
-  to_padded_tensor(padding: number, options: { output_size?: readonly number[] | null | undefined; out: Tensor }): Tensor
-  to_padded_tensor(options: { padding: number; output_size?: readonly number[] | null | undefined; out: Tensor }): Tensor
+  to_padded_tensor(padding: number, options?: { output_size?: readonly number[] | null | undefined }): Tensor
+  /**
+   * `aten::to_sparse.sparse_dim(Tensor self, int sparse_dim) -> Tensor`
+   *
+   * `aten::to_sparse(Tensor self, *, Layout? layout=None, int[2]? blocksize=None, int? dense_dim=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.to_sparse.html
+   */
   to_sparse(sparse_dim: number): Tensor
   to_sparse(options: { sparse_dim: number }): Tensor
   to_sparse(options?: { layout?: Layout | null | undefined; blocksize?: number | readonly number[] | null | undefined; dense_dim?: number | null | undefined }): Tensor
+  /**
+   * `aten::to_sparse_bsc(Tensor self, int[2] blocksize, int? dense_dim=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.to_sparse_bsc.html
+   */
   to_sparse_bsc(blocksize: number | readonly number[], dense_dim?: number | null | undefined): Tensor
-  to_sparse_bsc(blocksize: number | readonly number[], options?: { dense_dim?: number | null | undefined }): Tensor
   to_sparse_bsc(options: { blocksize: number | readonly number[]; dense_dim?: number | null | undefined }): Tensor
+  to_sparse_bsc(blocksize: number | readonly number[], options?: { dense_dim?: number | null | undefined }): Tensor
+  /**
+   * `aten::to_sparse_bsr(Tensor self, int[2] blocksize, int? dense_dim=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.to_sparse_bsr.html
+   */
   to_sparse_bsr(blocksize: number | readonly number[], dense_dim?: number | null | undefined): Tensor
-  to_sparse_bsr(blocksize: number | readonly number[], options?: { dense_dim?: number | null | undefined }): Tensor
   to_sparse_bsr(options: { blocksize: number | readonly number[]; dense_dim?: number | null | undefined }): Tensor
+  to_sparse_bsr(blocksize: number | readonly number[], options?: { dense_dim?: number | null | undefined }): Tensor
+  /**
+   * `aten::to_sparse_csc(Tensor self, int? dense_dim=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.to_sparse_csc.html
+   */
   to_sparse_csc(dense_dim?: number | null | undefined): Tensor
   to_sparse_csc(options?: { dense_dim?: number | null | undefined }): Tensor
+  /**
+   * `aten::to_sparse_csr(Tensor self, int? dense_dim=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.to_sparse_csr.html
+   */
   to_sparse_csr(dense_dim?: number | null | undefined): Tensor
   to_sparse_csr(options?: { dense_dim?: number | null | undefined }): Tensor
+  /**
+   * `aten::topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.topk.html
+   */
   topk(k: number, dim?: number | undefined, largest?: boolean | undefined, sorted?: boolean | undefined): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  topk(k: number, options?: { dim?: number | undefined; largest?: boolean | undefined; sorted?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
   topk(options: { k: number; dim?: number | undefined; largest?: boolean | undefined; sorted?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  topk(k: number, options: { dim?: number | undefined; largest?: boolean | undefined; sorted?: boolean | undefined; values: Tensor; indices: Tensor }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  topk(options: { k: number; dim?: number | undefined; largest?: boolean | undefined; sorted?: boolean | undefined; values: Tensor; indices: Tensor }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  topk(k: number, options?: { dim?: number | undefined; largest?: boolean | undefined; sorted?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  topk(k: number, dim: number | undefined, options?: { largest?: boolean | undefined; sorted?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  topk(k: number, dim: number | undefined, largest: boolean | undefined, options?: { sorted?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  /**
+   * `aten::trace(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.trace.html
+   */
   trace(): Tensor
-  trace(options: { out: Tensor }): Tensor
+  /**
+   * `aten::transpose.int(Tensor(a) self, int dim0, int dim1) -> Tensor(a)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.transpose.html
+   */
   transpose(dim0: number, dim1: number): Tensor
   transpose(options: { dim0: number; dim1: number }): Tensor
+  /**
+   * `aten::transpose_(Tensor(a!) self, int dim0, int dim1) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.transpose_.html
+   */
   transpose_(dim0: number, dim1: number): this
   transpose_(options: { dim0: number; dim1: number }): this
+  /**
+   * `aten::triangular_solve(Tensor self, Tensor A, bool upper=True, bool transpose=False, bool unitriangular=False) -> (Tensor solution, Tensor cloned_coefficient)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.triangular_solve.html
+   */
   triangular_solve(A: Tensor, upper?: boolean | undefined, transpose?: boolean | undefined, unitriangular?: boolean | undefined): Named<[solution: Tensor, cloned_coefficient: Tensor], { readonly solution: Tensor; readonly cloned_coefficient: Tensor }>
-  triangular_solve(A: Tensor, options?: { upper?: boolean | undefined; transpose?: boolean | undefined; unitriangular?: boolean | undefined }): Named<[solution: Tensor, cloned_coefficient: Tensor], { readonly solution: Tensor; readonly cloned_coefficient: Tensor }>
   triangular_solve(options: { A: Tensor; upper?: boolean | undefined; transpose?: boolean | undefined; unitriangular?: boolean | undefined }): Named<[solution: Tensor, cloned_coefficient: Tensor], { readonly solution: Tensor; readonly cloned_coefficient: Tensor }>
-  triangular_solve(A: Tensor, options: { upper?: boolean | undefined; transpose?: boolean | undefined; unitriangular?: boolean | undefined; X: Tensor; M: Tensor }): Named<[solution: Tensor, cloned_coefficient: Tensor], { readonly solution: Tensor; readonly cloned_coefficient: Tensor }>
-  triangular_solve(options: { A: Tensor; upper?: boolean | undefined; transpose?: boolean | undefined; unitriangular?: boolean | undefined; X: Tensor; M: Tensor }): Named<[solution: Tensor, cloned_coefficient: Tensor], { readonly solution: Tensor; readonly cloned_coefficient: Tensor }>
+  triangular_solve(A: Tensor, options?: { upper?: boolean | undefined; transpose?: boolean | undefined; unitriangular?: boolean | undefined }): Named<[solution: Tensor, cloned_coefficient: Tensor], { readonly solution: Tensor; readonly cloned_coefficient: Tensor }>
+  triangular_solve(A: Tensor, upper: boolean | undefined, options?: { transpose?: boolean | undefined; unitriangular?: boolean | undefined }): Named<[solution: Tensor, cloned_coefficient: Tensor], { readonly solution: Tensor; readonly cloned_coefficient: Tensor }>
+  triangular_solve(A: Tensor, upper: boolean | undefined, transpose: boolean | undefined, options?: { unitriangular?: boolean | undefined }): Named<[solution: Tensor, cloned_coefficient: Tensor], { readonly solution: Tensor; readonly cloned_coefficient: Tensor }>
+  /**
+   * `aten::tril(Tensor self, SymInt diagonal=0) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.tril.html
+   */
   tril(diagonal?: number | undefined): Tensor
   tril(options?: { diagonal?: number | undefined }): Tensor
-  tril(options: { diagonal?: number | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::tril_(Tensor(a!) self, SymInt diagonal=0) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.tril_.html
+   */
   tril_(diagonal?: number | undefined): this
   tril_(options?: { diagonal?: number | undefined }): this
+  /**
+   * `aten::triu(Tensor self, SymInt diagonal=0) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.triu.html
+   */
   triu(diagonal?: number | undefined): Tensor
   triu(options?: { diagonal?: number | undefined }): Tensor
-  triu(options: { diagonal?: number | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::triu_(Tensor(a!) self, SymInt diagonal=0) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.triu_.html
+   */
   triu_(diagonal?: number | undefined): this
   triu_(options?: { diagonal?: number | undefined }): this
+  /**
+   * `aten::true_divide.Scalar(Tensor self, Scalar other) -> Tensor`
+   *
+   * `aten::true_divide.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.true_divide.html
+   */
   true_divide(other: Scalar): Tensor
   true_divide(options: { other: Scalar }): Tensor
   true_divide(other: Tensor | Scalar): Tensor
   true_divide(options: { other: Tensor | Scalar }): Tensor
-  true_divide(other: Tensor | Scalar, options: { out: Tensor }): Tensor
-  true_divide(options: { other: Tensor | Scalar; out: Tensor }): Tensor
+  /**
+   * `aten::true_divide_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   *
+   * `aten::true_divide_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.true_divide_.html
+   */
   true_divide_(other: Scalar): this
   true_divide_(options: { other: Scalar }): this
   true_divide_(other: Tensor | Scalar): this
   true_divide_(options: { other: Tensor | Scalar }): this
+  /**
+   * `aten::trunc(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.trunc.html
+   */
   trunc(): Tensor
-  trunc(options: { out: Tensor }): Tensor
+  /**
+   * `aten::trunc_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.trunc_.html
+   */
   trunc_(): this
+  /**
+   * `aten::type_as(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.type_as.html
+   */
   type_as(other: Tensor): Tensor
   type_as(options: { other: Tensor }): Tensor
+  /**
+   * `aten::unbind.int(Tensor(a -> *) self, int dim=0) -> Tensor(a)[]`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.unbind.html
+   */
   unbind(dim?: number | undefined): Tensor[]
   unbind(options?: { dim?: number | undefined }): Tensor[]
+  /**
+   * `aten::unflatten.int(Tensor(a) self, int dim, SymInt[] sizes) -> Tensor(a)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.unflatten.html
+   */
   unflatten(dim: number, sizes: readonly number[]): Tensor
   unflatten(options: { dim: number; sizes: readonly number[] }): Tensor
+  /**
+   * `aten::unfold(Tensor(a) self, int dimension, int size, int step) -> Tensor(a)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.unfold.html
+   */
   unfold(dimension: number, size: number, step: number): Tensor
   unfold(options: { dimension: number; size: number; step: number }): Tensor
+  /**
+   * `aten::uniform_(Tensor(a!) self, float from=0., float to=1., *, Generator? generator=None) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.uniform_.html
+   */
   uniform_(from_?: number | undefined, to?: number | undefined, options?: { generator?: Generator | null | undefined }): this
   uniform_(options?: { from?: number | undefined; to?: number | undefined; generator?: Generator | null | undefined }): this
-  unique_consecutive(return_inverse?: boolean | undefined, return_counts?: boolean | undefined, dim?: number | null | undefined): [Tensor, Tensor, Tensor]
-  unique_consecutive(options?: { return_inverse?: boolean | undefined; return_counts?: boolean | undefined; dim?: number | null | undefined }): [Tensor, Tensor, Tensor]
-  unique_consecutive(options: { return_inverse?: boolean | undefined; return_counts?: boolean | undefined; dim?: number | null | undefined; out0: Tensor; out1: Tensor; out2: Tensor }): [Tensor, Tensor, Tensor]
+  uniform_(from_: number | undefined, options?: { to?: number | undefined; generator?: Generator | null | undefined }): this
+  /**
+   * `aten::unsafe_chunk(Tensor self, int chunks, int dim=0) -> Tensor[]`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.unsafe_chunk.html
+   */
   unsafe_chunk(chunks: number, dim?: number | undefined): Tensor[]
-  unsafe_chunk(chunks: number, options?: { dim?: number | undefined }): Tensor[]
   unsafe_chunk(options: { chunks: number; dim?: number | undefined }): Tensor[]
+  unsafe_chunk(chunks: number, options?: { dim?: number | undefined }): Tensor[]
+  /**
+   * `aten::unsafe_split.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[]`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.unsafe_split.html
+   */
   unsafe_split(split_size: number, dim?: number | undefined): Tensor[]
-  unsafe_split(split_size: number, options?: { dim?: number | undefined }): Tensor[]
   unsafe_split(options: { split_size: number; dim?: number | undefined }): Tensor[]
-  unsafe_split(split_size: number, options: { dim?: number | undefined; out: readonly Tensor[] }): void
-  unsafe_split(options: { split_size: number; dim?: number | undefined; out: readonly Tensor[] }): void
+  unsafe_split(split_size: number, options?: { dim?: number | undefined }): Tensor[]
+  /** `aten::unsafe_split_with_sizes(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[]` */
   unsafe_split_with_sizes(split_sizes: readonly number[], dim?: number | undefined): Tensor[]
-  unsafe_split_with_sizes(split_sizes: readonly number[], options?: { dim?: number | undefined }): Tensor[]
   unsafe_split_with_sizes(options: { split_sizes: readonly number[]; dim?: number | undefined }): Tensor[]
-  unsafe_split_with_sizes(split_sizes: readonly number[], options: { dim?: number | undefined; out: readonly Tensor[] }): void
-  unsafe_split_with_sizes(options: { split_sizes: readonly number[]; dim?: number | undefined; out: readonly Tensor[] }): void
+  unsafe_split_with_sizes(split_sizes: readonly number[], options?: { dim?: number | undefined }): Tensor[]
+  /**
+   * `aten::unsqueeze(Tensor(a) self, int dim) -> Tensor(a)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.unsqueeze.html
+   */
   unsqueeze(dim: number): Tensor
   unsqueeze(options: { dim: number }): Tensor
+  /**
+   * `aten::unsqueeze_(Tensor(a!) self, int dim) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.unsqueeze_.html
+   */
   unsqueeze_(dim: number): this
   unsqueeze_(options: { dim: number }): this
+  /**
+   * `aten::values(Tensor(a) self) -> Tensor(a)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.values.html
+   */
   values(): Tensor
+  /**
+   * `aten::var(Tensor self, bool unbiased=True) -> Tensor`
+   *
+   * `aten::var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor`
+   *
+   * `aten::var.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.var.html
+   */
   var(unbiased?: boolean | undefined): Tensor
   var(options?: { unbiased?: boolean | undefined }): Tensor
   var(dim?: number | readonly number[] | null | undefined, options?: { correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): Tensor
   var(options?: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): Tensor
   var(dim: number | readonly number[] | null, unbiased?: boolean | undefined, keepdim?: boolean | undefined): Tensor
-  var(dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined }): Tensor
   var(options: { dim: number | readonly number[] | null; unbiased?: boolean | undefined; keepdim?: boolean | undefined }): Tensor
-  var(options: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
-  var(dim: number | readonly number[] | null, options: { unbiased?: boolean | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
-  var(options: { dim: number | readonly number[] | null; unbiased?: boolean | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
+  var(dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined }): Tensor
+  var(dim: number | readonly number[] | null, unbiased: boolean | undefined, options?: { keepdim?: boolean | undefined }): Tensor
+  /**
+   * `aten::vdot(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.vdot.html
+   */
   vdot(other: Tensor): Tensor
   vdot(options: { other: Tensor }): Tensor
-  vdot(other: Tensor, options: { out: Tensor }): Tensor
-  vdot(options: { other: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::view(Tensor(a) self, SymInt[] size) -> Tensor(a)`
+   *
+   * `aten::view.dtype(Tensor(a) self, ScalarType dtype) -> Tensor(a)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.view.html
+   */
   view(size: readonly number[]): Tensor
   view(...size: number[]): Tensor
   view(options: { size: readonly number[] }): Tensor
   view(dtype: DType): Tensor
   view(options: { dtype: DType }): Tensor
+  /**
+   * `aten::view_as(Tensor(a) self, Tensor other) -> Tensor(a)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.view_as.html
+   */
   view_as(other: Tensor): Tensor
   view_as(options: { other: Tensor }): Tensor
+  /**
+   * `aten::vsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]`
+   *
+   * `aten::vsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.vsplit.html
+   */
   vsplit(indices: readonly number[]): Tensor[]
   vsplit(...indices: number[]): Tensor[]
   vsplit(options: { indices: readonly number[] }): Tensor[]
   vsplit(sections: number): Tensor[]
   vsplit(options: { sections: number }): Tensor[]
-  where(): Tensor[]
-  where(self: Scalar, other: Scalar): Tensor
-  where(options: { self: Scalar; other: Scalar }): Tensor
-  where(self: Tensor, other: Scalar): Tensor
-  where(options: { self: Tensor; other: Scalar }): Tensor
-  where(self: Scalar, other: Tensor): Tensor
-  where(options: { self: Scalar; other: Tensor }): Tensor
-  where(self: Tensor, other: Tensor): Tensor
-  where(options: { self: Tensor; other: Tensor }): Tensor
-  where(self: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  where(options: { self: Tensor; other: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::xlogy.Scalar_Other(Tensor self, Scalar other) -> Tensor`
+   *
+   * `aten::xlogy.Scalar_Self(Scalar self, Tensor other) -> Tensor`
+   *
+   * `aten::xlogy.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.xlogy.html
+   */
   xlogy(other: Scalar): Tensor
   xlogy(options: { other: Scalar }): Tensor
   xlogy(other: Tensor): Tensor
   xlogy(options: { other: Tensor }): Tensor
-  xlogy(other: Scalar, options: { out: Tensor }): Tensor
-  xlogy(options: { other: Scalar; out: Tensor }): Tensor
-  xlogy(other: Tensor, options: { out: Tensor }): Tensor
-  xlogy(options: { other: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::xlogy_.Scalar_Other(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   *
+   * `aten::xlogy_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.xlogy_.html
+   */
   xlogy_(other: Scalar): this
   xlogy_(options: { other: Scalar }): this
   xlogy_(other: Tensor): this
   xlogy_(options: { other: Tensor }): this
+  /**
+   * `aten::zero_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.zero_.html
+   */
   zero_(): this
 }
 
 export const methodNames =
-  'abs abs_ absolute absolute_ acos acos_ acosh acosh_ add add_ addbmm addbmm_ addcdiv addcdiv_ addcmul addcmul_ addmm addmm_ addmv addmv_ addr addr_ adjoint all allclose amax amin aminmax angle any arccos arccos_ arccosh arccosh_ arcsin arcsin_ arcsinh arcsinh_ arctan arctan2 arctan2_ arctan_ arctanh arctanh_ argmax argmin argsort argwhere as_strided as_strided_ as_strided_scatter asin asin_ asinh asinh_ atan atan2 atan2_ atan_ atanh atanh_ baddbmm baddbmm_ bernoulli bernoulli_ bincount bitwise_and bitwise_and_ bitwise_left_shift bitwise_left_shift_ bitwise_not bitwise_not_ bitwise_or bitwise_or_ bitwise_right_shift bitwise_right_shift_ bitwise_xor bitwise_xor_ bmm broadcast_to cauchy_ ccol_indices ceil ceil_ chalf cholesky cholesky_inverse cholesky_solve chunk clamp clamp_ clamp_max clamp_max_ clamp_min clamp_min_ clip clip_ clone coalesce col_indices conj conj_physical conj_physical_ contiguous copy_ copysign copysign_ corrcoef cos cos_ cosh cosh_ count_nonzero cov cross crow_indices cummax cummin cumprod cumprod_ cumsum cumsum_ deg2rad deg2rad_ dense_dim dequantize det detach detach_ diag diag_embed diagflat diagonal diagonal_scatter diff digamma digamma_ dist div div_ divide divide_ dot dsplit eq eq_ equal erf erf_ erfc erfc_ erfinv erfinv_ exp exp2 exp2_ exp_ expand expand_as expm1 expm1_ exponential_ fill_ fill_diagonal_ fix fix_ flatten flip fliplr flipud float_power float_power_ floor floor_ floor_divide floor_divide_ fmax fmin fmod fmod_ frac frac_ frexp gather gcd gcd_ ge ge_ geometric_ geqrf ger get_device greater greater_ greater_equal greater_equal_ gt gt_ hardshrink hash_tensor heaviside heaviside_ histc histogram hsplit hypot hypot_ i0 i0_ igamma igamma_ igammac igammac_ index_add index_add_ index_copy index_copy_ index_fill index_fill_ index_put index_put_ index_reduce index_reduce_ index_select indices inner int_repr inverse is_coalesced is_complex is_conj is_contiguous is_distributed is_floating_point is_inference is_neg is_nonzero is_pinned is_same_size is_set_to is_signed isclose isfinite isinf isnan isneginf isposinf isreal istft kron kthvalue lcm lcm_ ldexp ldexp_ le le_ lerp lerp_ less less_ less_equal less_equal_ lgamma lgamma_ log log10 log10_ log1p log1p_ log2 log2_ log_ log_normal_ log_softmax logaddexp logaddexp2 logcumsumexp logdet logical_and logical_and_ logical_not logical_not_ logical_or logical_or_ logical_xor logical_xor_ logit logit_ logsumexp lt lt_ lu_solve masked_fill masked_fill_ masked_scatter masked_scatter_ masked_select matmul matrix_exp matrix_power max maximum mean median min minimum mm mode moveaxis movedim msort mul mul_ multinomial multiply multiply_ mv mvlgamma mvlgamma_ nan_to_num nan_to_num_ nanmean nanmedian nanquantile nansum narrow narrow_copy ne ne_ neg neg_ negative negative_ new_empty new_empty_strided new_full new_ones new_zeros nextafter nextafter_ nonzero nonzero_static norm normal_ not_equal not_equal_ orgqr ormqr outer permute pin_memory pinverse polygamma polygamma_ positive pow pow_ prelu prod put put_ q_per_channel_axis q_per_channel_scales q_per_channel_zero_points q_scale q_zero_point qr quantile rad2deg rad2deg_ random_ ravel reciprocal reciprocal_ relu relu_ remainder remainder_ renorm renorm_ repeat repeat_interleave reshape reshape_as resize resize_ resize_as resize_as_ resize_as_sparse_ resolve_conj resolve_neg roll rot90 round round_ row_indices rsqrt rsqrt_ scatter scatter_ scatter_add scatter_add_ scatter_reduce scatter_reduce_ select select_scatter set_ sgn sgn_ sigmoid sigmoid_ sign sign_ signbit sin sin_ sinc sinc_ sinh sinh_ slice_inverse slice_scatter slogdet smm softmax sort sparse_dim sparse_mask sparse_resize_ sparse_resize_and_clear_ split split_with_sizes sqrt sqrt_ square square_ squeeze squeeze_ sspaddmm std stft sub sub_ subtract subtract_ sum sum_to_size svd swapaxes swapaxes_ swapdims swapdims_ t t_ take take_along_dim tan tan_ tanh tanh_ tensor_split tile to_dense to_mkldnn to_padded_tensor to_sparse to_sparse_bsc to_sparse_bsr to_sparse_csc to_sparse_csr topk trace transpose transpose_ triangular_solve tril tril_ triu triu_ true_divide true_divide_ trunc trunc_ type_as unbind unflatten unfold uniform_ unique_consecutive unsafe_chunk unsafe_split unsafe_split_with_sizes unsqueeze unsqueeze_ values var vdot view view_as vsplit where xlogy xlogy_ zero_'
+  'abs abs_ absolute absolute_ acos acos_ acosh acosh_ add add_ addbmm addbmm_ addcdiv addcdiv_ addcmul addcmul_ addmm addmm_ addmv addmv_ addr addr_ adjoint all allclose amax amin aminmax angle any arccos arccos_ arccosh arccosh_ arcsin arcsin_ arcsinh arcsinh_ arctan arctan2 arctan2_ arctan_ arctanh arctanh_ argmax argmin argsort argwhere as_strided as_strided_ as_strided_scatter asin asin_ asinh asinh_ atan atan2 atan2_ atan_ atanh atanh_ baddbmm baddbmm_ bernoulli bernoulli_ bincount bitwise_and bitwise_and_ bitwise_left_shift bitwise_left_shift_ bitwise_not bitwise_not_ bitwise_or bitwise_or_ bitwise_right_shift bitwise_right_shift_ bitwise_xor bitwise_xor_ bmm broadcast_to cauchy_ ccol_indices ceil ceil_ chalf cholesky cholesky_inverse cholesky_solve chunk clamp clamp_ clamp_max clamp_max_ clamp_min clamp_min_ clip clip_ clone coalesce col_indices conj conj_physical conj_physical_ contiguous copy_ copysign copysign_ corrcoef cos cos_ cosh cosh_ count_nonzero cov cross crow_indices cummax cummin cumprod cumprod_ cumsum cumsum_ deg2rad deg2rad_ dense_dim dequantize det detach detach_ diag diag_embed diagflat diagonal diagonal_scatter diff digamma digamma_ dist div div_ divide divide_ dot dsplit eq eq_ equal erf erf_ erfc erfc_ erfinv erfinv_ exp exp2 exp2_ exp_ expand expand_as expm1 expm1_ exponential_ fill_ fill_diagonal_ fix fix_ flatten flip fliplr flipud float_power float_power_ floor floor_ floor_divide floor_divide_ fmax fmin fmod fmod_ frac frac_ frexp gather gcd gcd_ ge ge_ geometric_ geqrf ger get_device greater greater_ greater_equal greater_equal_ gt gt_ hardshrink hash_tensor heaviside heaviside_ histc histogram hsplit hypot hypot_ i0 i0_ igamma igamma_ igammac igammac_ index_add index_add_ index_copy index_copy_ index_fill index_fill_ index_put index_put_ index_reduce index_reduce_ index_select indices inner int_repr inverse is_coalesced is_complex is_conj is_contiguous is_distributed is_floating_point is_inference is_neg is_nonzero is_pinned is_same_size is_set_to is_signed isclose isfinite isinf isnan isneginf isposinf isreal istft kron kthvalue lcm lcm_ ldexp ldexp_ le le_ lerp lerp_ less less_ less_equal less_equal_ lgamma lgamma_ log log10 log10_ log1p log1p_ log2 log2_ log_ log_normal_ log_softmax logaddexp logaddexp2 logcumsumexp logdet logical_and logical_and_ logical_not logical_not_ logical_or logical_or_ logical_xor logical_xor_ logit logit_ logsumexp lt lt_ lu_solve masked_fill masked_fill_ masked_scatter masked_scatter_ masked_select matmul matrix_exp matrix_power max maximum mean median min minimum mm mode moveaxis movedim msort mul mul_ multinomial multiply multiply_ mv mvlgamma mvlgamma_ nan_to_num nan_to_num_ nanmean nanmedian nanquantile nansum narrow narrow_copy ne ne_ neg neg_ negative negative_ new_empty new_empty_strided new_full new_ones new_zeros nextafter nextafter_ nonzero_static normal_ not_equal not_equal_ orgqr ormqr outer permute pin_memory pinverse polygamma_ positive pow pow_ prelu prod put put_ q_per_channel_axis q_per_channel_scales q_per_channel_zero_points q_scale q_zero_point qr quantile rad2deg rad2deg_ random_ ravel reciprocal reciprocal_ relu relu_ remainder remainder_ renorm renorm_ repeat repeat_interleave reshape reshape_as resize resize_ resize_as resize_as_ resize_as_sparse_ resolve_conj resolve_neg roll rot90 round round_ row_indices rsqrt rsqrt_ scatter scatter_ scatter_add scatter_add_ scatter_reduce scatter_reduce_ select select_scatter set_ sgn sgn_ sigmoid sigmoid_ sign sign_ signbit sin sin_ sinc sinc_ sinh sinh_ slice_inverse slice_scatter slogdet smm softmax sort sparse_dim sparse_mask sparse_resize_ sparse_resize_and_clear_ split_with_sizes sqrt sqrt_ square square_ squeeze squeeze_ sspaddmm std sub sub_ subtract subtract_ sum sum_to_size svd swapaxes swapaxes_ swapdims swapdims_ t t_ take take_along_dim tan tan_ tanh tanh_ tensor_split tile to_dense to_mkldnn to_padded_tensor to_sparse to_sparse_bsc to_sparse_bsr to_sparse_csc to_sparse_csr topk trace transpose transpose_ triangular_solve tril tril_ triu triu_ true_divide true_divide_ trunc trunc_ type_as unbind unflatten unfold uniform_ unsafe_chunk unsafe_split unsafe_split_with_sizes unsqueeze unsqueeze_ values var vdot view view_as vsplit xlogy xlogy_ zero_'

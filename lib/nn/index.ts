@@ -1,5 +1,5 @@
 // torch.nn
-export * as functional from './functional.js'
+export * as functional from './functional/index.js'
 export * as init from './init.js'
 export { LogSoftmax, ReLU, Sigmoid, Softmax, Tanh } from './modules/activation.js'
 export { ModuleDict, ModuleList, ParameterList, Sequential } from './modules/container.js'

@@ -1,14 +1,18 @@
 // Writes lib/generated/: the operators that Python exposes (exposed_names.json), with the overloads of the loaded
-// libtorch, and their TypeScript signatures. `--check` compares instead of writing.
+// libtorch, and the functions that PyTorch writes in Python (python_signatures.json), with their TypeScript
+// signatures. `--check` compares instead of writing.
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { native } from '../../lib/native.js'
 import { packageRoot } from '../../lib/package_root.js'
+import { pythonRepr } from '../../lib/python_repr.js'
 import { type Parameter, parseSchema, type Schema } from './schema.js'
 
 interface Exposed {
   torch_version: string
+  /** Names without a page in PyTorch's documentation. */
+  undocumented: string[]
   torch: string[]
   'nn.functional': string[]
   linalg: string[]
@@ -28,16 +32,32 @@ const RESERVED = new Set(
 
 // Written in lib/ because Python's face differs from the operator's, or because no operator is needed.
 const BY_HAND = {
-  torch: new Set(['full', 'where', 'is_tensor', 'einsum']),
+  torch: new Set(
+    (
+      'full where is_tensor einsum broadcast_tensors block_diag cartesian_prod meshgrid nonzero unique_consecutive ' +
+      'atleast_1d atleast_2d atleast_3d chain_matmul'
+    ).split(' '),
+  ),
   Tensor: new Set(
     (
       'size stride dim numel nelement storage_offset element_size item to requires_grad_ retain_grad is_leaf ' +
-      'register_hook backward data index type numpy_T'
+      'register_hook backward data index type numpy_T nonzero norm split stft ' +
+      'unique_consecutive polygamma where'
     ).split(' '),
   ),
 }
 
-const exposed = JSON.parse(readFileSync(join(packageRoot, 'scripts/generate/exposed_names.json'), 'utf8')) as Exposed
+interface PythonSignature {
+  space: string
+  name: string
+  result: string
+  parameters: { name: string; type: string; default?: unknown; keyword_only?: boolean }[]
+}
+
+const readJson = (file: string) => JSON.parse(readFileSync(join(packageRoot, 'scripts/generate', file), 'utf8'))
+const exposed = readJson('exposed_names.json') as Exposed
+const pythonSignatures = (readJson('python_signatures.json') as { signatures: PythonSignature[] }).signatures
+const writtenInPython = new Set(pythonSignatures.map(({ space, name }) => `${space}.${name}`))
 
 // --- overloads ----------------------------------------------------------------------------------------------
 
@@ -87,18 +107,43 @@ const TYPES: Record<string, string> = {
   Device: 'DeviceLike',
   MemoryFormat: 'MemoryFormat',
   Generator: 'Generator',
+  true: 'true',
+  Reduction: 'Reduction',
+  NormOrder: "number | 'fro' | 'nuc'",
+  TensorOrNumber: 'Tensor | number',
+  OptionalSizes: 'number | null | readonly (number | null)[]',
+  Lengths: 'Tensor | readonly number[]',
+  unknown: 'unknown',
+  Distance: '((x: Tensor, y: Tensor) => Tensor)',
 }
 
 /** Operators in which a number may stand for a tensor. The addon's list is the one that counts (native/operators.cc). */
 const NUMBERS_AS_TENSORS = /^(add|sub|subtract|mul|multiply|div|divide|true_divide|floor_divide)_?$/
 
 function inputType(type: string): string {
+  const outputs = /^Outputs(\d)$/.exec(type)
+  if (outputs !== null) return `readonly [${new Array(Number(outputs[1])).fill('Tensor').join(', ')}]`
   if (type.endsWith('?')) return `${inputType(type.slice(0, -1))} | null`
   const list = /^(.*)\[(\d*)\]$/.exec(type)
   if (list === null) return TYPES[type] ?? 'unknown'
   const element = inputType(list[1] as string)
   const array = `readonly ${element.includes('|') ? `(${element})` : element}[]`
   return list[2] === '' ? array : `${element} | ${array}`
+}
+
+/** What stands before a declaration: the schemas, and PyTorch's page. */
+function documentation(lines: readonly string[], page: string | null, indent: string): string {
+  const rows = [...lines.map((line) => `\`${line.replaceAll('*/', '* /')}\``), ...(page === null ? [] : [page])]
+  if (rows.length === 1) return `${indent}/** ${rows[0]} */\n`
+  return `${indent}/**\n${rows.map((row) => `${indent} * ${row}\n`).join(`${indent} *\n`)}${indent} */\n`
+}
+
+/** PyTorch's page about a public name. */
+function pageOf(qualified: string): string | null {
+  if (exposed.undocumented.includes(qualified)) return null
+  const version = exposed.torch_version.split('.').slice(0, 2).join('.')
+  const place = qualified.startsWith('torch.special.') ? `special.html#${qualified}` : `generated/${qualified}.html`
+  return `https://docs.pytorch.org/docs/${version}/${place}`
 }
 
 function outputType(schema: Schema, self: string): string {
@@ -109,7 +154,7 @@ function outputType(schema: Schema, self: string): string {
   }
   const { results } = schema
   if (results.length === 0) return 'void'
-  const inPlace = schema.parameters[0]?.name === 'self' && schema.parameters[0].written
+  const inPlace = ['self', 'input'].includes(schema.parameters[0]?.name ?? '') && schema.parameters[0].written
   if (results.length === 1) return inPlace ? self : plain((results[0] as { type: string }).type)
   const tuple = `[${results.map(({ type, name }) => (name === '' ? plain(type) : `${name}: ${plain(type)}`)).join(', ')}]`
   if (results.some(({ name }) => name === '')) return tuple
@@ -155,13 +200,25 @@ function callSignatures(schema: Schema, receiver: number, self: string, numbers:
     }
   }
   const requiredCount = positional.filter((parameter) => parameter.required).length
-  for (const prefix of new Set([requiredCount, receiver === 1 ? 0 : Math.min(1, requiredCount)])) {
+  const longer = Array.from({ length: positional.length - requiredCount }, (_, i) => requiredCount + i)
+  for (const prefix of new Set([receiver === 1 ? 0 : Math.min(1, requiredCount), ...longer, requiredCount])) {
     const named = [...positional.slice(prefix), ...keywords]
     if (named.length > keywords.length || (prefix === positional.length && named.length > 0)) {
-      signatures.add(`(${join_([...inPlaces.slice(0, prefix), optionsOf(named)])}): ${result}`)
+      const before = inPlaces.slice(0, prefix).map((parameter) => parameter.replace('?:', ':'))
+      signatures.add(`(${join_([...before, optionsOf(named)])}): ${result}`)
     }
   }
   return [...signatures]
+}
+
+/** Python calls a function's first tensor `input`. */
+function namedAsInPython(schema: Schema, receiver: number): Schema {
+  const rename = receiver === 0 && !schema.parameters.some(({ name }) => name === 'input')
+  if (!rename) return schema
+  const parameters = schema.parameters.map((parameter) =>
+    parameter.name === 'self' ? { ...parameter, name: 'input' } : parameter,
+  )
+  return { ...schema, parameters }
 }
 
 function numbersAllowed(schema: Schema): Schema {
@@ -172,8 +229,21 @@ function numbersAllowed(schema: Schema): Schema {
   return { ...schema, parameters }
 }
 
+/** Python gives the tensors for several results as one tuple, `out`. */
+function withOneOut(schema: Schema): Schema {
+  const written = schema.parameters.filter((parameter) => parameter.written && parameter.keywordOnly)
+  if (written.length < 2) return schema
+  const out: Parameter = { ...(written[0] as Parameter), name: 'out', type: `Outputs${written.length}` }
+  return { ...schema, parameters: [...schema.parameters.filter((parameter) => !written.includes(parameter)), out] }
+}
+
 function typeOf(name: string, receiver: number, self: string): string {
-  const overloads = (schemas.get(name) as Schema[]).map(numbersAllowed)
+  // Python's methods have no out=.
+  const overloads = (schemas.get(name) as Schema[])
+    .filter((schema) => receiver === 0 || !isOut(schema))
+    .map(numbersAllowed)
+    .map(withOneOut)
+    .map((schema) => namedAsInPython(schema, receiver))
   const numbers = varargs(overloads, receiver)
   const signatures = overloads.flatMap((schema) => callSignatures(schema, receiver, self, numbers))
   return [...new Set(signatures)].map((signature) => `  ${signature}`).join('\n')
@@ -192,7 +262,10 @@ const IMPORTS =
   "import type { Named, Scalar } from '../operator.js'\n" +
   "import type { Tensor } from '../tensor.js'\n\n"
 
-function functionsFile(names: readonly string[], prefix: string): string {
+const textsOf = (name: string, withOut = true) =>
+  (schemas.get(name) as Schema[]).filter((schema) => withOut || !isOut(schema)).map(({ text }) => text)
+
+function functionsFile(names: readonly string[], prefix: string, space: string): string {
   const types = names.map((name) => {
     // Python's factories also take requires_grad, which no operator knows.
     const signatures = typeOf(prefix + name, 0, 'Tensor').replaceAll(
@@ -204,7 +277,10 @@ function functionsFile(names: readonly string[], prefix: string): string {
   const values = names.map((name) => {
     const constant = RESERVED.has(name) ? `${name}_` : name
     const declaration = `const ${constant}: ${name}_function = fn('${prefix}${name}')`
-    return RESERVED.has(name) ? `${declaration}\nexport { ${constant} as ${name} }` : `export ${declaration}`
+    const comment = documentation(textsOf(prefix + name), pageOf(`${space}.${name}`), '')
+    return (
+      comment + (RESERVED.has(name) ? `${declaration}\nexport { ${constant} as ${name} }` : `export ${declaration}`)
+    )
   })
   return (
     HEADER +
@@ -215,14 +291,94 @@ function functionsFile(names: readonly string[], prefix: string): string {
 }
 
 function methodsFile(names: readonly string[]): string {
-  const methods = names.map((name) =>
-    typeOf(name, 1, 'this')
-      .split('\n')
-      .map((signature) => `  ${name}${signature.trim()}`)
-      .join('\n'),
+  const methods = names.map(
+    (name) =>
+      documentation(textsOf(name, false), pageOf(`torch.Tensor.${name}`), '  ') +
+      typeOf(name, 1, 'this')
+        .split('\n')
+        .map((signature) => `  ${name}${signature.trim()}`)
+        .join('\n'),
   )
   const body = methods.join('\n')
   return `${HEADER}${usedImports(IMPORTS, body)}/** The operators that Python exposes as methods. */\nexport interface TensorMethods {\n${body}\n}\n\nexport const methodNames =\n  '${names.join(' ')}'\n`
+}
+
+function pythonSchema({ name, result, parameters }: PythonSignature): Schema {
+  const tensors = /^(\d) Tensors$/.exec(result)
+  const results =
+    tensors === null
+      ? [{ name: '', type: result }]
+      : Array.from({ length: Number(tensors[1]) }, () => ({ name: '', type: 'Tensor' }))
+  const own: Parameter[] = parameters
+    .filter((parameter) => !parameter.name.startsWith('_'))
+    .map((parameter) => ({
+      name: parameter.name,
+      type: parameter.type,
+      required: !('default' in parameter),
+      keywordOnly: parameter.keyword_only ?? false,
+      written: false,
+    }))
+  return { text: '', name, overload: '', parameters: own, results }
+}
+
+const shownDefault = (value: unknown) => (typeof value === 'string' ? `'${value}'` : pythonRepr(value))
+
+/** `def` of a function, as Python's help shows it. */
+function pythonText({ space, name, parameters }: PythonSignature): string {
+  const qualified = space === 'torch' ? `torch.${name}` : `torch.${space}.${name}`
+  const shown = parameters.filter((parameter) => !parameter.name.startsWith('_'))
+  const star = shown.findIndex((parameter) => parameter.keyword_only)
+  const parts = shown.map((parameter) =>
+    'default' in parameter ? `${parameter.name}=${shownDefault(parameter.default)}` : parameter.name,
+  )
+  if (star !== -1) parts.splice(star, 0, '*')
+  return `${qualified}(${parts.join(', ')})`
+}
+
+/** With return_indices the indices come too. */
+function pythonType(signature: PythonSignature): string {
+  const schema = pythonSchema(signature)
+  const flag = schema.parameters.findIndex(({ name }) => name === 'return_indices')
+  if (flag === -1 || schema.results.length > 1) return callSignatures(schema, 0, 'Tensor', 0).join('\n  ')
+  const both = {
+    ...schema,
+    results: [
+      { name: '', type: 'Tensor' },
+      { name: '', type: 'Tensor' },
+    ],
+  }
+  both.parameters = schema.parameters.map((parameter, i) =>
+    i === flag ? { ...parameter, type: 'true', required: true, keywordOnly: true } : parameter,
+  )
+  const without = { ...schema, parameters: schema.parameters.filter((_, i) => i !== flag) }
+  return [...callSignatures(without, 0, 'Tensor', 0), ...callSignatures(both, 0, 'Tensor', 0)].join('\n  ')
+}
+
+function pythonFunctionsFile(): string {
+  const spaceName = (space: string) => space.replace(/\W/g, '_')
+  const types = pythonSignatures.map((signature) => {
+    const { space, name } = signature
+    const page = pageOf(space === 'torch' ? `torch.${name}` : `torch.${space}.${name}`)
+    const comment = documentation([pythonText(signature)], page, '')
+    return `${comment}export interface ${spaceName(space)}_${name} {\n  ${pythonType(signature)}\n}\n`
+  })
+  const rows = pythonSignatures.map(({ space, name, parameters }) => {
+    const values = parameters.map((parameter) => {
+      if (!('default' in parameter)) return `${parameter.name}: required`
+      const value = parameter.default === 'inf' ? 'Infinity' : JSON.stringify(parameter.default)
+      return `${parameter.name}: ${value?.replaceAll('"', "'")}`
+    })
+    return `  '${space}.${name}': { ${values.join(', ')} },`
+  })
+  const body = types.join('\n')
+  return (
+    HEADER +
+    usedImports(`${IMPORTS}import type { Reduction } from '../nn/reduction.js'\n`, body) +
+    `${body}\n/** Stands for the default of a parameter that must be given. */\n` +
+    "export const required = Symbol('required')\n\n" +
+    '/** Of each function that PyTorch writes in Python: its parameters in order, with their defaults. */\n' +
+    `export const signatures = {\n${rows.join('\n')}\n}\n`
+  )
 }
 
 function usedImports(imports: string, body: string): string {
@@ -257,13 +413,22 @@ function overloadsFile(names: readonly string[]): string {
 const modules = ['linalg', 'fft', 'special'] as const
 const files: Record<string, string> = {
   'functions.ts': functionsFile(
-    available(exposed.torch).filter((name) => !BY_HAND.torch.has(name)),
+    available(exposed.torch).filter((name) => !BY_HAND.torch.has(name) && !writtenInPython.has(`torch.${name}`)),
     '',
+    'torch',
   ),
-  'nn_functional.ts': functionsFile(available(exposed['nn.functional']), ''),
+  'nn_functional.ts': functionsFile(
+    available(exposed['nn.functional']).filter((name) => !writtenInPython.has(`nn.functional.${name}`)),
+    '',
+    'torch.nn.functional',
+  ),
+  'python_functions.ts': pythonFunctionsFile(),
   'methods.ts': methodsFile(available(exposed.Tensor).filter((name) => !BY_HAND.Tensor.has(name))),
   ...Object.fromEntries(
-    modules.map((module) => [`${module}.ts`, functionsFile(available(exposed[module], `${module}_`), `${module}_`)]),
+    modules.map((module) => [
+      `${module}.ts`,
+      functionsFile(available(exposed[module], `${module}_`), `${module}_`, `torch.${module}`),
+    ]),
   ),
   'overloads.ts': overloadsFile(
     [

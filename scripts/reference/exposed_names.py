@@ -41,6 +41,15 @@ exposed = {
     "Tensor": public(name for name in callables(torch.Tensor) & ATEN),
 }
 
+SPACES = {"torch": torch, **{f"torch.{name}": getattr(torch, name) for name in ("linalg", "fft", "special")},
+          "torch.nn.functional": torch.nn.functional, "torch.Tensor": torch.Tensor}
+exposed["undocumented"] = sorted(
+    f"{space}.{name}"
+    for space, owner in SPACES.items()
+    for name in exposed[space.removeprefix("torch.")]
+    if not getattr(getattr(owner, name, getattr(torch._C._nn, name, None)), "__doc__", None)
+)
+
 target = pathlib.Path(__file__).parent.parent / "generate" / "exposed_names.json"
 target.write_text(json.dumps(exposed, indent=1) + "\n")
 print({key: len(value) for key, value in exposed.items() if key != "torch_version"})

@@ -1,6 +1,6 @@
 import { readArguments } from '../../arguments.js'
 import type { Tensor } from '../../tensor.js'
-import { dropout } from '../functional.js'
+import { dropout } from '../functional/index.js'
 import { Module } from './module.js'
 import { settings } from './module_printing.js'
 

@@ -1,12 +1,24 @@
 import { checkKeys } from '../../arguments.js'
 import type { Tensor } from '../../tensor.js'
-import * as F from '../functional.js'
+import * as F from '../functional/index.js'
 import { Buffer } from '../parameter.js'
 import { reductionCode } from '../reduction.js'
 import { Module } from './module.js'
 
 interface LossOptions {
   reduction?: F.Reduction | undefined
+}
+
+interface ClassLossOptions extends LossOptions {
+  /** (C): the weight of each class. */
+  weight?: Tensor | null | undefined
+  /** The class whose targets count nothing. */
+  ignore_index?: number | undefined
+}
+
+interface CrossEntropyOptions extends ClassLossOptions {
+  /** In [0, 1]: how much of the target is spread over all classes. */
+  label_smoothing?: number | undefined
 }
 
 class Loss extends Module {
@@ -52,7 +64,7 @@ export class CrossEntropyLoss extends Loss {
   ignore_index: number
   label_smoothing: number
 
-  constructor(options: F.CrossEntropyOptions = {}) {
+  constructor(options: CrossEntropyOptions = {}) {
     checkKeys('CrossEntropyLoss', options, ['weight', 'ignore_index', 'reduction', 'label_smoothing'])
     super(options.reduction)
     this.weight = options.weight ? new Buffer(options.weight) : null
@@ -71,7 +83,7 @@ export class NLLLoss extends Loss {
   weight: Buffer | null
   ignore_index: number
 
-  constructor(options: Omit<F.CrossEntropyOptions, 'label_smoothing'> = {}) {
+  constructor(options: ClassLossOptions = {}) {
     checkKeys('NLLLoss', options, ['weight', 'ignore_index', 'reduction'])
     super(options.reduction)
     this.weight = options.weight ? new Buffer(options.weight) : null

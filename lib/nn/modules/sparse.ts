@@ -4,7 +4,7 @@ import type { DeviceLike } from '../../device.js'
 import type { DType } from '../../dtype.js'
 import { aten } from '../../operator_table.js'
 import type { Tensor } from '../../tensor.js'
-import { type EmbeddingOptions, embedding } from '../functional.js'
+import { type EmbeddingOptions, embedding } from '../functional/index.js'
 import * as init from '../init.js'
 import { Parameter } from '../parameter.js'
 import type { FactoryOptions } from './linear.js'
@@ -63,7 +63,8 @@ export class Embedding extends Module {
   }
 
   override forward(input: Tensor): Tensor {
-    return embedding(input, this.weight, this)
+    const { padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse } = this
+    return embedding(input, this.weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
   }
 
   override extra_repr(): string {
