@@ -1,0 +1,254 @@
+// Runs a case of PyTorch's operator tests through tstorch's public API.
+
+import torch, { Tensor } from '../../lib/index.js'
+import { difference } from './compare.js'
+import type { CallRecord, CaseRecord, ErrorRecord, Ref, ResultRecord, TensorRecord, Tensors } from './entry.js'
+
+type Any = Record<string, unknown>
+type Fn = (...args: unknown[]) => unknown
+
+/** How Python's operators are written in TypeScript. */
+const OPERATORS: Record<string, Fn> = {
+  __getitem__: (x, index) => (x as Tensor).index(...(index as never[])),
+  __setitem__: (x, index, value) => (x as Tensor).index_set_(index as never[], value as Tensor),
+  __radd__: (x, other) => torch.add(other as Tensor, x as Tensor),
+  __rsub__: (x, other) => torch.sub(other as Tensor, x as Tensor),
+  __rmul__: (x, other) => torch.mul(other as Tensor, x as Tensor),
+  __rtruediv__: (x, other) => (x as Tensor).reciprocal().mul(other as Tensor),
+  __rmod__: (x, other) => torch.remainder(other as number, x as Tensor),
+  __rpow__: (x, other) => torch.pow(other as number, x as Tensor),
+  __rmatmul__: (x, other) => torch.matmul(other as Tensor, x as Tensor),
+  __rand__: (x, other) => torch.bitwise_and(x as Tensor, other as Tensor),
+  __ror__: (x, other) => torch.bitwise_or(x as Tensor, other as Tensor),
+  __rxor__: (x, other) => torch.bitwise_xor(x as Tensor, other as Tensor),
+}
+
+function resolve(name: string): Fn {
+  const path = name.split('.').slice(1)
+  if (path[0] === 'Tensor') {
+    const [, member, access] = path as [string, string, string?]
+    if (Object.hasOwn(OPERATORS, member)) return OPERATORS[member] as Fn
+    if (access === '__get__') {
+      if (!(member in Tensor.prototype)) throw new Error(`no Tensor.${member}`)
+      return (self) => (self as Any)[member]
+    }
+    if (!(member in Tensor.prototype)) throw new Error(`no Tensor.${member}`)
+    return (self, ...rest) => ((self as Any)[member] as Fn)(...rest)
+  }
+  let value: unknown = torch
+  for (const part of path) {
+    value = (value as Any | undefined)?.[part]
+  }
+  if (typeof value !== 'function') throw new Error(`no ${name}`)
+  const found = value as Fn
+  return (...args) => found(...args)
+}
+
+const NUMBERS: Record<string, number> = { inf: Infinity, '-inf': -Infinity, nan: Number.NaN }
+
+const SPARSE: Record<string, (dense: Tensor) => Tensor> = {
+  sparse_coo: (dense) => dense.to_sparse(),
+  sparse_csr: (dense) => dense.to_sparse_csr(),
+  sparse_csc: (dense) => dense.to_sparse_csc(),
+}
+
+/** One run of recorded calls. */
+class Run {
+  readonly inputs: Tensor[]
+  readonly results: unknown[][] = []
+
+  constructor(
+    readonly tensors: Tensors,
+    inputs: readonly TensorRecord[] = [],
+  ) {
+    this.inputs = inputs.map((record) => this.tensor(record))
+  }
+
+  tensor(record: TensorRecord): Tensor {
+    const stored = this.tensors[record.tensor] as Tensor
+    let made = stored.clone()
+    const { dtype, strides } = record
+    if (dtype === 'torch.complex128' || dtype === 'torch.complex32') made = torch.view_as_complex(made)
+    if (strides !== undefined) made = made.as_strided(record.shape, strides)
+    if (record.layout !== undefined) made = SPARSE[record.layout]?.(made) as Tensor
+    return record.requires_grad ? made.requires_grad_() : made
+  }
+
+  find([call, result]: Ref): unknown {
+    return call === -1 ? this.inputs[result] : this.results[call]?.[result]
+  }
+
+  value(recorded: unknown): unknown {
+    if (Array.isArray(recorded)) return recorded.map((item) => this.value(item))
+    if (typeof recorded !== 'object' || recorded === null) return recorded
+    const record = recorded as Any
+    if ('ref' in record) return this.find(record.ref as Ref)
+    if ('tensor' in record) return this.tensor(recorded as TensorRecord)
+    if ('float' in record) return typeof record.float === 'string' ? NUMBERS[record.float] : record.float
+    if ('int' in record) return BigInt(record.int as string)
+    if ('complex' in record) {
+      const [re, im] = record.complex as unknown[]
+      return { re: this.value(re), im: this.value(im) }
+    }
+    if ('dtype_named' in record) return (torch as unknown as Any)[record.dtype_named as string]
+    if ('constant' in record) return (torch as unknown as Any)[record.constant as string]
+    if ('slice' in record) {
+      const [start, stop, step] = (record.slice as unknown[]).map((bound) => this.value(bound) as number | null)
+      return torch.slice(start as number | null, stop as number | null, step as number | null)
+    }
+    if ('pairwise_distance' in record) {
+      const [p, eps, keepdim] = record.pairwise_distance as [number, number, boolean]
+      return (x: Tensor, y: Tensor) => torch.nn.functional.pairwise_distance(x, y, p, eps, keepdim)
+    }
+    throw new Error(`cannot read ${JSON.stringify(record)}`)
+  }
+
+  arguments({ args, kwargs }: CallRecord): unknown[] {
+    const values = args.map((arg) => this.value(arg))
+    if (kwargs === undefined || Object.keys(kwargs).length === 0) return values
+    return [...values, Object.fromEntries(Object.entries(kwargs).map(([key, value]) => [key, this.value(value)]))]
+  }
+
+  call(record: CallRecord): unknown {
+    torch.manual_seed(0)
+    const result = resolve(record.fn)(...this.arguments(record))
+    this.results.push(flat(result))
+    return result
+  }
+}
+
+/** A result's parts in Python's order. */
+function flat(result: unknown): unknown[] {
+  if (Array.isArray(result)) return result.flatMap(flat)
+  const named =
+    typeof result === 'object' && result !== null && !(result instanceof Tensor) && Symbol.iterator in result
+  return named ? [...(result as Iterable<unknown>)].flatMap(flat) : [result]
+}
+
+function wrongResult(actual: unknown, expected: ResultRecord, run: Run, factor = 1): string | null {
+  if ('value' in expected) {
+    const value = run.value(expected.value)
+    if (Array.isArray(actual)) return 'a list'
+    const equal =
+      Object.is(actual, value) ||
+      (typeof actual === 'number' && Math.abs(actual - (value as number)) <= 1e-6) ||
+      (typeof actual === 'object' && JSON.stringify(actual) === JSON.stringify(value)) ||
+      String(actual) === String(value)
+    return equal ? null : `${String(actual)}, expected ${String(value)}`
+  }
+  if (!(actual instanceof Tensor)) return `${String(actual)}, expected a tensor`
+  if (actual.dtype.toString() !== expected.dtype) return `dtype ${actual.dtype}, expected ${expected.dtype}`
+  if (!actual.shape.equals(expected.shape)) return `shape ${actual.shape}, expected [${expected.shape}]`
+  if (expected.tensor === undefined) return null
+  if (actual.layout.toString() !== (expected.layout ?? 'torch.strided'))
+    return `layout ${actual.layout}, expected ${expected.layout}`
+  const dense = actual.layout === torch.strided ? actual : actual.to_dense()
+  return difference(dense, run.tensors[expected.tensor] as Tensor, expected.dtype, factor)
+}
+
+function wrongGradients(run: Run, record: CaseRecord): string | null {
+  const { outputs = [], cotangents = [], gradients = [] } = record
+  const given = cotangents.map((cotangent) => run.tensor(cotangent))
+  const found = torch.autograd.grad(outputs.map((ref) => run.find(ref)) as Tensor[], run.inputs, {
+    grad_outputs: given,
+    allow_unused: true,
+  })
+  for (const [i, expected] of gradients.entries()) {
+    const gradient = found[i] as Tensor | null
+    if (expected === null || gradient === null) {
+      if ((expected === null) !== (gradient === null)) return `gradient ${i} is ${gradient}, expected ${expected}`
+      continue
+    }
+    const dense = gradient.layout === torch.strided ? gradient : gradient.to_dense()
+    if (dense.dtype.toString() !== expected.dtype) return `gradient ${i}: dtype ${dense.dtype}, not ${expected.dtype}`
+    if (!dense.shape.equals(expected.shape)) return `gradient ${i}: shape ${dense.shape}, not [${expected.shape}]`
+    const wrong = difference(dense, run.tensor(expected), expected.dtype, 10)
+    if (wrong !== null) return `gradient ${i}: ${wrong}`
+  }
+  return null
+}
+
+/** The method, or the in-place method, with the same arguments. */
+function wrongVariant(record: CaseRecord, tensors: Tensors, name: string, inPlace: boolean): string | null {
+  const run = new Run(tensors, record.inputs)
+  return torch.no_grad(() => {
+    torch.manual_seed(0)
+    const args = run.arguments(record.calls[0] as CallRecord)
+    const place = record.self ?? 0
+    const self = args[place] as Tensor
+    const rest = args.filter((_, i) => i !== place)
+    const receiver = inPlace ? self.detach().clone() : self.detach()
+    const method = (
+      Object.hasOwn(OPERATORS, name)
+        ? (...rest: unknown[]) => (OPERATORS[name] as Fn)(receiver, ...rest)
+        : (receiver as unknown as Any)[name]
+    ) as Fn | undefined
+    if (method === undefined) return `no Tensor.${name}`
+    const result = method.call(receiver, ...rest)
+    if (inPlace && result !== receiver) return `Tensor.${name} did not return its receiver`
+    const wrong = wrongResult(flat(result)[0], record.results[0] as ResultRecord, run)
+    return wrong === null ? null : `Tensor.${name}: ${wrong}`
+  })
+}
+
+/** What is wrong, or null. */
+export function checkCase(record: CaseRecord, tensors: Tensors): string | null {
+  return torch.scope(() => {
+    try {
+      const run = new Run(tensors, record.inputs)
+      const plain = record.calls.slice(0, record.process ?? record.calls.length)
+      let result: unknown
+      for (const call of plain) result = run.call(call)
+      // A function of the test suite's own makes several calls, or picks from the results of one.
+      const parts = flat(result)
+      const sources = record.results.map((expected) => ('from' in expected ? expected.from : undefined))
+      const picked =
+        sources.some((from, i) => from !== undefined && from.join() !== `${plain.length - 1},${i}`) ||
+        (sources.length < parts.length && sources.every((from) => from !== undefined))
+      if (!picked && parts.length !== record.results.length)
+        return `${parts.length} results, expected ${record.results.length}`
+      for (const [i, expected] of record.results.entries()) {
+        const source = sources[i]
+        const actual = picked && source !== undefined ? run.find(source) : parts[i]
+        const wrong = wrongResult(actual, expected, run)
+        if (wrong !== null) return `result ${i}: ${wrong}`
+      }
+      for (const call of record.calls.slice(plain.length)) run.call(call)
+      if (record.outputs !== undefined) {
+        const wrong = wrongGradients(run, record)
+        if (wrong !== null) return wrong
+      }
+      if (record.method !== undefined) {
+        const wrong = wrongVariant(record, tensors, record.method, false)
+        if (wrong !== null) return wrong
+      }
+      if (record.inplace !== undefined) return wrongVariant(record, tensors, record.inplace, true)
+      return null
+    } catch (error) {
+      return `threw ${(error as Error).message}`
+    }
+  })
+}
+
+/** A message with JavaScript's words: it has no None, and writes a float that is whole without its .0. */
+const inJavaScript = (message: string) => message.replaceAll('NoneType', 'null').replace(/(\d)\.0\b/g, '$1')
+
+/** Whether the call fails with the message that PyTorch's test expects. */
+export function checkError(record: ErrorRecord, tensors: Tensors): string | null {
+  return torch.scope(() => {
+    const run = new Run(tensors)
+    try {
+      for (const call of record.calls) run.call(call)
+    } catch (error) {
+      const { message } = error as Error
+      if (message.includes(record.error) || message.includes(inJavaScript(record.error))) return null
+      try {
+        if (new RegExp(record.pattern, 's').test(message)) return null
+      } catch {
+        // A pattern that only Python reads.
+      }
+      return `error sample: the message is "${message.slice(0, 300)}", expected "${record.error.slice(0, 300)}"`
+    }
+    return `error sample: no error, expected "${record.error.slice(0, 300)}"`
+  })
+}
