@@ -11,6 +11,9 @@ export type Handle = number
 /** An object of native code that owns a random generator. */
 export type NativeGenerator = object & { readonly __generator?: never }
 
+/** An object of native code that stands for a node of a graph. */
+export type NativeNode = object & { readonly __node?: never }
+
 export interface Native {
   readonly libtorch_version: string
 
@@ -66,7 +69,31 @@ export interface Native {
   grad(handle: Handle): Handle | null
   has_grad(handle: Handle): boolean
   set_grad(handle: Handle, grad: Handle | null): void
-  grad_fn_name(handle: Handle): string | null
+  grad_fn(handle: Handle): NativeNode | null
+  grad_accumulator(handle: Handle): NativeNode
+  node_name(node: NativeNode): string
+  /** Nodes and the places of their inputs by turns. */
+  next_functions(node: NativeNode): (NativeNode | number | null)[]
+  node_variable(node: NativeNode): Handle | null
+  node_pre_hook(node: NativeNode, hook: (gradients: (Handle | null)[]) => unknown): () => void
+  node_post_hook(node: NativeNode, hook: (inputs: (Handle | null)[], outputs: (Handle | null)[]) => unknown): () => void
+  post_accumulate_hook(handle: Handle, hook: (handle: Handle) => void): () => void
+  /** For each output the handle that stands for it from now on, null where it is the same tensor. */
+  custom_function(
+    inputs: Handle[],
+    outputs: Handle[],
+    saved: (Handle | null)[],
+    non_differentiable: Handle[],
+    dirty: Handle[],
+    name: string,
+    materialize: boolean,
+    backward: (gradients: (Handle | null)[], needed: boolean[]) => (Handle | null)[],
+  ): (Handle | null)[]
+  saved_tensors(): (Handle | null)[]
+  detect_anomaly(enabled: boolean, check_nan: boolean): boolean
+  is_anomaly_enabled(): boolean
+  is_anomaly_check_nan_enabled(): boolean
+  is_checkpoint_valid(): boolean
   retain_grad(handle: Handle): void
   retains_grad(handle: Handle): boolean
   version(handle: Handle): number

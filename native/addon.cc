@@ -1,8 +1,11 @@
 // The addon's table of contents. One environment per JavaScript thread; nothing else is global
 // but the allocator (allocator.h) and the shared tensors (share.h).
+#include "anomaly.h"
 #include "autograd.h"
 #include "call.h"
 #include "environment.h"
+#include "function.h"
+#include "graph.h"
 #include "linear.h"
 #include "operators.h"
 #include "optim.h"
@@ -24,6 +27,9 @@ napi_value initialize(napi_env raw, napi_value exports) {
   export_operators(env, exports);
   export_tensors(env, exports);
   export_autograd(env, exports);
+  export_graph(env, exports);
+  export_functions(env, exports);
+  export_anomaly(env, exports);
   export_optim(env, exports);
   export_recurrent(env, exports);
   export_profiler(env, exports);

@@ -1,46 +1,10 @@
 #include "autograd.h"
 
+#include "callback.h"
+
 namespace {
 
 using torch::autograd::variable_list;
-
-// A JavaScript function that a graph calls. It lives as long as the graph holds it.
-class Callback {
- public:
-  Callback(Environment& env, napi_value function) : env_(env), dead_(env.dead_references) {
-    check_napi(env.raw(), napi_create_reference(env.raw(), function, 1, &reference_));
-  }
-  ~Callback() { dead_->add(reference_); }
-  Callback(const Callback&) = delete;
-  Callback& operator=(const Callback&) = delete;
-
-  // Calls function(handle of `gradient`); the handle that it returns replaces the gradient, and
-  // anything else leaves it. A JavaScript exception leaves through backward as the same object.
-  at::Tensor operator()(const at::Tensor& gradient) const {
-    // The engine changes threads at a great depth of nested backwards.
-    TORCH_CHECK(!dead_->closed() && env_.on_own_thread(),
-                "a hook was called outside the thread it was registered on");
-    const napi_env raw = env_.raw();
-    const Napi::HandleScope scope(raw);
-    napi_value function = nullptr;
-    napi_value receiver = nullptr;
-    napi_value argument = nullptr;
-    napi_value result = nullptr;
-    check_napi(raw, napi_get_reference_value(raw, reference_, &function));
-    check_napi(raw, napi_get_undefined(raw, &receiver));
-    const auto handle = static_cast<double>(env_.tensors.insert(gradient));
-    check_napi(raw, napi_create_double(raw, handle, &argument));
-    check_napi(raw, napi_call_function(raw, receiver, function, 1, &argument, &result));
-    double replacement = 0;
-    if (napi_get_value_double(raw, result, &replacement) != napi_ok) return {};
-    return tensor_of(env_, replacement);
-  }
-
- private:
-  Environment& env_;
-  std::shared_ptr<DeadReferences> dead_;
-  napi_ref reference_ = nullptr;
-};
 
 std::optional<bool> optional_boolean(const Call& call, size_t index) {
   return call.given(index) ? std::optional<bool>(call.boolean(index)) : std::nullopt;
@@ -48,16 +12,6 @@ std::optional<bool> optional_boolean(const Call& call, size_t index) {
 
 variable_list optional_tensors(const Call& call, size_t index) {
   return call.given(index) ? call.tensors(index) : variable_list();
-}
-
-napi_value handles(const Call& call, const variable_list& tensors) {
-  napi_value result = nullptr;
-  check_napi(call.raw(), napi_create_array_with_length(call.raw(), tensors.size(), &result));
-  for (size_t i = 0; i < tensors.size(); ++i) {
-    check_napi(call.raw(), napi_set_element(call.raw(), result, static_cast<uint32_t>(i),
-                                            call.handle_or_null(tensors[i])));
-  }
-  return result;
 }
 
 // backward(tensors, gradients?, retain_graph?, create_graph, inputs?)
@@ -69,9 +23,10 @@ napi_value backward(Call& call) {
 
 // gradients(outputs, inputs, gradients?, retain_graph?, create_graph, allow_unused) -> handles
 napi_value gradients(Call& call) {
-  return handles(
-      call, torch::autograd::grad(call.tensors(0), call.tensors(1), optional_tensors(call, 2),
-                                  optional_boolean(call, 3), call.boolean(4), call.boolean(5)));
+  return handles_value(
+      call.env(),
+      torch::autograd::grad(call.tensors(0), call.tensors(1), optional_tensors(call, 2),
+                            optional_boolean(call, 3), call.boolean(4), call.boolean(5)));
 }
 
 napi_value is_grad_enabled(Call& call) { return call.value(at::GradMode::is_enabled()); }
@@ -136,11 +91,6 @@ napi_value set_grad(Call& call) {
   return call.undefined();
 }
 
-napi_value grad_fn_name(Call& call) {
-  const auto& node = call.tensor(0).grad_fn();
-  return node ? call.value(std::string_view(node->name())) : call.null();
-}
-
 napi_value retain_grad(Call& call) {
   call.tensor(0).retain_grad();
   return call.undefined();
@@ -157,10 +107,12 @@ napi_value register_hook(Call& call) {
   const at::Tensor tensor = call.tensor(0);
   TORCH_CHECK(tensor.requires_grad(),
               "cannot register a hook on a tensor that doesn't require gradient");
-  TYPE_CHECK(call.type(1) == napi_function, "a hook must be a function");
   const auto callback = std::make_shared<Callback>(call.env(), call[1]);
-  const unsigned position = tensor.register_hook(
-      [callback](const at::Tensor& gradient) { return (*callback)(gradient); });
+  const unsigned position = tensor.register_hook([callback](const at::Tensor& gradient) {
+    Environment& env = callback->env();
+    return (*callback)([&](napi_env) { return std::array{handle_value(env, gradient)}; },
+                       [&](napi_value result) { return tensor_or_undefined(env, result); });
+  });
   return call.value(static_cast<double>(position));
 }
 
@@ -192,7 +144,6 @@ void export_autograd(Environment& env, napi_value exports) {
   export_function(env, exports, "grad", enter<grad>);
   export_function(env, exports, "has_grad", enter<has_grad>);
   export_function(env, exports, "set_grad", enter<set_grad>);
-  export_function(env, exports, "grad_fn_name", enter<grad_fn_name>);
   export_function(env, exports, "retain_grad", enter<retain_grad>);
   export_function(env, exports, "retains_grad", enter<retains_grad>);
   export_function(env, exports, "version", enter<version>);

@@ -1,5 +1,7 @@
 #include "call.h"
 
+#include "anomaly.h"
+
 #include <cmath>
 
 namespace {
@@ -233,6 +235,7 @@ std::vector<int64_t> Call::integers(size_t index) const {
 }
 
 napi_value Call::handle(at::Tensor tensor) const {
+  if (env_->anomaly.enabled) note_forward_call(*this, tensor);
   return value(static_cast<double>(env_->tensors.insert(std::move(tensor))));
 }
 

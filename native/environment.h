@@ -47,6 +47,16 @@ class Environment {
   std::vector<std::unique_ptr<Operator>> operators;
   std::vector<std::unique_ptr<c10::InferenceMode>> inference_modes;
   std::vector<std::unique_ptr<at::RecordFunction>> record_functions;
+  // Custom functions whose backward is running, the innermost last.
+  std::vector<torch::autograd::Node*> running_functions;
+
+  // Whether backward is to refuse nan, and up to which node forward calls are remembered.
+  struct Anomaly {
+    bool enabled = false;
+    bool check_nan = true;
+    uint64_t noted = 0;
+  } anomaly;
+
   const std::shared_ptr<DeadReferences> dead_references = std::make_shared<DeadReferences>();
 
   napi_env raw() const { return env_; }

@@ -1,5 +1,6 @@
 #include "operators.h"
 
+#include "anomaly.h"
 #include "matching.h"
 
 #include <span>
@@ -20,7 +21,10 @@ napi_value small(const Call& call, int number) { return call.value(static_cast<d
 napi_value tensor_value(const Call& call, at::Tensor tensor, std::span<const Argument> arguments) {
   if (!tensor.defined()) return call.null();
   for (size_t i = 0; i < arguments.size(); ++i) {
-    if (arguments[i].tensor().is_same(tensor)) return small(call, -static_cast<int>(i) - 1);
+    if (arguments[i].tensor().is_same(tensor)) {
+      if (call.env().anomaly.enabled) note_forward_call(call, tensor);
+      return small(call, -static_cast<int>(i) - 1);
+    }
   }
   return call.handle(std::move(tensor));
 }

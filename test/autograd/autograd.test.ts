@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import torch, { type Tensor } from '../lib/index.js'
+import torch, { type Tensor } from '../../lib/index.js'
 
 const leaf = (...data: number[]) => torch.tensor(data, { requires_grad: true })
 

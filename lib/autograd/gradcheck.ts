@@ -1,0 +1,161 @@
+// torch.autograd.gradcheck: gradients against differences of the function's values.
+
+import * as dtypes from '../dtype.js'
+import { aten } from '../operator_table.js'
+import { internals, type Tensor } from '../tensor.js'
+import { grad } from './backward.js'
+import type { Tensors } from './functional.js'
+import { enable_grad, no_grad } from './grad_mode.js'
+
+export interface GradcheckOptions {
+  /** The step of the differences. */
+  eps?: number | undefined
+  atol?: number | undefined
+  rtol?: number | undefined
+  /** Whether a mismatch is an error, or the result false. */
+  raise_exception?: boolean | undefined
+  /** How far two backwards of the same graph may differ. */
+  nondet_tol?: number | undefined
+}
+
+type Checked = (...inputs: Tensor[]) => Tensors
+
+const list = (tensors: Tensors): Tensor[] =>
+  internals.isTensor(tensors) ? [tensors] : [...(tensors as readonly Tensor[])]
+const differentiable = ({ dtype }: Tensor) => dtype.is_floating_point || dtype.is_complex
+
+/** Complex tensors as pairs of real ones, so that everything is checked over the real numbers. */
+const real = (tensor: Tensor): Tensor =>
+  tensor.dtype.is_complex ? aten<Tensor>('view_as_real', tensor.resolve_conj()) : tensor
+
+/** d outputs[o] / d input by central differences: (elements of the input, elements of the output). */
+function numerical(func: Checked, inputs: Tensor[], place: number, eps: number): Tensor[] {
+  return no_grad(() => {
+    const input = inputs[place] as Tensor
+    const base = input.detach().contiguous().clone()
+    const flat = real(base).view([-1])
+    const values = (): Tensor[] => {
+      const replaced = inputs.map((x, i) => (i === place ? base : x))
+      return list(func(...replaced))
+        .filter(differentiable)
+        .map((output) => real(output.detach()).reshape([-1]).clone())
+    }
+    const rows: Tensor[][] = []
+    for (let i = 0; i < flat.numel(); i++) {
+      const element = aten<Tensor>('select', flat, 0, i)
+      const original = element.clone()
+      element.copy_(original.add(eps))
+      const above = values()
+      element.copy_(original.sub(eps))
+      const below = values()
+      element.copy_(original)
+      rows.push(above.map((value, o) => value.sub(below[o] as Tensor).div(2 * eps)))
+    }
+    const count = rows[0]?.length ?? 0
+    return Array.from({ length: count }, (_, o) =>
+      aten<Tensor>(
+        'stack',
+        rows.map((row) => row[o] as Tensor),
+      ),
+    )
+  })
+}
+
+/** The same by backward. */
+function analytical(output: Tensor, input: Tensor): Tensor {
+  const flat = real(output).reshape([-1])
+  const columns = Array.from({ length: flat.numel() }, (_, i) => {
+    const element = aten<Tensor>('select', flat, 0, i)
+    const [gradient] = flat.requires_grad ? grad(element, input, { retain_graph: true, allow_unused: true }) : [null]
+    return real(gradient ?? aten<Tensor>('zeros_like', input)).reshape([-1])
+  })
+  if (columns.length === 0) return aten<Tensor>('zeros', [real(input).numel(), 0], { dtype: dtypes.float64 })
+  return aten<Tensor>('stack', columns, 1)
+}
+
+/**
+ * Whether backward agrees with differences of the function's values, for all inputs that require gradients. Meant for
+ * float64 and complex128.
+ * @throws where they differ, unless raise_exception is false.
+ */
+export function gradcheck(
+  func: Checked,
+  inputs: Tensors,
+  { eps = 1e-6, atol = 1e-5, rtol = 1e-3, raise_exception = true, nondet_tol = 0 }: GradcheckOptions = {},
+): boolean {
+  try {
+    check(func, list(inputs), eps, atol, rtol, nondet_tol)
+    return true
+  } catch (error) {
+    if (raise_exception) throw error
+    return false
+  }
+}
+
+function check(func: Checked, inputs: Tensor[], eps: number, atol: number, rtol: number, nondet_tol: number): void {
+  const wanted = inputs.flatMap((input, i) => (internals.isTensor(input) && input.requires_grad ? [i] : []))
+  if (wanted.length === 0) {
+    throw new RangeError(
+      'gradcheck expects at least one input tensor to require gradient, but none of the them have requires_grad=True.',
+    )
+  }
+  for (const i of wanted) {
+    const { dtype } = inputs[i] as Tensor
+    if (dtype === dtypes.float64 || dtype === dtypes.complex128) continue
+    process.emitWarning(
+      `Input #${i} requires gradient and is not a double precision floating point or complex. ` +
+        'This check will likely fail if all the inputs are not of double precision floating point or complex.',
+    )
+  }
+  const outputs = list(func(...inputs)).filter(differentiable)
+  for (const i of wanted) {
+    const input = inputs[i] as Tensor
+    const byDifferences = numerical(func, inputs, i, eps)
+    outputs.forEach((output, o) => {
+      const byBackward = analytical(output, input)
+      const numbers = byDifferences[o] as Tensor
+      if (!aten<boolean>('allclose', byBackward, numbers, rtol, atol)) {
+        throw new Error(
+          `Jacobian mismatch for output ${o} with respect to input ${i},\nnumerical:${numbers}\nanalytical:${byBackward}\n`,
+        )
+      }
+      const again = analytical(output, input)
+      if (byBackward.numel() > 0 && aten<Tensor>('amax', byBackward.sub(again).abs(), []).item() > nondet_tol) {
+        throw new Error(
+          'Backward is not reentrant, i.e., running backward with same input and grad_output multiple times gives ' +
+            'different values, although analytical gradient matches numerical gradient.',
+        )
+      }
+    })
+  }
+}
+
+/** gradcheck of the gradients: second derivatives, from given or random gradients of the outputs. */
+export function gradgradcheck(
+  func: Checked,
+  inputs: Tensors,
+  grad_outputs: Tensors | null = null,
+  options: GradcheckOptions = {},
+): boolean {
+  const xs = list(inputs)
+  const wanted = xs.flatMap((input, i) => (input.requires_grad ? [i] : []))
+  const outputs = list(func(...xs)).filter(differentiable)
+  const vectors =
+    grad_outputs === null
+      ? outputs.map((output) => aten<Tensor>('randn_like', output).requires_grad_())
+      : list(grad_outputs)
+  const gradients = (...all: Tensor[]): Tensor[] => {
+    const own = all
+      .slice(0, xs.length)
+      .map((x, i) => (wanted.includes(i) && !x.requires_grad ? x.detach().requires_grad_() : x))
+    const results = list(func(...own)).filter(differentiable)
+    return grad(
+      results,
+      wanted.map((i) => own[i] as Tensor),
+      { grad_outputs: all.slice(xs.length), create_graph: true, allow_unused: true },
+    ).map((gradient, i) => gradient ?? aten<Tensor>('zeros_like', own[wanted[i] as number]))
+  }
+  // The differences need a graph too: the function under test is itself a gradient.
+  const withGraph: Checked = (...all) => enable_grad(() => gradients(...all) as never) as unknown as Tensor[]
+  return gradcheck(withGraph, [...xs, ...vectors], options)
+}

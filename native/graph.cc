@@ -1,0 +1,207 @@
+#include "graph.h"
+
+#include <torch/csrc/autograd/function_hook.h>
+#include <torch/csrc/autograd/functions/accumulate_grad.h>
+
+#include <map>
+
+#include "callback.h"
+#include "fused.h"
+
+namespace {
+
+using torch::autograd::variable_list;
+
+constexpr napi_type_tag kNodeTag = {0x3b1de0c4a98f4d71, 0x8e2f6a1c57d90b34};
+
+napi_value node_value(const Call& call, const NodeOwner& node) {
+  if (!node) return call.null();
+  auto owned = std::make_unique<NodeOwner>(node);
+  napi_value object = nullptr;
+  check_napi(call.raw(), napi_create_object(call.raw(), &object));
+  check_napi(call.raw(), napi_type_tag_object(call.raw(), object, &kNodeTag));
+  const auto finalize = [](napi_env, void* data, void*) { delete static_cast<NodeOwner*>(data); };
+  check_napi(call.raw(), napi_wrap(call.raw(), object, owned.get(), finalize, nullptr, nullptr));
+  owned.release();
+  return object;
+}
+
+NodeOwner node_argument(const Call& call, size_t index) {
+  bool tagged = false;
+  void* owned = nullptr;
+  const bool found =
+      call.type(index) == napi_object &&
+      napi_check_object_type_tag(call.raw(), call[index], &kNodeTag, &tagged) == napi_ok &&
+      tagged && napi_unwrap(call.raw(), call[index], &owned) == napi_ok;
+  TYPE_CHECK(found, "argument ", index + 1, " must be a node of a graph");
+  return *static_cast<NodeOwner*>(owned);
+}
+
+// The tensors that JavaScript gave in place of others, or those where it gave nothing.
+variable_list replaced(const Environment& env, napi_value result, const variable_list& given) {
+  bool array = false;
+  check_napi(env.raw(), napi_is_array(env.raw(), result, &array));
+  if (!array) return given;
+  uint32_t length = 0;
+  check_napi(env.raw(), napi_get_array_length(env.raw(), result, &length));
+  TORCH_CHECK(length == given.size(), "hook has returned an incorrect number of values (got ",
+              length, ", but expected ", given.size(), ")");
+  variable_list tensors(length);
+  for (uint32_t i = 0; i < length; ++i) {
+    napi_value element = nullptr;
+    check_napi(env.raw(), napi_get_element(env.raw(), result, i, &element));
+    tensors[i] = tensor_or_undefined(env, element);
+  }
+  return tensors;
+}
+
+// Hooks that can be removed: they ask a flag that their handle in JavaScript shares.
+using Enabled = std::shared_ptr<bool>;
+
+struct NodePreHook : torch::autograd::FunctionPreHook {
+  variable_list operator()(const variable_list& gradients) override {
+    if (!*enabled) return gradients;
+    Environment& env = callback->env();
+    return (*callback)([&](napi_env) { return std::array{handles_value(env, gradients)}; },
+                       [&](napi_value result) { return replaced(env, result, gradients); });
+  }
+  std::unique_ptr<Callback> callback;
+  Enabled enabled;
+};
+
+struct NodePostHook : torch::autograd::FunctionPostHook {
+  variable_list operator()(const variable_list& inputs, const variable_list& outputs) override {
+    if (!*enabled) return inputs;
+    Environment& env = callback->env();
+    return (*callback)(
+        [&](napi_env) {
+          return std::array{handles_value(env, inputs), handles_value(env, outputs)};
+        },
+        [&](napi_value result) { return replaced(env, result, inputs); });
+  }
+  std::unique_ptr<Callback> callback;
+  Enabled enabled;
+};
+
+// All of a leaf's hooks that run once its gradient is there.
+struct AccumulatedHooks : torch::autograd::PostAccumulateGradHook {
+  void operator()(const torch::autograd::Variable& tensor) override {
+    for (const auto& [callback, enabled] : hooks) {
+      if (!*enabled) continue;
+      (*callback)([&](napi_env) { return std::array{handle_value(callback->env(), tensor)}; },
+                  [](napi_value) {});
+    }
+  }
+  std::vector<std::pair<std::unique_ptr<Callback>, Enabled>> hooks;
+};
+
+// A function that ends a hook, for good.
+napi_value remover(const Call& call, const Enabled& enabled) {
+  auto owned = std::make_unique<Enabled>(enabled);
+  napi_value function = nullptr;
+  const auto remove = [](napi_env env, napi_callback_info info) -> napi_value {
+    void* data = nullptr;
+    if (napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data) == napi_ok) {
+      **static_cast<Enabled*>(data) = false;
+    }
+    return nullptr;
+  };
+  check_napi(call.raw(),
+             napi_create_function(call.raw(), nullptr, 0, remove, owned.get(), &function));
+  const auto finalize = [](napi_env, void* data, void*) { delete static_cast<Enabled*>(data); };
+  check_napi(call.raw(),
+             napi_add_finalizer(call.raw(), function, owned.get(), finalize, nullptr, nullptr));
+  owned.release();
+  return function;
+}
+
+// grad_fn(tensor) -> node or null
+napi_value grad_fn(Call& call) { return node_value(call, call.tensor(0).grad_fn()); }
+
+// grad_accumulator(tensor) -> the node that adds to its gradient
+napi_value grad_accumulator(Call& call) {
+  const at::Tensor tensor = call.tensor(0);
+  TORCH_CHECK(tensor.is_leaf() && tensor.requires_grad(),
+              "only a leaf that requires grad has an accumulator of its gradient");
+  return node_value(call, torch::autograd::impl::grad_accumulator(tensor));
+}
+
+napi_value node_name(Call& call) {
+  return call.value(std::string_view(node_argument(call, 0)->name()));
+}
+
+// next_functions(node) -> nodes and the places of their inputs by turns
+napi_value next_functions(Call& call) {
+  const NodeOwner node = node_argument(call, 0);
+  napi_value result = nullptr;
+  check_napi(call.raw(), napi_create_array(call.raw(), &result));
+  uint32_t position = 0;
+  for (const torch::autograd::Edge& edge : node->next_edges()) {
+    check_napi(call.raw(),
+               napi_set_element(call.raw(), result, position++, node_value(call, edge.function)));
+    check_napi(call.raw(), napi_set_element(call.raw(), result, position++,
+                                            call.value(static_cast<double>(edge.input_nr))));
+  }
+  return result;
+}
+
+// node_variable(node) -> the leaf whose gradient the node adds to, or null
+napi_value node_variable(Call& call) {
+  const NodeOwner node = node_argument(call, 0);
+  const auto* accumulator = dynamic_cast<torch::autograd::AccumulateGrad*>(node.get());
+  return accumulator == nullptr ? call.null() : call.handle(accumulator->variable);
+}
+
+// node_pre_hook(node, function(handles of gradients) -> handles or nothing) -> remove
+napi_value node_pre_hook(Call& call) {
+  const NodeOwner node = node_argument(call, 0);
+  auto hook = std::make_unique<NodePreHook>();
+  hook->callback = std::make_unique<Callback>(call.env(), call[1]);
+  hook->enabled = std::make_shared<bool>(true);
+  napi_value result = remover(call, hook->enabled);
+  node->add_pre_hook(std::move(hook));
+  return result;
+}
+
+// node_post_hook(node, function(gradients of inputs, of outputs) -> handles or nothing) -> remove
+napi_value node_post_hook(Call& call) {
+  const NodeOwner node = node_argument(call, 0);
+  auto hook = std::make_unique<NodePostHook>();
+  hook->callback = std::make_unique<Callback>(call.env(), call[1]);
+  hook->enabled = std::make_shared<bool>(true);
+  napi_value result = remover(call, hook->enabled);
+  node->add_post_hook(std::move(hook));
+  return result;
+}
+
+// post_accumulate_hook(tensor, function(handle)) -> remove
+napi_value post_accumulate_hook(Call& call) {
+  const at::Tensor tensor = call.tensor(0);
+  TORCH_CHECK(tensor.requires_grad(),
+              "cannot register a hook on a tensor that doesn't require gradient");
+  TORCH_CHECK(tensor.is_leaf(),
+              "post accumulate grad hooks cannot be registered on non-leaf tensors");
+  auto& owned = torch::autograd::impl::post_acc_grad_hooks(tensor);
+  if (!owned) {
+    torch::autograd::impl::set_post_acc_grad_hooks(tensor, std::make_unique<AccumulatedHooks>());
+  }
+  auto* hooks =
+      dynamic_cast<AccumulatedHooks*>(torch::autograd::impl::post_acc_grad_hooks(tensor).get());
+  TORCH_CHECK(hooks != nullptr, "the tensor has hooks of another kind");
+  const auto enabled = std::make_shared<bool>(true);
+  hooks->hooks.emplace_back(std::make_unique<Callback>(call.env(), call[1]), enabled);
+  return remover(call, enabled);
+}
+
+}  // namespace
+
+void export_graph(Environment& env, napi_value exports) {
+  export_function(env, exports, "grad_fn", enter<grad_fn>);
+  export_function(env, exports, "grad_accumulator", enter<grad_accumulator>);
+  export_function(env, exports, "node_name", enter<node_name>);
+  export_function(env, exports, "next_functions", enter<next_functions>);
+  export_function(env, exports, "node_variable", enter<node_variable>);
+  export_function(env, exports, "node_pre_hook", enter<node_pre_hook>);
+  export_function(env, exports, "node_post_hook", enter<node_post_hook>);
+  export_function(env, exports, "post_accumulate_hook", enter<post_accumulate_hook>);
+}
