@@ -65,7 +65,7 @@ export function dtypeOfArray(array: ArrayBufferView): DType | undefined {
 
 /**
  * The elements in row-major order, as the typed array of the dtype (bool: Uint8Array; complex: re and im by turns;
- * float16, bfloat16 and float8: Float32Array). A contiguous CPU tensor's array is the tensor's own memory, as with
+ * float16, bfloat16, float8 and complex32: Float32Array). A contiguous CPU tensor's array is the tensor's own memory, as with
  * `numpy()`: writing to one changes the other, and the memory stays until the array is collected, which needs a turn
  * of the event loop. `{ copy: true }` always copies.
  */
@@ -74,6 +74,7 @@ export function to_typed_array(tensor: Tensor, { copy = false } = {}): TypedArra
     throw new Error("can't call to_typed_array() on a tensor that requires grad: use tensor.detach().to_typed_array()")
   }
   const type = ARRAY_OF.get(tensor.dtype)
+  if (tensor.dtype === dtypes.complex32) return new Float32Array(bytesAs(tensor, dtypes.complex64))
   if (type === undefined) return new Float32Array(bytesAs(tensor, dtypes.float32))
   const shared = copy ? null : native.share_bytes(internals.handleOf(tensor))
   return new type(shared ?? native.to_bytes(internals.handleOf(tensor)))
@@ -89,6 +90,7 @@ function bytesAs(tensor: Tensor, dtype: DType): ArrayBuffer {
 /** The elements in row-major order, as JavaScript values. */
 export function elementsOf(tensor: Tensor): Element[] {
   const { dtype } = tensor
+  if (dtype === dtypes.complex32) return elementsOf(aten<Tensor>('to', tensor.detach(), dtypes.complex64))
   const type = ARRAY_OF.get(dtype)
   const array =
     type === undefined

@@ -2,6 +2,7 @@
 
 import { type Element, elementsOf } from './data.js'
 import * as dtypes from './dtype.js'
+import { runInMode, type Synchronous } from './modes.js'
 import type { Complex } from './operator.js'
 import { aten } from './operator_table.js'
 import type { Tensor } from './tensor.js'
@@ -22,13 +23,41 @@ interface PrintOptions {
 const DEFAULTS: PrintOptions = { precision: 4, threshold: 1000, edgeitems: 3, linewidth: 80, sci_mode: null }
 let options = { ...DEFAULTS }
 
-/** Changes how tensors print. `profile`: 'default', 'short' (2 digits) or 'full' (nothing summarized). */
-export function set_printoptions(changes: Partial<PrintOptions> & { profile?: 'default' | 'short' | 'full' }): void {
-  const { profile, ...rest } = changes
-  if (profile === 'default') options = { ...DEFAULTS }
-  if (profile === 'short') options = { ...DEFAULTS, precision: 2, threshold: 1000, edgeitems: 2 }
-  if (profile === 'full') options = { ...DEFAULTS, threshold: Number.POSITIVE_INFINITY }
-  Object.assign(options, rest)
+const PROFILES = {
+  default: DEFAULTS,
+  short: { ...DEFAULTS, precision: 2, edgeitems: 2 },
+  full: { ...DEFAULTS, threshold: Number.POSITIVE_INFINITY },
+}
+
+type PrintChanges = { [K in keyof PrintOptions]?: PrintOptions[K] | null | undefined } & {
+  profile?: keyof typeof PROFILES | undefined
+}
+
+/**
+ * Changes how tensors print. `profile`: 'default', 'short' (2 digits) or 'full' (nothing summarized). As in Python,
+ * sci_mode goes back to null where it is not given.
+ */
+export function set_printoptions(changes: PrintChanges): void {
+  const { profile, sci_mode = null, ...rest } = changes
+  if (profile !== undefined) options = { ...PROFILES[profile] }
+  const given = Object.entries(rest).filter(([, value]) => value !== undefined && value !== null)
+  options = { ...options, ...Object.fromEntries(given), sci_mode }
+}
+
+export function get_printoptions(): PrintOptions {
+  return { ...options }
+}
+
+/** Changes how tensors print while `body` runs. */
+export function printoptions<T>(changes: PrintChanges, body: () => Synchronous<T>): T {
+  const open = () => {
+    const before = options
+    set_printoptions(changes)
+    return () => {
+      options = before
+    }
+  }
+  return runInMode('torch.printoptions', open, body)
 }
 
 // --- numbers --------------------------------------------------------------------------------------------------
@@ -81,7 +110,7 @@ class Formatter {
       greatest = Math.max(greatest, Math.abs(value))
     }
     this.#integral = numbers.every(Number.isInteger)
-    this.#scientific = greatest / least > 1000 || greatest > 1e8 || (!this.#integral && least < 1e-4)
+    this.#scientific = options.sci_mode ?? (greatest / least > 1000 || greatest > 1e8 || least < 1e-4)
     for (const value of numbers) {
       const text = this.#scientific
         ? scientific(value, options.precision)
@@ -90,7 +119,6 @@ class Formatter {
           : fixed(value, options.precision)
       this.width = Math.max(this.width, text.length)
     }
-    if (options.sci_mode !== null) this.#scientific = options.sci_mode
   }
 
   format(value: Element): string {
@@ -159,6 +187,7 @@ function summarized(tensor: Tensor): Tensor {
   if (dim === 1) {
     return long ? aten<Tensor>('cat', [narrow(tensor, 0, edge), narrow(tensor, size - edge, edge)]) : tensor
   }
+  if (edge === 0) return aten<Tensor>('flatten', narrow(tensor, 0, 0))
   return aten<Tensor>(
     'stack',
     shownIndices(size, true).flatMap((i) => (i === null ? [] : [summarized(select(tensor, i))])),
@@ -178,10 +207,10 @@ function body(tensor: Tensor, indent: number, summarize: boolean, formatter: Ele
   if (dim === 0) return formatter.format(elementsOf(tensor)[0] as Element)
   if (dim === 1) {
     const values = elementsOf(tensor)
-    const shown = shownIndices(values.length, summarize)
+    const shown = summarize && options.edgeitems === 0 ? [] : shownIndices(values.length, summarize)
     const texts = shown.map((i) => (i === null ? ' ...' : formatter.format(values[i] as Element)))
     const perLine = Math.max(1, Math.floor((options.linewidth - indent) / (formatter.width + 2)))
-    const lines: string[] = []
+    const lines: string[] = summarize && options.edgeitems === 0 ? ['...'] : []
     for (let i = 0; i < texts.length; i += perLine) lines.push(texts.slice(i, i + perLine).join(', '))
     return `[${lines.join(`,\n${' '.repeat(indent + 1)}`)}]`
   }
@@ -191,42 +220,94 @@ function body(tensor: Tensor, indent: number, summarize: boolean, formatter: Ele
   return `[${parts.join(`,${'\n'.repeat(dim - 1)}${' '.repeat(indent + 1)}`)}]`
 }
 
-function withSuffixes(text: string, suffixes: readonly string[], indent: number): string {
+function withSuffixes(text: string, suffixes: readonly string[], indent: number, newline: boolean): string {
   let result = text
   let lineLength = text.length - text.lastIndexOf('\n') + 1
-  for (const suffix of suffixes) {
-    if (lineLength + suffix.length + 2 > options.linewidth) {
+  suffixes.forEach((suffix, i) => {
+    if ((newline && i === 0) || lineLength + suffix.length + 2 > options.linewidth) {
       result += `,\n${' '.repeat(indent)}${suffix}`
       lineLength = indent + suffix.length
     } else {
       result += `, ${suffix}`
       lineLength += suffix.length + 2
     }
-  }
+  })
   return `${result})`
+}
+
+const tuple = (sizes: readonly number[]): string => `(${sizes.join(', ')}${sizes.length === 1 ? ',' : ''})`
+const PREFIX = 'tensor('
+const INDENT = PREFIX.length
+const BY_DEFAULT = new Set([dtypes.float32, dtypes.complex64, dtypes.int64, dtypes.bool])
+
+/** The elements of a strided tensor. */
+function contents(tensor: Tensor, indent: number): string {
+  if (tensor.numel() === 0) return '[]'
+  const values = aten<Tensor>('detach', tensor)
+  const summarize = values.numel() > options.threshold
+  const formatter = new ElementFormatter(summarize ? summarized(values) : values)
+  return body(values, indent, summarize, formatter)
+}
+
+/** What indices and values a sparse tensor is made of, by the names that they print under. */
+function sparseParts(tensor: Tensor): [name: string, part: Tensor][] {
+  const layout = tensor.layout.name
+  if (layout === 'sparse_coo') {
+    return [
+      ['indices', aten<Tensor>('_indices', tensor)],
+      ['values', aten<Tensor>('_values', tensor)],
+    ]
+  }
+  const byRows = layout === 'sparse_csr' || layout === 'sparse_bsr'
+  const compressed: [string, Tensor][] = byRows
+    ? [
+        ['crow_indices', aten<Tensor>('crow_indices', tensor)],
+        ['col_indices', aten<Tensor>('col_indices', tensor)],
+      ]
+    : [
+        ['ccol_indices', aten<Tensor>('ccol_indices', tensor)],
+        ['row_indices', aten<Tensor>('row_indices', tensor)],
+      ]
+  return [...compressed, ['values', aten<Tensor>('values', tensor)]]
+}
+
+function sparseContents(tensor: Tensor): string {
+  return sparseParts(tensor)
+    .map(([name, part]) => {
+      const prefix = `${name}=${PREFIX}`
+      const size = part.numel() === 0 ? `, size=${tuple(part.shape)}` : ''
+      return `${prefix}${contents(part, INDENT + prefix.length)}${size})`
+    })
+    .join(`,\n${' '.repeat(INDENT)}`)
 }
 
 /** What Python's `print(tensor)` prints. */
 export function tensorString(tensor: Tensor): string {
-  const prefix = 'tensor('
-  const indent = prefix.length
   const { dtype } = tensor
+  const plainDtype = BY_DEFAULT.has(dtype)
+  const isMeta = tensor.device.type === 'meta'
+  const strided = tensor.layout.name === 'strided'
+  const sparse = !strided && tensor.layout.name.startsWith('sparse_')
+  const size = `size=${tuple(tensor.shape)}`
   const suffixes: string[] = []
   if (!tensor.is_cpu) suffixes.push(`device='${tensor.device}'`)
-  let text = '[]'
-  if (tensor.numel() === 0) {
-    const shape = tensor.shape
-    if (shape.length !== 1) suffixes.push(`size=(${shape.join(', ')})`)
+  let text = '...'
+  if (sparse) {
+    suffixes.push(size, `nnz=${aten<number>('_nnz', tensor)}`)
+    if (!plainDtype) suffixes.push(`dtype=${dtype}`)
+    text = sparseContents(tensor)
+  } else if (isMeta || tensor.numel() === 0) {
+    if (isMeta || tensor.dim() !== 1) suffixes.push(size)
     if (dtype !== dtypes.float32) suffixes.push(`dtype=${dtype}`)
+    if (!isMeta) text = '[]'
   } else {
-    if (![dtypes.float32, dtypes.complex64, dtypes.int64, dtypes.bool].includes(dtype)) suffixes.push(`dtype=${dtype}`)
-    const values = aten<Tensor>('detach', tensor)
-    const summarize = values.numel() > options.threshold
-    const formatter = new ElementFormatter(summarize ? summarized(values) : values)
-    text = body(values, indent, summarize, formatter)
+    if (options.edgeitems === 0) suffixes.push(size)
+    if (!plainDtype) suffixes.push(`dtype=${dtype}`)
+    text = contents(strided ? tensor : aten<Tensor>('to_dense', tensor), INDENT)
   }
+  if (!strided) suffixes.push(`layout=${tensor.layout}`)
   const gradFn = tensor.grad_fn
   if (gradFn !== null) suffixes.push(`grad_fn=${gradFn}`)
   else if (tensor.requires_grad) suffixes.push('requires_grad=True')
-  return withSuffixes(prefix + text, suffixes, indent)
+  return withSuffixes(PREFIX + text, suffixes, INDENT, tensor.layout.name === 'sparse_coo')
 }

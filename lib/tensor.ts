@@ -372,7 +372,7 @@ export class GradFn {
   }
 
   toString(): string {
-    return `<${this.name()}>`
+    return `<${this.name().replace(/^.*::/, '')}>`
   }
 
   [Symbol.for('nodejs.util.inspect.custom')](): string {
