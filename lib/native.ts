@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { collectYoungGarbage } from './garbage.js'
 import { addonFile } from './package_root.js'
+import { warn } from './warn.js'
 
 /** A tensor's name in native code. 0 names nothing. */
 export type Handle = number
@@ -126,6 +127,10 @@ export interface Native {
     options: Float64Array,
   ): Handle[]
 
+  /** An item is four numbers: its kind, and what it holds. */
+  get_item(handle: Handle, items: Float64Array): Handle
+  set_item(handle: Handle, items: Float64Array, value: Handle): void
+
   linear(input: Handle, weight: Handle, bias: Handle | null): Handle
 
   profiler_start(record_shapes: boolean): void
@@ -141,6 +146,8 @@ export interface Native {
   set_rng_state(state: Handle, generator?: NativeGenerator): void
   /** What to call when young tensors have grown by tens of megabytes. */
   collect_young_garbage_by(collect: () => void): void
+  /** What gets libtorch's warnings. */
+  warn_by(warn: (message: string) => void): void
   cuda_device_count(): number
   cuda_built(): boolean
   get_num_threads(): number
@@ -162,6 +169,7 @@ function load(): Native {
   try {
     const native = createRequire(import.meta.url)(file) as Native
     native.collect_young_garbage_by(collectYoungGarbage)
+    native.warn_by(warn)
     return native
   } catch (cause) {
     const problem = existsSync(file)

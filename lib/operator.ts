@@ -145,7 +145,7 @@ const WANTS_INTEGERS =
 const NO_CUDA = /not linked with support for cuda|not compiled with CUDA|Cannot initialize CUDA without ATen_cuda/i
 
 /** Adds to libtorch's message what helps in TypeScript. */
-function explained(error: Error): Error {
+export function explained(error: Error): Error {
   if (WANTS_INTEGERS.test(error.message)) {
     error.message +=
       '\nNumbers give float32: for indices and targets write torch.tensor([0n, 2n]) or { dtype: torch.int64 }'

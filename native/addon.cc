@@ -6,6 +6,7 @@
 #include "environment.h"
 #include "function.h"
 #include "graph.h"
+#include "indexing.h"
 #include "linear.h"
 #include "operators.h"
 #include "optim.h"
@@ -34,6 +35,7 @@ napi_value initialize(napi_env raw, napi_value exports) {
   export_recurrent(env, exports);
   export_profiler(env, exports);
   export_linear(env, exports);
+  export_indexing(env, exports);
   export_runtime(env, exports);
   export_share(env, exports);
   napi_value version = nullptr;

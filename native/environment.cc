@@ -23,12 +23,14 @@ Environment::Environment(napi_env env)
   count_bytes_for(counter_);
   // Nodes of every device run on the thread that calls backward, where JavaScript hooks may run.
   c10::AutogradState::get_tls_state().set_multithreading_enabled(false);
+  c10::WarningUtils::set_warning_handler(&warnings_);
   const int environments = ++live;
   if (environments > 1) at::set_num_threads(std::max(1, at::get_num_threads() / environments));
 }
 
 Environment::~Environment() {
   --live;
+  c10::WarningUtils::set_warning_handler(nullptr);
   dead_references->close();
   inference_modes.clear();
   tensors = HandleTable();
@@ -50,6 +52,7 @@ void Environment::tell_v8() {
 }
 
 void Environment::settle() {
+  if (warnings_.any()) pass_warnings_on();
   for (napi_ref reference : dead_references->take()) napi_delete_reference(env_, reference);
   if (std::abs(held() - told_) <= kWorthTelling) return;
   held_at_collection_ = std::min(held_at_collection_, held());
@@ -63,6 +66,27 @@ void Environment::settle() {
 void Environment::collect_young_garbage_by(napi_value collect) {
   if (collect_ != nullptr) napi_delete_reference(env_, collect_);
   napi_create_reference(env_, collect, 1, &collect_);
+}
+
+void Environment::warn_by(napi_value warn) {
+  if (warn_ != nullptr) napi_delete_reference(env_, warn_);
+  napi_create_reference(env_, warn, 1, &warn_);
+}
+
+void Environment::pass_warnings_on() {
+  for (const std::string& text : warnings_.take()) {
+    const Napi::HandleScope scope(env_);
+    napi_value warn = nullptr;
+    napi_value receiver = nullptr;
+    napi_value argument = nullptr;
+    napi_value ignored = nullptr;
+    bool pending = true;
+    if (napi_is_exception_pending(env_, &pending) != napi_ok || pending || warn_ == nullptr) return;
+    if (napi_get_reference_value(env_, warn_, &warn) != napi_ok) return;
+    if (napi_get_undefined(env_, &receiver) != napi_ok) return;
+    if (napi_create_string_utf8(env_, text.data(), text.size(), &argument) != napi_ok) return;
+    napi_call_function(env_, receiver, warn, 1, &argument, &ignored);
+  }
 }
 
 void Environment::collect_young_garbage() {

@@ -35,6 +35,17 @@ class DeadReferences {
   std::atomic<bool> any_{false};
 };
 
+// libtorch's warnings, until JavaScript has them.
+class Warnings : public c10::WarningHandler {
+ public:
+  void process(const c10::Warning& warning) override { texts_.push_back(warning.msg()); }
+  bool any() const { return !texts_.empty(); }
+  std::vector<std::string> take() { return std::exchange(texts_, {}); }
+
+ private:
+  std::vector<std::string> texts_;
+};
+
 class Environment {
  public:
   // Binds the calling thread: its allocations count for this environment from now on.
@@ -70,6 +81,9 @@ class Environment {
   // its heap with collections of everything, which cost several times as much; so this comes first.
   void collect_young_garbage_by(napi_value collect);
 
+  // `warn` gets the text of each warning of libtorch's on this thread.
+  void warn_by(napi_value warn);
+
   // Frees a tensor from inside the garbage collector, where JavaScript must not be touched.
   void release_from_finalizer(HandleTable::Handle handle);
 
@@ -79,11 +93,14 @@ class Environment {
   int64_t held() const;
   void tell_v8();
   void collect_young_garbage();
+  void pass_warnings_on();
 
   napi_env env_;
   std::thread::id thread_;
   ByteCounter* counter_;
   int64_t told_ = 0;
   napi_ref collect_ = nullptr;
+  napi_ref warn_ = nullptr;
+  Warnings warnings_;
   int64_t held_at_collection_ = 0;
 };

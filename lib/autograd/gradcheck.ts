@@ -3,6 +3,7 @@
 import * as dtypes from '../dtype.js'
 import { aten } from '../operator_table.js'
 import { internals, type Tensor } from '../tensor.js'
+import { warn } from '../warn.js'
 import { grad } from './backward.js'
 import type { Tensors } from './functional.js'
 import { enable_grad, no_grad } from './grad_mode.js'
@@ -102,7 +103,7 @@ function check(func: Checked, inputs: Tensor[], eps: number, atol: number, rtol:
   for (const i of wanted) {
     const { dtype } = inputs[i] as Tensor
     if (dtype === dtypes.float64 || dtype === dtypes.complex128) continue
-    process.emitWarning(
+    warn(
       `Input #${i} requires gradient and is not a double precision floating point or complex. ` +
         'This check will likely fail if all the inputs are not of double precision floating point or complex.',
     )

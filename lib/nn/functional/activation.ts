@@ -5,6 +5,7 @@ import type * as signature from '../../generated/python_functions.js'
 import { aten } from '../../operator_table.js'
 import { pythonFunction } from '../../python_function.js'
 import type { Tensor } from '../../tensor.js'
+import { warn } from '../../warn.js'
 
 /** The operator `name`, or `name_` where the last value, `inplace`, says so. */
 const withInplace =
@@ -68,9 +69,7 @@ export function logsigmoid(input: Tensor): Tensor {
 
 /** The dimension that Python takes where none is given. */
 function implicitDim(name: string, input: Tensor): number {
-  process.emitWarning(
-    `Implicit dimension choice for ${name} has been deprecated. Change the call to include dim=X as an argument.`,
-  )
+  warn(`Implicit dimension choice for ${name} has been deprecated. Change the call to include dim=X as an argument.`)
   const dims = input.dim()
   return dims === 0 || dims === 1 || dims === 3 ? 0 : 1
 }

@@ -4,6 +4,7 @@ import type * as signature from '../../generated/python_functions.js'
 import { aten } from '../../operator_table.js'
 import { pythonFunction } from '../../python_function.js'
 import type { Tensor } from '../../tensor.js'
+import { warn } from '../../warn.js'
 
 type Body = (input: Tensor, p: number, training: boolean, inplace: boolean) => Tensor
 
@@ -57,7 +58,7 @@ export const dropout1d = pythonFunction<signature.nn_functional_dropout1d>('nn.f
 
 function warnOfDims(name: string, dims: number, allowed: readonly [number, number]): void {
   if (allowed.includes(dims)) return
-  process.emitWarning(
+  warn(
     `${name}: Received a ${dims}-D input to ${name}, which is deprecated and will result in an error in a future ` +
       'release. To retain the behavior and silence this warning, please use dropout instead.',
   )
@@ -73,9 +74,7 @@ export const dropout2d = pythonFunction<signature.nn_functional_dropout2d>('nn.f
   const dims = input.dim()
   warnOfDims('dropout2d', dims, [3, 4])
   if (dims === 3) {
-    process.emitWarning(
-      'dropout2d: a 3D input is taken as (N, C, L), and channels of it are dropped; use dropout1d for that.',
-    )
+    warn('dropout2d: a 3D input is taken as (N, C, L), and channels of it are dropped; use dropout1d for that.')
   }
   return channels(input, p, training, inplace, true)
 }) as Body)

@@ -4,6 +4,7 @@ import type * as signature from '../../generated/python_functions.js'
 import { aten } from '../../operator_table.js'
 import { pythonFunction } from '../../python_function.js'
 import type { Tensor } from '../../tensor.js'
+import { warn } from '../../warn.js'
 import { repeated, type Sizes } from './sizes.js'
 
 export const pad = pythonFunction<signature.nn_functional_pad>(
@@ -27,7 +28,7 @@ const ALIGN_CORNERS =
   'align_corners=True if the old behavior is desired. See the documentation of grid_sample for details.'
 
 function alignedCorners(align_corners: boolean | null): boolean {
-  if (align_corners === null) process.emitWarning(ALIGN_CORNERS)
+  if (align_corners === null) warn(ALIGN_CORNERS)
   return align_corners ?? false
 }
 

@@ -5,6 +5,7 @@ import { native } from '../../native.js'
 import { aten } from '../../operator_table.js'
 import { pythonFunction } from '../../python_function.js'
 import { internals, type Tensor } from '../../tensor.js'
+import { warn } from '../../warn.js'
 import { type Reduction, reductionCode } from '../reduction.js'
 import { linear } from './linear.js'
 
@@ -17,7 +18,7 @@ type Flag = boolean | null
 function reductionOf(size_average: Flag, reduce: Flag, reduction: Reduction): Reduction {
   if (size_average === null && reduce === null) return reduction
   const named: Reduction = reduce === false ? 'none' : size_average === false ? 'sum' : 'mean'
-  process.emitWarning(`size_average and reduce args will be deprecated, please use reduction='${named}' instead.`)
+  warn(`size_average and reduce args will be deprecated, please use reduction='${named}' instead.`)
   return named
 }
 
@@ -32,7 +33,7 @@ function reduced(loss: Tensor, reduction: Reduction): Tensor {
 /** Broadcasts the two, with a warning where their shapes differ. */
 function ofOneShape(input: Tensor, target: Tensor): [input: Tensor, target: Tensor] {
   if (native.same_sizes(handleOf(input), handleOf(target))) return [input, target]
-  process.emitWarning(
+  warn(
     `Using a target size (${target.shape}) that is different to the input size (${input.shape}). ` +
       'This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size.',
   )
@@ -173,7 +174,7 @@ export const kl_div = pythonFunction<signature.nn_functional_kl_div>(
     log_target: boolean,
   ) => {
     if (average === null && reduce === null && reduction === 'mean') {
-      process.emitWarning(
+      warn(
         "reduction: 'mean' divides the total loss by both the batch size and the support size. 'batchmean' divides " +
           'only by the batch size, and aligns with the KL div math definition.',
       )

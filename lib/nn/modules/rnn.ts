@@ -8,6 +8,7 @@ import type { DType } from '../../dtype.js'
 import { native } from '../../native.js'
 import { aten } from '../../operator_table.js'
 import { internals, type Tensor } from '../../tensor.js'
+import { warn } from '../../warn.js'
 import * as init from '../init.js'
 import { Parameter } from '../parameter.js'
 import { PackedSequence } from '../utils/rnn.js'
@@ -89,7 +90,7 @@ export abstract class RNNBase extends Module {
     }
     if (proj_size >= hidden_size) throw new RangeError('proj_size has to be smaller than hidden_size')
     if (dropout > 0 && num_layers === 1) {
-      process.emitWarning(
+      warn(
         'dropout option adds dropout after all but last recurrent layer, so non-zero dropout expects num_layers ' +
           `greater than 1, but got dropout=${dropout} and num_layers=1`,
       )

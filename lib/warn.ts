@@ -1,0 +1,9 @@
+// Warnings, as Node shows them. As in Python, each is shown once.
+
+const shown = new Set<string>()
+
+export function warn(message: string): void {
+  if (shown.has(message)) return
+  shown.add(message)
+  process.emitWarning(message)
+}
