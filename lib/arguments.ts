@@ -24,6 +24,8 @@ function editDistance(a: string, b: string): number {
 
 /** ` (did you mean 'lr'?)`, or nothing where no name is near. */
 export function suggestion(name: string, known: readonly string[]): string {
+  const longer = known.find((candidate) => name.length > 2 && candidate.startsWith(name))
+  if (longer !== undefined) return ` (did you mean '${longer}'?)`
   const nearest = known
     .map((candidate) => ({ candidate, distance: editDistance(name, candidate) }))
     .sort((a, b) => a.distance - b.distance)[0]

@@ -1,7 +1,7 @@
 // How a call in TypeScript reaches an operator of libtorch: arguments out, results in. Native code knows the schemas.
 
 import { Device, Layout, MemoryFormat } from './device.js'
-import { DType, dtypeOf } from './dtype.js'
+import { DType, dtypeNamed, dtypeOf } from './dtype.js'
 import { Generator } from './generator.js'
 import { native } from './native.js'
 import { internals, type Tensor } from './tensor.js'
@@ -142,6 +142,8 @@ function callNative(id: number, tags: number, names: string[] | undefined, raw: 
 
 const WANTS_INTEGERS =
   /scalar types?:? (Long|Int)|type LongTensor|\blong, int, byte or bool\b|to be of type (int64|long)|int64 (dtype|tensor)|class values must be|target dtype to be Long|expected (Long|Int) .* but (got|found) Float|Expected dtype int(64|32)|Expected floating point type for target with class probabilities/i
+const STRING_FOR_DTYPE = /must be torch\.dtype, not string '(?:torch\.)?(\w+)'/
+const ARRAY_FOR_TENSOR = /must be Tensor, not (?:empty list|list of)/
 const NO_CUDA = /not linked with support for cuda|not compiled with CUDA|Cannot initialize CUDA without ATen_cuda/i
 
 /** Adds to libtorch's message what helps in TypeScript. */
@@ -149,6 +151,12 @@ export function explained(error: Error): Error {
   if (WANTS_INTEGERS.test(error.message)) {
     error.message +=
       '\nNumbers give float32: for indices and targets write torch.tensor([0n, 2n]) or { dtype: torch.int64 }'
+  } else if (STRING_FOR_DTYPE.test(error.message)) {
+    const [, name] = STRING_FOR_DTYPE.exec(error.message) as unknown as [string, string]
+    if (dtypeNamed(name) !== undefined)
+      error.message += `\nA dtype is written torch.${dtypeNamed(name)?.name}, not as a string`
+  } else if (ARRAY_FOR_TENSOR.test(error.message)) {
+    error.message += '\nAn array becomes a tensor by torch.tensor([...])'
   } else if (NO_CUDA.test(error.message)) {
     error.message +=
       '\nThis libtorch has no CUDA. `npx tstorch doctor` shows which one is in use; TSTORCH_VARIANT=cuda gets one that has'

@@ -275,6 +275,8 @@ std::vector<Argument> Argument::elements() const {
     check_napi(call_->raw(), napi_typeof(call_->raw(), item.value_, &item.type_));
     if (item.type_ == napi_number) {
       check_napi(call_->raw(), napi_get_value_double(call_->raw(), item.value_, &item.number_));
+    } else if (item.type_ == napi_object) {
+      check_napi(call_->raw(), napi_is_array(call_->raw(), item.value_, &item.array_));
     }
   }
   return result;
@@ -294,6 +296,24 @@ std::optional<size_t> Argument::first_missing_tensor() const {
     if (!tensors_[i].defined()) return i;
   }
   return std::nullopt;
+}
+
+std::string Argument::class_name() const {
+  napi_value constructor = nullptr;
+  napi_value name = nullptr;
+  size_t length = 0;
+  const napi_env env = call_->raw();
+  if (napi_get_named_property(env, value_, "constructor", &constructor) != napi_ok ||
+      napi_get_named_property(env, constructor, "name", &name) != napi_ok ||
+      napi_get_value_string_utf8(env, name, nullptr, 0, &length) != napi_ok || length == 0) {
+    // A getter may have thrown: this is about another mistake.
+    napi_value ignored = nullptr;
+    napi_get_and_clear_last_exception(env, &ignored);
+    return "object";
+  }
+  std::string result(length, '\0');
+  check_napi(env, napi_get_value_string_utf8(env, name, result.data(), length + 1, &length));
+  return result == "Object" ? "object" : result;
 }
 
 std::string Argument::description() const {
@@ -317,7 +337,7 @@ std::string Argument::description() const {
     case napi_function:
       return "function";
     default: {
-      if (!array_) return "object";
+      if (!array_) return class_name();
       const std::vector<Argument> items = elements();
       return items.empty() ? "empty list" : "list of " + items.front().description();
     }

@@ -40,6 +40,7 @@ class Argument {
   std::optional<int64_t> integer() const;
   std::vector<Argument> elements() const;
   std::string text() const;
+  std::string class_name() const;
 
   const Call* call_ = nullptr;
   napi_value value_ = nullptr;

@@ -62,6 +62,9 @@ std::string nearest_parameter(const Operator& op, const std::string& name) {
   size_t smallest = name.size() / 2 + 1;
   for (const Overload& overload : op.overloads) {
     for (const Parameter& parameter : overload.parameters) {
+      if (name.size() > 2 && parameter.name.compare(0, name.size(), name) == 0) {
+        return parameter.name;
+      }
       const size_t distance = edit_distance(name, parameter.name);
       if (distance < smallest) {
         smallest = distance;
@@ -70,6 +73,11 @@ std::string nearest_parameter(const Operator& op, const std::string& name) {
     }
   }
   return best;
+}
+
+// A function's first tensor is its input.
+std::string shown_name(const Parameter& parameter) {
+  return parameter.name == "self" ? "input" : parameter.name;
 }
 
 // What a parameter takes, as Python calls it.
@@ -129,10 +137,10 @@ std::string misfit(const Operator& op, const Overload& overload, const Arguments
     const Parameter& parameter = overload.parameters[i];
     const Argument* argument = arguments.given(parameter, i);
     if (i < arguments.positional() && arguments.named(parameter) != nullptr) {
-      return "got multiple values for argument '" + parameter.name + "'";
+      return "got multiple values for argument '" + shown_name(parameter) + "'";
     }
     if (argument == nullptr || argument->is_undefined()) {
-      if (!parameter.fallback) return "missing required argument '" + parameter.name + "'";
+      if (!parameter.fallback) return "missing required argument '" + shown_name(parameter) + "'";
       continue;
     }
     if (!argument->as(parameter, Matching::Lenient, op.numbers_as_tensors)) {
@@ -143,7 +151,7 @@ std::string misfit(const Operator& op, const Overload& overload, const Arguments
           return reason.str();
         }
       }
-      reason << "argument '" << parameter.name << "' (position " << i + 1 << ") must be "
+      reason << "argument '" << shown_name(parameter) << "' (position " << i + 1 << ") must be "
              << python_type(parameter) << ", not " << argument->description();
       return reason.str();
     }

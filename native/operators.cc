@@ -162,6 +162,7 @@ napi_value call_operator(Call& call) {
   Stack stack;
   const Overload& overload = choose(op, arguments, stack);
   try {
+    if (op.guard != nullptr) op.guard(overload, stack);
     overload.handle.callBoxed(stack);
   } catch (c10::Error& error) {
     error.add_context("in " + overload.signature);

@@ -1,5 +1,7 @@
 #include "schema.h"
 
+#include "guards.h"
+
 #include <algorithm>
 #include <sstream>
 
@@ -113,6 +115,7 @@ std::unique_ptr<Operator> make_operator(const std::string& name,
   op->name = name;
   const std::string_view base = std::string_view(op->name).substr(op->name.find("::") + 2);
   op->numbers_as_tensors = takes_numbers_as_tensors(base);
+  op->guard = guard_of(base);
   auto& dispatcher = c10::Dispatcher::singleton();
   const auto add = [&](const c10::OperatorName& full) {
     if (is_for_cpp_alone(base, full.overload_name)) return;

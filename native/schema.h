@@ -48,6 +48,8 @@ struct Operator {
   std::string name;
   std::vector<Overload> overloads;
   bool numbers_as_tensors;
+  // A check before the call, or nullptr (guards.h).
+  void (*guard)(const Overload&, const torch::jit::Stack&) = nullptr;
 };
 
 // The operator of this name with the overloads in `listed` (separated by commas, "-" for the one

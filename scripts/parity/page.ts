@@ -17,6 +17,15 @@ const WHY_MISSING: Record<string, string> = {
   'Tensor.record_stream': 'not built yet: CUDA streams',
 }
 
+/** See INSIDES in scripts/reference/exposed_names.py. */
+const INSIDES = [
+  'mkldnn_rnn_layer',
+  'quantized_gru_cell',
+  'quantized_lstm_cell',
+  'quantized_rnn_relu_cell',
+  'quantized_rnn_tanh_cell',
+]
+
 /** Entries whose samples cannot be had or said, and why. */
 const WHY_WITHOUT_CASES: Record<string, string> = {
   jiterator_: 'compiles kernels for a GPU from Python strings',
@@ -52,6 +61,10 @@ function operators({ exposed, missing, publicNames, publicAten, names, overloads
     '',
     'Not here:',
     '',
+    ...INSIDES.map(
+      (name) =>
+        `- \`torch.${name}\`: the inside of a layer, which trusts its arguments; it is under \`torch.ops.aten\``,
+    ),
     ...missing.map((name) => `- \`${name}\`: ${WHY_MISSING[name] ?? 'no reason is known'}`),
     ...blocked.map(
       ([type, list]) =>
