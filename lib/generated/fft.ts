@@ -7,376 +7,356 @@ import type { Tensor } from '../tensor.js'
 import { operatorNamed as fn } from '../operator_table.js'
 
 interface fft_function {
+  /**
+   * `aten::fft_fft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.fft.fft.html
+   */
   (input: Tensor, n?: number | null | undefined, dim?: number | undefined, norm?: string | null | undefined): Tensor
   (input: Tensor, options?: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined }): Tensor
   (input: Tensor, n: number | null | undefined, options?: { dim?: number | undefined; norm?: string | null | undefined }): Tensor
   (input: Tensor, n: number | null | undefined, dim: number | undefined, options?: { norm?: string | null | undefined }): Tensor
+  /** `aten::fft_fft.out(Tensor self, SymInt? n=None, int dim=-1, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
   (input: Tensor, n: number | null | undefined, options: { dim?: number | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
   (input: Tensor, n: number | null | undefined, dim: number | undefined, options: { norm?: string | null | undefined; out: Tensor }): Tensor
 }
 
 interface fft2_function {
+  /**
+   * `aten::fft_fft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.fft.fft2.html
+   */
   (input: Tensor, s?: number | readonly number[] | null | undefined, dim?: number | readonly number[] | undefined, norm?: string | null | undefined): Tensor
   (input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, options?: { dim?: number | readonly number[] | undefined; norm?: string | null | undefined }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | undefined, options?: { norm?: string | null | undefined }): Tensor
+  /** `aten::fft_fft2.out(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, options: { dim?: number | readonly number[] | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | undefined, options: { norm?: string | null | undefined; out: Tensor }): Tensor
 }
 
 interface fftfreq_function {
+  /**
+   * `aten::fft_fftfreq(int n, float d=1., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.fft.fftfreq.html
+   */
   (n: number, d?: number | undefined, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
   (n: number, options?: { d?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
+  /** `aten::fft_fftfreq.out(int n, float d=1., *, Tensor(a!) out) -> Tensor(a!)` */
   (n: number, options: { d?: number | undefined; out: Tensor }): Tensor
 }
 
 interface fftn_function {
+  /**
+   * `aten::fft_fftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.fft.fftn.html
+   */
   (input: Tensor, s?: number | readonly number[] | null | undefined, dim?: number | readonly number[] | null | undefined, norm?: string | null | undefined): Tensor
   (input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, options?: { dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | null | undefined, options?: { norm?: string | null | undefined }): Tensor
+  /** `aten::fft_fftn.out(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, options: { dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | null | undefined, options: { norm?: string | null | undefined; out: Tensor }): Tensor
 }
 
 interface fftshift_function {
+  /**
+   * `aten::fft_fftshift(Tensor self, int[1]? dim=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.fft.fftshift.html
+   */
   (input: Tensor, dim?: number | readonly number[] | null | undefined): Tensor
   (input: Tensor, options?: { dim?: number | readonly number[] | null | undefined }): Tensor
 }
 
 interface hfft_function {
+  /**
+   * `aten::fft_hfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.fft.hfft.html
+   */
   (input: Tensor, n?: number | null | undefined, dim?: number | undefined, norm?: string | null | undefined): Tensor
   (input: Tensor, options?: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined }): Tensor
   (input: Tensor, n: number | null | undefined, options?: { dim?: number | undefined; norm?: string | null | undefined }): Tensor
   (input: Tensor, n: number | null | undefined, dim: number | undefined, options?: { norm?: string | null | undefined }): Tensor
+  /** `aten::fft_hfft.out(Tensor self, SymInt? n=None, int dim=-1, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
   (input: Tensor, n: number | null | undefined, options: { dim?: number | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
   (input: Tensor, n: number | null | undefined, dim: number | undefined, options: { norm?: string | null | undefined; out: Tensor }): Tensor
 }
 
 interface hfft2_function {
+  /**
+   * `aten::fft_hfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.fft.hfft2.html
+   */
   (input: Tensor, s?: number | readonly number[] | null | undefined, dim?: number | readonly number[] | undefined, norm?: string | null | undefined): Tensor
   (input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, options?: { dim?: number | readonly number[] | undefined; norm?: string | null | undefined }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | undefined, options?: { norm?: string | null | undefined }): Tensor
+  /** `aten::fft_hfft2.out(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, options: { dim?: number | readonly number[] | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | undefined, options: { norm?: string | null | undefined; out: Tensor }): Tensor
 }
 
 interface hfftn_function {
+  /**
+   * `aten::fft_hfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.fft.hfftn.html
+   */
   (input: Tensor, s?: number | readonly number[] | null | undefined, dim?: number | readonly number[] | null | undefined, norm?: string | null | undefined): Tensor
   (input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, options?: { dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | null | undefined, options?: { norm?: string | null | undefined }): Tensor
+  /** `aten::fft_hfftn.out(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, options: { dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | null | undefined, options: { norm?: string | null | undefined; out: Tensor }): Tensor
 }
 
 interface ifft_function {
+  /**
+   * `aten::fft_ifft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.fft.ifft.html
+   */
   (input: Tensor, n?: number | null | undefined, dim?: number | undefined, norm?: string | null | undefined): Tensor
   (input: Tensor, options?: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined }): Tensor
   (input: Tensor, n: number | null | undefined, options?: { dim?: number | undefined; norm?: string | null | undefined }): Tensor
   (input: Tensor, n: number | null | undefined, dim: number | undefined, options?: { norm?: string | null | undefined }): Tensor
+  /** `aten::fft_ifft.out(Tensor self, SymInt? n=None, int dim=-1, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
   (input: Tensor, n: number | null | undefined, options: { dim?: number | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
   (input: Tensor, n: number | null | undefined, dim: number | undefined, options: { norm?: string | null | undefined; out: Tensor }): Tensor
 }
 
 interface ifft2_function {
+  /**
+   * `aten::fft_ifft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.fft.ifft2.html
+   */
   (input: Tensor, s?: number | readonly number[] | null | undefined, dim?: number | readonly number[] | undefined, norm?: string | null | undefined): Tensor
   (input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, options?: { dim?: number | readonly number[] | undefined; norm?: string | null | undefined }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | undefined, options?: { norm?: string | null | undefined }): Tensor
+  /** `aten::fft_ifft2.out(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, options: { dim?: number | readonly number[] | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | undefined, options: { norm?: string | null | undefined; out: Tensor }): Tensor
 }
 
 interface ifftn_function {
+  /**
+   * `aten::fft_ifftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.fft.ifftn.html
+   */
   (input: Tensor, s?: number | readonly number[] | null | undefined, dim?: number | readonly number[] | null | undefined, norm?: string | null | undefined): Tensor
   (input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, options?: { dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | null | undefined, options?: { norm?: string | null | undefined }): Tensor
+  /** `aten::fft_ifftn.out(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, options: { dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | null | undefined, options: { norm?: string | null | undefined; out: Tensor }): Tensor
 }
 
 interface ifftshift_function {
+  /**
+   * `aten::fft_ifftshift(Tensor self, int[1]? dim=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.fft.ifftshift.html
+   */
   (input: Tensor, dim?: number | readonly number[] | null | undefined): Tensor
   (input: Tensor, options?: { dim?: number | readonly number[] | null | undefined }): Tensor
 }
 
 interface ihfft_function {
+  /**
+   * `aten::fft_ihfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.fft.ihfft.html
+   */
   (input: Tensor, n?: number | null | undefined, dim?: number | undefined, norm?: string | null | undefined): Tensor
   (input: Tensor, options?: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined }): Tensor
   (input: Tensor, n: number | null | undefined, options?: { dim?: number | undefined; norm?: string | null | undefined }): Tensor
   (input: Tensor, n: number | null | undefined, dim: number | undefined, options?: { norm?: string | null | undefined }): Tensor
+  /** `aten::fft_ihfft.out(Tensor self, SymInt? n=None, int dim=-1, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
   (input: Tensor, n: number | null | undefined, options: { dim?: number | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
   (input: Tensor, n: number | null | undefined, dim: number | undefined, options: { norm?: string | null | undefined; out: Tensor }): Tensor
 }
 
 interface ihfft2_function {
+  /**
+   * `aten::fft_ihfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.fft.ihfft2.html
+   */
   (input: Tensor, s?: number | readonly number[] | null | undefined, dim?: number | readonly number[] | undefined, norm?: string | null | undefined): Tensor
   (input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, options?: { dim?: number | readonly number[] | undefined; norm?: string | null | undefined }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | undefined, options?: { norm?: string | null | undefined }): Tensor
+  /** `aten::fft_ihfft2.out(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, options: { dim?: number | readonly number[] | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | undefined, options: { norm?: string | null | undefined; out: Tensor }): Tensor
 }
 
 interface ihfftn_function {
+  /**
+   * `aten::fft_ihfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.fft.ihfftn.html
+   */
   (input: Tensor, s?: number | readonly number[] | null | undefined, dim?: number | readonly number[] | null | undefined, norm?: string | null | undefined): Tensor
   (input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, options?: { dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | null | undefined, options?: { norm?: string | null | undefined }): Tensor
+  /** `aten::fft_ihfftn.out(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, options: { dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | null | undefined, options: { norm?: string | null | undefined; out: Tensor }): Tensor
 }
 
 interface irfft_function {
+  /**
+   * `aten::fft_irfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.fft.irfft.html
+   */
   (input: Tensor, n?: number | null | undefined, dim?: number | undefined, norm?: string | null | undefined): Tensor
   (input: Tensor, options?: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined }): Tensor
   (input: Tensor, n: number | null | undefined, options?: { dim?: number | undefined; norm?: string | null | undefined }): Tensor
   (input: Tensor, n: number | null | undefined, dim: number | undefined, options?: { norm?: string | null | undefined }): Tensor
+  /** `aten::fft_irfft.out(Tensor self, SymInt? n=None, int dim=-1, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
   (input: Tensor, n: number | null | undefined, options: { dim?: number | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
   (input: Tensor, n: number | null | undefined, dim: number | undefined, options: { norm?: string | null | undefined; out: Tensor }): Tensor
 }
 
 interface irfft2_function {
+  /**
+   * `aten::fft_irfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.fft.irfft2.html
+   */
   (input: Tensor, s?: number | readonly number[] | null | undefined, dim?: number | readonly number[] | undefined, norm?: string | null | undefined): Tensor
   (input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, options?: { dim?: number | readonly number[] | undefined; norm?: string | null | undefined }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | undefined, options?: { norm?: string | null | undefined }): Tensor
+  /** `aten::fft_irfft2.out(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, options: { dim?: number | readonly number[] | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | undefined, options: { norm?: string | null | undefined; out: Tensor }): Tensor
 }
 
 interface irfftn_function {
+  /**
+   * `aten::fft_irfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.fft.irfftn.html
+   */
   (input: Tensor, s?: number | readonly number[] | null | undefined, dim?: number | readonly number[] | null | undefined, norm?: string | null | undefined): Tensor
   (input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, options?: { dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | null | undefined, options?: { norm?: string | null | undefined }): Tensor
+  /** `aten::fft_irfftn.out(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, options: { dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | null | undefined, options: { norm?: string | null | undefined; out: Tensor }): Tensor
 }
 
 interface rfft_function {
+  /**
+   * `aten::fft_rfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.fft.rfft.html
+   */
   (input: Tensor, n?: number | null | undefined, dim?: number | undefined, norm?: string | null | undefined): Tensor
   (input: Tensor, options?: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined }): Tensor
   (input: Tensor, n: number | null | undefined, options?: { dim?: number | undefined; norm?: string | null | undefined }): Tensor
   (input: Tensor, n: number | null | undefined, dim: number | undefined, options?: { norm?: string | null | undefined }): Tensor
+  /** `aten::fft_rfft.out(Tensor self, SymInt? n=None, int dim=-1, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
   (input: Tensor, n: number | null | undefined, options: { dim?: number | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
   (input: Tensor, n: number | null | undefined, dim: number | undefined, options: { norm?: string | null | undefined; out: Tensor }): Tensor
 }
 
 interface rfft2_function {
+  /**
+   * `aten::fft_rfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.fft.rfft2.html
+   */
   (input: Tensor, s?: number | readonly number[] | null | undefined, dim?: number | readonly number[] | undefined, norm?: string | null | undefined): Tensor
   (input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, options?: { dim?: number | readonly number[] | undefined; norm?: string | null | undefined }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | undefined, options?: { norm?: string | null | undefined }): Tensor
+  /** `aten::fft_rfft2.out(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, options: { dim?: number | readonly number[] | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | undefined, options: { norm?: string | null | undefined; out: Tensor }): Tensor
 }
 
 interface rfftfreq_function {
+  /**
+   * `aten::fft_rfftfreq(int n, float d=1., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.fft.rfftfreq.html
+   */
   (n: number, d?: number | undefined, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
   (n: number, options?: { d?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
+  /** `aten::fft_rfftfreq.out(int n, float d=1., *, Tensor(a!) out) -> Tensor(a!)` */
   (n: number, options: { d?: number | undefined; out: Tensor }): Tensor
 }
 
 interface rfftn_function {
+  /**
+   * `aten::fft_rfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.fft.rfftn.html
+   */
   (input: Tensor, s?: number | readonly number[] | null | undefined, dim?: number | readonly number[] | null | undefined, norm?: string | null | undefined): Tensor
   (input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, options?: { dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | null | undefined, options?: { norm?: string | null | undefined }): Tensor
+  /** `aten::fft_rfftn.out(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, options: { dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
   (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | null | undefined, options: { norm?: string | null | undefined; out: Tensor }): Tensor
 }
 
-/**
- * `aten::fft_fft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor`
- *
- * `aten::fft_fft.out(Tensor self, SymInt? n=None, int dim=-1, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.fft.fft.html
- */
 export const fft: fft_function = fn('fft_fft')
-/**
- * `aten::fft_fft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor`
- *
- * `aten::fft_fft2.out(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.fft.fft2.html
- */
 export const fft2: fft2_function = fn('fft_fft2')
-/**
- * `aten::fft_fftfreq(int n, float d=1., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
- *
- * `aten::fft_fftfreq.out(int n, float d=1., *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.fft.fftfreq.html
- */
 export const fftfreq: fftfreq_function = fn('fft_fftfreq')
-/**
- * `aten::fft_fftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor`
- *
- * `aten::fft_fftn.out(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.fft.fftn.html
- */
 export const fftn: fftn_function = fn('fft_fftn')
-/**
- * `aten::fft_fftshift(Tensor self, int[1]? dim=None) -> Tensor`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.fft.fftshift.html
- */
 export const fftshift: fftshift_function = fn('fft_fftshift')
-/**
- * `aten::fft_hfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor`
- *
- * `aten::fft_hfft.out(Tensor self, SymInt? n=None, int dim=-1, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.fft.hfft.html
- */
 export const hfft: hfft_function = fn('fft_hfft')
-/**
- * `aten::fft_hfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor`
- *
- * `aten::fft_hfft2.out(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.fft.hfft2.html
- */
 export const hfft2: hfft2_function = fn('fft_hfft2')
-/**
- * `aten::fft_hfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor`
- *
- * `aten::fft_hfftn.out(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.fft.hfftn.html
- */
 export const hfftn: hfftn_function = fn('fft_hfftn')
-/**
- * `aten::fft_ifft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor`
- *
- * `aten::fft_ifft.out(Tensor self, SymInt? n=None, int dim=-1, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.fft.ifft.html
- */
 export const ifft: ifft_function = fn('fft_ifft')
-/**
- * `aten::fft_ifft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor`
- *
- * `aten::fft_ifft2.out(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.fft.ifft2.html
- */
 export const ifft2: ifft2_function = fn('fft_ifft2')
-/**
- * `aten::fft_ifftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor`
- *
- * `aten::fft_ifftn.out(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.fft.ifftn.html
- */
 export const ifftn: ifftn_function = fn('fft_ifftn')
-/**
- * `aten::fft_ifftshift(Tensor self, int[1]? dim=None) -> Tensor`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.fft.ifftshift.html
- */
 export const ifftshift: ifftshift_function = fn('fft_ifftshift')
-/**
- * `aten::fft_ihfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor`
- *
- * `aten::fft_ihfft.out(Tensor self, SymInt? n=None, int dim=-1, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.fft.ihfft.html
- */
 export const ihfft: ihfft_function = fn('fft_ihfft')
-/**
- * `aten::fft_ihfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor`
- *
- * `aten::fft_ihfft2.out(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.fft.ihfft2.html
- */
 export const ihfft2: ihfft2_function = fn('fft_ihfft2')
-/**
- * `aten::fft_ihfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor`
- *
- * `aten::fft_ihfftn.out(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.fft.ihfftn.html
- */
 export const ihfftn: ihfftn_function = fn('fft_ihfftn')
-/**
- * `aten::fft_irfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor`
- *
- * `aten::fft_irfft.out(Tensor self, SymInt? n=None, int dim=-1, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.fft.irfft.html
- */
 export const irfft: irfft_function = fn('fft_irfft')
-/**
- * `aten::fft_irfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor`
- *
- * `aten::fft_irfft2.out(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.fft.irfft2.html
- */
 export const irfft2: irfft2_function = fn('fft_irfft2')
-/**
- * `aten::fft_irfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor`
- *
- * `aten::fft_irfftn.out(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.fft.irfftn.html
- */
 export const irfftn: irfftn_function = fn('fft_irfftn')
-/**
- * `aten::fft_rfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor`
- *
- * `aten::fft_rfft.out(Tensor self, SymInt? n=None, int dim=-1, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.fft.rfft.html
- */
 export const rfft: rfft_function = fn('fft_rfft')
-/**
- * `aten::fft_rfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor`
- *
- * `aten::fft_rfft2.out(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.fft.rfft2.html
- */
 export const rfft2: rfft2_function = fn('fft_rfft2')
-/**
- * `aten::fft_rfftfreq(int n, float d=1., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
- *
- * `aten::fft_rfftfreq.out(int n, float d=1., *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.fft.rfftfreq.html
- */
 export const rfftfreq: rfftfreq_function = fn('fft_rfftfreq')
-/**
- * `aten::fft_rfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor`
- *
- * `aten::fft_rfftn.out(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.fft.rfftn.html
- */
 export const rfftn: rfftn_function = fn('fft_rfftn')

@@ -115,12 +115,11 @@ export interface TensorMethods {
   /**
    * `aten::addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
    *
-   * `aten::addmm.dtype(Tensor self, Tensor mat1, Tensor mat2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.addmm.html
    */
   addmm(mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
   addmm(options: { mat1: Tensor; mat2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
+  /** `aten::addmm.dtype(Tensor self, Tensor mat1, Tensor mat2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1) -> Tensor` */
   addmm(mat1: Tensor, mat2: Tensor, out_dtype: DType, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
   addmm(options: { mat1: Tensor; mat2: Tensor; out_dtype: DType; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
   /**
@@ -167,16 +166,14 @@ export interface TensorMethods {
   /**
    * `aten::all(Tensor self) -> Tensor`
    *
-   * `aten::all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor`
-   *
-   * `aten::all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.all.html
    */
   all(): Tensor
+  /** `aten::all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor` */
   all(dim: number, keepdim?: boolean | undefined): Tensor
   all(options: { dim: number; keepdim?: boolean | undefined }): Tensor
   all(dim: number, options?: { keepdim?: boolean | undefined }): Tensor
+  /** `aten::all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor` */
   all(dim?: readonly number[] | null | undefined, keepdim?: boolean | undefined): Tensor
   all(options?: { dim?: readonly number[] | null | undefined; keepdim?: boolean | undefined }): Tensor
   all(dim: readonly number[] | null | undefined, options?: { keepdim?: boolean | undefined }): Tensor
@@ -221,16 +218,14 @@ export interface TensorMethods {
   /**
    * `aten::any(Tensor self) -> Tensor`
    *
-   * `aten::any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor`
-   *
-   * `aten::any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.any.html
    */
   any(): Tensor
+  /** `aten::any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor` */
   any(dim: number, keepdim?: boolean | undefined): Tensor
   any(options: { dim: number; keepdim?: boolean | undefined }): Tensor
   any(dim: number, options?: { keepdim?: boolean | undefined }): Tensor
+  /** `aten::any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor` */
   any(dim?: readonly number[] | null | undefined, keepdim?: boolean | undefined): Tensor
   any(options?: { dim?: readonly number[] | null | undefined; keepdim?: boolean | undefined }): Tensor
   any(dim: readonly number[] | null | undefined, options?: { keepdim?: boolean | undefined }): Tensor
@@ -339,13 +334,12 @@ export interface TensorMethods {
   /**
    * `aten::argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor`
    *
-   * `aten::argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.argsort.html
    */
   argsort(dim?: number | undefined, descending?: boolean | undefined): Tensor
   argsort(options?: { dim?: number | undefined; descending?: boolean | undefined }): Tensor
   argsort(dim: number | undefined, options?: { descending?: boolean | undefined }): Tensor
+  /** `aten::argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor` */
   argsort(options: { stable: boolean; dim?: number | undefined; descending?: boolean | undefined }): Tensor
   /**
    * `aten::argwhere(Tensor self) -> Tensor`
@@ -442,12 +436,11 @@ export interface TensorMethods {
   /**
    * `aten::baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
    *
-   * `aten::baddbmm.dtype(Tensor self, Tensor batch1, Tensor batch2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.baddbmm.html
    */
   baddbmm(batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
   baddbmm(options: { batch1: Tensor; batch2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
+  /** `aten::baddbmm.dtype(Tensor self, Tensor batch1, Tensor batch2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1) -> Tensor` */
   baddbmm(batch1: Tensor, batch2: Tensor, out_dtype: DType, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
   baddbmm(options: { batch1: Tensor; batch2: Tensor; out_dtype: DType; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
   /**
@@ -460,26 +453,23 @@ export interface TensorMethods {
   /**
    * `aten::bernoulli(Tensor self, *, Generator? generator=None) -> Tensor`
    *
-   * `aten::bernoulli.Tensor(Tensor self, Tensor p, *, Generator? generator=None) -> Tensor`
-   *
-   * `aten::bernoulli.p(Tensor self, float p, *, Generator? generator=None) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bernoulli.html
    */
   bernoulli(options?: { generator?: Generator | null | undefined }): Tensor
+  /** `aten::bernoulli.Tensor(Tensor self, Tensor p, *, Generator? generator=None) -> Tensor` */
   bernoulli(p: Tensor, options?: { generator?: Generator | null | undefined }): Tensor
   bernoulli(options: { p: Tensor; generator?: Generator | null | undefined }): Tensor
+  /** `aten::bernoulli.p(Tensor self, float p, *, Generator? generator=None) -> Tensor` */
   bernoulli(p: number, options?: { generator?: Generator | null | undefined }): Tensor
   bernoulli(options: { p: number; generator?: Generator | null | undefined }): Tensor
   /**
    * `aten::bernoulli_.Tensor(Tensor(a!) self, Tensor p, *, Generator? generator=None) -> Tensor(a!)`
    *
-   * `aten::bernoulli_.float(Tensor(a!) self, float p=0.5, *, Generator? generator=None) -> Tensor(a!)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bernoulli_.html
    */
   bernoulli_(p: Tensor, options?: { generator?: Generator | null | undefined }): this
   bernoulli_(options: { p: Tensor; generator?: Generator | null | undefined }): this
+  /** `aten::bernoulli_.float(Tensor(a!) self, float p=0.5, *, Generator? generator=None) -> Tensor(a!)` */
   bernoulli_(p?: number | undefined, options?: { generator?: Generator | null | undefined }): this
   bernoulli_(options?: { p?: number | undefined; generator?: Generator | null | undefined }): this
   /**
@@ -493,49 +483,41 @@ export interface TensorMethods {
   /**
    * `aten::bitwise_and.Scalar(Tensor self, Scalar other) -> Tensor`
    *
-   * `aten::bitwise_and.Scalar_Tensor(Scalar self, Tensor other) -> Tensor`
-   *
-   * `aten::bitwise_and.Tensor(Tensor self, Tensor other) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bitwise_and.html
    */
   bitwise_and(other: Scalar): Tensor
   bitwise_and(options: { other: Scalar }): Tensor
+  /** `aten::bitwise_and.Scalar_Tensor(Scalar self, Tensor other) -> Tensor` */
   bitwise_and(other: Tensor): Tensor
   bitwise_and(options: { other: Tensor }): Tensor
   /**
    * `aten::bitwise_and_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
-   * `aten::bitwise_and_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bitwise_and_.html
    */
   bitwise_and_(other: Scalar): this
   bitwise_and_(options: { other: Scalar }): this
+  /** `aten::bitwise_and_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
   bitwise_and_(other: Tensor): this
   bitwise_and_(options: { other: Tensor }): this
   /**
    * `aten::bitwise_left_shift.Scalar_Tensor(Scalar self, Tensor other) -> Tensor`
    *
-   * `aten::bitwise_left_shift.Tensor(Tensor self, Tensor other) -> Tensor`
-   *
-   * `aten::bitwise_left_shift.Tensor_Scalar(Tensor self, Scalar other) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bitwise_left_shift.html
    */
   bitwise_left_shift(other: Tensor): Tensor
   bitwise_left_shift(options: { other: Tensor }): Tensor
+  /** `aten::bitwise_left_shift.Tensor_Scalar(Tensor self, Scalar other) -> Tensor` */
   bitwise_left_shift(other: Scalar): Tensor
   bitwise_left_shift(options: { other: Scalar }): Tensor
   /**
    * `aten::bitwise_left_shift_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    *
-   * `aten::bitwise_left_shift_.Tensor_Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bitwise_left_shift_.html
    */
   bitwise_left_shift_(other: Tensor): this
   bitwise_left_shift_(options: { other: Tensor }): this
+  /** `aten::bitwise_left_shift_.Tensor_Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)` */
   bitwise_left_shift_(other: Scalar): this
   bitwise_left_shift_(options: { other: Scalar }): this
   /**
@@ -553,84 +535,71 @@ export interface TensorMethods {
   /**
    * `aten::bitwise_or.Scalar(Tensor self, Scalar other) -> Tensor`
    *
-   * `aten::bitwise_or.Scalar_Tensor(Scalar self, Tensor other) -> Tensor`
-   *
-   * `aten::bitwise_or.Tensor(Tensor self, Tensor other) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bitwise_or.html
    */
   bitwise_or(other: Scalar): Tensor
   bitwise_or(options: { other: Scalar }): Tensor
+  /** `aten::bitwise_or.Scalar_Tensor(Scalar self, Tensor other) -> Tensor` */
   bitwise_or(other: Tensor): Tensor
   bitwise_or(options: { other: Tensor }): Tensor
   /**
    * `aten::bitwise_or_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
-   * `aten::bitwise_or_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bitwise_or_.html
    */
   bitwise_or_(other: Scalar): this
   bitwise_or_(options: { other: Scalar }): this
+  /** `aten::bitwise_or_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
   bitwise_or_(other: Tensor): this
   bitwise_or_(options: { other: Tensor }): this
   /**
    * `aten::bitwise_right_shift.Scalar_Tensor(Scalar self, Tensor other) -> Tensor`
    *
-   * `aten::bitwise_right_shift.Tensor(Tensor self, Tensor other) -> Tensor`
-   *
-   * `aten::bitwise_right_shift.Tensor_Scalar(Tensor self, Scalar other) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bitwise_right_shift.html
    */
   bitwise_right_shift(other: Tensor): Tensor
   bitwise_right_shift(options: { other: Tensor }): Tensor
+  /** `aten::bitwise_right_shift.Tensor_Scalar(Tensor self, Scalar other) -> Tensor` */
   bitwise_right_shift(other: Scalar): Tensor
   bitwise_right_shift(options: { other: Scalar }): Tensor
   /**
    * `aten::bitwise_right_shift_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    *
-   * `aten::bitwise_right_shift_.Tensor_Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bitwise_right_shift_.html
    */
   bitwise_right_shift_(other: Tensor): this
   bitwise_right_shift_(options: { other: Tensor }): this
+  /** `aten::bitwise_right_shift_.Tensor_Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)` */
   bitwise_right_shift_(other: Scalar): this
   bitwise_right_shift_(options: { other: Scalar }): this
   /**
    * `aten::bitwise_xor.Scalar(Tensor self, Scalar other) -> Tensor`
    *
-   * `aten::bitwise_xor.Scalar_Tensor(Scalar self, Tensor other) -> Tensor`
-   *
-   * `aten::bitwise_xor.Tensor(Tensor self, Tensor other) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bitwise_xor.html
    */
   bitwise_xor(other: Scalar): Tensor
   bitwise_xor(options: { other: Scalar }): Tensor
+  /** `aten::bitwise_xor.Scalar_Tensor(Scalar self, Tensor other) -> Tensor` */
   bitwise_xor(other: Tensor): Tensor
   bitwise_xor(options: { other: Tensor }): Tensor
   /**
    * `aten::bitwise_xor_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
-   * `aten::bitwise_xor_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bitwise_xor_.html
    */
   bitwise_xor_(other: Scalar): this
   bitwise_xor_(options: { other: Scalar }): this
+  /** `aten::bitwise_xor_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
   bitwise_xor_(other: Tensor): this
   bitwise_xor_(options: { other: Tensor }): this
   /**
    * `aten::bmm(Tensor self, Tensor mat2) -> Tensor`
    *
-   * `aten::bmm.dtype(Tensor self, Tensor mat2, ScalarType out_dtype) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bmm.html
    */
   bmm(mat2: Tensor): Tensor
   bmm(options: { mat2: Tensor }): Tensor
+  /** `aten::bmm.dtype(Tensor self, Tensor mat2, ScalarType out_dtype) -> Tensor` */
   bmm(mat2: Tensor, out_dtype: DType): Tensor
   bmm(options: { mat2: Tensor; out_dtype: DType }): Tensor
   /**
@@ -702,88 +671,72 @@ export interface TensorMethods {
   /**
    * `aten::clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor`
    *
-   * `aten::clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.clamp.html
    */
   clamp(min?: Scalar | null | undefined, max?: Scalar | null | undefined): Tensor
   clamp(options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }): Tensor
   clamp(min: Scalar | null | undefined, options?: { max?: Scalar | null | undefined }): Tensor
+  /** `aten::clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor` */
   clamp(min?: Tensor | null | undefined, max?: Tensor | null | undefined): Tensor
   clamp(options?: { min?: Tensor | null | undefined; max?: Tensor | null | undefined }): Tensor
   clamp(min: Tensor | null | undefined, options?: { max?: Tensor | null | undefined }): Tensor
   /**
    * `aten::clamp_(Tensor(a!) self, Scalar? min=None, Scalar? max=None) -> Tensor(a!)`
    *
-   * `aten::clamp_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.clamp_.html
    */
   clamp_(min?: Scalar | null | undefined, max?: Scalar | null | undefined): this
   clamp_(options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }): this
   clamp_(min: Scalar | null | undefined, options?: { max?: Scalar | null | undefined }): this
+  /** `aten::clamp_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)` */
   clamp_(min?: Tensor | null | undefined, max?: Tensor | null | undefined): this
   clamp_(options?: { min?: Tensor | null | undefined; max?: Tensor | null | undefined }): this
   clamp_(min: Tensor | null | undefined, options?: { max?: Tensor | null | undefined }): this
-  /**
-   * `aten::clamp_max(Tensor self, Scalar max) -> Tensor`
-   *
-   * `aten::clamp_max.Tensor(Tensor self, Tensor max) -> Tensor`
-   */
+  /** `aten::clamp_max(Tensor self, Scalar max) -> Tensor` */
   clamp_max(max: Scalar): Tensor
   clamp_max(options: { max: Scalar }): Tensor
+  /** `aten::clamp_max.Tensor(Tensor self, Tensor max) -> Tensor` */
   clamp_max(max: Tensor): Tensor
   clamp_max(options: { max: Tensor }): Tensor
-  /**
-   * `aten::clamp_max_(Tensor(a!) self, Scalar max) -> Tensor(a!)`
-   *
-   * `aten::clamp_max_.Tensor(Tensor(a!) self, Tensor max) -> Tensor(a!)`
-   */
+  /** `aten::clamp_max_(Tensor(a!) self, Scalar max) -> Tensor(a!)` */
   clamp_max_(max: Scalar): this
   clamp_max_(options: { max: Scalar }): this
+  /** `aten::clamp_max_.Tensor(Tensor(a!) self, Tensor max) -> Tensor(a!)` */
   clamp_max_(max: Tensor): this
   clamp_max_(options: { max: Tensor }): this
-  /**
-   * `aten::clamp_min(Tensor self, Scalar min) -> Tensor`
-   *
-   * `aten::clamp_min.Tensor(Tensor self, Tensor min) -> Tensor`
-   */
+  /** `aten::clamp_min(Tensor self, Scalar min) -> Tensor` */
   clamp_min(min: Scalar): Tensor
   clamp_min(options: { min: Scalar }): Tensor
+  /** `aten::clamp_min.Tensor(Tensor self, Tensor min) -> Tensor` */
   clamp_min(min: Tensor): Tensor
   clamp_min(options: { min: Tensor }): Tensor
-  /**
-   * `aten::clamp_min_(Tensor(a!) self, Scalar min) -> Tensor(a!)`
-   *
-   * `aten::clamp_min_.Tensor(Tensor(a!) self, Tensor min) -> Tensor(a!)`
-   */
+  /** `aten::clamp_min_(Tensor(a!) self, Scalar min) -> Tensor(a!)` */
   clamp_min_(min: Scalar): this
   clamp_min_(options: { min: Scalar }): this
+  /** `aten::clamp_min_.Tensor(Tensor(a!) self, Tensor min) -> Tensor(a!)` */
   clamp_min_(min: Tensor): this
   clamp_min_(options: { min: Tensor }): this
   /**
    * `aten::clip(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor`
-   *
-   * `aten::clip.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.clip.html
    */
   clip(min?: Scalar | null | undefined, max?: Scalar | null | undefined): Tensor
   clip(options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }): Tensor
   clip(min: Scalar | null | undefined, options?: { max?: Scalar | null | undefined }): Tensor
+  /** `aten::clip.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor` */
   clip(min?: Tensor | null | undefined, max?: Tensor | null | undefined): Tensor
   clip(options?: { min?: Tensor | null | undefined; max?: Tensor | null | undefined }): Tensor
   clip(min: Tensor | null | undefined, options?: { max?: Tensor | null | undefined }): Tensor
   /**
    * `aten::clip_(Tensor(a!) self, Scalar? min=None, Scalar? max=None) -> Tensor(a!)`
    *
-   * `aten::clip_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.clip_.html
    */
   clip_(min?: Scalar | null | undefined, max?: Scalar | null | undefined): this
   clip_(options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }): this
   clip_(min: Scalar | null | undefined, options?: { max?: Scalar | null | undefined }): this
+  /** `aten::clip_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)` */
   clip_(min?: Tensor | null | undefined, max?: Tensor | null | undefined): this
   clip_(options?: { min?: Tensor | null | undefined; max?: Tensor | null | undefined }): this
   clip_(min: Tensor | null | undefined, options?: { max?: Tensor | null | undefined }): this
@@ -840,23 +793,21 @@ export interface TensorMethods {
   /**
    * `aten::copysign.Scalar(Tensor self, Scalar other) -> Tensor`
    *
-   * `aten::copysign.Tensor(Tensor self, Tensor other) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.copysign.html
    */
   copysign(other: Scalar): Tensor
   copysign(options: { other: Scalar }): Tensor
+  /** `aten::copysign.Tensor(Tensor self, Tensor other) -> Tensor` */
   copysign(other: Tensor): Tensor
   copysign(options: { other: Tensor }): Tensor
   /**
    * `aten::copysign_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
-   * `aten::copysign_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.copysign_.html
    */
   copysign_(other: Scalar): this
   copysign_(options: { other: Scalar }): this
+  /** `aten::copysign_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
   copysign_(other: Tensor): this
   copysign_(options: { other: Tensor }): this
   /**
@@ -892,12 +843,11 @@ export interface TensorMethods {
   /**
    * `aten::count_nonzero(Tensor self, int? dim=None) -> Tensor`
    *
-   * `aten::count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.count_nonzero.html
    */
   count_nonzero(dim?: number | null | undefined): Tensor
   count_nonzero(options?: { dim?: number | null | undefined }): Tensor
+  /** `aten::count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor` */
   count_nonzero(dim: readonly number[]): Tensor
   count_nonzero(...dim: number[]): Tensor
   count_nonzero(options: { dim: readonly number[] }): Tensor
@@ -984,11 +934,10 @@ export interface TensorMethods {
   /**
    * `aten::dequantize.self(Tensor self) -> Tensor`
    *
-   * `aten::dequantize.tensors(Tensor[] tensors) -> Tensor[]`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.dequantize.html
    */
   dequantize(): Tensor
+  /** `aten::dequantize.tensors(Tensor[] tensors) -> Tensor[]` */
   dequantize(): Tensor[]
   /**
    * `aten::det(Tensor self) -> Tensor`
@@ -1083,69 +1032,59 @@ export interface TensorMethods {
   /**
    * `aten::div.Tensor(Tensor self, Tensor other) -> Tensor`
    *
-   * `aten::div.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor`
-   *
-   * `aten::div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.div.html
    */
   div(other: Tensor | Scalar): Tensor
   div(options: { other: Tensor | Scalar }): Tensor
+  /** `aten::div.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor` */
   div(other: Scalar, options: { rounding_mode: string | null }): Tensor
   div(options: { other: Scalar; rounding_mode: string | null }): Tensor
+  /** `aten::div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor` */
   div(other: Tensor | Scalar, options: { rounding_mode: string | null }): Tensor
   div(options: { other: Tensor | Scalar; rounding_mode: string | null }): Tensor
   /**
    * `aten::div_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    *
-   * `aten::div_.Scalar_mode(Tensor(a!) self, Scalar other, *, str? rounding_mode) -> Tensor(a!)`
-   *
-   * `aten::div_.Tensor_mode(Tensor(a!) self, Tensor other, *, str? rounding_mode) -> Tensor(a!)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.div_.html
    */
   div_(other: Tensor | Scalar): this
   div_(options: { other: Tensor | Scalar }): this
+  /** `aten::div_.Scalar_mode(Tensor(a!) self, Scalar other, *, str? rounding_mode) -> Tensor(a!)` */
   div_(other: Scalar, options: { rounding_mode: string | null }): this
   div_(options: { other: Scalar; rounding_mode: string | null }): this
+  /** `aten::div_.Tensor_mode(Tensor(a!) self, Tensor other, *, str? rounding_mode) -> Tensor(a!)` */
   div_(other: Tensor | Scalar, options: { rounding_mode: string | null }): this
   div_(options: { other: Tensor | Scalar; rounding_mode: string | null }): this
   /**
    * `aten::divide.Scalar(Tensor self, Scalar other) -> Tensor`
    *
-   * `aten::divide.Tensor(Tensor self, Tensor other) -> Tensor`
-   *
-   * `aten::divide.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor`
-   *
-   * `aten::divide.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.divide.html
    */
   divide(other: Scalar): Tensor
   divide(options: { other: Scalar }): Tensor
+  /** `aten::divide.Tensor(Tensor self, Tensor other) -> Tensor` */
   divide(other: Tensor | Scalar): Tensor
   divide(options: { other: Tensor | Scalar }): Tensor
+  /** `aten::divide.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor` */
   divide(other: Scalar, options: { rounding_mode: string | null }): Tensor
   divide(options: { other: Scalar; rounding_mode: string | null }): Tensor
+  /** `aten::divide.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor` */
   divide(other: Tensor | Scalar, options: { rounding_mode: string | null }): Tensor
   divide(options: { other: Tensor | Scalar; rounding_mode: string | null }): Tensor
   /**
    * `aten::divide_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
-   * `aten::divide_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
-   *
-   * `aten::divide_.Scalar_mode(Tensor(a!) self, Scalar other, *, str? rounding_mode) -> Tensor(a!)`
-   *
-   * `aten::divide_.Tensor_mode(Tensor(a!) self, Tensor other, *, str? rounding_mode) -> Tensor(a!)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.divide_.html
    */
   divide_(other: Scalar): this
   divide_(options: { other: Scalar }): this
+  /** `aten::divide_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
   divide_(other: Tensor | Scalar): this
   divide_(options: { other: Tensor | Scalar }): this
+  /** `aten::divide_.Scalar_mode(Tensor(a!) self, Scalar other, *, str? rounding_mode) -> Tensor(a!)` */
   divide_(other: Scalar, options: { rounding_mode: string | null }): this
   divide_(options: { other: Scalar; rounding_mode: string | null }): this
+  /** `aten::divide_.Tensor_mode(Tensor(a!) self, Tensor other, *, str? rounding_mode) -> Tensor(a!)` */
   divide_(other: Tensor | Scalar, options: { rounding_mode: string | null }): this
   divide_(options: { other: Tensor | Scalar; rounding_mode: string | null }): this
   /**
@@ -1158,35 +1097,32 @@ export interface TensorMethods {
   /**
    * `aten::dsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]`
    *
-   * `aten::dsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.dsplit.html
    */
   dsplit(indices: readonly number[]): Tensor[]
   dsplit(...indices: number[]): Tensor[]
   dsplit(options: { indices: readonly number[] }): Tensor[]
+  /** `aten::dsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]` */
   dsplit(sections: number): Tensor[]
   dsplit(options: { sections: number }): Tensor[]
   /**
    * `aten::eq.Scalar(Tensor self, Scalar other) -> Tensor`
    *
-   * `aten::eq.Tensor(Tensor self, Tensor other) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.eq.html
    */
   eq(other: Scalar): Tensor
   eq(options: { other: Scalar }): Tensor
+  /** `aten::eq.Tensor(Tensor self, Tensor other) -> Tensor` */
   eq(other: Tensor): Tensor
   eq(options: { other: Tensor }): Tensor
   /**
    * `aten::eq_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
-   * `aten::eq_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.eq_.html
    */
   eq_(other: Scalar): this
   eq_(options: { other: Scalar }): this
+  /** `aten::eq_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
   eq_(other: Tensor): this
   eq_(options: { other: Tensor }): this
   /**
@@ -1293,12 +1229,11 @@ export interface TensorMethods {
   /**
    * `aten::fill_.Scalar(Tensor(a!) self, Scalar value) -> Tensor(a!)`
    *
-   * `aten::fill_.Tensor(Tensor(a!) self, Tensor value) -> Tensor(a!)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.fill_.html
    */
   fill_(value: Scalar): this
   fill_(options: { value: Scalar }): this
+  /** `aten::fill_.Tensor(Tensor(a!) self, Tensor value) -> Tensor(a!)` */
   fill_(value: Tensor): this
   fill_(options: { value: Tensor }): this
   /**
@@ -1352,25 +1287,21 @@ export interface TensorMethods {
   /**
    * `aten::float_power.Scalar(Scalar self, Tensor exponent) -> Tensor`
    *
-   * `aten::float_power.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor`
-   *
-   * `aten::float_power.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.float_power.html
    */
   float_power(exponent: Tensor): Tensor
   float_power(options: { exponent: Tensor }): Tensor
+  /** `aten::float_power.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor` */
   float_power(exponent: Scalar): Tensor
   float_power(options: { exponent: Scalar }): Tensor
   /**
    * `aten::float_power_.Scalar(Tensor(a!) self, Scalar exponent) -> Tensor(a!)`
    *
-   * `aten::float_power_.Tensor(Tensor(a!) self, Tensor exponent) -> Tensor(a!)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.float_power_.html
    */
   float_power_(exponent: Scalar): this
   float_power_(options: { exponent: Scalar }): this
+  /** `aten::float_power_.Tensor(Tensor(a!) self, Tensor exponent) -> Tensor(a!)` */
   float_power_(exponent: Tensor): this
   float_power_(options: { exponent: Tensor }): this
   /**
@@ -1388,23 +1319,21 @@ export interface TensorMethods {
   /**
    * `aten::floor_divide(Tensor self, Tensor other) -> Tensor`
    *
-   * `aten::floor_divide.Scalar(Tensor self, Scalar other) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.floor_divide.html
    */
   floor_divide(other: Tensor | Scalar): Tensor
   floor_divide(options: { other: Tensor | Scalar }): Tensor
+  /** `aten::floor_divide.Scalar(Tensor self, Scalar other) -> Tensor` */
   floor_divide(other: Scalar): Tensor
   floor_divide(options: { other: Scalar }): Tensor
   /**
    * `aten::floor_divide_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
-   * `aten::floor_divide_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.floor_divide_.html
    */
   floor_divide_(other: Scalar): this
   floor_divide_(options: { other: Scalar }): this
+  /** `aten::floor_divide_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
   floor_divide_(other: Tensor | Scalar): this
   floor_divide_(options: { other: Tensor | Scalar }): this
   /**
@@ -1424,23 +1353,21 @@ export interface TensorMethods {
   /**
    * `aten::fmod.Scalar(Tensor self, Scalar other) -> Tensor`
    *
-   * `aten::fmod.Tensor(Tensor self, Tensor other) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.fmod.html
    */
   fmod(other: Scalar): Tensor
   fmod(options: { other: Scalar }): Tensor
+  /** `aten::fmod.Tensor(Tensor self, Tensor other) -> Tensor` */
   fmod(other: Tensor): Tensor
   fmod(options: { other: Tensor }): Tensor
   /**
    * `aten::fmod_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
-   * `aten::fmod_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.fmod_.html
    */
   fmod_(other: Scalar): this
   fmod_(options: { other: Scalar }): this
+  /** `aten::fmod_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
   fmod_(other: Tensor): this
   fmod_(options: { other: Tensor }): this
   /**
@@ -1485,23 +1412,21 @@ export interface TensorMethods {
   /**
    * `aten::ge.Scalar(Tensor self, Scalar other) -> Tensor`
    *
-   * `aten::ge.Tensor(Tensor self, Tensor other) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.ge.html
    */
   ge(other: Scalar): Tensor
   ge(options: { other: Scalar }): Tensor
+  /** `aten::ge.Tensor(Tensor self, Tensor other) -> Tensor` */
   ge(other: Tensor): Tensor
   ge(options: { other: Tensor }): Tensor
   /**
    * `aten::ge_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
-   * `aten::ge_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.ge_.html
    */
   ge_(other: Scalar): this
   ge_(options: { other: Scalar }): this
+  /** `aten::ge_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
   ge_(other: Tensor): this
   ge_(options: { other: Tensor }): this
   /**
@@ -1533,67 +1458,61 @@ export interface TensorMethods {
   /**
    * `aten::greater.Scalar(Tensor self, Scalar other) -> Tensor`
    *
-   * `aten::greater.Tensor(Tensor self, Tensor other) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.greater.html
    */
   greater(other: Scalar): Tensor
   greater(options: { other: Scalar }): Tensor
+  /** `aten::greater.Tensor(Tensor self, Tensor other) -> Tensor` */
   greater(other: Tensor): Tensor
   greater(options: { other: Tensor }): Tensor
   /**
    * `aten::greater_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
-   * `aten::greater_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.greater_.html
    */
   greater_(other: Scalar): this
   greater_(options: { other: Scalar }): this
+  /** `aten::greater_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
   greater_(other: Tensor): this
   greater_(options: { other: Tensor }): this
   /**
    * `aten::greater_equal.Scalar(Tensor self, Scalar other) -> Tensor`
    *
-   * `aten::greater_equal.Tensor(Tensor self, Tensor other) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.greater_equal.html
    */
   greater_equal(other: Scalar): Tensor
   greater_equal(options: { other: Scalar }): Tensor
+  /** `aten::greater_equal.Tensor(Tensor self, Tensor other) -> Tensor` */
   greater_equal(other: Tensor): Tensor
   greater_equal(options: { other: Tensor }): Tensor
   /**
    * `aten::greater_equal_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
-   * `aten::greater_equal_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.greater_equal_.html
    */
   greater_equal_(other: Scalar): this
   greater_equal_(options: { other: Scalar }): this
+  /** `aten::greater_equal_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
   greater_equal_(other: Tensor): this
   greater_equal_(options: { other: Tensor }): this
   /**
    * `aten::gt.Scalar(Tensor self, Scalar other) -> Tensor`
    *
-   * `aten::gt.Tensor(Tensor self, Tensor other) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.gt.html
    */
   gt(other: Scalar): Tensor
   gt(options: { other: Scalar }): Tensor
+  /** `aten::gt.Tensor(Tensor self, Tensor other) -> Tensor` */
   gt(other: Tensor): Tensor
   gt(options: { other: Tensor }): Tensor
   /**
    * `aten::gt_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
-   * `aten::gt_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.gt_.html
    */
   gt_(other: Scalar): this
   gt_(options: { other: Scalar }): this
+  /** `aten::gt_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
   gt_(other: Tensor): this
   gt_(options: { other: Tensor }): this
   /**
@@ -1633,24 +1552,22 @@ export interface TensorMethods {
   /**
    * `aten::histogram.bins_tensor(Tensor self, Tensor bins, *, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges)`
    *
-   * `aten::histogram.bin_ct(Tensor self, int bins=100, *, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.histogram.html
    */
   histogram(bins: Tensor, options?: { weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor], { readonly hist: Tensor; readonly bin_edges: Tensor }>
   histogram(options: { bins: Tensor; weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor], { readonly hist: Tensor; readonly bin_edges: Tensor }>
+  /** `aten::histogram.bin_ct(Tensor self, int bins=100, *, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges)` */
   histogram(bins?: number | undefined, options?: { range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor], { readonly hist: Tensor; readonly bin_edges: Tensor }>
   histogram(options?: { bins?: number | undefined; range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor], { readonly hist: Tensor; readonly bin_edges: Tensor }>
   /**
    * `aten::hsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]`
-   *
-   * `aten::hsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.hsplit.html
    */
   hsplit(indices: readonly number[]): Tensor[]
   hsplit(...indices: number[]): Tensor[]
   hsplit(options: { indices: readonly number[] }): Tensor[]
+  /** `aten::hsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]` */
   hsplit(sections: number): Tensor[]
   hsplit(options: { sections: number }): Tensor[]
   /**
@@ -1738,23 +1655,21 @@ export interface TensorMethods {
   /**
    * `aten::index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor`
    *
-   * `aten::index_fill.int_Tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.index_fill.html
    */
   index_fill(dim: number, index: Tensor, value: Scalar): Tensor
   index_fill(options: { dim: number; index: Tensor; value: Scalar }): Tensor
+  /** `aten::index_fill.int_Tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor` */
   index_fill(dim: number, index: Tensor, value: Tensor): Tensor
   index_fill(options: { dim: number; index: Tensor; value: Tensor }): Tensor
   /**
    * `aten::index_fill_.int_Scalar(Tensor(a!) self, int dim, Tensor index, Scalar value) -> Tensor(a!)`
    *
-   * `aten::index_fill_.int_Tensor(Tensor(a!) self, int dim, Tensor index, Tensor value) -> Tensor(a!)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.index_fill_.html
    */
   index_fill_(dim: number, index: Tensor, value: Scalar): this
   index_fill_(options: { dim: number; index: Tensor; value: Scalar }): this
+  /** `aten::index_fill_.int_Tensor(Tensor(a!) self, int dim, Tensor index, Tensor value) -> Tensor(a!)` */
   index_fill_(dim: number, index: Tensor, value: Tensor): this
   index_fill_(options: { dim: number; index: Tensor; value: Tensor }): this
   /**
@@ -1836,11 +1751,10 @@ export interface TensorMethods {
   /**
    * `aten::is_contiguous(Tensor self) -> bool`
    *
-   * `aten::is_contiguous.memory_format(Tensor self, MemoryFormat memory_format) -> bool`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.is_contiguous.html
    */
   is_contiguous(): boolean
+  /** `aten::is_contiguous.memory_format(Tensor self, MemoryFormat memory_format) -> bool` */
   is_contiguous(memory_format: MemoryFormat): boolean
   is_contiguous(options: { memory_format: MemoryFormat }): boolean
   /** `aten::is_distributed(Tensor self) -> bool` */
@@ -1996,89 +1910,81 @@ export interface TensorMethods {
   /**
    * `aten::le.Scalar(Tensor self, Scalar other) -> Tensor`
    *
-   * `aten::le.Tensor(Tensor self, Tensor other) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.le.html
    */
   le(other: Scalar): Tensor
   le(options: { other: Scalar }): Tensor
+  /** `aten::le.Tensor(Tensor self, Tensor other) -> Tensor` */
   le(other: Tensor): Tensor
   le(options: { other: Tensor }): Tensor
   /**
    * `aten::le_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
-   * `aten::le_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.le_.html
    */
   le_(other: Scalar): this
   le_(options: { other: Scalar }): this
+  /** `aten::le_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
   le_(other: Tensor): this
   le_(options: { other: Tensor }): this
   /**
    * `aten::lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor`
    *
-   * `aten::lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.lerp.html
    */
   lerp(end: Tensor, weight: Scalar): Tensor
   lerp(options: { end: Tensor; weight: Scalar }): Tensor
+  /** `aten::lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor` */
   lerp(end: Tensor, weight: Tensor): Tensor
   lerp(options: { end: Tensor; weight: Tensor }): Tensor
   /**
    * `aten::lerp_.Scalar(Tensor(a!) self, Tensor end, Scalar weight) -> Tensor(a!)`
    *
-   * `aten::lerp_.Tensor(Tensor(a!) self, Tensor end, Tensor weight) -> Tensor(a!)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.lerp_.html
    */
   lerp_(end: Tensor, weight: Scalar): this
   lerp_(options: { end: Tensor; weight: Scalar }): this
+  /** `aten::lerp_.Tensor(Tensor(a!) self, Tensor end, Tensor weight) -> Tensor(a!)` */
   lerp_(end: Tensor, weight: Tensor): this
   lerp_(options: { end: Tensor; weight: Tensor }): this
   /**
    * `aten::less.Scalar(Tensor self, Scalar other) -> Tensor`
    *
-   * `aten::less.Tensor(Tensor self, Tensor other) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.less.html
    */
   less(other: Scalar): Tensor
   less(options: { other: Scalar }): Tensor
+  /** `aten::less.Tensor(Tensor self, Tensor other) -> Tensor` */
   less(other: Tensor): Tensor
   less(options: { other: Tensor }): Tensor
   /**
    * `aten::less_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
-   * `aten::less_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.less_.html
    */
   less_(other: Scalar): this
   less_(options: { other: Scalar }): this
+  /** `aten::less_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
   less_(other: Tensor): this
   less_(options: { other: Tensor }): this
   /**
    * `aten::less_equal.Scalar(Tensor self, Scalar other) -> Tensor`
    *
-   * `aten::less_equal.Tensor(Tensor self, Tensor other) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.less_equal.html
    */
   less_equal(other: Scalar): Tensor
   less_equal(options: { other: Scalar }): Tensor
+  /** `aten::less_equal.Tensor(Tensor self, Tensor other) -> Tensor` */
   less_equal(other: Tensor): Tensor
   less_equal(options: { other: Tensor }): Tensor
   /**
    * `aten::less_equal_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
-   * `aten::less_equal_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.less_equal_.html
    */
   less_equal_(other: Scalar): this
   less_equal_(options: { other: Scalar }): this
+  /** `aten::less_equal_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
   less_equal_(other: Tensor): this
   less_equal_(options: { other: Tensor }): this
   /**
@@ -2259,23 +2165,21 @@ export interface TensorMethods {
   /**
    * `aten::lt.Scalar(Tensor self, Scalar other) -> Tensor`
    *
-   * `aten::lt.Tensor(Tensor self, Tensor other) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.lt.html
    */
   lt(other: Scalar): Tensor
   lt(options: { other: Scalar }): Tensor
+  /** `aten::lt.Tensor(Tensor self, Tensor other) -> Tensor` */
   lt(other: Tensor): Tensor
   lt(options: { other: Tensor }): Tensor
   /**
    * `aten::lt_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
-   * `aten::lt_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.lt_.html
    */
   lt_(other: Scalar): this
   lt_(options: { other: Scalar }): this
+  /** `aten::lt_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
   lt_(other: Tensor): this
   lt_(options: { other: Tensor }): this
   /**
@@ -2288,23 +2192,21 @@ export interface TensorMethods {
   /**
    * `aten::masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor`
    *
-   * `aten::masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.masked_fill.html
    */
   masked_fill(mask: Tensor, value: Scalar): Tensor
   masked_fill(options: { mask: Tensor; value: Scalar }): Tensor
+  /** `aten::masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor` */
   masked_fill(mask: Tensor, value: Tensor): Tensor
   masked_fill(options: { mask: Tensor; value: Tensor }): Tensor
   /**
    * `aten::masked_fill_.Scalar(Tensor(a!) self, Tensor mask, Scalar value) -> Tensor(a!)`
    *
-   * `aten::masked_fill_.Tensor(Tensor(a!) self, Tensor mask, Tensor value) -> Tensor(a!)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.masked_fill_.html
    */
   masked_fill_(mask: Tensor, value: Scalar): this
   masked_fill_(options: { mask: Tensor; value: Scalar }): this
+  /** `aten::masked_fill_.Tensor(Tensor(a!) self, Tensor mask, Tensor value) -> Tensor(a!)` */
   masked_fill_(mask: Tensor, value: Tensor): this
   masked_fill_(options: { mask: Tensor; value: Tensor }): this
   /**
@@ -2351,15 +2253,13 @@ export interface TensorMethods {
   /**
    * `aten::max(Tensor self) -> Tensor`
    *
-   * `aten::max.other(Tensor self, Tensor other) -> Tensor`
-   *
-   * `aten::max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.max.html
    */
   max(): Tensor
+  /** `aten::max.other(Tensor self, Tensor other) -> Tensor` */
   max(other: Tensor): Tensor
   max(options: { other: Tensor }): Tensor
+  /** `aten::max.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)` */
   max(dim: number, keepdim?: boolean | undefined): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
   max(options: { dim: number; keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
   max(dim: number, options?: { keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
@@ -2373,37 +2273,33 @@ export interface TensorMethods {
   /**
    * `aten::mean(Tensor self, *, ScalarType? dtype=None) -> Tensor`
    *
-   * `aten::mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.mean.html
    */
   mean(options?: { dtype?: DType | null | undefined }): Tensor
+  /** `aten::mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   mean(dim: number | readonly number[] | null, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }): Tensor
   mean(options: { dim: number | readonly number[] | null; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
   mean(dim: number | readonly number[] | null, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
   /**
    * `aten::median(Tensor self) -> Tensor`
    *
-   * `aten::median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.median.html
    */
   median(): Tensor
+  /** `aten::median.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)` */
   median(dim: number, keepdim?: boolean | undefined): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
   median(options: { dim: number; keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
   median(dim: number, options?: { keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
   /**
    * `aten::min(Tensor self) -> Tensor`
    *
-   * `aten::min.other(Tensor self, Tensor other) -> Tensor`
-   *
-   * `aten::min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.min.html
    */
   min(): Tensor
+  /** `aten::min.other(Tensor self, Tensor other) -> Tensor` */
   min(other: Tensor): Tensor
   min(options: { other: Tensor }): Tensor
+  /** `aten::min.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)` */
   min(dim: number, keepdim?: boolean | undefined): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
   min(options: { dim: number; keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
   min(dim: number, options?: { keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
@@ -2417,12 +2313,11 @@ export interface TensorMethods {
   /**
    * `aten::mm(Tensor self, Tensor mat2) -> Tensor`
    *
-   * `aten::mm.dtype(Tensor self, Tensor mat2, ScalarType out_dtype) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.mm.html
    */
   mm(mat2: Tensor): Tensor
   mm(options: { mat2: Tensor }): Tensor
+  /** `aten::mm.dtype(Tensor self, Tensor mat2, ScalarType out_dtype) -> Tensor` */
   mm(mat2: Tensor, out_dtype: DType): Tensor
   mm(options: { mat2: Tensor; out_dtype: DType }): Tensor
   /**
@@ -2436,23 +2331,21 @@ export interface TensorMethods {
   /**
    * `aten::moveaxis.int(Tensor(a) self, int source, int destination) -> Tensor(a)`
    *
-   * `aten::moveaxis.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.moveaxis.html
    */
   moveaxis(source: number, destination: number): Tensor
   moveaxis(options: { source: number; destination: number }): Tensor
+  /** `aten::moveaxis.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)` */
   moveaxis(source: readonly number[], destination: readonly number[]): Tensor
   moveaxis(options: { source: readonly number[]; destination: readonly number[] }): Tensor
   /**
    * `aten::movedim.int(Tensor(a) self, int source, int destination) -> Tensor(a)`
    *
-   * `aten::movedim.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.movedim.html
    */
   movedim(source: number, destination: number): Tensor
   movedim(options: { source: number; destination: number }): Tensor
+  /** `aten::movedim.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)` */
   movedim(source: readonly number[], destination: readonly number[]): Tensor
   movedim(options: { source: readonly number[]; destination: readonly number[] }): Tensor
   /**
@@ -2486,23 +2379,21 @@ export interface TensorMethods {
   /**
    * `aten::multiply.Scalar(Tensor self, Scalar other) -> Tensor`
    *
-   * `aten::multiply.Tensor(Tensor self, Tensor other) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.multiply.html
    */
   multiply(other: Scalar): Tensor
   multiply(options: { other: Scalar }): Tensor
+  /** `aten::multiply.Tensor(Tensor self, Tensor other) -> Tensor` */
   multiply(other: Tensor | Scalar): Tensor
   multiply(options: { other: Tensor | Scalar }): Tensor
   /**
    * `aten::multiply_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
-   * `aten::multiply_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.multiply_.html
    */
   multiply_(other: Scalar): this
   multiply_(options: { other: Scalar }): this
+  /** `aten::multiply_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
   multiply_(other: Tensor | Scalar): this
   multiply_(options: { other: Tensor | Scalar }): this
   /**
@@ -2555,18 +2446,15 @@ export interface TensorMethods {
   /**
    * `aten::nanmedian(Tensor self) -> Tensor`
    *
-   * `aten::nanmedian.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.nanmedian.html
    */
   nanmedian(): Tensor
+  /** `aten::nanmedian.dim(Tensor self, int dim, bool keepdim=False) -> (Tensor values, Tensor indices)` */
   nanmedian(dim: number, keepdim?: boolean | undefined): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
   nanmedian(options: { dim: number; keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
   nanmedian(dim: number, options?: { keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
   /**
    * `aten::nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`
-   *
-   * `aten::nanquantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.nanquantile.html
    */
@@ -2574,6 +2462,7 @@ export interface TensorMethods {
   nanquantile(options: { q: Tensor; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
   nanquantile(q: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
   nanquantile(q: Tensor, dim: number | null | undefined, options?: { keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
+  /** `aten::nanquantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
   nanquantile(q: number, dim?: number | null | undefined, keepdim?: boolean | undefined, options?: { interpolation?: string | undefined }): Tensor
   nanquantile(options: { q: number; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
   nanquantile(q: number, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
@@ -2589,12 +2478,11 @@ export interface TensorMethods {
   /**
    * `aten::narrow(Tensor(a) self, int dim, SymInt start, SymInt length) -> Tensor(a)`
    *
-   * `aten::narrow.Tensor(Tensor(a) self, int dim, Tensor start, SymInt length) -> Tensor(a)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.narrow.html
    */
   narrow(dim: number, start: number, length: number): Tensor
   narrow(options: { dim: number; start: number; length: number }): Tensor
+  /** `aten::narrow.Tensor(Tensor(a) self, int dim, Tensor start, SymInt length) -> Tensor(a)` */
   narrow(dim: number, start: Tensor, length: number): Tensor
   narrow(options: { dim: number; start: Tensor; length: number }): Tensor
   /**
@@ -2607,23 +2495,21 @@ export interface TensorMethods {
   /**
    * `aten::ne.Scalar(Tensor self, Scalar other) -> Tensor`
    *
-   * `aten::ne.Tensor(Tensor self, Tensor other) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.ne.html
    */
   ne(other: Scalar): Tensor
   ne(options: { other: Scalar }): Tensor
+  /** `aten::ne.Tensor(Tensor self, Tensor other) -> Tensor` */
   ne(other: Tensor): Tensor
   ne(options: { other: Tensor }): Tensor
   /**
    * `aten::ne_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
-   * `aten::ne_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.ne_.html
    */
   ne_(other: Scalar): this
   ne_(options: { other: Scalar }): this
+  /** `aten::ne_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
   ne_(other: Tensor): this
   ne_(options: { other: Tensor }): this
   /**
@@ -2719,23 +2605,21 @@ export interface TensorMethods {
   /**
    * `aten::not_equal.Scalar(Tensor self, Scalar other) -> Tensor`
    *
-   * `aten::not_equal.Tensor(Tensor self, Tensor other) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.not_equal.html
    */
   not_equal(other: Scalar): Tensor
   not_equal(options: { other: Scalar }): Tensor
+  /** `aten::not_equal.Tensor(Tensor self, Tensor other) -> Tensor` */
   not_equal(other: Tensor): Tensor
   not_equal(options: { other: Tensor }): Tensor
   /**
    * `aten::not_equal_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
-   * `aten::not_equal_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.not_equal_.html
    */
   not_equal_(other: Scalar): this
   not_equal_(options: { other: Scalar }): this
+  /** `aten::not_equal_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
   not_equal_(other: Tensor): this
   not_equal_(options: { other: Tensor }): this
   /**
@@ -2799,25 +2683,21 @@ export interface TensorMethods {
   /**
    * `aten::pow.Scalar(Scalar self, Tensor exponent) -> Tensor`
    *
-   * `aten::pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor`
-   *
-   * `aten::pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.pow.html
    */
   pow(exponent: Tensor): Tensor
   pow(options: { exponent: Tensor }): Tensor
+  /** `aten::pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor` */
   pow(exponent: Scalar): Tensor
   pow(options: { exponent: Scalar }): Tensor
   /**
    * `aten::pow_.Scalar(Tensor(a!) self, Scalar exponent) -> Tensor(a!)`
    *
-   * `aten::pow_.Tensor(Tensor(a!) self, Tensor exponent) -> Tensor(a!)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.pow_.html
    */
   pow_(exponent: Scalar): this
   pow_(options: { exponent: Scalar }): this
+  /** `aten::pow_.Tensor(Tensor(a!) self, Tensor exponent) -> Tensor(a!)` */
   pow_(exponent: Tensor): this
   pow_(options: { exponent: Tensor }): this
   /** `aten::prelu(Tensor self, Tensor weight) -> Tensor` */
@@ -2826,11 +2706,10 @@ export interface TensorMethods {
   /**
    * `aten::prod(Tensor self, *, ScalarType? dtype=None) -> Tensor`
    *
-   * `aten::prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.prod.html
    */
   prod(options?: { dtype?: DType | null | undefined }): Tensor
+  /** `aten::prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   prod(dim: number, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }): Tensor
   prod(options: { dim: number; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
   prod(dim: number, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
@@ -2890,14 +2769,13 @@ export interface TensorMethods {
   /**
    * `aten::quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`
    *
-   * `aten::quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.quantile.html
    */
   quantile(q: Tensor, dim?: number | null | undefined, keepdim?: boolean | undefined, options?: { interpolation?: string | undefined }): Tensor
   quantile(options: { q: Tensor; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
   quantile(q: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
   quantile(q: Tensor, dim: number | null | undefined, options?: { keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
+  /** `aten::quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
   quantile(q: number, dim?: number | null | undefined, keepdim?: boolean | undefined, options?: { interpolation?: string | undefined }): Tensor
   quantile(options: { q: number; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
   quantile(q: number, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
@@ -2917,15 +2795,13 @@ export interface TensorMethods {
   /**
    * `aten::random_(Tensor(a!) self, *, Generator? generator=None) -> Tensor(a!)`
    *
-   * `aten::random_.to(Tensor(a!) self, int to, *, Generator? generator=None) -> Tensor(a!)`
-   *
-   * `aten::random_.from(Tensor(a!) self, int from, int? to, *, Generator? generator=None) -> Tensor(a!)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.random_.html
    */
   random_(options?: { generator?: Generator | null | undefined }): this
+  /** `aten::random_.to(Tensor(a!) self, int to, *, Generator? generator=None) -> Tensor(a!)` */
   random_(to: number, options?: { generator?: Generator | null | undefined }): this
   random_(options: { to: number; generator?: Generator | null | undefined }): this
+  /** `aten::random_.from(Tensor(a!) self, int from, int? to, *, Generator? generator=None) -> Tensor(a!)` */
   random_(from_: number, to: number | null, options?: { generator?: Generator | null | undefined }): this
   random_(options: { from: number; to: number | null; generator?: Generator | null | undefined }): this
   /**
@@ -2953,25 +2829,21 @@ export interface TensorMethods {
   /**
    * `aten::remainder.Scalar(Tensor self, Scalar other) -> Tensor`
    *
-   * `aten::remainder.Scalar_Tensor(Scalar self, Tensor other) -> Tensor`
-   *
-   * `aten::remainder.Tensor(Tensor self, Tensor other) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.remainder.html
    */
   remainder(other: Scalar): Tensor
   remainder(options: { other: Scalar }): Tensor
+  /** `aten::remainder.Scalar_Tensor(Scalar self, Tensor other) -> Tensor` */
   remainder(other: Tensor): Tensor
   remainder(options: { other: Tensor }): Tensor
   /**
    * `aten::remainder_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
-   * `aten::remainder_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.remainder_.html
    */
   remainder_(other: Scalar): this
   remainder_(options: { other: Scalar }): this
+  /** `aten::remainder_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
   remainder_(other: Tensor): this
   remainder_(options: { other: Tensor }): this
   /**
@@ -2999,16 +2871,14 @@ export interface TensorMethods {
   /**
    * `aten::repeat_interleave.Tensor(Tensor repeats, *, SymInt? output_size=None) -> Tensor`
    *
-   * `aten::repeat_interleave.self_Tensor(Tensor self, Tensor repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor`
-   *
-   * `aten::repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.repeat_interleave.html
    */
   repeat_interleave(options?: { output_size?: number | null | undefined }): Tensor
+  /** `aten::repeat_interleave.self_Tensor(Tensor self, Tensor repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor` */
   repeat_interleave(repeats: Tensor, dim?: number | null | undefined, options?: { output_size?: number | null | undefined }): Tensor
   repeat_interleave(options: { repeats: Tensor; dim?: number | null | undefined; output_size?: number | null | undefined }): Tensor
   repeat_interleave(repeats: Tensor, options?: { dim?: number | null | undefined; output_size?: number | null | undefined }): Tensor
+  /** `aten::repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor` */
   repeat_interleave(repeats: number, dim?: number | null | undefined, options?: { output_size?: number | null | undefined }): Tensor
   repeat_interleave(options: { repeats: number; dim?: number | null | undefined; output_size?: number | null | undefined }): Tensor
   repeat_interleave(repeats: number, options?: { dim?: number | null | undefined; output_size?: number | null | undefined }): Tensor
@@ -3083,20 +2953,18 @@ export interface TensorMethods {
   /**
    * `aten::round(Tensor self) -> Tensor`
    *
-   * `aten::round.decimals(Tensor self, *, int decimals) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.round.html
    */
   round(): Tensor
+  /** `aten::round.decimals(Tensor self, *, int decimals) -> Tensor` */
   round(options: { decimals: number }): Tensor
   /**
    * `aten::round_(Tensor(a!) self) -> Tensor(a!)`
    *
-   * `aten::round_.decimals(Tensor(a!) self, *, int decimals) -> Tensor(a!)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.round_.html
    */
   round_(): this
+  /** `aten::round_.decimals(Tensor(a!) self, *, int decimals) -> Tensor(a!)` */
   round_(options: { decimals: number }): this
   /** `aten::row_indices(Tensor(a) self) -> Tensor(a)` */
   row_indices(): Tensor
@@ -3115,39 +2983,33 @@ export interface TensorMethods {
   /**
    * `aten::scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor`
    *
-   * `aten::scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor`
-   *
-   * `aten::scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor`
-   *
-   * `aten::scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.scatter.html
    */
   scatter(dim: number, index: Tensor, src: Tensor): Tensor
   scatter(options: { dim: number; index: Tensor; src: Tensor }): Tensor
+  /** `aten::scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor` */
   scatter(dim: number, index: Tensor, value: Scalar): Tensor
   scatter(options: { dim: number; index: Tensor; value: Scalar }): Tensor
+  /** `aten::scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor` */
   scatter(dim: number, index: Tensor, src: Tensor, options: { reduce: string }): Tensor
   scatter(options: { dim: number; index: Tensor; src: Tensor; reduce: string }): Tensor
+  /** `aten::scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor` */
   scatter(dim: number, index: Tensor, value: Scalar, options: { reduce: string }): Tensor
   scatter(options: { dim: number; index: Tensor; value: Scalar; reduce: string }): Tensor
   /**
    * `aten::scatter_.src(Tensor(a!) self, int dim, Tensor index, Tensor src) -> Tensor(a!)`
    *
-   * `aten::scatter_.value(Tensor(a!) self, int dim, Tensor index, Scalar value) -> Tensor(a!)`
-   *
-   * `aten::scatter_.reduce(Tensor(a!) self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor(a!)`
-   *
-   * `aten::scatter_.value_reduce(Tensor(a!) self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor(a!)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.scatter_.html
    */
   scatter_(dim: number, index: Tensor, src: Tensor): this
   scatter_(options: { dim: number; index: Tensor; src: Tensor }): this
+  /** `aten::scatter_.value(Tensor(a!) self, int dim, Tensor index, Scalar value) -> Tensor(a!)` */
   scatter_(dim: number, index: Tensor, value: Scalar): this
   scatter_(options: { dim: number; index: Tensor; value: Scalar }): this
+  /** `aten::scatter_.reduce(Tensor(a!) self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor(a!)` */
   scatter_(dim: number, index: Tensor, src: Tensor, options: { reduce: string }): this
   scatter_(options: { dim: number; index: Tensor; src: Tensor; reduce: string }): this
+  /** `aten::scatter_.value_reduce(Tensor(a!) self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor(a!)` */
   scatter_(dim: number, index: Tensor, value: Scalar, options: { reduce: string }): this
   scatter_(options: { dim: number; index: Tensor; value: Scalar; reduce: string }): this
   /**
@@ -3195,15 +3057,13 @@ export interface TensorMethods {
   /**
    * `aten::set_(Tensor(a!) self) -> Tensor(a!)`
    *
-   * `aten::set_.source_Tensor(Tensor(a!) self, Tensor source) -> Tensor(a!)`
-   *
-   * `aten::set_.source_Tensor_storage_offset(Tensor(a!) self, Tensor source, SymInt storage_offset, SymInt[] size, SymInt[] stride=[]) -> Tensor(a!)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.set_.html
    */
   set_(): this
+  /** `aten::set_.source_Tensor(Tensor(a!) self, Tensor source) -> Tensor(a!)` */
   set_(source: Tensor): this
   set_(options: { source: Tensor }): this
+  /** `aten::set_.source_Tensor_storage_offset(Tensor(a!) self, Tensor source, SymInt storage_offset, SymInt[] size, SymInt[] stride=[]) -> Tensor(a!)` */
   set_(source: Tensor, storage_offset: number, size: readonly number[], stride?: readonly number[] | undefined): this
   set_(options: { source: Tensor; storage_offset: number; size: readonly number[]; stride?: readonly number[] | undefined }): this
   set_(source: Tensor, storage_offset: number, size: readonly number[], options?: { stride?: readonly number[] | undefined }): this
@@ -3327,13 +3187,12 @@ export interface TensorMethods {
   /**
    * `aten::sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)`
    *
-   * `aten::sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.sort.html
    */
   sort(dim?: number | undefined, descending?: boolean | undefined): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
   sort(options?: { dim?: number | undefined; descending?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
   sort(dim: number | undefined, options?: { descending?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  /** `aten::sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)` */
   sort(options: { stable: boolean | null; dim?: number | undefined; descending?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
   /**
    * `aten::sparse_dim(Tensor self) -> int`
@@ -3393,30 +3252,26 @@ export interface TensorMethods {
   /**
    * `aten::squeeze(Tensor(a) self) -> Tensor(a)`
    *
-   * `aten::squeeze.dim(Tensor(a) self, int dim) -> Tensor(a)`
-   *
-   * `aten::squeeze.dims(Tensor(a) self, int[] dim) -> Tensor(a)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.squeeze.html
    */
   squeeze(): Tensor
+  /** `aten::squeeze.dim(Tensor(a) self, int dim) -> Tensor(a)` */
   squeeze(dim: number): Tensor
   squeeze(options: { dim: number }): Tensor
+  /** `aten::squeeze.dims(Tensor(a) self, int[] dim) -> Tensor(a)` */
   squeeze(dim: readonly number[]): Tensor
   squeeze(...dim: number[]): Tensor
   squeeze(options: { dim: readonly number[] }): Tensor
   /**
    * `aten::squeeze_(Tensor(a!) self) -> Tensor(a!)`
    *
-   * `aten::squeeze_.dim(Tensor(a!) self, int dim) -> Tensor(a!)`
-   *
-   * `aten::squeeze_.dims(Tensor(a!) self, int[] dim) -> Tensor(a!)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.squeeze_.html
    */
   squeeze_(): this
+  /** `aten::squeeze_.dim(Tensor(a!) self, int dim) -> Tensor(a!)` */
   squeeze_(dim: number): this
   squeeze_(options: { dim: number }): this
+  /** `aten::squeeze_.dims(Tensor(a!) self, int[] dim) -> Tensor(a!)` */
   squeeze_(dim: readonly number[]): this
   squeeze_(...dim: number[]): this
   squeeze_(options: { dim: readonly number[] }): this
@@ -3430,16 +3285,14 @@ export interface TensorMethods {
   /**
    * `aten::std(Tensor self, bool unbiased=True) -> Tensor`
    *
-   * `aten::std.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor`
-   *
-   * `aten::std.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.std.html
    */
   std(unbiased?: boolean | undefined): Tensor
   std(options?: { unbiased?: boolean | undefined }): Tensor
+  /** `aten::std.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor` */
   std(dim?: number | readonly number[] | null | undefined, options?: { correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): Tensor
   std(options?: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): Tensor
+  /** `aten::std.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor` */
   std(dim: number | readonly number[] | null, unbiased?: boolean | undefined, keepdim?: boolean | undefined): Tensor
   std(options: { dim: number | readonly number[] | null; unbiased?: boolean | undefined; keepdim?: boolean | undefined }): Tensor
   std(dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined }): Tensor
@@ -3461,35 +3314,32 @@ export interface TensorMethods {
   /**
    * `aten::subtract.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor`
    *
-   * `aten::subtract.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.subtract.html
    */
   subtract(other: Scalar, alpha?: Scalar | undefined): Tensor
   subtract(options: { other: Scalar; alpha?: Scalar | undefined }): Tensor
   subtract(other: Scalar, options?: { alpha?: Scalar | undefined }): Tensor
+  /** `aten::subtract.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor` */
   subtract(other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }): Tensor
   subtract(options: { other: Tensor | Scalar; alpha?: Scalar | undefined }): Tensor
   /**
    * `aten::subtract_.Scalar(Tensor(a!) self, Scalar other, Scalar alpha=1) -> Tensor(a!)`
-   *
-   * `aten::subtract_.Tensor(Tensor(a!) self, Tensor other, *, Scalar alpha=1) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.subtract_.html
    */
   subtract_(other: Scalar, alpha?: Scalar | undefined): this
   subtract_(options: { other: Scalar; alpha?: Scalar | undefined }): this
   subtract_(other: Scalar, options?: { alpha?: Scalar | undefined }): this
+  /** `aten::subtract_.Tensor(Tensor(a!) self, Tensor other, *, Scalar alpha=1) -> Tensor(a!)` */
   subtract_(other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }): this
   subtract_(options: { other: Tensor | Scalar; alpha?: Scalar | undefined }): this
   /**
    * `aten::sum(Tensor self, *, ScalarType? dtype=None) -> Tensor`
    *
-   * `aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.sum.html
    */
   sum(options?: { dtype?: DType | null | undefined }): Tensor
+  /** `aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
   sum(dim: number | readonly number[] | null, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }): Tensor
   sum(options: { dim: number | readonly number[] | null; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
   sum(dim: number | readonly number[] | null, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
@@ -3591,18 +3441,16 @@ export interface TensorMethods {
   /**
    * `aten::tensor_split.indices(Tensor(a -> *) self, SymInt[] indices, int dim=0) -> Tensor(a)[]`
    *
-   * `aten::tensor_split.sections(Tensor(a -> *) self, SymInt sections, int dim=0) -> Tensor(a)[]`
-   *
-   * `aten::tensor_split.tensor_indices_or_sections(Tensor(a -> *) self, Tensor tensor_indices_or_sections, int dim=0) -> Tensor(a)[]`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.tensor_split.html
    */
   tensor_split(indices: readonly number[], dim?: number | undefined): Tensor[]
   tensor_split(options: { indices: readonly number[]; dim?: number | undefined }): Tensor[]
   tensor_split(indices: readonly number[], options?: { dim?: number | undefined }): Tensor[]
+  /** `aten::tensor_split.sections(Tensor(a -> *) self, SymInt sections, int dim=0) -> Tensor(a)[]` */
   tensor_split(sections: number, dim?: number | undefined): Tensor[]
   tensor_split(options: { sections: number; dim?: number | undefined }): Tensor[]
   tensor_split(sections: number, options?: { dim?: number | undefined }): Tensor[]
+  /** `aten::tensor_split.tensor_indices_or_sections(Tensor(a -> *) self, Tensor tensor_indices_or_sections, int dim=0) -> Tensor(a)[]` */
   tensor_split(tensor_indices_or_sections: Tensor, dim?: number | undefined): Tensor[]
   tensor_split(options: { tensor_indices_or_sections: Tensor; dim?: number | undefined }): Tensor[]
   tensor_split(tensor_indices_or_sections: Tensor, options?: { dim?: number | undefined }): Tensor[]
@@ -3639,12 +3487,11 @@ export interface TensorMethods {
   /**
    * `aten::to_sparse.sparse_dim(Tensor self, int sparse_dim) -> Tensor`
    *
-   * `aten::to_sparse(Tensor self, *, Layout? layout=None, int[2]? blocksize=None, int? dense_dim=None) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.to_sparse.html
    */
   to_sparse(sparse_dim: number): Tensor
   to_sparse(options: { sparse_dim: number }): Tensor
+  /** `aten::to_sparse(Tensor self, *, Layout? layout=None, int[2]? blocksize=None, int? dense_dim=None) -> Tensor` */
   to_sparse(options?: { layout?: Layout | null | undefined; blocksize?: number | readonly number[] | null | undefined; dense_dim?: number | null | undefined }): Tensor
   /**
    * `aten::to_sparse_bsc(Tensor self, int[2] blocksize, int? dense_dim=None) -> Tensor`
@@ -3747,23 +3594,21 @@ export interface TensorMethods {
   /**
    * `aten::true_divide.Scalar(Tensor self, Scalar other) -> Tensor`
    *
-   * `aten::true_divide.Tensor(Tensor self, Tensor other) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.true_divide.html
    */
   true_divide(other: Scalar): Tensor
   true_divide(options: { other: Scalar }): Tensor
+  /** `aten::true_divide.Tensor(Tensor self, Tensor other) -> Tensor` */
   true_divide(other: Tensor | Scalar): Tensor
   true_divide(options: { other: Tensor | Scalar }): Tensor
   /**
    * `aten::true_divide_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
-   * `aten::true_divide_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.true_divide_.html
    */
   true_divide_(other: Scalar): this
   true_divide_(options: { other: Scalar }): this
+  /** `aten::true_divide_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
   true_divide_(other: Tensor | Scalar): this
   true_divide_(options: { other: Tensor | Scalar }): this
   /**
@@ -3857,16 +3702,14 @@ export interface TensorMethods {
   /**
    * `aten::var(Tensor self, bool unbiased=True) -> Tensor`
    *
-   * `aten::var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor`
-   *
-   * `aten::var.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.var.html
    */
   var(unbiased?: boolean | undefined): Tensor
   var(options?: { unbiased?: boolean | undefined }): Tensor
+  /** `aten::var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor` */
   var(dim?: number | readonly number[] | null | undefined, options?: { correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): Tensor
   var(options?: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): Tensor
+  /** `aten::var.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor` */
   var(dim: number | readonly number[] | null, unbiased?: boolean | undefined, keepdim?: boolean | undefined): Tensor
   var(options: { dim: number | readonly number[] | null; unbiased?: boolean | undefined; keepdim?: boolean | undefined }): Tensor
   var(dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined }): Tensor
@@ -3881,13 +3724,12 @@ export interface TensorMethods {
   /**
    * `aten::view(Tensor(a) self, SymInt[] size) -> Tensor(a)`
    *
-   * `aten::view.dtype(Tensor(a) self, ScalarType dtype) -> Tensor(a)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.view.html
    */
   view(size: readonly number[]): Tensor
   view(...size: number[]): Tensor
   view(options: { size: readonly number[] }): Tensor
+  /** `aten::view.dtype(Tensor(a) self, ScalarType dtype) -> Tensor(a)` */
   view(dtype: DType): Tensor
   view(options: { dtype: DType }): Tensor
   /**
@@ -3900,37 +3742,32 @@ export interface TensorMethods {
   /**
    * `aten::vsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]`
    *
-   * `aten::vsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.vsplit.html
    */
   vsplit(indices: readonly number[]): Tensor[]
   vsplit(...indices: number[]): Tensor[]
   vsplit(options: { indices: readonly number[] }): Tensor[]
+  /** `aten::vsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]` */
   vsplit(sections: number): Tensor[]
   vsplit(options: { sections: number }): Tensor[]
   /**
    * `aten::xlogy.Scalar_Other(Tensor self, Scalar other) -> Tensor`
    *
-   * `aten::xlogy.Scalar_Self(Scalar self, Tensor other) -> Tensor`
-   *
-   * `aten::xlogy.Tensor(Tensor self, Tensor other) -> Tensor`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.xlogy.html
    */
   xlogy(other: Scalar): Tensor
   xlogy(options: { other: Scalar }): Tensor
+  /** `aten::xlogy.Scalar_Self(Scalar self, Tensor other) -> Tensor` */
   xlogy(other: Tensor): Tensor
   xlogy(options: { other: Tensor }): Tensor
   /**
    * `aten::xlogy_.Scalar_Other(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
-   * `aten::xlogy_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
-   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.xlogy_.html
    */
   xlogy_(other: Scalar): this
   xlogy_(options: { other: Scalar }): this
+  /** `aten::xlogy_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
   xlogy_(other: Tensor): this
   xlogy_(options: { other: Tensor }): this
   /**

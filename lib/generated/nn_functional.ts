@@ -7,19 +7,31 @@ import type { Tensor } from '../tensor.js'
 import { operatorNamed as fn } from '../operator_table.js'
 
 interface adaptive_avg_pool1d_function {
+  /**
+   * `aten::adaptive_avg_pool1d(Tensor self, int[1] output_size) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.adaptive_avg_pool1d.html
+   */
   (input: Tensor, output_size: number | readonly number[]): Tensor
   (input: Tensor, options: { output_size: number | readonly number[] }): Tensor
+  /** `aten::adaptive_avg_pool1d.out(Tensor self, int[1] output_size, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, output_size: number | readonly number[], options: { out: Tensor }): Tensor
   (input: Tensor, options: { output_size: number | readonly number[]; out: Tensor }): Tensor
 }
 
 interface avg_pool1d_function {
+  /**
+   * `aten::avg_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.avg_pool1d.html
+   */
   (input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined, count_include_pad?: boolean | undefined): Tensor
   (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined }): Tensor
   (input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined }): Tensor
   (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined }): Tensor
   (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined }): Tensor
   (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, ceil_mode: boolean | undefined, options?: { count_include_pad?: boolean | undefined }): Tensor
+  /** `aten::avg_pool1d.out(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; out: Tensor }): Tensor
   (input: Tensor, kernel_size: number | readonly number[], options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; out: Tensor }): Tensor
   (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; out: Tensor }): Tensor
@@ -28,6 +40,11 @@ interface avg_pool1d_function {
 }
 
 interface avg_pool2d_function {
+  /**
+   * `aten::avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.avg_pool2d.html
+   */
   (input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined, count_include_pad?: boolean | undefined, divisor_override?: number | null | undefined): Tensor
   (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined }): Tensor
   (input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined }): Tensor
@@ -35,6 +52,7 @@ interface avg_pool2d_function {
   (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined }): Tensor
   (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, ceil_mode: boolean | undefined, options?: { count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined }): Tensor
   (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, ceil_mode: boolean | undefined, count_include_pad: boolean | undefined, options?: { divisor_override?: number | null | undefined }): Tensor
+  /** `aten::avg_pool2d.out(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined; out: Tensor }): Tensor
   (input: Tensor, kernel_size: number | readonly number[], options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined; out: Tensor }): Tensor
   (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined; out: Tensor }): Tensor
@@ -44,6 +62,11 @@ interface avg_pool2d_function {
 }
 
 interface avg_pool3d_function {
+  /**
+   * `aten::avg_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.avg_pool3d.html
+   */
   (input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined, count_include_pad?: boolean | undefined, divisor_override?: number | null | undefined): Tensor
   (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined }): Tensor
   (input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined }): Tensor
@@ -51,6 +74,7 @@ interface avg_pool3d_function {
   (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined }): Tensor
   (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, ceil_mode: boolean | undefined, options?: { count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined }): Tensor
   (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, ceil_mode: boolean | undefined, count_include_pad: boolean | undefined, options?: { divisor_override?: number | null | undefined }): Tensor
+  /** `aten::avg_pool3d.out(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined; out: Tensor }): Tensor
   (input: Tensor, kernel_size: number | readonly number[], options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined; out: Tensor }): Tensor
   (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined; out: Tensor }): Tensor
@@ -60,31 +84,54 @@ interface avg_pool3d_function {
 }
 
 interface bilinear_function {
+  /**
+   * `aten::bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.bilinear.html
+   */
   (input1: Tensor, input2: Tensor, weight: Tensor, bias?: Tensor | null | undefined): Tensor
   (input1: Tensor, options: { input2: Tensor; weight: Tensor; bias?: Tensor | null | undefined }): Tensor
   (input1: Tensor, input2: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined }): Tensor
 }
 
 interface celu__function {
+  /**
+   * `aten::celu_(Tensor(a!) self, Scalar alpha=1.) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.celu_.html
+   */
   (input: Tensor, alpha?: Scalar | undefined): Tensor
   (input: Tensor, options?: { alpha?: Scalar | undefined }): Tensor
 }
 
 interface channel_shuffle_function {
+  /**
+   * `aten::channel_shuffle(Tensor self, SymInt groups) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.channel_shuffle.html
+   */
   (input: Tensor, groups: number): Tensor
   (input: Tensor, options: { groups: number }): Tensor
+  /** `aten::channel_shuffle.out(Tensor self, SymInt groups, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, groups: number, options: { out: Tensor }): Tensor
   (input: Tensor, options: { groups: number; out: Tensor }): Tensor
 }
 
 interface col2im_function {
+  /** `aten::col2im(Tensor self, SymInt[2] output_size, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride) -> Tensor` */
   (input: Tensor, output_size: number | readonly number[], kernel_size: number | readonly number[], dilation: number | readonly number[], padding: number | readonly number[], stride: number | readonly number[]): Tensor
   (input: Tensor, options: { output_size: number | readonly number[]; kernel_size: number | readonly number[]; dilation: number | readonly number[]; padding: number | readonly number[]; stride: number | readonly number[] }): Tensor
+  /** `aten::col2im.out(Tensor self, SymInt[2] output_size, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, output_size: number | readonly number[], kernel_size: number | readonly number[], dilation: number | readonly number[], padding: number | readonly number[], stride: number | readonly number[], options: { out: Tensor }): Tensor
   (input: Tensor, options: { output_size: number | readonly number[]; kernel_size: number | readonly number[]; dilation: number | readonly number[]; padding: number | readonly number[]; stride: number | readonly number[]; out: Tensor }): Tensor
 }
 
 interface conv1d_function {
+  /**
+   * `aten::conv1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] dilation=[1], SymInt groups=1) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.conv1d.html
+   */
   (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined): Tensor
   (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
   (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
@@ -92,6 +139,7 @@ interface conv1d_function {
   (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
   (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
   (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { groups?: number | undefined }): Tensor
+  /** `aten::conv1d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], str padding="valid", SymInt[1] dilation=[1], SymInt groups=1) -> Tensor` */
   (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: string | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined): Tensor
   (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
   (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
@@ -102,6 +150,11 @@ interface conv1d_function {
 }
 
 interface conv2d_function {
+  /**
+   * `aten::conv2d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.conv2d.html
+   */
   (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined): Tensor
   (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
   (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
@@ -109,6 +162,7 @@ interface conv2d_function {
   (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
   (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
   (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { groups?: number | undefined }): Tensor
+  /** `aten::conv2d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], str padding="valid", SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor` */
   (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: string | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined): Tensor
   (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
   (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
@@ -119,6 +173,11 @@ interface conv2d_function {
 }
 
 interface conv3d_function {
+  /**
+   * `aten::conv3d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.conv3d.html
+   */
   (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined): Tensor
   (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
   (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
@@ -126,6 +185,7 @@ interface conv3d_function {
   (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
   (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
   (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { groups?: number | undefined }): Tensor
+  /** `aten::conv3d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], str padding="valid", SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor` */
   (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: string | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined): Tensor
   (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
   (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
@@ -136,21 +196,34 @@ interface conv3d_function {
 }
 
 interface conv_depthwise3d_function {
+  /** `aten::conv_depthwise3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias, SymInt[3] stride, SymInt[3] padding, SymInt[3] dilation) -> Tensor` */
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], dilation: number | readonly number[]): Tensor
   (input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias: Tensor | null; stride: number | readonly number[]; padding: number | readonly number[]; dilation: number | readonly number[] }): Tensor
+  /** `aten::conv_depthwise3d.out(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias, SymInt[3] stride, SymInt[3] padding, SymInt[3] dilation, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], dilation: number | readonly number[], options: { out: Tensor }): Tensor
   (input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias: Tensor | null; stride: number | readonly number[]; padding: number | readonly number[]; dilation: number | readonly number[]; out: Tensor }): Tensor
 }
 
 interface conv_tbc_function {
+  /**
+   * `aten::conv_tbc(Tensor self, Tensor weight, Tensor bias, int pad=0) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.conv_tbc.html
+   */
   (input: Tensor, weight: Tensor, bias: Tensor, pad?: number | undefined): Tensor
   (input: Tensor, options: { weight: Tensor; bias: Tensor; pad?: number | undefined }): Tensor
   (input: Tensor, weight: Tensor, bias: Tensor, options?: { pad?: number | undefined }): Tensor
+  /** `aten::conv_tbc.out(Tensor self, Tensor weight, Tensor bias, int pad=0, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { weight: Tensor; bias: Tensor; pad?: number | undefined; out: Tensor }): Tensor
   (input: Tensor, weight: Tensor, bias: Tensor, options: { pad?: number | undefined; out: Tensor }): Tensor
 }
 
 interface conv_transpose1d_function {
+  /**
+   * `aten::conv_transpose1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] output_padding=[0], SymInt groups=1, SymInt[1] dilation=[1]) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.conv_transpose1d.html
+   */
   (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, output_padding?: number | readonly number[] | undefined, groups?: number | undefined, dilation?: number | readonly number[] | undefined): Tensor
   (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
   (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
@@ -162,6 +235,11 @@ interface conv_transpose1d_function {
 }
 
 interface conv_transpose2d_function {
+  /**
+   * `aten::conv_transpose2d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt groups=1, SymInt[2] dilation=[1, 1]) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.conv_transpose2d.html
+   */
   (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, output_padding?: number | readonly number[] | undefined, groups?: number | undefined, dilation?: number | readonly number[] | undefined): Tensor
   (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
   (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
@@ -173,6 +251,11 @@ interface conv_transpose2d_function {
 }
 
 interface conv_transpose3d_function {
+  /**
+   * `aten::conv_transpose3d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt groups=1, SymInt[3] dilation=[1, 1, 1]) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.conv_transpose3d.html
+   */
   (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, output_padding?: number | readonly number[] | undefined, groups?: number | undefined, dilation?: number | readonly number[] | undefined): Tensor
   (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
   (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
@@ -184,6 +267,11 @@ interface conv_transpose3d_function {
 }
 
 interface cosine_similarity_function {
+  /**
+   * `aten::cosine_similarity(Tensor x1, Tensor x2, int dim=1, float eps=1e-08) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.cosine_similarity.html
+   */
   (x1: Tensor, x2: Tensor, dim?: number | undefined, eps?: number | undefined): Tensor
   (x1: Tensor, options: { x2: Tensor; dim?: number | undefined; eps?: number | undefined }): Tensor
   (x1: Tensor, x2: Tensor, options?: { dim?: number | undefined; eps?: number | undefined }): Tensor
@@ -191,6 +279,7 @@ interface cosine_similarity_function {
 }
 
 interface cross_entropy_loss_function {
+  /** `aten::cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100, float label_smoothing=0.) -> Tensor` */
   (input: Tensor, target: Tensor, weight?: Tensor | null | undefined, reduction?: number | undefined, ignore_index?: number | undefined, label_smoothing?: number | undefined): Tensor
   (input: Tensor, options: { target: Tensor; weight?: Tensor | null | undefined; reduction?: number | undefined; ignore_index?: number | undefined; label_smoothing?: number | undefined }): Tensor
   (input: Tensor, target: Tensor, options?: { weight?: Tensor | null | undefined; reduction?: number | undefined; ignore_index?: number | undefined; label_smoothing?: number | undefined }): Tensor
@@ -200,6 +289,11 @@ interface cross_entropy_loss_function {
 }
 
 interface elu__function {
+  /**
+   * `aten::elu_(Tensor(a!) self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.elu_.html
+   */
   (input: Tensor, alpha?: Scalar | undefined, scale?: Scalar | undefined, input_scale?: Scalar | undefined): Tensor
   (input: Tensor, options?: { alpha?: Scalar | undefined; scale?: Scalar | undefined; input_scale?: Scalar | undefined }): Tensor
   (input: Tensor, alpha: Scalar | undefined, options?: { scale?: Scalar | undefined; input_scale?: Scalar | undefined }): Tensor
@@ -207,82 +301,127 @@ interface elu__function {
 }
 
 interface flatten_dense_tensors_function {
+  /** `aten::flatten_dense_tensors(Tensor[] tensors) -> Tensor` */
   (tensors: readonly Tensor[]): Tensor
 }
 
 interface gelu_function {
+  /**
+   * `aten::gelu(Tensor self, *, str approximate="none") -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.gelu.html
+   */
   (input: Tensor, options?: { approximate?: string | undefined }): Tensor
+  /** `aten::gelu.out(Tensor self, *, str approximate="none", Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { approximate?: string | undefined; out: Tensor }): Tensor
 }
 
 interface gelu__function {
+  /** `aten::gelu_(Tensor(a!) self, *, str approximate="none") -> Tensor(a!)` */
   (input: Tensor, options?: { approximate?: string | undefined }): Tensor
 }
 
 interface hardshrink_function {
+  /**
+   * `aten::hardshrink(Tensor self, Scalar lambd=0.5) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.hardshrink.html
+   */
   (input: Tensor, lambd?: Scalar | undefined): Tensor
   (input: Tensor, options?: { lambd?: Scalar | undefined }): Tensor
+  /** `aten::hardshrink.out(Tensor self, Scalar lambd=0.5, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { lambd?: Scalar | undefined; out: Tensor }): Tensor
 }
 
 interface hardsigmoid__function {
+  /** `aten::hardsigmoid_(Tensor(a!) self) -> Tensor(a!)` */
   (input: Tensor): Tensor
 }
 
 interface hardswish__function {
+  /** `aten::hardswish_(Tensor(a!) self) -> Tensor(a!)` */
   (input: Tensor): Tensor
 }
 
 interface hardtanh__function {
+  /**
+   * `aten::hardtanh_(Tensor(a!) self, Scalar min_val=-1, Scalar max_val=1) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.hardtanh_.html
+   */
   (input: Tensor, min_val?: Scalar | undefined, max_val?: Scalar | undefined): Tensor
   (input: Tensor, options?: { min_val?: Scalar | undefined; max_val?: Scalar | undefined }): Tensor
   (input: Tensor, min_val: Scalar | undefined, options?: { max_val?: Scalar | undefined }): Tensor
 }
 
 interface im2col_function {
+  /** `aten::im2col(Tensor self, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride) -> Tensor` */
   (input: Tensor, kernel_size: number | readonly number[], dilation: number | readonly number[], padding: number | readonly number[], stride: number | readonly number[]): Tensor
   (input: Tensor, options: { kernel_size: number | readonly number[]; dilation: number | readonly number[]; padding: number | readonly number[]; stride: number | readonly number[] }): Tensor
+  /** `aten::im2col.out(Tensor self, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, kernel_size: number | readonly number[], dilation: number | readonly number[], padding: number | readonly number[], stride: number | readonly number[], options: { out: Tensor }): Tensor
   (input: Tensor, options: { kernel_size: number | readonly number[]; dilation: number | readonly number[]; padding: number | readonly number[]; stride: number | readonly number[]; out: Tensor }): Tensor
 }
 
 interface leaky_relu__function {
+  /**
+   * `aten::leaky_relu_(Tensor(a!) self, Scalar negative_slope=0.01) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.leaky_relu_.html
+   */
   (input: Tensor, negative_slope?: Scalar | undefined): Tensor
   (input: Tensor, options?: { negative_slope?: Scalar | undefined }): Tensor
 }
 
 interface linear_function {
+  /**
+   * `aten::linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.linear.html
+   */
   (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined): Tensor
   (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined }): Tensor
   (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined }): Tensor
+  /** `aten::linear.out(Tensor input, Tensor weight, Tensor? bias=None, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; out: Tensor }): Tensor
   (input: Tensor, weight: Tensor, options: { bias?: Tensor | null | undefined; out: Tensor }): Tensor
 }
 
 interface log_sigmoid_function {
+  /**
+   * `aten::log_sigmoid(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.log_sigmoid.html
+   */
   (input: Tensor): Tensor
+  /** `aten::log_sigmoid.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface mish__function {
+  /** `aten::mish_(Tensor(a!) self) -> Tensor(a!)` */
   (input: Tensor): Tensor
 }
 
 interface mkldnn_linear_function {
+  /** `aten::mkldnn_linear(Tensor self, Tensor weight, Tensor? bias=None) -> Tensor` */
   (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined): Tensor
   (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined }): Tensor
   (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined }): Tensor
+  /** `aten::mkldnn_linear.out(Tensor self, Tensor weight, Tensor? bias=None, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; out: Tensor }): Tensor
   (input: Tensor, weight: Tensor, options: { bias?: Tensor | null | undefined; out: Tensor }): Tensor
 }
 
 interface mkldnn_reorder_conv2d_weight_function {
+  /** `aten::mkldnn_reorder_conv2d_weight(Tensor self, SymInt[2] padding=[0, 0], SymInt[2] stride=[1, 1], SymInt[2] dilation=[1, 1], SymInt groups=1, SymInt[]? input_size=None) -> Tensor` */
   (input: Tensor, padding?: number | readonly number[] | undefined, stride?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined, input_size?: readonly number[] | null | undefined): Tensor
   (input: Tensor, options?: { padding?: number | readonly number[] | undefined; stride?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined; input_size?: readonly number[] | null | undefined }): Tensor
   (input: Tensor, padding: number | readonly number[] | undefined, options?: { stride?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined; input_size?: readonly number[] | null | undefined }): Tensor
   (input: Tensor, padding: number | readonly number[] | undefined, stride: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; groups?: number | undefined; input_size?: readonly number[] | null | undefined }): Tensor
   (input: Tensor, padding: number | readonly number[] | undefined, stride: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { groups?: number | undefined; input_size?: readonly number[] | null | undefined }): Tensor
   (input: Tensor, padding: number | readonly number[] | undefined, stride: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, groups: number | undefined, options?: { input_size?: readonly number[] | null | undefined }): Tensor
+  /** `aten::mkldnn_reorder_conv2d_weight.out(Tensor self, SymInt[2] padding=[0, 0], SymInt[2] stride=[1, 1], SymInt[2] dilation=[1, 1], SymInt groups=1, SymInt[]? input_size=None, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { padding?: number | readonly number[] | undefined; stride?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined; input_size?: readonly number[] | null | undefined; out: Tensor }): Tensor
   (input: Tensor, padding: number | readonly number[] | undefined, options: { stride?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined; input_size?: readonly number[] | null | undefined; out: Tensor }): Tensor
   (input: Tensor, padding: number | readonly number[] | undefined, stride: number | readonly number[] | undefined, options: { dilation?: number | readonly number[] | undefined; groups?: number | undefined; input_size?: readonly number[] | null | undefined; out: Tensor }): Tensor
@@ -291,12 +430,14 @@ interface mkldnn_reorder_conv2d_weight_function {
 }
 
 interface mkldnn_reorder_conv3d_weight_function {
+  /** `aten::mkldnn_reorder_conv3d_weight(Tensor self, SymInt[3] padding=[0, 0, 0], SymInt[3] stride=[1, 1, 1], SymInt[3] dilation=[1, 1, 1], SymInt groups=1, SymInt[]? input_size=None) -> Tensor` */
   (input: Tensor, padding?: number | readonly number[] | undefined, stride?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined, input_size?: readonly number[] | null | undefined): Tensor
   (input: Tensor, options?: { padding?: number | readonly number[] | undefined; stride?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined; input_size?: readonly number[] | null | undefined }): Tensor
   (input: Tensor, padding: number | readonly number[] | undefined, options?: { stride?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined; input_size?: readonly number[] | null | undefined }): Tensor
   (input: Tensor, padding: number | readonly number[] | undefined, stride: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; groups?: number | undefined; input_size?: readonly number[] | null | undefined }): Tensor
   (input: Tensor, padding: number | readonly number[] | undefined, stride: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { groups?: number | undefined; input_size?: readonly number[] | null | undefined }): Tensor
   (input: Tensor, padding: number | readonly number[] | undefined, stride: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, groups: number | undefined, options?: { input_size?: readonly number[] | null | undefined }): Tensor
+  /** `aten::mkldnn_reorder_conv3d_weight.out(Tensor self, SymInt[3] padding=[0, 0, 0], SymInt[3] stride=[1, 1, 1], SymInt[3] dilation=[1, 1, 1], SymInt groups=1, SymInt[]? input_size=None, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { padding?: number | readonly number[] | undefined; stride?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined; input_size?: readonly number[] | null | undefined; out: Tensor }): Tensor
   (input: Tensor, padding: number | readonly number[] | undefined, options: { stride?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined; input_size?: readonly number[] | null | undefined; out: Tensor }): Tensor
   (input: Tensor, padding: number | readonly number[] | undefined, stride: number | readonly number[] | undefined, options: { dilation?: number | readonly number[] | undefined; groups?: number | undefined; input_size?: readonly number[] | null | undefined; out: Tensor }): Tensor
@@ -305,16 +446,23 @@ interface mkldnn_reorder_conv3d_weight_function {
 }
 
 interface native_channel_shuffle_function {
+  /**
+   * `aten::native_channel_shuffle(Tensor self, SymInt groups) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.native_channel_shuffle.html
+   */
   (input: Tensor, groups: number): Tensor
   (input: Tensor, options: { groups: number }): Tensor
 }
 
 interface nll_loss2d_function {
+  /** `aten::nll_loss2d(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor` */
   (input: Tensor, target: Tensor, weight?: Tensor | null | undefined, reduction?: number | undefined, ignore_index?: number | undefined): Tensor
   (input: Tensor, options: { target: Tensor; weight?: Tensor | null | undefined; reduction?: number | undefined; ignore_index?: number | undefined }): Tensor
   (input: Tensor, target: Tensor, options?: { weight?: Tensor | null | undefined; reduction?: number | undefined; ignore_index?: number | undefined }): Tensor
   (input: Tensor, target: Tensor, weight: Tensor | null | undefined, options?: { reduction?: number | undefined; ignore_index?: number | undefined }): Tensor
   (input: Tensor, target: Tensor, weight: Tensor | null | undefined, reduction: number | undefined, options?: { ignore_index?: number | undefined }): Tensor
+  /** `aten::nll_loss2d.out(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { target: Tensor; weight?: Tensor | null | undefined; reduction?: number | undefined; ignore_index?: number | undefined; out: Tensor }): Tensor
   (input: Tensor, target: Tensor, options: { weight?: Tensor | null | undefined; reduction?: number | undefined; ignore_index?: number | undefined; out: Tensor }): Tensor
   (input: Tensor, target: Tensor, weight: Tensor | null | undefined, options: { reduction?: number | undefined; ignore_index?: number | undefined; out: Tensor }): Tensor
@@ -322,6 +470,7 @@ interface nll_loss2d_function {
 }
 
 interface nll_loss_nd_function {
+  /** `aten::nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor` */
   (input: Tensor, target: Tensor, weight?: Tensor | null | undefined, reduction?: number | undefined, ignore_index?: number | undefined): Tensor
   (input: Tensor, options: { target: Tensor; weight?: Tensor | null | undefined; reduction?: number | undefined; ignore_index?: number | undefined }): Tensor
   (input: Tensor, target: Tensor, options?: { weight?: Tensor | null | undefined; reduction?: number | undefined; ignore_index?: number | undefined }): Tensor
@@ -330,11 +479,17 @@ interface nll_loss_nd_function {
 }
 
 interface one_hot_function {
+  /**
+   * `aten::one_hot(Tensor self, int num_classes=-1) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.one_hot.html
+   */
   (input: Tensor, num_classes?: number | undefined): Tensor
   (input: Tensor, options?: { num_classes?: number | undefined }): Tensor
 }
 
 interface pad_sequence_function {
+  /** `aten::pad_sequence(Tensor[] sequences, bool batch_first=False, float padding_value=0., str padding_side="right") -> Tensor` */
   (sequences: readonly Tensor[], batch_first?: boolean | undefined, padding_value?: number | undefined, padding_side?: string | undefined): Tensor
   (sequences: readonly Tensor[], options?: { batch_first?: boolean | undefined; padding_value?: number | undefined; padding_side?: string | undefined }): Tensor
   (sequences: readonly Tensor[], batch_first: boolean | undefined, options?: { padding_value?: number | undefined; padding_side?: string | undefined }): Tensor
@@ -342,6 +497,11 @@ interface pad_sequence_function {
 }
 
 interface pairwise_distance_function {
+  /**
+   * `aten::pairwise_distance(Tensor x1, Tensor x2, float p=2., float eps=9.9999999999999995e-07, bool keepdim=False) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.pairwise_distance.html
+   */
   (x1: Tensor, x2: Tensor, p?: number | undefined, eps?: number | undefined, keepdim?: boolean | undefined): Tensor
   (x1: Tensor, options: { x2: Tensor; p?: number | undefined; eps?: number | undefined; keepdim?: boolean | undefined }): Tensor
   (x1: Tensor, x2: Tensor, options?: { p?: number | undefined; eps?: number | undefined; keepdim?: boolean | undefined }): Tensor
@@ -350,80 +510,125 @@ interface pairwise_distance_function {
 }
 
 interface pdist_function {
+  /**
+   * `aten::pdist(Tensor self, float p=2.) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.pdist.html
+   */
   (input: Tensor, p?: number | undefined): Tensor
   (input: Tensor, options?: { p?: number | undefined }): Tensor
 }
 
 interface pixel_shuffle_function {
+  /**
+   * `aten::pixel_shuffle(Tensor self, int upscale_factor) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.pixel_shuffle.html
+   */
   (input: Tensor, upscale_factor: number): Tensor
   (input: Tensor, options: { upscale_factor: number }): Tensor
+  /** `aten::pixel_shuffle.out(Tensor self, int upscale_factor, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, upscale_factor: number, options: { out: Tensor }): Tensor
   (input: Tensor, options: { upscale_factor: number; out: Tensor }): Tensor
 }
 
 interface pixel_unshuffle_function {
+  /**
+   * `aten::pixel_unshuffle(Tensor self, int downscale_factor) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.pixel_unshuffle.html
+   */
   (input: Tensor, downscale_factor: number): Tensor
   (input: Tensor, options: { downscale_factor: number }): Tensor
+  /** `aten::pixel_unshuffle.out(Tensor self, int downscale_factor, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, downscale_factor: number, options: { out: Tensor }): Tensor
   (input: Tensor, options: { downscale_factor: number; out: Tensor }): Tensor
 }
 
 interface prelu_function {
+  /**
+   * `aten::prelu(Tensor self, Tensor weight) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.prelu.html
+   */
   (input: Tensor, weight: Tensor): Tensor
   (input: Tensor, options: { weight: Tensor }): Tensor
 }
 
 interface reflection_pad1d_function {
+  /** `aten::reflection_pad1d(Tensor self, SymInt[2] padding) -> Tensor` */
   (input: Tensor, padding: number | readonly number[]): Tensor
   (input: Tensor, options: { padding: number | readonly number[] }): Tensor
+  /** `aten::reflection_pad1d.out(Tensor self, SymInt[2] padding, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, padding: number | readonly number[], options: { out: Tensor }): Tensor
   (input: Tensor, options: { padding: number | readonly number[]; out: Tensor }): Tensor
 }
 
 interface reflection_pad2d_function {
+  /** `aten::reflection_pad2d(Tensor self, SymInt[4] padding) -> Tensor` */
   (input: Tensor, padding: number | readonly number[]): Tensor
   (input: Tensor, options: { padding: number | readonly number[] }): Tensor
+  /** `aten::reflection_pad2d.out(Tensor self, SymInt[4] padding, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, padding: number | readonly number[], options: { out: Tensor }): Tensor
   (input: Tensor, options: { padding: number | readonly number[]; out: Tensor }): Tensor
 }
 
 interface reflection_pad3d_function {
+  /** `aten::reflection_pad3d(Tensor self, SymInt[6] padding) -> Tensor` */
   (input: Tensor, padding: number | readonly number[]): Tensor
   (input: Tensor, options: { padding: number | readonly number[] }): Tensor
+  /** `aten::reflection_pad3d.out(Tensor self, SymInt[6] padding, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, padding: number | readonly number[], options: { out: Tensor }): Tensor
   (input: Tensor, options: { padding: number | readonly number[]; out: Tensor }): Tensor
 }
 
 interface relu6__function {
+  /** `aten::relu6_(Tensor(a!) self) -> Tensor(a!)` */
   (input: Tensor): Tensor
 }
 
 interface relu__function {
+  /**
+   * `aten::relu_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.relu_.html
+   */
   (input: Tensor): Tensor
 }
 
 interface replication_pad1d_function {
+  /** `aten::replication_pad1d(Tensor self, SymInt[2] padding) -> Tensor` */
   (input: Tensor, padding: number | readonly number[]): Tensor
   (input: Tensor, options: { padding: number | readonly number[] }): Tensor
+  /** `aten::replication_pad1d.out(Tensor self, SymInt[2] padding, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, padding: number | readonly number[], options: { out: Tensor }): Tensor
   (input: Tensor, options: { padding: number | readonly number[]; out: Tensor }): Tensor
 }
 
 interface replication_pad2d_function {
+  /** `aten::replication_pad2d(Tensor self, SymInt[4] padding) -> Tensor` */
   (input: Tensor, padding: number | readonly number[]): Tensor
   (input: Tensor, options: { padding: number | readonly number[] }): Tensor
+  /** `aten::replication_pad2d.out(Tensor self, SymInt[4] padding, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, padding: number | readonly number[], options: { out: Tensor }): Tensor
   (input: Tensor, options: { padding: number | readonly number[]; out: Tensor }): Tensor
 }
 
 interface replication_pad3d_function {
+  /** `aten::replication_pad3d(Tensor self, SymInt[6] padding) -> Tensor` */
   (input: Tensor, padding: number | readonly number[]): Tensor
   (input: Tensor, options: { padding: number | readonly number[] }): Tensor
+  /** `aten::replication_pad3d.out(Tensor self, SymInt[6] padding, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, padding: number | readonly number[], options: { out: Tensor }): Tensor
   (input: Tensor, options: { padding: number | readonly number[]; out: Tensor }): Tensor
 }
 
 interface rrelu__function {
+  /**
+   * `aten::rrelu_(Tensor(a!) self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.rrelu_.html
+   */
   (input: Tensor, lower?: Scalar | undefined, upper?: Scalar | undefined, training?: boolean | undefined, generator?: Generator | null | undefined): Tensor
   (input: Tensor, options?: { lower?: Scalar | undefined; upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
   (input: Tensor, lower: Scalar | undefined, options?: { upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
@@ -432,12 +637,14 @@ interface rrelu__function {
 }
 
 interface rrelu_with_noise_function {
+  /** `aten::rrelu_with_noise(Tensor self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor` */
   (input: Tensor, noise: Tensor, lower?: Scalar | undefined, upper?: Scalar | undefined, training?: boolean | undefined, generator?: Generator | null | undefined): Tensor
   (input: Tensor, options: { noise: Tensor; lower?: Scalar | undefined; upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
   (input: Tensor, noise: Tensor, options?: { lower?: Scalar | undefined; upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
   (input: Tensor, noise: Tensor, lower: Scalar | undefined, options?: { upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
   (input: Tensor, noise: Tensor, lower: Scalar | undefined, upper: Scalar | undefined, options?: { training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
   (input: Tensor, noise: Tensor, lower: Scalar | undefined, upper: Scalar | undefined, training: boolean | undefined, options?: { generator?: Generator | null | undefined }): Tensor
+  /** `aten::rrelu_with_noise.out(Tensor self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { noise: Tensor; lower?: Scalar | undefined; upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined; out: Tensor }): Tensor
   (input: Tensor, noise: Tensor, options: { lower?: Scalar | undefined; upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined; out: Tensor }): Tensor
   (input: Tensor, noise: Tensor, lower: Scalar | undefined, options: { upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined; out: Tensor }): Tensor
@@ -446,6 +653,7 @@ interface rrelu_with_noise_function {
 }
 
 interface rrelu_with_noise__function {
+  /** `aten::rrelu_with_noise_(Tensor(a!) self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor(a!)` */
   (input: Tensor, noise: Tensor, lower?: Scalar | undefined, upper?: Scalar | undefined, training?: boolean | undefined, generator?: Generator | null | undefined): Tensor
   (input: Tensor, options: { noise: Tensor; lower?: Scalar | undefined; upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
   (input: Tensor, noise: Tensor, options?: { lower?: Scalar | undefined; upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
@@ -455,6 +663,11 @@ interface rrelu_with_noise__function {
 }
 
 interface scaled_dot_product_attention_function {
+  /**
+   * `aten::scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., bool is_causal=False, *, float? scale=None, bool enable_gqa=False) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.scaled_dot_product_attention.html
+   */
   (query: Tensor, key: Tensor, value: Tensor, attn_mask?: Tensor | null | undefined, dropout_p?: number | undefined, is_causal?: boolean | undefined, options?: { scale?: number | null | undefined; enable_gqa?: boolean | undefined }): Tensor
   (query: Tensor, options: { key: Tensor; value: Tensor; attn_mask?: Tensor | null | undefined; dropout_p?: number | undefined; is_causal?: boolean | undefined; scale?: number | null | undefined; enable_gqa?: boolean | undefined }): Tensor
   (query: Tensor, key: Tensor, value: Tensor, options?: { attn_mask?: Tensor | null | undefined; dropout_p?: number | undefined; is_causal?: boolean | undefined; scale?: number | null | undefined; enable_gqa?: boolean | undefined }): Tensor
@@ -463,24 +676,38 @@ interface scaled_dot_product_attention_function {
 }
 
 interface selu__function {
+  /**
+   * `aten::selu_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.selu_.html
+   */
   (input: Tensor): Tensor
 }
 
 interface sigmoid_function {
+  /**
+   * `aten::sigmoid(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.sigmoid.html
+   */
   (input: Tensor): Tensor
+  /** `aten::sigmoid.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface silu__function {
+  /** `aten::silu_(Tensor(a!) self) -> Tensor(a!)` */
   (input: Tensor): Tensor
 }
 
 interface slow_conv3d_function {
+  /** `aten::slow_conv3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0]) -> Tensor` */
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined): Tensor
   (input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined }): Tensor
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined }): Tensor
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined }): Tensor
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined }): Tensor
+  /** `aten::slow_conv3d.out(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; out: Tensor }): Tensor
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], options: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; out: Tensor }): Tensor
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; out: Tensor }): Tensor
@@ -488,12 +715,14 @@ interface slow_conv3d_function {
 }
 
 interface slow_conv_dilated2d_function {
+  /** `aten::slow_conv_dilated2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1]) -> Tensor` */
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined): Tensor
   (input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined }): Tensor
+  /** `aten::slow_conv_dilated2d.out(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1], *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }): Tensor
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], options: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }): Tensor
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }): Tensor
@@ -502,12 +731,14 @@ interface slow_conv_dilated2d_function {
 }
 
 interface slow_conv_dilated3d_function {
+  /** `aten::slow_conv_dilated3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1]) -> Tensor` */
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined): Tensor
   (input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined }): Tensor
+  /** `aten::slow_conv_dilated3d.out(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1], *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }): Tensor
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], options: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }): Tensor
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }): Tensor
@@ -516,6 +747,7 @@ interface slow_conv_dilated3d_function {
 }
 
 interface slow_conv_transpose2d_function {
+  /** `aten::slow_conv_transpose2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt[2] dilation=[1, 1]) -> Tensor` */
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, output_padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined): Tensor
   (input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor
@@ -523,6 +755,7 @@ interface slow_conv_transpose2d_function {
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, output_padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined }): Tensor
+  /** `aten::slow_conv_transpose2d.out(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt[2] dilation=[1, 1], *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }): Tensor
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], options: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }): Tensor
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }): Tensor
@@ -532,6 +765,7 @@ interface slow_conv_transpose2d_function {
 }
 
 interface slow_conv_transpose3d_function {
+  /** `aten::slow_conv_transpose3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1]) -> Tensor` */
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, output_padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined): Tensor
   (input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor
@@ -539,6 +773,7 @@ interface slow_conv_transpose3d_function {
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, output_padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined }): Tensor
+  /** `aten::slow_conv_transpose3d.out(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1], *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }): Tensor
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], options: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }): Tensor
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }): Tensor
@@ -548,30 +783,50 @@ interface slow_conv_transpose3d_function {
 }
 
 interface softplus_function {
+  /**
+   * `aten::softplus(Tensor self, Scalar beta=1, Scalar threshold=20) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.softplus.html
+   */
   (input: Tensor, beta?: Scalar | undefined, threshold?: Scalar | undefined): Tensor
   (input: Tensor, options?: { beta?: Scalar | undefined; threshold?: Scalar | undefined }): Tensor
   (input: Tensor, beta: Scalar | undefined, options?: { threshold?: Scalar | undefined }): Tensor
+  /** `aten::softplus.out(Tensor self, Scalar beta=1, Scalar threshold=20, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { beta?: Scalar | undefined; threshold?: Scalar | undefined; out: Tensor }): Tensor
   (input: Tensor, beta: Scalar | undefined, options: { threshold?: Scalar | undefined; out: Tensor }): Tensor
 }
 
 interface softshrink_function {
+  /**
+   * `aten::softshrink(Tensor self, Scalar lambd=0.5) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.softshrink.html
+   */
   (input: Tensor, lambd?: Scalar | undefined): Tensor
   (input: Tensor, options?: { lambd?: Scalar | undefined }): Tensor
+  /** `aten::softshrink.out(Tensor self, Scalar lambd=0.5, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { lambd?: Scalar | undefined; out: Tensor }): Tensor
 }
 
 interface tanh_function {
+  /**
+   * `aten::tanh(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.tanh.html
+   */
   (input: Tensor): Tensor
+  /** `aten::tanh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface thnn_conv2d_function {
+  /** `aten::thnn_conv2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0]) -> Tensor` */
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined): Tensor
   (input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined }): Tensor
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined }): Tensor
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined }): Tensor
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined }): Tensor
+  /** `aten::thnn_conv2d.out(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; out: Tensor }): Tensor
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], options: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; out: Tensor }): Tensor
   (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; out: Tensor }): Tensor
@@ -579,83 +834,109 @@ interface thnn_conv2d_function {
 }
 
 interface threshold__function {
+  /**
+   * `aten::threshold_(Tensor(a!) self, Scalar threshold, Scalar value) -> Tensor(a!)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.threshold_.html
+   */
   (input: Tensor, threshold: Scalar, value: Scalar): Tensor
   (input: Tensor, options: { threshold: Scalar; value: Scalar }): Tensor
 }
 
 interface unflatten_dense_tensors_function {
+  /** `aten::unflatten_dense_tensors(Tensor flat, Tensor[] tensors) -> Tensor[]` */
   (flat: Tensor, tensors: readonly Tensor[]): Tensor[]
   (flat: Tensor, options: { tensors: readonly Tensor[] }): Tensor[]
 }
 
 interface upsample_bicubic2d_function {
+  /** `aten::upsample_bicubic2d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor` */
   (input: Tensor, output_size: readonly number[] | null, align_corners: boolean, scale_factors: readonly number[] | null): Tensor
   (input: Tensor, options: { output_size: readonly number[] | null; align_corners: boolean; scale_factors: readonly number[] | null }): Tensor
+  /** `aten::upsample_bicubic2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor` */
   (input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_h?: number | null | undefined, scales_w?: number | null | undefined): Tensor
   (input: Tensor, options: { output_size: number | readonly number[]; align_corners: boolean; scales_h?: number | null | undefined; scales_w?: number | null | undefined }): Tensor
   (input: Tensor, output_size: number | readonly number[], align_corners: boolean, options?: { scales_h?: number | null | undefined; scales_w?: number | null | undefined }): Tensor
   (input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_h: number | null | undefined, options?: { scales_w?: number | null | undefined }): Tensor
+  /** `aten::upsample_bicubic2d.out(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { output_size: number | readonly number[]; align_corners: boolean; scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }): Tensor
   (input: Tensor, output_size: number | readonly number[], align_corners: boolean, options: { scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }): Tensor
   (input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_h: number | null | undefined, options: { scales_w?: number | null | undefined; out: Tensor }): Tensor
 }
 
 interface upsample_bilinear2d_function {
+  /** `aten::upsample_bilinear2d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor` */
   (input: Tensor, output_size: readonly number[] | null, align_corners: boolean, scale_factors: readonly number[] | null): Tensor
   (input: Tensor, options: { output_size: readonly number[] | null; align_corners: boolean; scale_factors: readonly number[] | null }): Tensor
+  /** `aten::upsample_bilinear2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor` */
   (input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_h?: number | null | undefined, scales_w?: number | null | undefined): Tensor
   (input: Tensor, options: { output_size: number | readonly number[]; align_corners: boolean; scales_h?: number | null | undefined; scales_w?: number | null | undefined }): Tensor
   (input: Tensor, output_size: number | readonly number[], align_corners: boolean, options?: { scales_h?: number | null | undefined; scales_w?: number | null | undefined }): Tensor
   (input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_h: number | null | undefined, options?: { scales_w?: number | null | undefined }): Tensor
+  /** `aten::upsample_bilinear2d.vec_out(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, output_size: readonly number[] | null, align_corners: boolean, scale_factors: readonly number[] | null, options: { out: Tensor }): Tensor
   (input: Tensor, options: { output_size: readonly number[] | null; align_corners: boolean; scale_factors: readonly number[] | null; out: Tensor }): Tensor
+  /** `aten::upsample_bilinear2d.out(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { output_size: number | readonly number[]; align_corners: boolean; scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }): Tensor
   (input: Tensor, output_size: number | readonly number[], align_corners: boolean, options: { scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }): Tensor
   (input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_h: number | null | undefined, options: { scales_w?: number | null | undefined; out: Tensor }): Tensor
 }
 
 interface upsample_linear1d_function {
+  /** `aten::upsample_linear1d(Tensor self, SymInt[1] output_size, bool align_corners, float? scales=None) -> Tensor` */
   (input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales?: number | null | undefined): Tensor
   (input: Tensor, options: { output_size: number | readonly number[]; align_corners: boolean; scales?: number | null | undefined }): Tensor
   (input: Tensor, output_size: number | readonly number[], align_corners: boolean, options?: { scales?: number | null | undefined }): Tensor
+  /** `aten::upsample_linear1d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor` */
   (input: Tensor, output_size: readonly number[] | null, align_corners: boolean, scale_factors: readonly number[] | null): Tensor
   (input: Tensor, options: { output_size: readonly number[] | null; align_corners: boolean; scale_factors: readonly number[] | null }): Tensor
+  /** `aten::upsample_linear1d.out(Tensor self, SymInt[1] output_size, bool align_corners, float? scales=None, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { output_size: number | readonly number[]; align_corners: boolean; scales?: number | null | undefined; out: Tensor }): Tensor
   (input: Tensor, output_size: number | readonly number[], align_corners: boolean, options: { scales?: number | null | undefined; out: Tensor }): Tensor
 }
 
 interface upsample_nearest1d_function {
+  /** `aten::upsample_nearest1d(Tensor self, SymInt[1] output_size, float? scales=None) -> Tensor` */
   (input: Tensor, output_size: number | readonly number[], scales?: number | null | undefined): Tensor
   (input: Tensor, options: { output_size: number | readonly number[]; scales?: number | null | undefined }): Tensor
   (input: Tensor, output_size: number | readonly number[], options?: { scales?: number | null | undefined }): Tensor
+  /** `aten::upsample_nearest1d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor` */
   (input: Tensor, output_size: readonly number[] | null, scale_factors: readonly number[] | null): Tensor
   (input: Tensor, options: { output_size: readonly number[] | null; scale_factors: readonly number[] | null }): Tensor
+  /** `aten::upsample_nearest1d.out(Tensor self, SymInt[1] output_size, float? scales=None, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { output_size: number | readonly number[]; scales?: number | null | undefined; out: Tensor }): Tensor
   (input: Tensor, output_size: number | readonly number[], options: { scales?: number | null | undefined; out: Tensor }): Tensor
 }
 
 interface upsample_nearest2d_function {
+  /** `aten::upsample_nearest2d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor` */
   (input: Tensor, output_size: readonly number[] | null, scale_factors: readonly number[] | null): Tensor
   (input: Tensor, options: { output_size: readonly number[] | null; scale_factors: readonly number[] | null }): Tensor
+  /** `aten::upsample_nearest2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor` */
   (input: Tensor, output_size: number | readonly number[], scales_h?: number | null | undefined, scales_w?: number | null | undefined): Tensor
   (input: Tensor, options: { output_size: number | readonly number[]; scales_h?: number | null | undefined; scales_w?: number | null | undefined }): Tensor
   (input: Tensor, output_size: number | readonly number[], options?: { scales_h?: number | null | undefined; scales_w?: number | null | undefined }): Tensor
   (input: Tensor, output_size: number | readonly number[], scales_h: number | null | undefined, options?: { scales_w?: number | null | undefined }): Tensor
+  /** `aten::upsample_nearest2d.vec_out(Tensor input, SymInt[]? output_size, float[]? scale_factors, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, output_size: readonly number[] | null, scale_factors: readonly number[] | null, options: { out: Tensor }): Tensor
   (input: Tensor, options: { output_size: readonly number[] | null; scale_factors: readonly number[] | null; out: Tensor }): Tensor
+  /** `aten::upsample_nearest2d.out(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { output_size: number | readonly number[]; scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }): Tensor
   (input: Tensor, output_size: number | readonly number[], options: { scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }): Tensor
   (input: Tensor, output_size: number | readonly number[], scales_h: number | null | undefined, options: { scales_w?: number | null | undefined; out: Tensor }): Tensor
 }
 
 interface upsample_nearest3d_function {
+  /** `aten::upsample_nearest3d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor` */
   (input: Tensor, output_size: readonly number[] | null, scale_factors: readonly number[] | null): Tensor
   (input: Tensor, options: { output_size: readonly number[] | null; scale_factors: readonly number[] | null }): Tensor
+  /** `aten::upsample_nearest3d(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor` */
   (input: Tensor, output_size: number | readonly number[], scales_d?: number | null | undefined, scales_h?: number | null | undefined, scales_w?: number | null | undefined): Tensor
   (input: Tensor, options: { output_size: number | readonly number[]; scales_d?: number | null | undefined; scales_h?: number | null | undefined; scales_w?: number | null | undefined }): Tensor
   (input: Tensor, output_size: number | readonly number[], options?: { scales_d?: number | null | undefined; scales_h?: number | null | undefined; scales_w?: number | null | undefined }): Tensor
   (input: Tensor, output_size: number | readonly number[], scales_d: number | null | undefined, options?: { scales_h?: number | null | undefined; scales_w?: number | null | undefined }): Tensor
   (input: Tensor, output_size: number | readonly number[], scales_d: number | null | undefined, scales_h: number | null | undefined, options?: { scales_w?: number | null | undefined }): Tensor
+  /** `aten::upsample_nearest3d.out(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { output_size: number | readonly number[]; scales_d?: number | null | undefined; scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }): Tensor
   (input: Tensor, output_size: number | readonly number[], options: { scales_d?: number | null | undefined; scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }): Tensor
   (input: Tensor, output_size: number | readonly number[], scales_d: number | null | undefined, options: { scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }): Tensor
@@ -663,486 +944,96 @@ interface upsample_nearest3d_function {
 }
 
 interface upsample_trilinear3d_function {
+  /** `aten::upsample_trilinear3d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor` */
   (input: Tensor, output_size: readonly number[] | null, align_corners: boolean, scale_factors: readonly number[] | null): Tensor
   (input: Tensor, options: { output_size: readonly number[] | null; align_corners: boolean; scale_factors: readonly number[] | null }): Tensor
+  /** `aten::upsample_trilinear3d(Tensor self, SymInt[3] output_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor` */
   (input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_d?: number | null | undefined, scales_h?: number | null | undefined, scales_w?: number | null | undefined): Tensor
   (input: Tensor, options: { output_size: number | readonly number[]; align_corners: boolean; scales_d?: number | null | undefined; scales_h?: number | null | undefined; scales_w?: number | null | undefined }): Tensor
   (input: Tensor, output_size: number | readonly number[], align_corners: boolean, options?: { scales_d?: number | null | undefined; scales_h?: number | null | undefined; scales_w?: number | null | undefined }): Tensor
   (input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_d: number | null | undefined, options?: { scales_h?: number | null | undefined; scales_w?: number | null | undefined }): Tensor
   (input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_d: number | null | undefined, scales_h: number | null | undefined, options?: { scales_w?: number | null | undefined }): Tensor
+  /** `aten::upsample_trilinear3d.out(Tensor self, SymInt[3] output_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { output_size: number | readonly number[]; align_corners: boolean; scales_d?: number | null | undefined; scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }): Tensor
   (input: Tensor, output_size: number | readonly number[], align_corners: boolean, options: { scales_d?: number | null | undefined; scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }): Tensor
   (input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_d: number | null | undefined, options: { scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }): Tensor
   (input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_d: number | null | undefined, scales_h: number | null | undefined, options: { scales_w?: number | null | undefined; out: Tensor }): Tensor
 }
 
-/**
- * `aten::adaptive_avg_pool1d(Tensor self, int[1] output_size) -> Tensor`
- *
- * `aten::adaptive_avg_pool1d.out(Tensor self, int[1] output_size, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.adaptive_avg_pool1d.html
- */
 export const adaptive_avg_pool1d: adaptive_avg_pool1d_function = fn('adaptive_avg_pool1d')
-/**
- * `aten::avg_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True) -> Tensor`
- *
- * `aten::avg_pool1d.out(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.avg_pool1d.html
- */
 export const avg_pool1d: avg_pool1d_function = fn('avg_pool1d')
-/**
- * `aten::avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor`
- *
- * `aten::avg_pool2d.out(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.avg_pool2d.html
- */
 export const avg_pool2d: avg_pool2d_function = fn('avg_pool2d')
-/**
- * `aten::avg_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor`
- *
- * `aten::avg_pool3d.out(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.avg_pool3d.html
- */
 export const avg_pool3d: avg_pool3d_function = fn('avg_pool3d')
-/**
- * `aten::bilinear(Tensor input1, Tensor input2, Tensor weight, Tensor? bias=None) -> Tensor`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.bilinear.html
- */
 export const bilinear: bilinear_function = fn('bilinear')
-/**
- * `aten::celu_(Tensor(a!) self, Scalar alpha=1.) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.celu_.html
- */
 export const celu_: celu__function = fn('celu_')
-/**
- * `aten::channel_shuffle(Tensor self, SymInt groups) -> Tensor`
- *
- * `aten::channel_shuffle.out(Tensor self, SymInt groups, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.channel_shuffle.html
- */
 export const channel_shuffle: channel_shuffle_function = fn('channel_shuffle')
-/**
- * `aten::col2im(Tensor self, SymInt[2] output_size, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride) -> Tensor`
- *
- * `aten::col2im.out(Tensor self, SymInt[2] output_size, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride, *, Tensor(a!) out) -> Tensor(a!)`
- */
 export const col2im: col2im_function = fn('col2im')
-/**
- * `aten::conv1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] dilation=[1], SymInt groups=1) -> Tensor`
- *
- * `aten::conv1d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], str padding="valid", SymInt[1] dilation=[1], SymInt groups=1) -> Tensor`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.conv1d.html
- */
 export const conv1d: conv1d_function = fn('conv1d')
-/**
- * `aten::conv2d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor`
- *
- * `aten::conv2d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], str padding="valid", SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.conv2d.html
- */
 export const conv2d: conv2d_function = fn('conv2d')
-/**
- * `aten::conv3d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor`
- *
- * `aten::conv3d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], str padding="valid", SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.conv3d.html
- */
 export const conv3d: conv3d_function = fn('conv3d')
-/**
- * `aten::conv_depthwise3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias, SymInt[3] stride, SymInt[3] padding, SymInt[3] dilation) -> Tensor`
- *
- * `aten::conv_depthwise3d.out(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias, SymInt[3] stride, SymInt[3] padding, SymInt[3] dilation, *, Tensor(a!) out) -> Tensor(a!)`
- */
 export const conv_depthwise3d: conv_depthwise3d_function = fn('conv_depthwise3d')
-/**
- * `aten::conv_tbc(Tensor self, Tensor weight, Tensor bias, int pad=0) -> Tensor`
- *
- * `aten::conv_tbc.out(Tensor self, Tensor weight, Tensor bias, int pad=0, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.conv_tbc.html
- */
 export const conv_tbc: conv_tbc_function = fn('conv_tbc')
-/**
- * `aten::conv_transpose1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] output_padding=[0], SymInt groups=1, SymInt[1] dilation=[1]) -> Tensor`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.conv_transpose1d.html
- */
 export const conv_transpose1d: conv_transpose1d_function = fn('conv_transpose1d')
-/**
- * `aten::conv_transpose2d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt groups=1, SymInt[2] dilation=[1, 1]) -> Tensor`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.conv_transpose2d.html
- */
 export const conv_transpose2d: conv_transpose2d_function = fn('conv_transpose2d')
-/**
- * `aten::conv_transpose3d.input(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt groups=1, SymInt[3] dilation=[1, 1, 1]) -> Tensor`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.conv_transpose3d.html
- */
 export const conv_transpose3d: conv_transpose3d_function = fn('conv_transpose3d')
-/**
- * `aten::cosine_similarity(Tensor x1, Tensor x2, int dim=1, float eps=1e-08) -> Tensor`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.cosine_similarity.html
- */
 export const cosine_similarity: cosine_similarity_function = fn('cosine_similarity')
-/** `aten::cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100, float label_smoothing=0.) -> Tensor` */
 export const cross_entropy_loss: cross_entropy_loss_function = fn('cross_entropy_loss')
-/**
- * `aten::elu_(Tensor(a!) self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.elu_.html
- */
 export const elu_: elu__function = fn('elu_')
-/** `aten::flatten_dense_tensors(Tensor[] tensors) -> Tensor` */
 export const flatten_dense_tensors: flatten_dense_tensors_function = fn('flatten_dense_tensors')
-/**
- * `aten::gelu(Tensor self, *, str approximate="none") -> Tensor`
- *
- * `aten::gelu.out(Tensor self, *, str approximate="none", Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.gelu.html
- */
 export const gelu: gelu_function = fn('gelu')
-/** `aten::gelu_(Tensor(a!) self, *, str approximate="none") -> Tensor(a!)` */
 export const gelu_: gelu__function = fn('gelu_')
-/**
- * `aten::hardshrink(Tensor self, Scalar lambd=0.5) -> Tensor`
- *
- * `aten::hardshrink.out(Tensor self, Scalar lambd=0.5, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.hardshrink.html
- */
 export const hardshrink: hardshrink_function = fn('hardshrink')
-/** `aten::hardsigmoid_(Tensor(a!) self) -> Tensor(a!)` */
 export const hardsigmoid_: hardsigmoid__function = fn('hardsigmoid_')
-/** `aten::hardswish_(Tensor(a!) self) -> Tensor(a!)` */
 export const hardswish_: hardswish__function = fn('hardswish_')
-/**
- * `aten::hardtanh_(Tensor(a!) self, Scalar min_val=-1, Scalar max_val=1) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.hardtanh_.html
- */
 export const hardtanh_: hardtanh__function = fn('hardtanh_')
-/**
- * `aten::im2col(Tensor self, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride) -> Tensor`
- *
- * `aten::im2col.out(Tensor self, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride, *, Tensor(a!) out) -> Tensor(a!)`
- */
 export const im2col: im2col_function = fn('im2col')
-/**
- * `aten::leaky_relu_(Tensor(a!) self, Scalar negative_slope=0.01) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.leaky_relu_.html
- */
 export const leaky_relu_: leaky_relu__function = fn('leaky_relu_')
-/**
- * `aten::linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor`
- *
- * `aten::linear.out(Tensor input, Tensor weight, Tensor? bias=None, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.linear.html
- */
 export const linear: linear_function = fn('linear')
-/**
- * `aten::log_sigmoid(Tensor self) -> Tensor`
- *
- * `aten::log_sigmoid.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.log_sigmoid.html
- */
 export const log_sigmoid: log_sigmoid_function = fn('log_sigmoid')
-/** `aten::mish_(Tensor(a!) self) -> Tensor(a!)` */
 export const mish_: mish__function = fn('mish_')
-/**
- * `aten::mkldnn_linear(Tensor self, Tensor weight, Tensor? bias=None) -> Tensor`
- *
- * `aten::mkldnn_linear.out(Tensor self, Tensor weight, Tensor? bias=None, *, Tensor(a!) out) -> Tensor(a!)`
- */
 export const mkldnn_linear: mkldnn_linear_function = fn('mkldnn_linear')
-/**
- * `aten::mkldnn_reorder_conv2d_weight(Tensor self, SymInt[2] padding=[0, 0], SymInt[2] stride=[1, 1], SymInt[2] dilation=[1, 1], SymInt groups=1, SymInt[]? input_size=None) -> Tensor`
- *
- * `aten::mkldnn_reorder_conv2d_weight.out(Tensor self, SymInt[2] padding=[0, 0], SymInt[2] stride=[1, 1], SymInt[2] dilation=[1, 1], SymInt groups=1, SymInt[]? input_size=None, *, Tensor(a!) out) -> Tensor(a!)`
- */
 export const mkldnn_reorder_conv2d_weight: mkldnn_reorder_conv2d_weight_function = fn('mkldnn_reorder_conv2d_weight')
-/**
- * `aten::mkldnn_reorder_conv3d_weight(Tensor self, SymInt[3] padding=[0, 0, 0], SymInt[3] stride=[1, 1, 1], SymInt[3] dilation=[1, 1, 1], SymInt groups=1, SymInt[]? input_size=None) -> Tensor`
- *
- * `aten::mkldnn_reorder_conv3d_weight.out(Tensor self, SymInt[3] padding=[0, 0, 0], SymInt[3] stride=[1, 1, 1], SymInt[3] dilation=[1, 1, 1], SymInt groups=1, SymInt[]? input_size=None, *, Tensor(a!) out) -> Tensor(a!)`
- */
 export const mkldnn_reorder_conv3d_weight: mkldnn_reorder_conv3d_weight_function = fn('mkldnn_reorder_conv3d_weight')
-/**
- * `aten::native_channel_shuffle(Tensor self, SymInt groups) -> Tensor`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.native_channel_shuffle.html
- */
 export const native_channel_shuffle: native_channel_shuffle_function = fn('native_channel_shuffle')
-/**
- * `aten::nll_loss2d(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor`
- *
- * `aten::nll_loss2d.out(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100, *, Tensor(a!) out) -> Tensor(a!)`
- */
 export const nll_loss2d: nll_loss2d_function = fn('nll_loss2d')
-/** `aten::nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor` */
 export const nll_loss_nd: nll_loss_nd_function = fn('nll_loss_nd')
-/**
- * `aten::one_hot(Tensor self, int num_classes=-1) -> Tensor`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.one_hot.html
- */
 export const one_hot: one_hot_function = fn('one_hot')
-/** `aten::pad_sequence(Tensor[] sequences, bool batch_first=False, float padding_value=0., str padding_side="right") -> Tensor` */
 export const pad_sequence: pad_sequence_function = fn('pad_sequence')
-/**
- * `aten::pairwise_distance(Tensor x1, Tensor x2, float p=2., float eps=9.9999999999999995e-07, bool keepdim=False) -> Tensor`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.pairwise_distance.html
- */
 export const pairwise_distance: pairwise_distance_function = fn('pairwise_distance')
-/**
- * `aten::pdist(Tensor self, float p=2.) -> Tensor`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.pdist.html
- */
 export const pdist: pdist_function = fn('pdist')
-/**
- * `aten::pixel_shuffle(Tensor self, int upscale_factor) -> Tensor`
- *
- * `aten::pixel_shuffle.out(Tensor self, int upscale_factor, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.pixel_shuffle.html
- */
 export const pixel_shuffle: pixel_shuffle_function = fn('pixel_shuffle')
-/**
- * `aten::pixel_unshuffle(Tensor self, int downscale_factor) -> Tensor`
- *
- * `aten::pixel_unshuffle.out(Tensor self, int downscale_factor, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.pixel_unshuffle.html
- */
 export const pixel_unshuffle: pixel_unshuffle_function = fn('pixel_unshuffle')
-/**
- * `aten::prelu(Tensor self, Tensor weight) -> Tensor`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.prelu.html
- */
 export const prelu: prelu_function = fn('prelu')
-/**
- * `aten::reflection_pad1d(Tensor self, SymInt[2] padding) -> Tensor`
- *
- * `aten::reflection_pad1d.out(Tensor self, SymInt[2] padding, *, Tensor(a!) out) -> Tensor(a!)`
- */
 export const reflection_pad1d: reflection_pad1d_function = fn('reflection_pad1d')
-/**
- * `aten::reflection_pad2d(Tensor self, SymInt[4] padding) -> Tensor`
- *
- * `aten::reflection_pad2d.out(Tensor self, SymInt[4] padding, *, Tensor(a!) out) -> Tensor(a!)`
- */
 export const reflection_pad2d: reflection_pad2d_function = fn('reflection_pad2d')
-/**
- * `aten::reflection_pad3d(Tensor self, SymInt[6] padding) -> Tensor`
- *
- * `aten::reflection_pad3d.out(Tensor self, SymInt[6] padding, *, Tensor(a!) out) -> Tensor(a!)`
- */
 export const reflection_pad3d: reflection_pad3d_function = fn('reflection_pad3d')
-/** `aten::relu6_(Tensor(a!) self) -> Tensor(a!)` */
 export const relu6_: relu6__function = fn('relu6_')
-/**
- * `aten::relu_(Tensor(a!) self) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.relu_.html
- */
 export const relu_: relu__function = fn('relu_')
-/**
- * `aten::replication_pad1d(Tensor self, SymInt[2] padding) -> Tensor`
- *
- * `aten::replication_pad1d.out(Tensor self, SymInt[2] padding, *, Tensor(a!) out) -> Tensor(a!)`
- */
 export const replication_pad1d: replication_pad1d_function = fn('replication_pad1d')
-/**
- * `aten::replication_pad2d(Tensor self, SymInt[4] padding) -> Tensor`
- *
- * `aten::replication_pad2d.out(Tensor self, SymInt[4] padding, *, Tensor(a!) out) -> Tensor(a!)`
- */
 export const replication_pad2d: replication_pad2d_function = fn('replication_pad2d')
-/**
- * `aten::replication_pad3d(Tensor self, SymInt[6] padding) -> Tensor`
- *
- * `aten::replication_pad3d.out(Tensor self, SymInt[6] padding, *, Tensor(a!) out) -> Tensor(a!)`
- */
 export const replication_pad3d: replication_pad3d_function = fn('replication_pad3d')
-/**
- * `aten::rrelu_(Tensor(a!) self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.rrelu_.html
- */
 export const rrelu_: rrelu__function = fn('rrelu_')
-/**
- * `aten::rrelu_with_noise(Tensor self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor`
- *
- * `aten::rrelu_with_noise.out(Tensor self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None, *, Tensor(a!) out) -> Tensor(a!)`
- */
 export const rrelu_with_noise: rrelu_with_noise_function = fn('rrelu_with_noise')
-/** `aten::rrelu_with_noise_(Tensor(a!) self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor(a!)` */
 export const rrelu_with_noise_: rrelu_with_noise__function = fn('rrelu_with_noise_')
-/**
- * `aten::scaled_dot_product_attention(Tensor query, Tensor key, Tensor value, Tensor? attn_mask=None, float dropout_p=0., bool is_causal=False, *, float? scale=None, bool enable_gqa=False) -> Tensor`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.scaled_dot_product_attention.html
- */
 export const scaled_dot_product_attention: scaled_dot_product_attention_function = fn('scaled_dot_product_attention')
-/**
- * `aten::selu_(Tensor(a!) self) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.selu_.html
- */
 export const selu_: selu__function = fn('selu_')
-/**
- * `aten::sigmoid(Tensor self) -> Tensor`
- *
- * `aten::sigmoid.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.sigmoid.html
- */
 export const sigmoid: sigmoid_function = fn('sigmoid')
-/** `aten::silu_(Tensor(a!) self) -> Tensor(a!)` */
 export const silu_: silu__function = fn('silu_')
-/**
- * `aten::slow_conv3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0]) -> Tensor`
- *
- * `aten::slow_conv3d.out(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], *, Tensor(a!) out) -> Tensor(a!)`
- */
 export const slow_conv3d: slow_conv3d_function = fn('slow_conv3d')
-/**
- * `aten::slow_conv_dilated2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1]) -> Tensor`
- *
- * `aten::slow_conv_dilated2d.out(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1], *, Tensor(a!) out) -> Tensor(a!)`
- */
 export const slow_conv_dilated2d: slow_conv_dilated2d_function = fn('slow_conv_dilated2d')
-/**
- * `aten::slow_conv_dilated3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1]) -> Tensor`
- *
- * `aten::slow_conv_dilated3d.out(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1], *, Tensor(a!) out) -> Tensor(a!)`
- */
 export const slow_conv_dilated3d: slow_conv_dilated3d_function = fn('slow_conv_dilated3d')
-/**
- * `aten::slow_conv_transpose2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt[2] dilation=[1, 1]) -> Tensor`
- *
- * `aten::slow_conv_transpose2d.out(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt[2] dilation=[1, 1], *, Tensor(a!) out) -> Tensor(a!)`
- */
 export const slow_conv_transpose2d: slow_conv_transpose2d_function = fn('slow_conv_transpose2d')
-/**
- * `aten::slow_conv_transpose3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1]) -> Tensor`
- *
- * `aten::slow_conv_transpose3d.out(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1], *, Tensor(a!) out) -> Tensor(a!)`
- */
 export const slow_conv_transpose3d: slow_conv_transpose3d_function = fn('slow_conv_transpose3d')
-/**
- * `aten::softplus(Tensor self, Scalar beta=1, Scalar threshold=20) -> Tensor`
- *
- * `aten::softplus.out(Tensor self, Scalar beta=1, Scalar threshold=20, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.softplus.html
- */
 export const softplus: softplus_function = fn('softplus')
-/**
- * `aten::softshrink(Tensor self, Scalar lambd=0.5) -> Tensor`
- *
- * `aten::softshrink.out(Tensor self, Scalar lambd=0.5, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.softshrink.html
- */
 export const softshrink: softshrink_function = fn('softshrink')
-/**
- * `aten::tanh(Tensor self) -> Tensor`
- *
- * `aten::tanh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.tanh.html
- */
 export const tanh: tanh_function = fn('tanh')
-/**
- * `aten::thnn_conv2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0]) -> Tensor`
- *
- * `aten::thnn_conv2d.out(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], *, Tensor(a!) out) -> Tensor(a!)`
- */
 export const thnn_conv2d: thnn_conv2d_function = fn('thnn_conv2d')
-/**
- * `aten::threshold_(Tensor(a!) self, Scalar threshold, Scalar value) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.threshold_.html
- */
 export const threshold_: threshold__function = fn('threshold_')
-/** `aten::unflatten_dense_tensors(Tensor flat, Tensor[] tensors) -> Tensor[]` */
 export const unflatten_dense_tensors: unflatten_dense_tensors_function = fn('unflatten_dense_tensors')
-/**
- * `aten::upsample_bicubic2d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor`
- *
- * `aten::upsample_bicubic2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor`
- *
- * `aten::upsample_bicubic2d.out(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None, *, Tensor(a!) out) -> Tensor(a!)`
- */
 export const upsample_bicubic2d: upsample_bicubic2d_function = fn('upsample_bicubic2d')
-/**
- * `aten::upsample_bilinear2d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor`
- *
- * `aten::upsample_bilinear2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor`
- *
- * `aten::upsample_bilinear2d.vec_out(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * `aten::upsample_bilinear2d.out(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None, *, Tensor(a!) out) -> Tensor(a!)`
- */
 export const upsample_bilinear2d: upsample_bilinear2d_function = fn('upsample_bilinear2d')
-/**
- * `aten::upsample_linear1d(Tensor self, SymInt[1] output_size, bool align_corners, float? scales=None) -> Tensor`
- *
- * `aten::upsample_linear1d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor`
- *
- * `aten::upsample_linear1d.out(Tensor self, SymInt[1] output_size, bool align_corners, float? scales=None, *, Tensor(a!) out) -> Tensor(a!)`
- */
 export const upsample_linear1d: upsample_linear1d_function = fn('upsample_linear1d')
-/**
- * `aten::upsample_nearest1d(Tensor self, SymInt[1] output_size, float? scales=None) -> Tensor`
- *
- * `aten::upsample_nearest1d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor`
- *
- * `aten::upsample_nearest1d.out(Tensor self, SymInt[1] output_size, float? scales=None, *, Tensor(a!) out) -> Tensor(a!)`
- */
 export const upsample_nearest1d: upsample_nearest1d_function = fn('upsample_nearest1d')
-/**
- * `aten::upsample_nearest2d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor`
- *
- * `aten::upsample_nearest2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor`
- *
- * `aten::upsample_nearest2d.vec_out(Tensor input, SymInt[]? output_size, float[]? scale_factors, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * `aten::upsample_nearest2d.out(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None, *, Tensor(a!) out) -> Tensor(a!)`
- */
 export const upsample_nearest2d: upsample_nearest2d_function = fn('upsample_nearest2d')
-/**
- * `aten::upsample_nearest3d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor`
- *
- * `aten::upsample_nearest3d(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor`
- *
- * `aten::upsample_nearest3d.out(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None, *, Tensor(a!) out) -> Tensor(a!)`
- */
 export const upsample_nearest3d: upsample_nearest3d_function = fn('upsample_nearest3d')
-/**
- * `aten::upsample_trilinear3d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor`
- *
- * `aten::upsample_trilinear3d(Tensor self, SymInt[3] output_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor`
- *
- * `aten::upsample_trilinear3d.out(Tensor self, SymInt[3] output_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None, *, Tensor(a!) out) -> Tensor(a!)`
- */
 export const upsample_trilinear3d: upsample_trilinear3d_function = fn('upsample_trilinear3d')

@@ -7,1009 +7,895 @@ import type { Tensor } from '../tensor.js'
 import { operatorNamed as fn } from '../operator_table.js'
 
 interface airy_ai_function {
+  /**
+   * `aten::special_airy_ai(Tensor x) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.airy_ai
+   */
   (x: Tensor): Tensor
+  /** `aten::special_airy_ai.out(Tensor x, *, Tensor(a!) out) -> Tensor(a!)` */
   (x: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface bessel_j0_function {
+  /**
+   * `aten::special_bessel_j0(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.bessel_j0
+   */
   (input: Tensor): Tensor
+  /** `aten::special_bessel_j0.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface bessel_j1_function {
+  /**
+   * `aten::special_bessel_j1(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.bessel_j1
+   */
   (input: Tensor): Tensor
+  /** `aten::special_bessel_j1.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface bessel_y0_function {
+  /**
+   * `aten::special_bessel_y0(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.bessel_y0
+   */
   (input: Tensor): Tensor
+  /** `aten::special_bessel_y0.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface bessel_y1_function {
+  /**
+   * `aten::special_bessel_y1(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.bessel_y1
+   */
   (input: Tensor): Tensor
+  /** `aten::special_bessel_y1.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface chebyshev_polynomial_t_function {
+  /**
+   * `aten::special_chebyshev_polynomial_t(Tensor x, Tensor n) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.chebyshev_polynomial_t
+   */
   (x: Tensor, n: Tensor): Tensor
   (x: Tensor, options: { n: Tensor }): Tensor
+  /** `aten::special_chebyshev_polynomial_t.n_scalar(Tensor x, Scalar n) -> Tensor` */
   (x: Tensor, n: Scalar): Tensor
   (x: Tensor, options: { n: Scalar }): Tensor
+  /** `aten::special_chebyshev_polynomial_t.x_scalar(Scalar x, Tensor n) -> Tensor` */
   (x: Scalar, n: Tensor): Tensor
   (x: Scalar, options: { n: Tensor }): Tensor
+  /** `aten::special_chebyshev_polynomial_t.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)` */
   (x: Tensor, n: Scalar, options: { out: Tensor }): Tensor
   (x: Tensor, options: { n: Scalar; out: Tensor }): Tensor
+  /** `aten::special_chebyshev_polynomial_t.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
   (x: Tensor, n: Tensor, options: { out: Tensor }): Tensor
   (x: Tensor, options: { n: Tensor; out: Tensor }): Tensor
+  /** `aten::special_chebyshev_polynomial_t.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
   (x: Scalar, n: Tensor, options: { out: Tensor }): Tensor
   (x: Scalar, options: { n: Tensor; out: Tensor }): Tensor
 }
 
 interface chebyshev_polynomial_u_function {
+  /**
+   * `aten::special_chebyshev_polynomial_u(Tensor x, Tensor n) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.chebyshev_polynomial_u
+   */
   (x: Tensor, n: Tensor): Tensor
   (x: Tensor, options: { n: Tensor }): Tensor
+  /** `aten::special_chebyshev_polynomial_u.n_scalar(Tensor x, Scalar n) -> Tensor` */
   (x: Tensor, n: Scalar): Tensor
   (x: Tensor, options: { n: Scalar }): Tensor
+  /** `aten::special_chebyshev_polynomial_u.x_scalar(Scalar x, Tensor n) -> Tensor` */
   (x: Scalar, n: Tensor): Tensor
   (x: Scalar, options: { n: Tensor }): Tensor
+  /** `aten::special_chebyshev_polynomial_u.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)` */
   (x: Tensor, n: Scalar, options: { out: Tensor }): Tensor
   (x: Tensor, options: { n: Scalar; out: Tensor }): Tensor
+  /** `aten::special_chebyshev_polynomial_u.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
   (x: Tensor, n: Tensor, options: { out: Tensor }): Tensor
   (x: Tensor, options: { n: Tensor; out: Tensor }): Tensor
+  /** `aten::special_chebyshev_polynomial_u.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
   (x: Scalar, n: Tensor, options: { out: Tensor }): Tensor
   (x: Scalar, options: { n: Tensor; out: Tensor }): Tensor
 }
 
 interface chebyshev_polynomial_v_function {
+  /**
+   * `aten::special_chebyshev_polynomial_v(Tensor x, Tensor n) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.chebyshev_polynomial_v
+   */
   (x: Tensor, n: Tensor): Tensor
   (x: Tensor, options: { n: Tensor }): Tensor
+  /** `aten::special_chebyshev_polynomial_v.n_scalar(Tensor x, Scalar n) -> Tensor` */
   (x: Tensor, n: Scalar): Tensor
   (x: Tensor, options: { n: Scalar }): Tensor
+  /** `aten::special_chebyshev_polynomial_v.x_scalar(Scalar x, Tensor n) -> Tensor` */
   (x: Scalar, n: Tensor): Tensor
   (x: Scalar, options: { n: Tensor }): Tensor
+  /** `aten::special_chebyshev_polynomial_v.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)` */
   (x: Tensor, n: Scalar, options: { out: Tensor }): Tensor
   (x: Tensor, options: { n: Scalar; out: Tensor }): Tensor
+  /** `aten::special_chebyshev_polynomial_v.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
   (x: Tensor, n: Tensor, options: { out: Tensor }): Tensor
   (x: Tensor, options: { n: Tensor; out: Tensor }): Tensor
+  /** `aten::special_chebyshev_polynomial_v.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
   (x: Scalar, n: Tensor, options: { out: Tensor }): Tensor
   (x: Scalar, options: { n: Tensor; out: Tensor }): Tensor
 }
 
 interface chebyshev_polynomial_w_function {
+  /**
+   * `aten::special_chebyshev_polynomial_w(Tensor x, Tensor n) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.chebyshev_polynomial_w
+   */
   (x: Tensor, n: Tensor): Tensor
   (x: Tensor, options: { n: Tensor }): Tensor
+  /** `aten::special_chebyshev_polynomial_w.n_scalar(Tensor x, Scalar n) -> Tensor` */
   (x: Tensor, n: Scalar): Tensor
   (x: Tensor, options: { n: Scalar }): Tensor
+  /** `aten::special_chebyshev_polynomial_w.x_scalar(Scalar x, Tensor n) -> Tensor` */
   (x: Scalar, n: Tensor): Tensor
   (x: Scalar, options: { n: Tensor }): Tensor
+  /** `aten::special_chebyshev_polynomial_w.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)` */
   (x: Tensor, n: Scalar, options: { out: Tensor }): Tensor
   (x: Tensor, options: { n: Scalar; out: Tensor }): Tensor
+  /** `aten::special_chebyshev_polynomial_w.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
   (x: Tensor, n: Tensor, options: { out: Tensor }): Tensor
   (x: Tensor, options: { n: Tensor; out: Tensor }): Tensor
+  /** `aten::special_chebyshev_polynomial_w.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
   (x: Scalar, n: Tensor, options: { out: Tensor }): Tensor
   (x: Scalar, options: { n: Tensor; out: Tensor }): Tensor
 }
 
 interface digamma_function {
+  /**
+   * `aten::special_digamma(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.digamma
+   */
   (input: Tensor): Tensor
+  /** `aten::special_digamma.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface entr_function {
+  /**
+   * `aten::special_entr(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.entr
+   */
   (input: Tensor): Tensor
+  /** `aten::special_entr.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface erf_function {
+  /**
+   * `aten::special_erf(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.erf
+   */
   (input: Tensor): Tensor
+  /** `aten::special_erf.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface erfc_function {
+  /**
+   * `aten::special_erfc(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.erfc
+   */
   (input: Tensor): Tensor
+  /** `aten::special_erfc.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface erfcx_function {
+  /**
+   * `aten::special_erfcx(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.erfcx
+   */
   (input: Tensor): Tensor
+  /** `aten::special_erfcx.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface erfinv_function {
+  /**
+   * `aten::special_erfinv(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.erfinv
+   */
   (input: Tensor): Tensor
+  /** `aten::special_erfinv.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface exp2_function {
+  /**
+   * `aten::special_exp2(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.exp2
+   */
   (input: Tensor): Tensor
+  /** `aten::special_exp2.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface expit_function {
+  /**
+   * `aten::special_expit(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.expit
+   */
   (input: Tensor): Tensor
+  /** `aten::special_expit.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface expm1_function {
+  /**
+   * `aten::special_expm1(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.expm1
+   */
   (input: Tensor): Tensor
+  /** `aten::special_expm1.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface gammainc_function {
+  /**
+   * `aten::special_gammainc(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.gammainc
+   */
   (input: Tensor, other: Tensor): Tensor
   (input: Tensor, options: { other: Tensor }): Tensor
+  /** `aten::special_gammainc.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
   (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface gammaincc_function {
+  /**
+   * `aten::special_gammaincc(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.gammaincc
+   */
   (input: Tensor, other: Tensor): Tensor
   (input: Tensor, options: { other: Tensor }): Tensor
+  /** `aten::special_gammaincc.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
   (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface gammaln_function {
+  /**
+   * `aten::special_gammaln(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.gammaln
+   */
   (input: Tensor): Tensor
+  /** `aten::special_gammaln.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface hermite_polynomial_h_function {
+  /**
+   * `aten::special_hermite_polynomial_h(Tensor x, Tensor n) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.hermite_polynomial_h
+   */
   (x: Tensor, n: Tensor): Tensor
   (x: Tensor, options: { n: Tensor }): Tensor
+  /** `aten::special_hermite_polynomial_h.n_scalar(Tensor x, Scalar n) -> Tensor` */
   (x: Tensor, n: Scalar): Tensor
   (x: Tensor, options: { n: Scalar }): Tensor
+  /** `aten::special_hermite_polynomial_h.x_scalar(Scalar x, Tensor n) -> Tensor` */
   (x: Scalar, n: Tensor): Tensor
   (x: Scalar, options: { n: Tensor }): Tensor
+  /** `aten::special_hermite_polynomial_h.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)` */
   (x: Tensor, n: Scalar, options: { out: Tensor }): Tensor
   (x: Tensor, options: { n: Scalar; out: Tensor }): Tensor
+  /** `aten::special_hermite_polynomial_h.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
   (x: Tensor, n: Tensor, options: { out: Tensor }): Tensor
   (x: Tensor, options: { n: Tensor; out: Tensor }): Tensor
+  /** `aten::special_hermite_polynomial_h.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
   (x: Scalar, n: Tensor, options: { out: Tensor }): Tensor
   (x: Scalar, options: { n: Tensor; out: Tensor }): Tensor
 }
 
 interface hermite_polynomial_he_function {
+  /**
+   * `aten::special_hermite_polynomial_he(Tensor x, Tensor n) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.hermite_polynomial_he
+   */
   (x: Tensor, n: Tensor): Tensor
   (x: Tensor, options: { n: Tensor }): Tensor
+  /** `aten::special_hermite_polynomial_he.n_scalar(Tensor x, Scalar n) -> Tensor` */
   (x: Tensor, n: Scalar): Tensor
   (x: Tensor, options: { n: Scalar }): Tensor
+  /** `aten::special_hermite_polynomial_he.x_scalar(Scalar x, Tensor n) -> Tensor` */
   (x: Scalar, n: Tensor): Tensor
   (x: Scalar, options: { n: Tensor }): Tensor
+  /** `aten::special_hermite_polynomial_he.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)` */
   (x: Tensor, n: Scalar, options: { out: Tensor }): Tensor
   (x: Tensor, options: { n: Scalar; out: Tensor }): Tensor
+  /** `aten::special_hermite_polynomial_he.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
   (x: Tensor, n: Tensor, options: { out: Tensor }): Tensor
   (x: Tensor, options: { n: Tensor; out: Tensor }): Tensor
+  /** `aten::special_hermite_polynomial_he.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
   (x: Scalar, n: Tensor, options: { out: Tensor }): Tensor
   (x: Scalar, options: { n: Tensor; out: Tensor }): Tensor
 }
 
 interface i0_function {
+  /**
+   * `aten::special_i0(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.i0
+   */
   (input: Tensor): Tensor
+  /** `aten::special_i0.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface i0e_function {
+  /**
+   * `aten::special_i0e(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.i0e
+   */
   (input: Tensor): Tensor
+  /** `aten::special_i0e.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface i1_function {
+  /**
+   * `aten::special_i1(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.i1
+   */
   (input: Tensor): Tensor
+  /** `aten::special_i1.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface i1e_function {
+  /**
+   * `aten::special_i1e(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.i1e
+   */
   (input: Tensor): Tensor
+  /** `aten::special_i1e.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface laguerre_polynomial_l_function {
+  /**
+   * `aten::special_laguerre_polynomial_l(Tensor x, Tensor n) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.laguerre_polynomial_l
+   */
   (x: Tensor, n: Tensor): Tensor
   (x: Tensor, options: { n: Tensor }): Tensor
+  /** `aten::special_laguerre_polynomial_l.n_scalar(Tensor x, Scalar n) -> Tensor` */
   (x: Tensor, n: Scalar): Tensor
   (x: Tensor, options: { n: Scalar }): Tensor
+  /** `aten::special_laguerre_polynomial_l.x_scalar(Scalar x, Tensor n) -> Tensor` */
   (x: Scalar, n: Tensor): Tensor
   (x: Scalar, options: { n: Tensor }): Tensor
+  /** `aten::special_laguerre_polynomial_l.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)` */
   (x: Tensor, n: Scalar, options: { out: Tensor }): Tensor
   (x: Tensor, options: { n: Scalar; out: Tensor }): Tensor
+  /** `aten::special_laguerre_polynomial_l.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
   (x: Tensor, n: Tensor, options: { out: Tensor }): Tensor
   (x: Tensor, options: { n: Tensor; out: Tensor }): Tensor
+  /** `aten::special_laguerre_polynomial_l.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
   (x: Scalar, n: Tensor, options: { out: Tensor }): Tensor
   (x: Scalar, options: { n: Tensor; out: Tensor }): Tensor
 }
 
 interface legendre_polynomial_p_function {
+  /**
+   * `aten::special_legendre_polynomial_p(Tensor x, Tensor n) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.legendre_polynomial_p
+   */
   (x: Tensor, n: Tensor): Tensor
   (x: Tensor, options: { n: Tensor }): Tensor
+  /** `aten::special_legendre_polynomial_p.n_scalar(Tensor x, Scalar n) -> Tensor` */
   (x: Tensor, n: Scalar): Tensor
   (x: Tensor, options: { n: Scalar }): Tensor
+  /** `aten::special_legendre_polynomial_p.x_scalar(Scalar x, Tensor n) -> Tensor` */
   (x: Scalar, n: Tensor): Tensor
   (x: Scalar, options: { n: Tensor }): Tensor
+  /** `aten::special_legendre_polynomial_p.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)` */
   (x: Tensor, n: Scalar, options: { out: Tensor }): Tensor
   (x: Tensor, options: { n: Scalar; out: Tensor }): Tensor
+  /** `aten::special_legendre_polynomial_p.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
   (x: Tensor, n: Tensor, options: { out: Tensor }): Tensor
   (x: Tensor, options: { n: Tensor; out: Tensor }): Tensor
+  /** `aten::special_legendre_polynomial_p.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
   (x: Scalar, n: Tensor, options: { out: Tensor }): Tensor
   (x: Scalar, options: { n: Tensor; out: Tensor }): Tensor
 }
 
 interface log1p_function {
+  /**
+   * `aten::special_log1p(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.log1p
+   */
   (input: Tensor): Tensor
+  /** `aten::special_log1p.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface log_ndtr_function {
+  /**
+   * `aten::special_log_ndtr(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.log_ndtr
+   */
   (input: Tensor): Tensor
+  /** `aten::special_log_ndtr.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface log_softmax_function {
+  /**
+   * `aten::special_log_softmax(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.log_softmax
+   */
   (input: Tensor, dim: number, options?: { dtype?: DType | null | undefined }): Tensor
   (input: Tensor, options: { dim: number; dtype?: DType | null | undefined }): Tensor
 }
 
 interface logit_function {
+  /**
+   * `aten::special_logit(Tensor self, float? eps=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.logit
+   */
   (input: Tensor, eps?: number | null | undefined): Tensor
   (input: Tensor, options?: { eps?: number | null | undefined }): Tensor
+  /** `aten::special_logit.out(Tensor self, float? eps=None, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { eps?: number | null | undefined; out: Tensor }): Tensor
 }
 
 interface logsumexp_function {
+  /**
+   * `aten::special_logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.logsumexp
+   */
   (input: Tensor, dim: number | readonly number[], keepdim?: boolean | undefined): Tensor
   (input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined }): Tensor
   (input: Tensor, dim: number | readonly number[], options?: { keepdim?: boolean | undefined }): Tensor
+  /** `aten::special_logsumexp.out(Tensor self, int[1] dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined; out: Tensor }): Tensor
   (input: Tensor, dim: number | readonly number[], options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
 }
 
 interface modified_bessel_i0_function {
+  /**
+   * `aten::special_modified_bessel_i0(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.modified_bessel_i0
+   */
   (input: Tensor): Tensor
+  /** `aten::special_modified_bessel_i0.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface modified_bessel_i1_function {
+  /**
+   * `aten::special_modified_bessel_i1(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.modified_bessel_i1
+   */
   (input: Tensor): Tensor
+  /** `aten::special_modified_bessel_i1.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface modified_bessel_k0_function {
+  /**
+   * `aten::special_modified_bessel_k0(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.modified_bessel_k0
+   */
   (input: Tensor): Tensor
+  /** `aten::special_modified_bessel_k0.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface modified_bessel_k1_function {
+  /**
+   * `aten::special_modified_bessel_k1(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.modified_bessel_k1
+   */
   (input: Tensor): Tensor
+  /** `aten::special_modified_bessel_k1.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface multigammaln_function {
+  /**
+   * `aten::special_multigammaln(Tensor self, int p) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.multigammaln
+   */
   (input: Tensor, p: number): Tensor
   (input: Tensor, options: { p: number }): Tensor
+  /** `aten::special_multigammaln.out(Tensor self, int p, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, p: number, options: { out: Tensor }): Tensor
   (input: Tensor, options: { p: number; out: Tensor }): Tensor
 }
 
 interface ndtr_function {
+  /**
+   * `aten::special_ndtr(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.ndtr
+   */
   (input: Tensor): Tensor
+  /** `aten::special_ndtr.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface ndtri_function {
+  /**
+   * `aten::special_ndtri(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.ndtri
+   */
   (input: Tensor): Tensor
+  /** `aten::special_ndtri.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface polygamma_function {
+  /**
+   * `aten::special_polygamma(int n, Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.polygamma
+   */
   (n: number, input: Tensor): Tensor
   (n: number, options: { input: Tensor }): Tensor
+  /** `aten::special_polygamma.out(int n, Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
   (n: number, input: Tensor, options: { out: Tensor }): Tensor
   (n: number, options: { input: Tensor; out: Tensor }): Tensor
 }
 
 interface psi_function {
+  /**
+   * `aten::special_psi(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.psi
+   */
   (input: Tensor): Tensor
+  /** `aten::special_psi.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface round_function {
+  /**
+   * `aten::special_round(Tensor self, *, int decimals=0) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.round
+   */
   (input: Tensor, options?: { decimals?: number | undefined }): Tensor
+  /** `aten::special_round.out(Tensor self, *, int decimals=0, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { decimals?: number | undefined; out: Tensor }): Tensor
 }
 
 interface scaled_modified_bessel_k0_function {
+  /**
+   * `aten::special_scaled_modified_bessel_k0(Tensor x) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.scaled_modified_bessel_k0
+   */
   (x: Tensor): Tensor
+  /** `aten::special_scaled_modified_bessel_k0.out(Tensor x, *, Tensor(a!) out) -> Tensor(a!)` */
   (x: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface scaled_modified_bessel_k1_function {
+  /**
+   * `aten::special_scaled_modified_bessel_k1(Tensor x) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.scaled_modified_bessel_k1
+   */
   (x: Tensor): Tensor
+  /** `aten::special_scaled_modified_bessel_k1.out(Tensor x, *, Tensor(a!) out) -> Tensor(a!)` */
   (x: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface shifted_chebyshev_polynomial_t_function {
+  /**
+   * `aten::special_shifted_chebyshev_polynomial_t(Tensor x, Tensor n) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.shifted_chebyshev_polynomial_t
+   */
   (x: Tensor, n: Tensor): Tensor
   (x: Tensor, options: { n: Tensor }): Tensor
+  /** `aten::special_shifted_chebyshev_polynomial_t.n_scalar(Tensor x, Scalar n) -> Tensor` */
   (x: Tensor, n: Scalar): Tensor
   (x: Tensor, options: { n: Scalar }): Tensor
+  /** `aten::special_shifted_chebyshev_polynomial_t.x_scalar(Scalar x, Tensor n) -> Tensor` */
   (x: Scalar, n: Tensor): Tensor
   (x: Scalar, options: { n: Tensor }): Tensor
+  /** `aten::special_shifted_chebyshev_polynomial_t.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)` */
   (x: Tensor, n: Scalar, options: { out: Tensor }): Tensor
   (x: Tensor, options: { n: Scalar; out: Tensor }): Tensor
+  /** `aten::special_shifted_chebyshev_polynomial_t.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
   (x: Tensor, n: Tensor, options: { out: Tensor }): Tensor
   (x: Tensor, options: { n: Tensor; out: Tensor }): Tensor
+  /** `aten::special_shifted_chebyshev_polynomial_t.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
   (x: Scalar, n: Tensor, options: { out: Tensor }): Tensor
   (x: Scalar, options: { n: Tensor; out: Tensor }): Tensor
 }
 
 interface shifted_chebyshev_polynomial_u_function {
+  /**
+   * `aten::special_shifted_chebyshev_polynomial_u(Tensor x, Tensor n) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.shifted_chebyshev_polynomial_u
+   */
   (x: Tensor, n: Tensor): Tensor
   (x: Tensor, options: { n: Tensor }): Tensor
+  /** `aten::special_shifted_chebyshev_polynomial_u.n_scalar(Tensor x, Scalar n) -> Tensor` */
   (x: Tensor, n: Scalar): Tensor
   (x: Tensor, options: { n: Scalar }): Tensor
+  /** `aten::special_shifted_chebyshev_polynomial_u.x_scalar(Scalar x, Tensor n) -> Tensor` */
   (x: Scalar, n: Tensor): Tensor
   (x: Scalar, options: { n: Tensor }): Tensor
+  /** `aten::special_shifted_chebyshev_polynomial_u.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)` */
   (x: Tensor, n: Scalar, options: { out: Tensor }): Tensor
   (x: Tensor, options: { n: Scalar; out: Tensor }): Tensor
+  /** `aten::special_shifted_chebyshev_polynomial_u.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
   (x: Tensor, n: Tensor, options: { out: Tensor }): Tensor
   (x: Tensor, options: { n: Tensor; out: Tensor }): Tensor
+  /** `aten::special_shifted_chebyshev_polynomial_u.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
   (x: Scalar, n: Tensor, options: { out: Tensor }): Tensor
   (x: Scalar, options: { n: Tensor; out: Tensor }): Tensor
 }
 
 interface shifted_chebyshev_polynomial_v_function {
+  /**
+   * `aten::special_shifted_chebyshev_polynomial_v(Tensor x, Tensor n) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.shifted_chebyshev_polynomial_v
+   */
   (x: Tensor, n: Tensor): Tensor
   (x: Tensor, options: { n: Tensor }): Tensor
+  /** `aten::special_shifted_chebyshev_polynomial_v.n_scalar(Tensor x, Scalar n) -> Tensor` */
   (x: Tensor, n: Scalar): Tensor
   (x: Tensor, options: { n: Scalar }): Tensor
+  /** `aten::special_shifted_chebyshev_polynomial_v.x_scalar(Scalar x, Tensor n) -> Tensor` */
   (x: Scalar, n: Tensor): Tensor
   (x: Scalar, options: { n: Tensor }): Tensor
+  /** `aten::special_shifted_chebyshev_polynomial_v.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)` */
   (x: Tensor, n: Scalar, options: { out: Tensor }): Tensor
   (x: Tensor, options: { n: Scalar; out: Tensor }): Tensor
+  /** `aten::special_shifted_chebyshev_polynomial_v.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
   (x: Tensor, n: Tensor, options: { out: Tensor }): Tensor
   (x: Tensor, options: { n: Tensor; out: Tensor }): Tensor
+  /** `aten::special_shifted_chebyshev_polynomial_v.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
   (x: Scalar, n: Tensor, options: { out: Tensor }): Tensor
   (x: Scalar, options: { n: Tensor; out: Tensor }): Tensor
 }
 
 interface shifted_chebyshev_polynomial_w_function {
+  /**
+   * `aten::special_shifted_chebyshev_polynomial_w(Tensor x, Tensor n) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.shifted_chebyshev_polynomial_w
+   */
   (x: Tensor, n: Tensor): Tensor
   (x: Tensor, options: { n: Tensor }): Tensor
+  /** `aten::special_shifted_chebyshev_polynomial_w.n_scalar(Tensor x, Scalar n) -> Tensor` */
   (x: Tensor, n: Scalar): Tensor
   (x: Tensor, options: { n: Scalar }): Tensor
+  /** `aten::special_shifted_chebyshev_polynomial_w.x_scalar(Scalar x, Tensor n) -> Tensor` */
   (x: Scalar, n: Tensor): Tensor
   (x: Scalar, options: { n: Tensor }): Tensor
+  /** `aten::special_shifted_chebyshev_polynomial_w.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)` */
   (x: Tensor, n: Scalar, options: { out: Tensor }): Tensor
   (x: Tensor, options: { n: Scalar; out: Tensor }): Tensor
+  /** `aten::special_shifted_chebyshev_polynomial_w.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
   (x: Tensor, n: Tensor, options: { out: Tensor }): Tensor
   (x: Tensor, options: { n: Tensor; out: Tensor }): Tensor
+  /** `aten::special_shifted_chebyshev_polynomial_w.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
   (x: Scalar, n: Tensor, options: { out: Tensor }): Tensor
   (x: Scalar, options: { n: Tensor; out: Tensor }): Tensor
 }
 
 interface sinc_function {
+  /**
+   * `aten::special_sinc(Tensor self) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.sinc
+   */
   (input: Tensor): Tensor
+  /** `aten::special_sinc.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface softmax_function {
+  /**
+   * `aten::special_softmax(Tensor self, int dim, ScalarType? dtype=None) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.softmax
+   */
   (input: Tensor, dim: number, dtype?: DType | null | undefined): Tensor
   (input: Tensor, options: { dim: number; dtype?: DType | null | undefined }): Tensor
   (input: Tensor, dim: number, options?: { dtype?: DType | null | undefined }): Tensor
 }
 
 interface spherical_bessel_j0_function {
+  /**
+   * `aten::special_spherical_bessel_j0(Tensor x) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.spherical_bessel_j0
+   */
   (x: Tensor): Tensor
+  /** `aten::special_spherical_bessel_j0.out(Tensor x, *, Tensor(a!) out) -> Tensor(a!)` */
   (x: Tensor, options: { out: Tensor }): Tensor
 }
 
 interface xlog1py_function {
+  /**
+   * `aten::special_xlog1py(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.xlog1py
+   */
   (input: Tensor, other: Tensor): Tensor
   (input: Tensor, options: { other: Tensor }): Tensor
+  /** `aten::special_xlog1py.other_scalar(Tensor self, Scalar other) -> Tensor` */
   (input: Tensor, other: Scalar): Tensor
   (input: Tensor, options: { other: Scalar }): Tensor
+  /** `aten::special_xlog1py.self_scalar(Scalar self, Tensor other) -> Tensor` */
   (input: Scalar, other: Tensor): Tensor
   (input: Scalar, options: { other: Tensor }): Tensor
+  /** `aten::special_xlog1py.other_scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
   (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
+  /** `aten::special_xlog1py.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
   (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  /** `aten::special_xlog1py.self_scalar_out(Scalar self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Scalar, other: Tensor, options: { out: Tensor }): Tensor
   (input: Scalar, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface xlogy_function {
+  /**
+   * `aten::special_xlogy(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.xlogy
+   */
   (input: Tensor, other: Tensor): Tensor
   (input: Tensor, options: { other: Tensor }): Tensor
+  /** `aten::special_xlogy.other_scalar(Tensor self, Scalar other) -> Tensor` */
   (input: Tensor, other: Scalar): Tensor
   (input: Tensor, options: { other: Scalar }): Tensor
+  /** `aten::special_xlogy.self_scalar(Scalar self, Tensor other) -> Tensor` */
   (input: Scalar, other: Tensor): Tensor
   (input: Scalar, options: { other: Tensor }): Tensor
+  /** `aten::special_xlogy.other_scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
   (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
+  /** `aten::special_xlogy.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
   (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  /** `aten::special_xlogy.self_scalar_out(Scalar self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Scalar, other: Tensor, options: { out: Tensor }): Tensor
   (input: Scalar, options: { other: Tensor; out: Tensor }): Tensor
 }
 
 interface zeta_function {
+  /**
+   * `aten::special_zeta(Tensor self, Tensor other) -> Tensor`
+   *
+   * https://docs.pytorch.org/docs/2.13/special.html#torch.special.zeta
+   */
   (input: Tensor, other: Tensor): Tensor
   (input: Tensor, options: { other: Tensor }): Tensor
+  /** `aten::special_zeta.other_scalar(Tensor self, Scalar other) -> Tensor` */
   (input: Tensor, other: Scalar): Tensor
   (input: Tensor, options: { other: Scalar }): Tensor
+  /** `aten::special_zeta.self_scalar(Scalar self, Tensor other) -> Tensor` */
   (input: Scalar, other: Tensor): Tensor
   (input: Scalar, options: { other: Tensor }): Tensor
+  /** `aten::special_zeta.other_scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
   (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
+  /** `aten::special_zeta.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
   (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  /** `aten::special_zeta.self_scalar_out(Scalar self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Scalar, other: Tensor, options: { out: Tensor }): Tensor
   (input: Scalar, options: { other: Tensor; out: Tensor }): Tensor
 }
 
-/**
- * `aten::special_airy_ai(Tensor x) -> Tensor`
- *
- * `aten::special_airy_ai.out(Tensor x, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.airy_ai
- */
 export const airy_ai: airy_ai_function = fn('special_airy_ai')
-/**
- * `aten::special_bessel_j0(Tensor self) -> Tensor`
- *
- * `aten::special_bessel_j0.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.bessel_j0
- */
 export const bessel_j0: bessel_j0_function = fn('special_bessel_j0')
-/**
- * `aten::special_bessel_j1(Tensor self) -> Tensor`
- *
- * `aten::special_bessel_j1.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.bessel_j1
- */
 export const bessel_j1: bessel_j1_function = fn('special_bessel_j1')
-/**
- * `aten::special_bessel_y0(Tensor self) -> Tensor`
- *
- * `aten::special_bessel_y0.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.bessel_y0
- */
 export const bessel_y0: bessel_y0_function = fn('special_bessel_y0')
-/**
- * `aten::special_bessel_y1(Tensor self) -> Tensor`
- *
- * `aten::special_bessel_y1.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.bessel_y1
- */
 export const bessel_y1: bessel_y1_function = fn('special_bessel_y1')
-/**
- * `aten::special_chebyshev_polynomial_t(Tensor x, Tensor n) -> Tensor`
- *
- * `aten::special_chebyshev_polynomial_t.n_scalar(Tensor x, Scalar n) -> Tensor`
- *
- * `aten::special_chebyshev_polynomial_t.x_scalar(Scalar x, Tensor n) -> Tensor`
- *
- * `aten::special_chebyshev_polynomial_t.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * `aten::special_chebyshev_polynomial_t.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * `aten::special_chebyshev_polynomial_t.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.chebyshev_polynomial_t
- */
 export const chebyshev_polynomial_t: chebyshev_polynomial_t_function = fn('special_chebyshev_polynomial_t')
-/**
- * `aten::special_chebyshev_polynomial_u(Tensor x, Tensor n) -> Tensor`
- *
- * `aten::special_chebyshev_polynomial_u.n_scalar(Tensor x, Scalar n) -> Tensor`
- *
- * `aten::special_chebyshev_polynomial_u.x_scalar(Scalar x, Tensor n) -> Tensor`
- *
- * `aten::special_chebyshev_polynomial_u.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * `aten::special_chebyshev_polynomial_u.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * `aten::special_chebyshev_polynomial_u.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.chebyshev_polynomial_u
- */
 export const chebyshev_polynomial_u: chebyshev_polynomial_u_function = fn('special_chebyshev_polynomial_u')
-/**
- * `aten::special_chebyshev_polynomial_v(Tensor x, Tensor n) -> Tensor`
- *
- * `aten::special_chebyshev_polynomial_v.n_scalar(Tensor x, Scalar n) -> Tensor`
- *
- * `aten::special_chebyshev_polynomial_v.x_scalar(Scalar x, Tensor n) -> Tensor`
- *
- * `aten::special_chebyshev_polynomial_v.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * `aten::special_chebyshev_polynomial_v.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * `aten::special_chebyshev_polynomial_v.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.chebyshev_polynomial_v
- */
 export const chebyshev_polynomial_v: chebyshev_polynomial_v_function = fn('special_chebyshev_polynomial_v')
-/**
- * `aten::special_chebyshev_polynomial_w(Tensor x, Tensor n) -> Tensor`
- *
- * `aten::special_chebyshev_polynomial_w.n_scalar(Tensor x, Scalar n) -> Tensor`
- *
- * `aten::special_chebyshev_polynomial_w.x_scalar(Scalar x, Tensor n) -> Tensor`
- *
- * `aten::special_chebyshev_polynomial_w.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * `aten::special_chebyshev_polynomial_w.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * `aten::special_chebyshev_polynomial_w.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.chebyshev_polynomial_w
- */
 export const chebyshev_polynomial_w: chebyshev_polynomial_w_function = fn('special_chebyshev_polynomial_w')
-/**
- * `aten::special_digamma(Tensor self) -> Tensor`
- *
- * `aten::special_digamma.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.digamma
- */
 export const digamma: digamma_function = fn('special_digamma')
-/**
- * `aten::special_entr(Tensor self) -> Tensor`
- *
- * `aten::special_entr.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.entr
- */
 export const entr: entr_function = fn('special_entr')
-/**
- * `aten::special_erf(Tensor self) -> Tensor`
- *
- * `aten::special_erf.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.erf
- */
 export const erf: erf_function = fn('special_erf')
-/**
- * `aten::special_erfc(Tensor self) -> Tensor`
- *
- * `aten::special_erfc.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.erfc
- */
 export const erfc: erfc_function = fn('special_erfc')
-/**
- * `aten::special_erfcx(Tensor self) -> Tensor`
- *
- * `aten::special_erfcx.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.erfcx
- */
 export const erfcx: erfcx_function = fn('special_erfcx')
-/**
- * `aten::special_erfinv(Tensor self) -> Tensor`
- *
- * `aten::special_erfinv.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.erfinv
- */
 export const erfinv: erfinv_function = fn('special_erfinv')
-/**
- * `aten::special_exp2(Tensor self) -> Tensor`
- *
- * `aten::special_exp2.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.exp2
- */
 export const exp2: exp2_function = fn('special_exp2')
-/**
- * `aten::special_expit(Tensor self) -> Tensor`
- *
- * `aten::special_expit.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.expit
- */
 export const expit: expit_function = fn('special_expit')
-/**
- * `aten::special_expm1(Tensor self) -> Tensor`
- *
- * `aten::special_expm1.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.expm1
- */
 export const expm1: expm1_function = fn('special_expm1')
-/**
- * `aten::special_gammainc(Tensor self, Tensor other) -> Tensor`
- *
- * `aten::special_gammainc.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.gammainc
- */
 export const gammainc: gammainc_function = fn('special_gammainc')
-/**
- * `aten::special_gammaincc(Tensor self, Tensor other) -> Tensor`
- *
- * `aten::special_gammaincc.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.gammaincc
- */
 export const gammaincc: gammaincc_function = fn('special_gammaincc')
-/**
- * `aten::special_gammaln(Tensor self) -> Tensor`
- *
- * `aten::special_gammaln.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.gammaln
- */
 export const gammaln: gammaln_function = fn('special_gammaln')
-/**
- * `aten::special_hermite_polynomial_h(Tensor x, Tensor n) -> Tensor`
- *
- * `aten::special_hermite_polynomial_h.n_scalar(Tensor x, Scalar n) -> Tensor`
- *
- * `aten::special_hermite_polynomial_h.x_scalar(Scalar x, Tensor n) -> Tensor`
- *
- * `aten::special_hermite_polynomial_h.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * `aten::special_hermite_polynomial_h.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * `aten::special_hermite_polynomial_h.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.hermite_polynomial_h
- */
 export const hermite_polynomial_h: hermite_polynomial_h_function = fn('special_hermite_polynomial_h')
-/**
- * `aten::special_hermite_polynomial_he(Tensor x, Tensor n) -> Tensor`
- *
- * `aten::special_hermite_polynomial_he.n_scalar(Tensor x, Scalar n) -> Tensor`
- *
- * `aten::special_hermite_polynomial_he.x_scalar(Scalar x, Tensor n) -> Tensor`
- *
- * `aten::special_hermite_polynomial_he.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * `aten::special_hermite_polynomial_he.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * `aten::special_hermite_polynomial_he.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.hermite_polynomial_he
- */
 export const hermite_polynomial_he: hermite_polynomial_he_function = fn('special_hermite_polynomial_he')
-/**
- * `aten::special_i0(Tensor self) -> Tensor`
- *
- * `aten::special_i0.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.i0
- */
 export const i0: i0_function = fn('special_i0')
-/**
- * `aten::special_i0e(Tensor self) -> Tensor`
- *
- * `aten::special_i0e.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.i0e
- */
 export const i0e: i0e_function = fn('special_i0e')
-/**
- * `aten::special_i1(Tensor self) -> Tensor`
- *
- * `aten::special_i1.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.i1
- */
 export const i1: i1_function = fn('special_i1')
-/**
- * `aten::special_i1e(Tensor self) -> Tensor`
- *
- * `aten::special_i1e.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.i1e
- */
 export const i1e: i1e_function = fn('special_i1e')
-/**
- * `aten::special_laguerre_polynomial_l(Tensor x, Tensor n) -> Tensor`
- *
- * `aten::special_laguerre_polynomial_l.n_scalar(Tensor x, Scalar n) -> Tensor`
- *
- * `aten::special_laguerre_polynomial_l.x_scalar(Scalar x, Tensor n) -> Tensor`
- *
- * `aten::special_laguerre_polynomial_l.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * `aten::special_laguerre_polynomial_l.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * `aten::special_laguerre_polynomial_l.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.laguerre_polynomial_l
- */
 export const laguerre_polynomial_l: laguerre_polynomial_l_function = fn('special_laguerre_polynomial_l')
-/**
- * `aten::special_legendre_polynomial_p(Tensor x, Tensor n) -> Tensor`
- *
- * `aten::special_legendre_polynomial_p.n_scalar(Tensor x, Scalar n) -> Tensor`
- *
- * `aten::special_legendre_polynomial_p.x_scalar(Scalar x, Tensor n) -> Tensor`
- *
- * `aten::special_legendre_polynomial_p.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * `aten::special_legendre_polynomial_p.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * `aten::special_legendre_polynomial_p.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.legendre_polynomial_p
- */
 export const legendre_polynomial_p: legendre_polynomial_p_function = fn('special_legendre_polynomial_p')
-/**
- * `aten::special_log1p(Tensor self) -> Tensor`
- *
- * `aten::special_log1p.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.log1p
- */
 export const log1p: log1p_function = fn('special_log1p')
-/**
- * `aten::special_log_ndtr(Tensor self) -> Tensor`
- *
- * `aten::special_log_ndtr.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.log_ndtr
- */
 export const log_ndtr: log_ndtr_function = fn('special_log_ndtr')
-/**
- * `aten::special_log_softmax(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.log_softmax
- */
 export const log_softmax: log_softmax_function = fn('special_log_softmax')
-/**
- * `aten::special_logit(Tensor self, float? eps=None) -> Tensor`
- *
- * `aten::special_logit.out(Tensor self, float? eps=None, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.logit
- */
 export const logit: logit_function = fn('special_logit')
-/**
- * `aten::special_logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor`
- *
- * `aten::special_logsumexp.out(Tensor self, int[1] dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.logsumexp
- */
 export const logsumexp: logsumexp_function = fn('special_logsumexp')
-/**
- * `aten::special_modified_bessel_i0(Tensor self) -> Tensor`
- *
- * `aten::special_modified_bessel_i0.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.modified_bessel_i0
- */
 export const modified_bessel_i0: modified_bessel_i0_function = fn('special_modified_bessel_i0')
-/**
- * `aten::special_modified_bessel_i1(Tensor self) -> Tensor`
- *
- * `aten::special_modified_bessel_i1.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.modified_bessel_i1
- */
 export const modified_bessel_i1: modified_bessel_i1_function = fn('special_modified_bessel_i1')
-/**
- * `aten::special_modified_bessel_k0(Tensor self) -> Tensor`
- *
- * `aten::special_modified_bessel_k0.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.modified_bessel_k0
- */
 export const modified_bessel_k0: modified_bessel_k0_function = fn('special_modified_bessel_k0')
-/**
- * `aten::special_modified_bessel_k1(Tensor self) -> Tensor`
- *
- * `aten::special_modified_bessel_k1.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.modified_bessel_k1
- */
 export const modified_bessel_k1: modified_bessel_k1_function = fn('special_modified_bessel_k1')
-/**
- * `aten::special_multigammaln(Tensor self, int p) -> Tensor`
- *
- * `aten::special_multigammaln.out(Tensor self, int p, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.multigammaln
- */
 export const multigammaln: multigammaln_function = fn('special_multigammaln')
-/**
- * `aten::special_ndtr(Tensor self) -> Tensor`
- *
- * `aten::special_ndtr.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.ndtr
- */
 export const ndtr: ndtr_function = fn('special_ndtr')
-/**
- * `aten::special_ndtri(Tensor self) -> Tensor`
- *
- * `aten::special_ndtri.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.ndtri
- */
 export const ndtri: ndtri_function = fn('special_ndtri')
-/**
- * `aten::special_polygamma(int n, Tensor self) -> Tensor`
- *
- * `aten::special_polygamma.out(int n, Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.polygamma
- */
 export const polygamma: polygamma_function = fn('special_polygamma')
-/**
- * `aten::special_psi(Tensor self) -> Tensor`
- *
- * `aten::special_psi.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.psi
- */
 export const psi: psi_function = fn('special_psi')
-/**
- * `aten::special_round(Tensor self, *, int decimals=0) -> Tensor`
- *
- * `aten::special_round.out(Tensor self, *, int decimals=0, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.round
- */
 export const round: round_function = fn('special_round')
-/**
- * `aten::special_scaled_modified_bessel_k0(Tensor x) -> Tensor`
- *
- * `aten::special_scaled_modified_bessel_k0.out(Tensor x, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.scaled_modified_bessel_k0
- */
 export const scaled_modified_bessel_k0: scaled_modified_bessel_k0_function = fn('special_scaled_modified_bessel_k0')
-/**
- * `aten::special_scaled_modified_bessel_k1(Tensor x) -> Tensor`
- *
- * `aten::special_scaled_modified_bessel_k1.out(Tensor x, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.scaled_modified_bessel_k1
- */
 export const scaled_modified_bessel_k1: scaled_modified_bessel_k1_function = fn('special_scaled_modified_bessel_k1')
-/**
- * `aten::special_shifted_chebyshev_polynomial_t(Tensor x, Tensor n) -> Tensor`
- *
- * `aten::special_shifted_chebyshev_polynomial_t.n_scalar(Tensor x, Scalar n) -> Tensor`
- *
- * `aten::special_shifted_chebyshev_polynomial_t.x_scalar(Scalar x, Tensor n) -> Tensor`
- *
- * `aten::special_shifted_chebyshev_polynomial_t.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * `aten::special_shifted_chebyshev_polynomial_t.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * `aten::special_shifted_chebyshev_polynomial_t.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.shifted_chebyshev_polynomial_t
- */
 export const shifted_chebyshev_polynomial_t: shifted_chebyshev_polynomial_t_function = fn('special_shifted_chebyshev_polynomial_t')
-/**
- * `aten::special_shifted_chebyshev_polynomial_u(Tensor x, Tensor n) -> Tensor`
- *
- * `aten::special_shifted_chebyshev_polynomial_u.n_scalar(Tensor x, Scalar n) -> Tensor`
- *
- * `aten::special_shifted_chebyshev_polynomial_u.x_scalar(Scalar x, Tensor n) -> Tensor`
- *
- * `aten::special_shifted_chebyshev_polynomial_u.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * `aten::special_shifted_chebyshev_polynomial_u.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * `aten::special_shifted_chebyshev_polynomial_u.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.shifted_chebyshev_polynomial_u
- */
 export const shifted_chebyshev_polynomial_u: shifted_chebyshev_polynomial_u_function = fn('special_shifted_chebyshev_polynomial_u')
-/**
- * `aten::special_shifted_chebyshev_polynomial_v(Tensor x, Tensor n) -> Tensor`
- *
- * `aten::special_shifted_chebyshev_polynomial_v.n_scalar(Tensor x, Scalar n) -> Tensor`
- *
- * `aten::special_shifted_chebyshev_polynomial_v.x_scalar(Scalar x, Tensor n) -> Tensor`
- *
- * `aten::special_shifted_chebyshev_polynomial_v.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * `aten::special_shifted_chebyshev_polynomial_v.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * `aten::special_shifted_chebyshev_polynomial_v.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.shifted_chebyshev_polynomial_v
- */
 export const shifted_chebyshev_polynomial_v: shifted_chebyshev_polynomial_v_function = fn('special_shifted_chebyshev_polynomial_v')
-/**
- * `aten::special_shifted_chebyshev_polynomial_w(Tensor x, Tensor n) -> Tensor`
- *
- * `aten::special_shifted_chebyshev_polynomial_w.n_scalar(Tensor x, Scalar n) -> Tensor`
- *
- * `aten::special_shifted_chebyshev_polynomial_w.x_scalar(Scalar x, Tensor n) -> Tensor`
- *
- * `aten::special_shifted_chebyshev_polynomial_w.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * `aten::special_shifted_chebyshev_polynomial_w.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * `aten::special_shifted_chebyshev_polynomial_w.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.shifted_chebyshev_polynomial_w
- */
 export const shifted_chebyshev_polynomial_w: shifted_chebyshev_polynomial_w_function = fn('special_shifted_chebyshev_polynomial_w')
-/**
- * `aten::special_sinc(Tensor self) -> Tensor`
- *
- * `aten::special_sinc.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.sinc
- */
 export const sinc: sinc_function = fn('special_sinc')
-/**
- * `aten::special_softmax(Tensor self, int dim, ScalarType? dtype=None) -> Tensor`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.softmax
- */
 export const softmax: softmax_function = fn('special_softmax')
-/**
- * `aten::special_spherical_bessel_j0(Tensor x) -> Tensor`
- *
- * `aten::special_spherical_bessel_j0.out(Tensor x, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.spherical_bessel_j0
- */
 export const spherical_bessel_j0: spherical_bessel_j0_function = fn('special_spherical_bessel_j0')
-/**
- * `aten::special_xlog1py(Tensor self, Tensor other) -> Tensor`
- *
- * `aten::special_xlog1py.other_scalar(Tensor self, Scalar other) -> Tensor`
- *
- * `aten::special_xlog1py.self_scalar(Scalar self, Tensor other) -> Tensor`
- *
- * `aten::special_xlog1py.other_scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * `aten::special_xlog1py.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * `aten::special_xlog1py.self_scalar_out(Scalar self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.xlog1py
- */
 export const xlog1py: xlog1py_function = fn('special_xlog1py')
-/**
- * `aten::special_xlogy(Tensor self, Tensor other) -> Tensor`
- *
- * `aten::special_xlogy.other_scalar(Tensor self, Scalar other) -> Tensor`
- *
- * `aten::special_xlogy.self_scalar(Scalar self, Tensor other) -> Tensor`
- *
- * `aten::special_xlogy.other_scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * `aten::special_xlogy.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * `aten::special_xlogy.self_scalar_out(Scalar self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.xlogy
- */
 export const xlogy: xlogy_function = fn('special_xlogy')
-/**
- * `aten::special_zeta(Tensor self, Tensor other) -> Tensor`
- *
- * `aten::special_zeta.other_scalar(Tensor self, Scalar other) -> Tensor`
- *
- * `aten::special_zeta.self_scalar(Scalar self, Tensor other) -> Tensor`
- *
- * `aten::special_zeta.other_scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * `aten::special_zeta.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * `aten::special_zeta.self_scalar_out(Scalar self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
- *
- * https://docs.pytorch.org/docs/2.13/special.html#torch.special.zeta
- */
 export const zeta: zeta_function = fn('special_zeta')

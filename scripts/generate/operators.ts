@@ -237,7 +237,8 @@ function withOneOut(schema: Schema): Schema {
   return { ...schema, parameters: [...schema.parameters.filter((parameter) => !written.includes(parameter)), out] }
 }
 
-function typeOf(name: string, receiver: number, self: string): string {
+/** The call signatures of an operator; `member` stands before each where it is a method. */
+function typeOf(name: string, receiver: number, self: string, page: string | null, member = ''): string {
   // Python's methods have no out=.
   const overloads = (schemas.get(name) as Schema[])
     .filter((schema) => receiver === 0 || !isOut(schema))
@@ -245,8 +246,18 @@ function typeOf(name: string, receiver: number, self: string): string {
     .map(withOneOut)
     .map((schema) => namedAsInPython(schema, receiver))
   const numbers = varargs(overloads, receiver)
-  const signatures = overloads.flatMap((schema) => callSignatures(schema, receiver, self, numbers))
-  return [...new Set(signatures)].map((signature) => `  ${signature}`).join('\n')
+  const known = new Set<string>()
+  // Each overload's first signature carries its schema, the very first the page too: in types alone, as what is
+  // imported at run time should be short.
+  return overloads
+    .flatMap((schema) => {
+      const signatures = callSignatures(schema, receiver, self, numbers).filter((signature) => !known.has(signature))
+      if (signatures.length === 0) return []
+      const comment = documentation([schema.text], known.size === 0 ? page : null, '  ')
+      for (const signature of signatures) known.add(signature)
+      return [`${comment}${signatures.map((signature) => `  ${member}${signature}`).join('\n')}`]
+    })
+    .join('\n')
 }
 
 // --- files --------------------------------------------------------------------------------------------------
@@ -262,13 +273,10 @@ const IMPORTS =
   "import type { Named, Scalar } from '../operator.js'\n" +
   "import type { Tensor } from '../tensor.js'\n\n"
 
-const textsOf = (name: string, withOut = true) =>
-  (schemas.get(name) as Schema[]).filter((schema) => withOut || !isOut(schema)).map(({ text }) => text)
-
 function functionsFile(names: readonly string[], prefix: string, space: string): string {
   const types = names.map((name) => {
     // Python's factories also take requires_grad, which no operator knows.
-    const signatures = typeOf(prefix + name, 0, 'Tensor').replaceAll(
+    const signatures = typeOf(prefix + name, 0, 'Tensor', pageOf(`${space}.${name}`)).replaceAll(
       PIN_MEMORY,
       `${PIN_MEMORY}; requires_grad?: boolean | undefined`,
     )
@@ -277,10 +285,7 @@ function functionsFile(names: readonly string[], prefix: string, space: string):
   const values = names.map((name) => {
     const constant = RESERVED.has(name) ? `${name}_` : name
     const declaration = `const ${constant}: ${name}_function = fn('${prefix}${name}')`
-    const comment = documentation(textsOf(prefix + name), pageOf(`${space}.${name}`), '')
-    return (
-      comment + (RESERVED.has(name) ? `${declaration}\nexport { ${constant} as ${name} }` : `export ${declaration}`)
-    )
+    return RESERVED.has(name) ? `${declaration}\nexport { ${constant} as ${name} }` : `export ${declaration}`
   })
   return (
     HEADER +
@@ -291,14 +296,7 @@ function functionsFile(names: readonly string[], prefix: string, space: string):
 }
 
 function methodsFile(names: readonly string[]): string {
-  const methods = names.map(
-    (name) =>
-      documentation(textsOf(name, false), pageOf(`torch.Tensor.${name}`), '  ') +
-      typeOf(name, 1, 'this')
-        .split('\n')
-        .map((signature) => `  ${name}${signature.trim()}`)
-        .join('\n'),
-  )
+  const methods = names.map((name) => typeOf(name, 1, 'this', pageOf(`torch.Tensor.${name}`), name))
   const body = methods.join('\n')
   return `${HEADER}${usedImports(IMPORTS, body)}/** The operators that Python exposes as methods. */\nexport interface TensorMethods {\n${body}\n}\n\nexport const methodNames =\n  '${names.join(' ')}'\n`
 }
