@@ -20,6 +20,8 @@ export interface Native {
 
   operator(name: string, overloads?: string): number
   call(operator: number, tags: number, names: string[] | undefined, ...args: unknown[]): unknown
+  /** A call with one to three tensors in their places and nothing else. */
+  call_tensors(operator: number, a: Handle, b?: Handle): unknown
   return_names(operator: number, overload: number): string[]
   signatures(operator: number): string[]
   operator_names(): string[]

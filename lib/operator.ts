@@ -124,6 +124,29 @@ export function call(operator: Operator, args: readonly unknown[]): unknown {
   return resultsOf(operator, result as unknown[], values)
 }
 
+/** `call` for the commonest calls: one tensor, or two. */
+function callOne(operator: Operator, a: Tensor): unknown {
+  let result: unknown
+  try {
+    result = native.call_tensors(operator.id, handleOf(a))
+  } catch (error) {
+    throw explained(error as Error)
+  }
+  if (typeof result === 'number') return result > 0 ? wrap(result) : a
+  return resultsOf(operator, result as unknown[], [a])
+}
+
+function callTwo(operator: Operator, a: Tensor, b: Tensor): unknown {
+  let result: unknown
+  try {
+    result = native.call_tensors(operator.id, handleOf(a), handleOf(b))
+  } catch (error) {
+    throw explained(error as Error)
+  }
+  if (typeof result === 'number') return result > 0 ? wrap(result) : result === -1 ? a : b
+  return resultsOf(operator, result as unknown[], [a, b])
+}
+
 /** Spreading an array into a native function costs as much as a small operator: the common lengths are written out. */
 function callNative(id: number, tags: number, names: string[] | undefined, raw: readonly unknown[]): unknown {
   switch (raw.length) {
@@ -221,10 +244,12 @@ class NamedTuple implements Iterable<unknown> {
 
 /** The function that calls an operator. `varargs`: sizes may come as separate numbers, as in `torch.zeros(2, 3)`. */
 export function operatorFunction(name: string, operator: Operator, varargs: Varargs): (...args: unknown[]) => unknown {
-  const invoke =
-    varargs === 0
-      ? (...args: unknown[]) => call(operator, args)
-      : (...args: unknown[]) => call(operator, gatherSizes(args, 0, varargs))
+  const invoke = (...args: unknown[]): unknown => {
+    const [a, b] = args
+    if (args.length === 2 && isTensor(a) && isTensor(b)) return callTwo(operator, a, b)
+    if (args.length === 1 && isTensor(a)) return callOne(operator, a)
+    return call(operator, varargs === 0 ? args : gatherSizes(args, 0, varargs))
+  }
   return Object.defineProperty(invoke, 'name', { value: name })
 }
 
@@ -232,6 +257,9 @@ export function operatorFunction(name: string, operator: Operator, varargs: Vara
 export function operatorMethod(name: string, operator: Operator, varargs: Varargs): (...args: unknown[]) => unknown {
   function method(this: unknown, ...rest: unknown[]): unknown {
     if (!isTensor(this)) throw new TypeError(`Tensor.${name} was called on something that is no tensor`)
+    const [other] = rest
+    if (rest.length === 1 && isTensor(other)) return callTwo(operator, this, other)
+    if (rest.length === 0) return callOne(operator, this)
     const args = new Array<unknown>(rest.length + 1)
     args[0] = this
     for (let i = 0; i < rest.length; i++) args[i + 1] = rest[i]

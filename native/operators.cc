@@ -132,6 +132,17 @@ const Operator& operator_at(const Call& call, size_t index) {
   return *operators[id];
 }
 
+// Runs an overload on its stack.
+void run(const Operator& op, const Overload& overload, Stack& stack) {
+  try {
+    if (op.guard != nullptr) op.guard(overload, stack);
+    overload.handle.callBoxed(stack);
+  } catch (c10::Error& error) {
+    error.add_context("in " + overload.signature);
+    throw;
+  }
+}
+
 // call(operator, tags, names, ...arguments): `tags` holds a digit in base 3 for each argument (0
 // plain, 1 tensor or list of tensors, 2 dtype), `names` those of the last arguments or undefined.
 napi_value call_operator(Call& call) {
@@ -161,14 +172,30 @@ napi_value call_operator(Call& call) {
   }
   Stack stack;
   const Overload& overload = choose(op, arguments, stack);
-  try {
-    if (op.guard != nullptr) op.guard(overload, stack);
-    overload.handle.callBoxed(stack);
-  } catch (c10::Error& error) {
-    error.add_context("in " + overload.signature);
-    throw;
-  }
+  run(op, overload, stack);
   return results(call, op, overload, stack, arguments.values);
+}
+
+// call_tensors(operator, ...handles): a call with one to three tensors in their places and nothing
+// else, which needs no matching.
+napi_value call_tensors(Call& call) {
+  const Operator& op = operator_at(call, 0);
+  const size_t count = call.size() - 1;
+  c10::SmallVector<Argument, 4> values;
+  for (size_t i = 0; i < count; ++i) values.emplace_back(call, i + 1, Tag::Tensor);
+  const Overload* overload = count < op.of_tensors.size() ? op.of_tensors[count] : nullptr;
+  Stack stack;
+  if (overload != nullptr) {
+    stack.reserve(overload->parameters.size());
+    for (const Argument& value : values) stack.emplace_back(value.tensor());
+    for (size_t i = count; i < overload->parameters.size(); ++i) {
+      stack.push_back(*overload->parameters[i].fallback);
+    }
+  } else {
+    overload = &choose(op, {values, {}}, stack);
+  }
+  run(op, *overload, stack);
+  return results(call, op, *overload, stack, values);
 }
 
 // return_names(operator, overload) -> names of the results, '' where one has none.
@@ -200,6 +227,7 @@ napi_value operator_names(Call& call) {
 void export_operators(Environment& env, napi_value exports) {
   export_function(env, exports, "operator", enter<find_operator>);
   export_function(env, exports, "call", enter<call_operator>);
+  export_function(env, exports, "call_tensors", enter<call_tensors>);
   export_function(env, exports, "return_names", enter<return_names>);
   export_function(env, exports, "signatures", enter<signatures>);
   export_function(env, exports, "operator_names", enter<operator_names>);

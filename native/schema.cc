@@ -107,6 +107,21 @@ bool is_for_cpp_alone(std::string_view name, std::string_view overload) {
   return overload == "Scalar" && names_one_of(name, {"add", "sub", "mul", "div"});
 }
 
+// The first overload whose first `count` parameters are tensors in their places, and whose others
+// have defaults.
+const Overload* overload_of_tensors(const Operator& op, size_t count) {
+  for (const Overload& overload : op.overloads) {
+    bool fits = overload.supported && overload.parameters.size() >= count;
+    for (size_t i = 0; fits && i < overload.parameters.size(); ++i) {
+      const Parameter& parameter = overload.parameters[i];
+      fits = i < count ? parameter.kind == Kind::Tensor && !parameter.keyword_only
+                       : parameter.fallback.has_value();
+    }
+    if (fits) return &overload;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 std::unique_ptr<Operator> make_operator(const std::string& name,
@@ -135,6 +150,9 @@ std::unique_ptr<Operator> make_operator(const std::string& name,
     };
     std::sort(op->overloads.begin(), op->overloads.end(),
               [&](const Overload& a, const Overload& b) { return order(a) < order(b); });
+  }
+  for (size_t count = 1; count < op->of_tensors.size(); ++count) {
+    op->of_tensors[count] = overload_of_tensors(*op, count);
   }
   return op;
 }

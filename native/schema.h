@@ -1,6 +1,8 @@
 // What the dispatcher knows of an operator, in the form that calls from JavaScript need.
 #pragma once
 
+#include <array>
+
 #include "torch.h"
 
 // How an argument of a schema is read from JavaScript.
@@ -50,6 +52,8 @@ struct Operator {
   bool numbers_as_tensors;
   // A check before the call, or nullptr (guards.h).
   void (*guard)(const Overload&, const torch::jit::Stack&) = nullptr;
+  // The overload that so many positional tensors and nothing else mean, or nullptr.
+  std::array<const Overload*, 4> of_tensors{};
 };
 
 // The operator of this name with the overloads in `listed` (separated by commas, "-" for the one
