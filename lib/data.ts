@@ -1,5 +1,6 @@
 // A tensor's elements as JavaScript values, and JavaScript values as elements.
 
+import { defaultComplexDtype, get_default_dtype } from './default_dtype.js'
 import type { DType } from './dtype.js'
 import * as dtypes from './dtype.js'
 import { native } from './native.js'
@@ -195,12 +196,12 @@ function flatten(data: NestedArray): Flat {
   return { shape, elements }
 }
 
-/** Numbers alone give float32, as a tensor of numbers is wanted far more often than one of counts; see the README. */
+/** Numbers alone give the default dtype, float32, as a tensor of numbers is wanted far more often than one of counts; see the README. */
 function inferredDtype(elements: readonly Element[]): DType {
-  if (elements.some(isComplex)) return dtypes.complex64
-  if (elements.some((element) => typeof element === 'number')) return dtypes.float32
+  if (elements.some(isComplex)) return defaultComplexDtype()
+  if (elements.some((element) => typeof element === 'number')) return get_default_dtype()
   if (elements.some((element) => typeof element === 'bigint')) return dtypes.int64
-  return elements.length > 0 ? dtypes.bool : dtypes.float32
+  return elements.length > 0 ? dtypes.bool : get_default_dtype()
 }
 
 function packed(elements: readonly Element[], dtype: DType): { bytes: TypedArray; dtype: DType } {

@@ -1,6 +1,7 @@
 // Factories whose arguments are not an operator's own: those where a JavaScript value alone decides the dtype.
 
 import { fromData, type NestedArray } from './data.js'
+import { get_default_dtype } from './default_dtype.js'
 import type { DeviceLike, Layout } from './device.js'
 import type { DType } from './dtype.js'
 import * as dtypes from './dtype.js'
@@ -54,7 +55,7 @@ export function full(
     return full(sizes, value, rest)
   }
   const { requires_grad, ...rest } = options
-  const dtype = rest.dtype ?? (typeof fill_value === 'number' ? dtypes.float32 : undefined)
+  const dtype = rest.dtype ?? (typeof fill_value === 'number' ? get_default_dtype() : undefined)
   const made = aten<Tensor>('full', size, fill_value, { ...rest, dtype })
   return requires_grad ? made.requires_grad_() : made
 }
@@ -74,3 +75,22 @@ export const ShortTensor = typed(dtypes.int16)
 export const IntTensor = typed(dtypes.int32)
 export const LongTensor = typed(dtypes.int64)
 export const BoolTensor = typed(dtypes.bool)
+
+export interface AsArrayOptions extends TensorOptions {
+  /** Whether the data is copied; null copies where it must. */
+  copy?: boolean | null | undefined
+}
+
+/** The data as a tensor: a tensor of this dtype and device comes back as it is, unless a copy is asked for. */
+export function asarray(
+  data: NestedArray,
+  { dtype, device, copy = null, requires_grad = false }: AsArrayOptions = {},
+): Tensor {
+  const made = as_tensor(data, { dtype, device })
+  if (copy === false && internals.isTensor(data) && made !== data) {
+    throw new RangeError("can't alias tensor with another dtype or device")
+  }
+  const own = internals.isTensor(data) && copy ? aten<Tensor>('clone', made.detach()) : made
+  if (!requires_grad) return own
+  return (own === data ? own.detach() : own).requires_grad_()
+}

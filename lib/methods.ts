@@ -2,7 +2,7 @@
 
 import { type BackwardOptions, backward } from './autograd/backward.js'
 import type { Element, NestedArray, NestedList, TypedArray } from './data.js'
-import { item, to_typed_array, tolist } from './data.js'
+import { elementsOf, item, to_typed_array, tolist } from './data.js'
 import { Device, type DeviceLike, type Layout, layoutNamed, type MemoryFormat } from './device.js'
 import * as dtypes from './dtype.js'
 import { DType, dtypeNamed } from './dtype.js'
@@ -143,6 +143,12 @@ declare module './tensor.js' {
       options?: Omit<UniqueOptions, 'sorted'> & { return_inverse?: false; return_counts?: false },
     ): Tensor
     unique_consecutive(options: Omit<UniqueOptions, 'sorted'>): Tensor[]
+    /** The tensor in sparse COO layout. */
+    to_sparse_coo(): Tensor
+    /** Replaces each element by what `fn` makes of it. On the CPU; slow, as in Python. */
+    apply_(fn: (value: Element) => Element): this
+    /** Replaces each element by what `fn` makes of it and its counterpart. On the CPU; slow, as in Python. */
+    map_(tensor: Tensor, fn: (a: Element, b: Element) => Element): this
     /** torch.lu of this tensor. */
     lu(options?: { pivot?: boolean; get_infos?: boolean }): Tensor[]
 
@@ -211,6 +217,13 @@ function to(self: Tensor, options: ToOptions): Tensor {
   return aten<Tensor>('to', self, { ...options } as Record<string, unknown>)
 }
 
+function replaceElements(self: Tensor, values: Element[]): Tensor {
+  if (!self.is_cpu) throw new TypeError('apply_ and map_ are only implemented on CPU tensors')
+  if (self.requires_grad)
+    throw new Error("Can't call apply_() or map_() on a tensor that requires grad. Use tensor.detach() first.")
+  return aten<Tensor>('copy_', self, aten<Tensor>('view', tensor(values, { dtype: self.dtype }), [...self.shape]))
+}
+
 function cast(dtype: DType) {
   return function (this: Tensor): Tensor {
     return to(this, { dtype })
@@ -263,6 +276,19 @@ define({
   },
   polygamma(n: number) {
     return aten('polygamma', n, this)
+  },
+  to_sparse_coo() {
+    return aten('to_sparse', this)
+  },
+  apply_(fn: (value: Element) => Element) {
+    return replaceElements(this, elementsOf(this).map(fn))
+  },
+  map_(tensor: Tensor, fn: (a: Element, b: Element) => Element) {
+    const others = elementsOf(aten<Tensor>('broadcast_to', tensor, [...this.shape]))
+    return replaceElements(
+      this,
+      elementsOf(this).map((value, i) => fn(value, others[i] as Element)),
+    )
   },
   backward(gradient?: unknown, options: BackwardOptions = {}) {
     if (isOptions(gradient)) {

@@ -152,6 +152,8 @@ export interface Native {
   warn_by(warn: (message: string) => void): void
   cuda_device_count(): number
   cuda_built(): boolean
+  default_dtype(): number
+  set_default_dtype(dtype: number): void
   get_num_threads(): number
   set_num_threads(threads: number): void
 

@@ -1,6 +1,7 @@
 // Tensors as Python prints them (torch/_tensor_str.py).
 
 import { type Element, elementsOf } from './data.js'
+import { get_default_dtype } from './default_dtype.js'
 import * as dtypes from './dtype.js'
 import { runInMode, type Synchronous } from './modes.js'
 import type { Complex } from './operator.js'
@@ -238,7 +239,6 @@ function withSuffixes(text: string, suffixes: readonly string[], indent: number,
 const tuple = (sizes: readonly number[]): string => `(${sizes.join(', ')}${sizes.length === 1 ? ',' : ''})`
 const PREFIX = 'tensor('
 const INDENT = PREFIX.length
-const BY_DEFAULT = new Set([dtypes.float32, dtypes.complex64, dtypes.int64, dtypes.bool])
 
 /** The elements of a strided tensor. */
 function contents(tensor: Tensor, indent: number): string {
@@ -284,7 +284,9 @@ function sparseContents(tensor: Tensor): string {
 /** What Python's `print(tensor)` prints. */
 export function tensorString(tensor: Tensor): string {
   const { dtype } = tensor
-  const plainDtype = BY_DEFAULT.has(dtype)
+  const standard = get_default_dtype()
+  const complex = standard === dtypes.float64 ? dtypes.complex128 : dtypes.complex64
+  const plainDtype = [standard, complex, dtypes.int64, dtypes.bool].includes(dtype)
   const isMeta = tensor.device.type === 'meta'
   const strided = tensor.layout.name === 'strided'
   const sparse = !strided && tensor.layout.name.startsWith('sparse_')
@@ -298,7 +300,7 @@ export function tensorString(tensor: Tensor): string {
     text = sparseContents(tensor)
   } else if (isMeta || tensor.numel() === 0) {
     if (isMeta || tensor.dim() !== 1) suffixes.push(size)
-    if (dtype !== dtypes.float32) suffixes.push(`dtype=${dtype}`)
+    if (dtype !== standard) suffixes.push(`dtype=${dtype}`)
     if (!isMeta) text = '[]'
   } else {
     if (options.edgeitems === 0) suffixes.push(size)

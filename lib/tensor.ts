@@ -140,6 +140,10 @@ export class Tensor {
     return this.dim()
   }
 
+  ndimension(): number {
+    return this.dim()
+  }
+
   /** The number of elements. */
   numel(): number {
     return native.numel(internals.handleOf(this))
@@ -167,6 +171,27 @@ export class Tensor {
 
   get is_cpu(): boolean {
     return this.device.type === 'cpu'
+  }
+
+  get is_meta(): boolean {
+    return this.device.type === 'meta'
+  }
+
+  /** Whether the layout is sparse COO. */
+  get is_sparse(): boolean {
+    return native.layout(internals.handleOf(this)) === 'Sparse'
+  }
+
+  get is_sparse_csr(): boolean {
+    return native.layout(internals.handleOf(this)) === 'SparseCsr'
+  }
+
+  get is_mkldnn(): boolean {
+    return native.layout(internals.handleOf(this)) === 'Mkldnn'
+  }
+
+  get is_quantized(): boolean {
+    return /^qu?int/.test(this.dtype.name)
   }
 
   /** Bytes of one element. */

@@ -13,6 +13,7 @@ export * as backends from './backends.js'
 export { Callable } from './callable.js'
 export * as cuda from './cuda.js'
 export type { Element, NestedArray, NestedList, TypedArray } from './data.js'
+export { get_default_dtype, set_default_dtype } from './default_dtype.js'
 export {
   channels_last,
   channels_last_3d,

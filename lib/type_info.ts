@@ -1,5 +1,6 @@
 // torch.finfo and torch.iinfo: the limits of dtypes.
 
+import { get_default_dtype } from './default_dtype.js'
 import type { DType } from './dtype.js'
 import * as dtypes from './dtype.js'
 
@@ -87,7 +88,7 @@ class IntegerInfo {
 
 export type { FloatInfo, IntegerInfo }
 
-export function finfo(dtype: DType = dtypes.float32): FloatInfo {
+export function finfo(dtype: DType = get_default_dtype()): FloatInfo {
   return new FloatInfo(dtype)
 }
 

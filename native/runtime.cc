@@ -81,6 +81,18 @@ napi_value get_num_threads(Call& call) {
   return call.value(static_cast<double>(at::get_num_threads()));
 }
 
+napi_value default_dtype(Call& call) {
+  return call.value(static_cast<double>(c10::get_default_dtype_as_scalartype()));
+}
+
+napi_value set_default_dtype(Call& call) {
+  const at::ScalarType dtype = call.dtype(0);
+  TYPE_CHECK(at::isFloatingType(dtype) && c10::elementSize(dtype) > 1,
+             "only floating-point types are supported as the default type");
+  c10::set_default_dtype(c10::scalarTypeToTypeMeta(dtype));
+  return call.undefined();
+}
+
 napi_value set_num_threads(Call& call) {
   const int64_t threads = call.integer(0);
   // OpenMP would try to start as many as it is told, and end the process.
@@ -137,5 +149,7 @@ void export_runtime(Environment& env, napi_value exports) {
   export_function(env, exports, "cuda_device_count", enter<cuda_device_count>);
   export_function(env, exports, "cuda_built", enter<cuda_built>);
   export_function(env, exports, "get_num_threads", enter<get_num_threads>);
+  export_function(env, exports, "default_dtype", enter<default_dtype>);
+  export_function(env, exports, "set_default_dtype", enter<set_default_dtype>);
   export_function(env, exports, "set_num_threads", enter<set_num_threads>);
 }

@@ -1,5 +1,6 @@
 // torch.signal.windows: window functions. M is the number of points; a window that is not `sym` is periodic.
 
+import { get_default_dtype } from '../default_dtype.js'
 import type { DeviceLike, Layout } from '../device.js'
 import * as dtypes from '../dtype.js'
 import type * as signature from '../generated/python_functions.js'
@@ -21,7 +22,7 @@ function checked(name: string, M: number, [, dtype, layout, device]: Common) {
   if (layout !== null && layout.name !== 'strided') {
     throw new RangeError(`${name} is implemented for strided tensors only, got: ${layout}`)
   }
-  const type = dtype ?? dtypes.float32
+  const type = dtype ?? get_default_dtype()
   if (type !== dtypes.float32 && type !== dtypes.float64) {
     throw new RangeError(`${name} expects float32 or float64 dtypes, got: ${type}`)
   }

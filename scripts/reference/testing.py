@@ -72,8 +72,24 @@ def info(f):
     return {key: getattr(f, key) for key in ("dtype", "bits", "eps", "max", "min", "smallest_normal", "tiny", "resolution")}
 
 
+VALUES = [0.0, 1.0, -1.0, 0.1, 2.5, 3.3, 100.0, 0.001]
+
+
+def cast(name):
+    """Numbers in a dtype and back, and what comes of arithmetic."""
+    dtype = getattr(torch, name)
+    whole = not (dtype.is_floating_point or dtype.is_complex)
+    tensor = T([abs(v) for v in VALUES] if whole else VALUES, dtype=f64).to(torch.int64 if whole else f64).to(dtype)
+    back = tensor.to(torch.complex128 if dtype.is_complex else f64)
+    return {"itemsize": dtype.itemsize, "values": [number(v) for v in back.real.tolist()],
+            "item": number(float(tensor[4].to(torch.complex64).real if dtype.is_complex else tensor[4].item()))}
+
+
+BIG = {"int64": [2**53 - 1, 2**53, 2**63 - 1, -(2**63)], "uint64": [2**53, 2**64 - 1], "uint32": [2**32 - 1]}
 ALL = ["uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64", "complex64", "complex128", "bool", "bfloat16"]
 write("testing.json", {
+    "dtypes": {name: cast(name) for name in DTYPES + INTEGERS + ["bool"]},
+    "big": {name: [str(v) for v in torch.tensor(values, dtype=getattr(torch, name)).tolist()] for name, values in BIG.items()},
     "cases": {name: outcome(run) for name, run in CASES.items()},
     "finfo": {name: info(torch.finfo(getattr(torch, name))) for name in DTYPES},
     "iinfo": {name: {"bits": i.bits, "max": str(i.max), "min": str(i.min), "dtype": i.dtype}
