@@ -9,6 +9,7 @@ import { DType, dtypeNamed } from './dtype.js'
 import { tensor } from './factories.js'
 import { lu, nonzero, norm, split, stft, unique, unique_consecutive, where } from './functions.js'
 import { methodNames, type TensorMethods } from './generated/methods.js'
+import { type GradFn, gradFnOf } from './grad_fn.js'
 import { getIndex, type Index, setIndex } from './indexing.js'
 import { native } from './native.js'
 import { isOptions, type Scalar } from './operator.js'
@@ -152,6 +153,8 @@ declare module './tensor.js' {
     /** torch.lu of this tensor. */
     lu(options?: { pivot?: boolean; get_infos?: boolean }): Tensor[]
 
+    /** The operation that made this tensor, or null for a leaf. */
+    readonly grad_fn: GradFn | null
     readonly T: Tensor
     readonly mT: Tensor
     readonly H: Tensor
@@ -321,6 +324,9 @@ define({
 })
 
 defineGetters({
+  grad_fn() {
+    return gradFnOf(this)
+  },
   T() {
     return aten('numpy_T', this)
   },

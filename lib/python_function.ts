@@ -2,7 +2,7 @@
 // are written here in lib/.
 
 import { checkKeys } from './arguments.js'
-import { required, signatures } from './generated/python_functions.js'
+import { positional, required, signatures } from './generated/python_functions.js'
 import { isOptions } from './operator.js'
 
 export type PythonName = Extract<keyof typeof signatures, string>
@@ -16,7 +16,8 @@ export function pythonFunction<F>(key: PythonName, body: (...values: never[]) =>
   const names = Object.keys(signatures[key])
   const defaults: readonly unknown[] = Object.values(signatures[key])
   const inside = body as (...values: unknown[]) => unknown
-  const invoke = (...args: unknown[]): unknown => inside(...bindArguments(callee, names, defaults, args))
+  const limit = positional[key] ?? names.length
+  const invoke = (...args: unknown[]): unknown => inside(...bindArguments(callee, names, defaults, limit, args))
   return Object.defineProperty(invoke, 'name', { value: callee }) as F
 }
 
@@ -25,13 +26,14 @@ function bindArguments(
   callee: string,
   names: readonly string[],
   defaults: readonly unknown[],
+  limit: number,
   args: readonly unknown[],
 ): unknown[] {
   const last = args[args.length - 1]
   const options = typeof last === 'object' && isOptions(last) ? last : null
   const count = options === null ? args.length : args.length - 1
-  if (count > names.length) {
-    throw new TypeError(`${callee}() takes ${names.length} positional arguments but ${count} were given`)
+  if (count > limit) {
+    throw new TypeError(`${callee}() takes ${limit} positional arguments but ${count} were given`)
   }
   if (options !== null) checkKeys(callee, options, names)
   const values = new Array<unknown>(names.length)

@@ -1,0 +1,71 @@
+// The nodes of autograd's graph, and hooks on them.
+
+import { type Handle, type NativeNode, native } from './native.js'
+import { internals, RemovableHandle, type Tensor } from './tensor.js'
+
+const tensorsOf = (handles: readonly (Handle | null)[]) =>
+  handles.map((handle) => (handle === null ? null : internals.wrap(handle)))
+
+/** What a hook of a node gave in place of gradients, as native code reads it. */
+function replacements(result: NodeHookResult): (Handle | null)[] | undefined {
+  if (result === undefined || result === null) return undefined
+  return [result].flat().map((tensor) => (tensor === null ? null : internals.handleOf(tensor as Tensor)))
+}
+
+type Gradients = (Tensor | null)[]
+type NodeHookResult = Tensor | readonly (Tensor | null)[] | undefined | null | void
+
+/** A node of the graph: the operation that made a tensor, or what adds to a leaf's gradient. */
+export class GradFn {
+  readonly #node: NativeNode
+
+  /** @internal */
+  constructor(node: NativeNode) {
+    this.#node = node
+  }
+
+  name(): string {
+    return native.node_name(this.#node)
+  }
+
+  /** The nodes that this one's gradients go to, and to which of their inputs. */
+  get next_functions(): [node: GradFn | null, input: number][] {
+    const flat = native.next_functions(this.#node)
+    return Array.from({ length: flat.length / 2 }, (_, i) => [
+      flat[2 * i] === null ? null : new GradFn(flat[2 * i] as NativeNode),
+      flat[2 * i + 1] as number,
+    ])
+  }
+
+  /** The leaf whose gradient this node adds to, or null. */
+  get variable(): Tensor | null {
+    const handle = native.node_variable(this.#node)
+    return handle === null ? null : internals.wrap(handle)
+  }
+
+  /** Calls `hook` after each run of this node with its inputs' gradients and its outputs'; it may replace the former. */
+  register_hook(hook: (grad_inputs: Gradients, grad_outputs: Gradients) => NodeHookResult): RemovableHandle {
+    return new RemovableHandle(
+      native.node_post_hook(this.#node, (inputs, outputs) => replacements(hook(tensorsOf(inputs), tensorsOf(outputs)))),
+    )
+  }
+
+  /** Calls `hook` before each run of this node with its outputs' gradients; it may replace them. */
+  register_prehook(hook: (grad_outputs: Gradients) => NodeHookResult): RemovableHandle {
+    return new RemovableHandle(native.node_pre_hook(this.#node, (outputs) => replacements(hook(tensorsOf(outputs)))))
+  }
+
+  toString(): string {
+    return `<${this.name().replace(/^.*::/, '')}>`
+  }
+
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.toString()
+  }
+}
+
+/** The node that made a tensor, or null for a leaf. */
+export function gradFnOf(tensor: Tensor): GradFn | null {
+  const node = native.grad_fn(internals.handleOf(tensor))
+  return node === null ? null : new GradFn(node)
+}

@@ -1,0 +1,97 @@
+// The functions that PyTorch writes in Python: their types, defaults and documentation.
+
+import { pythonRepr } from '../../lib/python_repr.js'
+import type { Parameter, Schema } from './schema.js'
+import { callSignatures, documentation } from './signatures.js'
+
+export interface PythonSignature {
+  space: string
+  name: string
+  result: string
+  parameters: { name: string; type: string; default?: unknown; keyword_only?: boolean }[]
+}
+
+function pythonSchema({ name, result, parameters }: PythonSignature): Schema {
+  const tensors = /^(\d) Tensors$/.exec(result)
+  const results =
+    tensors === null
+      ? [{ name: '', type: result }]
+      : Array.from({ length: Number(tensors[1]) }, () => ({ name: '', type: 'Tensor' }))
+  const own: Parameter[] = parameters
+    .filter((parameter) => !parameter.name.startsWith('_'))
+    .map((parameter) => ({
+      name: parameter.name,
+      type: parameter.type,
+      required: !('default' in parameter),
+      keywordOnly: parameter.keyword_only ?? false,
+      written: false,
+    }))
+  return { text: '', name, overload: '', parameters: own, results }
+}
+
+const shownDefault = (value: unknown) => (typeof value === 'string' ? `'${value}'` : pythonRepr(value))
+
+/** `def` of a function, as Python's help shows it. */
+function pythonText({ space, name, parameters }: PythonSignature): string {
+  const qualified = space === 'torch' ? `torch.${name}` : `torch.${space}.${name}`
+  const shown = parameters.filter((parameter) => !parameter.name.startsWith('_'))
+  const star = shown.findIndex((parameter) => parameter.keyword_only)
+  const parts = shown.map((parameter) =>
+    'default' in parameter ? `${parameter.name}=${shownDefault(parameter.default)}` : parameter.name,
+  )
+  if (star !== -1) parts.splice(star, 0, '*')
+  return `${qualified}(${parts.join(', ')})`
+}
+
+/** With return_indices the indices come too. */
+function pythonType(signature: PythonSignature): string {
+  const schema = pythonSchema(signature)
+  const flag = schema.parameters.findIndex(({ name }) => name === 'return_indices')
+  if (flag === -1 || schema.results.length > 1) return callSignatures(schema, 0, 'Tensor', 0).join('\n  ')
+  const both = {
+    ...schema,
+    results: [
+      { name: '', type: 'Tensor' },
+      { name: '', type: 'Tensor' },
+    ],
+  }
+  both.parameters = schema.parameters.map((parameter, i) =>
+    i === flag ? { ...parameter, type: 'true', required: true, keywordOnly: true } : parameter,
+  )
+  const without = { ...schema, parameters: schema.parameters.filter((_, i) => i !== flag) }
+  return [...callSignatures(without, 0, 'Tensor', 0), ...callSignatures(both, 0, 'Tensor', 0)].join('\n  ')
+}
+
+/** The file's text, less its first lines; `pageOf` gives PyTorch's page about a public name. */
+export function pythonFunctions(
+  pythonSignatures: readonly PythonSignature[],
+  pageOf: (name: string) => string | null,
+): string {
+  const spaceName = (space: string) => space.replace(/\W/g, '_')
+  const types = pythonSignatures.map((signature) => {
+    const { space, name } = signature
+    const page = pageOf(space === 'torch' ? `torch.${name}` : `torch.${space}.${name}`)
+    const comment = documentation([pythonText(signature)], page, '')
+    return `${comment}export interface ${spaceName(space)}_${name} {\n  ${pythonType(signature)}\n}\n`
+  })
+  const rows = pythonSignatures.map(({ space, name, parameters }) => {
+    const values = parameters.map((parameter) => {
+      if (!('default' in parameter)) return `${parameter.name}: required`
+      const value = parameter.default === 'inf' ? 'Infinity' : JSON.stringify(parameter.default)
+      return `${parameter.name}: ${value?.replaceAll('"', "'")}`
+    })
+    return `  '${space}.${name}': { ${values.join(', ')} },`
+  })
+  const limits = pythonSignatures.flatMap(({ space, name, parameters }) => {
+    const first = parameters.findIndex((parameter) => parameter.keyword_only)
+    return first === -1 ? [] : [`  '${space}.${name}': ${first},`]
+  })
+  return (
+    `${types.join('\n')}\n/** Stands for the default of a parameter that must be given. */\n` +
+    "export const required = Symbol('required')\n\n" +
+    '/** Of each function that PyTorch writes in Python: its parameters in order, with their defaults. */\n' +
+    `export const signatures = {\n${rows.join('\n')}\n}\n\n` +
+    '/** How many of its parameters a function takes in their places, where that is not all. */\n' +
+    `export const positional: Readonly<Record<string, number>> = {\n${limits.join('\n')}\n}\n`
+  )
+}

@@ -1,0 +1,118 @@
+// TypeScript's call signatures of an operator's schema.
+
+import type { Parameter, Schema } from './schema.js'
+
+export const RESERVED = new Set(
+  (
+    'break case catch class const continue debugger default delete do else enum export extends false finally for ' +
+    'function if import in instanceof new null return super switch this throw true try typeof var void while with ' +
+    'yield let static await async of from as eval arguments'
+  ).split(' '),
+)
+
+const TYPES: Record<string, string> = {
+  Tensor: 'Tensor',
+  TensorOrScalar: 'Tensor | Scalar',
+  int: 'number',
+  float: 'number',
+  bool: 'boolean',
+  str: 'string',
+  Scalar: 'Scalar',
+  number: 'Scalar',
+  ScalarType: 'DType',
+  Layout: 'Layout',
+  Device: 'DeviceLike',
+  MemoryFormat: 'MemoryFormat',
+  Generator: 'Generator',
+  true: 'true',
+  Reduction: 'Reduction',
+  NormOrder: "number | 'fro' | 'nuc'",
+  TensorOrNumber: 'Tensor | number',
+  OptionalSizes: 'number | null | readonly (number | null)[]',
+  Lengths: 'Tensor | readonly number[]',
+  unknown: 'unknown',
+  Distance: '((x: Tensor, y: Tensor) => Tensor)',
+}
+
+function inputType(type: string): string {
+  const outputs = /^Outputs(\d)$/.exec(type)
+  if (outputs !== null) return `readonly [${new Array(Number(outputs[1])).fill('Tensor').join(', ')}]`
+  if (type.endsWith('?')) return `${inputType(type.slice(0, -1))} | null`
+  const list = /^(.*)\[(\d*)\]$/.exec(type)
+  if (list === null) return TYPES[type] ?? 'unknown'
+  const element = inputType(list[1] as string)
+  const array = `readonly ${element.includes('|') ? `(${element})` : element}[]`
+  return list[2] === '' ? array : `${element} | ${array}`
+}
+
+/** What stands before a declaration: the schemas, and PyTorch's page. */
+export function documentation(lines: readonly string[], page: string | null, indent: string): string {
+  const rows = [...lines.map((line) => `\`${line.replaceAll('*/', '* /')}\``), ...(page === null ? [] : [page])]
+  if (rows.length === 1) return `${indent}/** ${rows[0]} */\n`
+  return `${indent}/**\n${rows.map((row) => `${indent} * ${row}\n`).join(`${indent} *\n`)}${indent} */\n`
+}
+
+function outputType(schema: Schema, self: string): string {
+  const plain = (type: string): string => {
+    if (type.endsWith('[]')) return `${plain(type.slice(0, -2))}[]`
+    if (type.endsWith('?')) return `${plain(type.slice(0, -1))} | null`
+    return TYPES[type] ?? 'unknown'
+  }
+  const { results } = schema
+  if (results.length === 0) return 'void'
+  const inPlace = ['self', 'input'].includes(schema.parameters[0]?.name ?? '') && schema.parameters[0].written
+  if (results.length === 1) return inPlace ? self : plain((results[0] as { type: string }).type)
+  const tuple = `[${results.map(({ type, name }) => (name === '' ? plain(type) : `${name}: ${plain(type)}`)).join(', ')}]`
+  if (results.some(({ name }) => name === '')) return tuple
+  const fields = results.map(({ name, type }) => `readonly ${name}: ${plain(type)}`)
+  return `Named<${tuple}, { ${fields.join('; ')} }>`
+}
+
+const identifier = (name: string) => (RESERVED.has(name) ? `${name}_` : name)
+
+/** Signatures of one overload: all parameters in their places; and those after the first `prefix` ones by name. */
+export function callSignatures(schema: Schema, receiver: number, self: string, numbers: 0 | 1 | 2): string[] {
+  const parameters = schema.parameters.slice(receiver)
+  const positional = parameters.filter((parameter) => !parameter.keywordOnly)
+  const keywords = parameters.filter((parameter) => parameter.keywordOnly)
+  const result = outputType(schema, self)
+  const optionsOf = (named: readonly Parameter[]): string => {
+    if (named.length === 0) return ''
+    const optional = named.every((parameter) => !parameter.required)
+    const fields = named.map(
+      ({ name, type, required }) =>
+        `${name}${required ? '' : '?'}: ${inputType(type)}${required ? '' : ' | undefined'}`,
+    )
+    return `options${optional ? '?' : ''}: { ${fields.join('; ')} }`
+  }
+  const join_ = (parts: readonly string[]) => parts.filter((part) => part !== '').join(', ')
+  const inPlaces = positional.map(
+    ({ name, type, required }) =>
+      `${identifier(name)}${required ? '' : '?'}: ${inputType(type)}${required ? '' : ' | undefined'}`,
+  )
+  const keywordsRequired = keywords.some((parameter) => parameter.required)
+  const signatures = new Set<string>()
+  // A required options object cannot follow an optional parameter.
+  if (!(keywordsRequired && positional.some((parameter) => !parameter.required))) {
+    signatures.add(`(${join_([...inPlaces, optionsOf(keywords)])}): ${result}`)
+  }
+  if (numbers > 0 && positional.length > 0) {
+    const separate = `...${identifier((positional[0] as Parameter).name)}: ${keywords.length > 0 ? `[...number[], ${optionsOf(keywords).replace(/^options\??: /, '')}] | number[]` : 'number[]'}`
+    if (
+      positional.filter(({ name }) => name !== 'implicit').length === 1 &&
+      /^int\[/.test((positional[0] as Parameter).type)
+    ) {
+      signatures.add(`(${separate}): ${result}`)
+    }
+  }
+  const requiredCount = positional.filter((parameter) => parameter.required).length
+  const longer = Array.from({ length: positional.length - requiredCount }, (_, i) => requiredCount + i)
+  for (const prefix of new Set([receiver === 1 ? 0 : Math.min(1, requiredCount), ...longer, requiredCount])) {
+    const named = [...positional.slice(prefix), ...keywords]
+    if (named.length > keywords.length || (prefix === positional.length && named.length > 0)) {
+      const before = inPlaces.slice(0, prefix).map((parameter) => parameter.replace('?:', ':'))
+      signatures.add(`(${join_([...before, optionsOf(named)])}): ${result}`)
+    }
+  }
+  return [...signatures]
+}
