@@ -74,13 +74,35 @@ function operators({ exposed, missing, publicNames, publicAten, names, overloads
   ]
 }
 
-/** The page, from what came of every entry. */
-export function page(outcomes: readonly Outcome[]): string {
+/** Which entries had samples, and which of these failed. */
+function judged(outcomes: readonly Outcome[]) {
   const unchecked = outcomes.filter(
     ({ name, cases, failed }) => cases + failed === 0 && reasonOf(WHY_WITHOUT_CASES, name) !== undefined,
   )
   const checked = outcomes.filter((outcome) => !unchecked.includes(outcome))
   const failing = checked.filter(({ cases, failed }) => failed > 0 || cases === 0)
+  return { unchecked, checked, failing }
+}
+
+/** What a terminal shows: the counts, and what failed. */
+export function summary(outcomes: readonly Outcome[]): string {
+  const { unchecked, checked, failing } = judged(outcomes)
+  const { exposed, missing, names, overloads } = coverage()
+  const spaces = Object.entries(exposed).map(([space, total]) => {
+    const absent = missing.filter((name) => name.startsWith(`${space}.`)).length
+    return `${space} ${total - absent} of ${total}`
+  })
+  return [
+    `operators that Python exposes, callable and typed: ${spaces.join(', ')}`,
+    `all under torch.ops.aten: ${count(names)} names, ${count(overloads)} overloads`,
+    ...failing.map((o) => `FAILED ${o.name}: ${(o.failures[0] ?? o.skipped.join('; ')).slice(0, 200)}`),
+    `${checked.length - failing.length} of ${checked.length} entries of op_db pass in full; ${unchecked.length} have no sample for the CPU`,
+  ].join('\n')
+}
+
+/** The page, from what came of every entry. */
+export function page(outcomes: readonly Outcome[]): string {
+  const { unchecked, checked, failing } = judged(outcomes)
   const share = ((checked.length - failing.length) / checked.length) * 100
   const skipped = outcomes.filter((outcome) => outcome.skipped.length > 0 && outcome.cases > 0)
   return [

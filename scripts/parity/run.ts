@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { SingleBar } from 'cli-progress'
 import { Command } from 'commander'
 import { packageRoot } from '../../lib/package_root.js'
-import { page } from './page.js'
+import { page, summary } from './page.js'
 import type { Outcome } from './worker.js'
 
 const EXPORT = join(packageRoot, 'scripts', 'parity', 'export.py')
@@ -124,9 +124,9 @@ async function parity(names: string[], options: { python: string; cases?: string
       .sort()
     const outcomes = await checkAll(folder, entries)
     if (options.out !== undefined) writeFileSync(options.out, `${JSON.stringify(outcomes, null, 1)}\n`)
-    const text = page(outcomes)
-    if (options.page) writeFileSync(join(packageRoot, 'docs', 'operators.md'), text)
-    else console.log(text)
+    if (options.page) writeFileSync(join(packageRoot, 'docs', 'operators.md'), page(outcomes))
+    console.log(summary(outcomes))
+    if (outcomes.some(({ failed }) => failed > 0)) process.exitCode = 1
   } finally {
     if (options.cases === undefined) rmSync(folder, { recursive: true, force: true })
   }
