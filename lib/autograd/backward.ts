@@ -1,4 +1,6 @@
+import { readArguments } from '../arguments.js'
 import { native } from '../native.js'
+import { aten } from '../operator_table.js'
 import { internals, type Tensor } from '../tensor.js'
 
 export interface BackwardOptions {
@@ -40,22 +42,54 @@ export interface GradOptions {
   retain_graph?: boolean | null | undefined
   create_graph?: boolean | undefined
   /** Gives null, instead of an error, for inputs that the outputs do not depend on. */
-  allow_unused?: boolean | undefined
+  allow_unused?: boolean | null | undefined
+  /** Gives zeros for these inputs. */
+  materialize_grads?: boolean | undefined
 }
 
-/** torch.autograd.grad: gradients of the outputs with respect to the inputs, without touching any `grad`. */
+/**
+ * torch.autograd.grad: gradients of the outputs with respect to the inputs, without touching any `grad`. `grad_outputs`
+ * are the gradients to start from, by default 1 for an output with one element.
+ */
 export function grad(
   outputs: Tensor | readonly Tensor[],
   inputs: Tensor | readonly Tensor[],
-  { grad_outputs = null, retain_graph, create_graph = false, allow_unused = false }: GradOptions = {},
+  options?: GradOptions,
+): (Tensor | null)[]
+export function grad(
+  outputs: Tensor | readonly Tensor[],
+  inputs: Tensor | readonly Tensor[],
+  grad_outputs: Gradients,
+  options?: Omit<GradOptions, 'grad_outputs'>,
+): (Tensor | null)[]
+export function grad(
+  outputs: Tensor | readonly Tensor[],
+  inputs: Tensor | readonly Tensor[],
+  ...rest: unknown[]
 ): (Tensor | null)[] {
+  const { grad_outputs, retain_graph, create_graph, allow_unused, materialize_grads } = readArguments('grad', rest, {
+    grad_outputs: null as Gradients,
+    retain_graph: null as boolean | null,
+    create_graph: false as boolean,
+    allow_unused: null as boolean | null,
+    materialize_grads: false as boolean,
+  })
+  if (materialize_grads && allow_unused === false) {
+    throw new RangeError(
+      'Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.',
+    )
+  }
+  const wanted = listOf<Tensor>(inputs)
   const handles = native.gradients(
     handlesOf(listOf<Tensor>(outputs)),
-    handlesOf(listOf<Tensor>(inputs)),
+    handlesOf(wanted),
     grad_outputs === null ? null : optionalHandles(listOf<Tensor | null>(grad_outputs)),
     retain_graph ?? undefined,
     create_graph,
-    allow_unused,
+    allow_unused ?? materialize_grads,
   )
-  return handles.map((handle) => (handle === null ? null : internals.wrap(handle)))
+  return handles.map((handle, i) => {
+    if (handle !== null) return internals.wrap(handle)
+    return materialize_grads ? aten<Tensor>('zeros_like', wanted[i]) : null
+  })
 }

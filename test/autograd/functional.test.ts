@@ -77,3 +77,22 @@ describe('functional', () => {
     expect(run).toThrow(message)
   })
 })
+
+describe('autograd.grad', () => {
+  test('takes gradients of the outputs in their place, or by name', () => {
+    const y = x.pow(2)
+    const inPlace = autograd.grad(y, x, vector, { retain_graph: true })[0]?.tolist()
+    expect(inPlace).toEqual(autograd.grad(y, x, { grad_outputs: vector })[0]?.tolist())
+    expect(inPlace).toEqual([1, 4, 12])
+  })
+
+  test('gives null, zeros or an error for what the outputs do not depend on', () => {
+    const y = () => x.sum()
+    expect(autograd.grad(y(), [x, u], { allow_unused: true })[1]).toBeNull()
+    expect(autograd.grad(y(), [x, u], { materialize_grads: true })[1]?.tolist()).toEqual([0, 0, 0])
+    expect(() => autograd.grad(y(), [x, u])).toThrow(/allow_unused/)
+    expect(() => autograd.grad(y(), [x, u], { allow_unused: false, materialize_grads: true })).toThrow(
+      /materialize_grads/,
+    )
+  })
+})
