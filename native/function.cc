@@ -78,6 +78,17 @@ class CustomBackward : public torch::autograd::Node {
   std::vector<SavedVariable> saved_;
 };
 
+// Newer versions of libtorch also tell which node was attached.
+template <typename... Arguments>
+auto wrap_outputs(const Arguments&... arguments) {
+  NodeOwner attached;
+  if constexpr (requires { torch::autograd::_wrap_outputs(arguments..., attached); }) {
+    return torch::autograd::_wrap_outputs(arguments..., attached);
+  } else {
+    return torch::autograd::_wrap_outputs(arguments...);
+  }
+}
+
 std::unordered_set<at::TensorImpl*> set_of(const variable_list& tensors) {
   std::unordered_set<at::TensorImpl*> result;
   for (const at::Tensor& tensor : tensors) result.insert(tensor.unsafeGetTensorImpl());
@@ -109,9 +120,10 @@ napi_value custom_function(Call& call) {
   const auto no_forward_mode = [](const variable_list&, const variable_list&) -> variable_list {
     TORCH_CHECK_NOT_IMPLEMENTED(false, "a custom Function has no forward-mode gradient");
   };
-  const auto wrapped = torch::autograd::_wrap_outputs(
-      inputs, set_of(call.tensors(3)), set_of(dirty), raw, recorded ? owner : nullptr,
-      no_forward_mode, {}, [](const at::Tensor& tensor) { return tensor.view_as(tensor); }, false);
+  const auto view_of = [](const at::Tensor& tensor) { return tensor.view_as(tensor); };
+  const auto wrapped = wrap_outputs(inputs, set_of(call.tensors(3)), set_of(dirty), raw,
+                                    recorded ? owner : NodeOwner(), no_forward_mode,
+                                    std::unordered_set<at::TensorImpl*>(), view_of, false);
   if (recorded) {
     for (const at::Tensor& tensor : call.tensors(2)) node->save(tensor);
   }
