@@ -108,7 +108,13 @@ napi_value cuda_device_count(Call& call) {
 }
 
 // Whether libtorch itself was built with CUDA.
-napi_value cuda_built(Call& call) { return call.value(at::detail::getCUDAHooks().hasCUDA()); }
+napi_value cuda_built(Call& call) {
+#ifdef TSTORCH_CUDA
+  return call.value(true);
+#else
+  return call.value(false);
+#endif
+}
 
 // collect_young_garbage_by(function)
 napi_value collect_young_garbage_by(Call& call) {

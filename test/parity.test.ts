@@ -2,20 +2,33 @@
 // runs them all.
 
 import { describe, expect, test } from 'vitest'
+import { overloads } from '../lib/generated/overloads.js'
+import torch from '../lib/index.js'
+import { native } from '../lib/native.js'
 import { checkCase, checkError } from '../scripts/parity/check.js'
 import { readEntries } from '../scripts/parity/entry.js'
 import { fixtureFile } from './helpers.js'
 
 const { entries, tensors } = readEntries(fixtureFile('parity'))
 
-describe.each(entries.filter(({ cases, errors }) => cases.length + errors.length > 0))('$name', ({ cases, errors }) => {
-  test.each(cases)('$calls.0.fn, $dtype', (record) => {
-    expect(checkCase(record, tensors)).toBeNull()
-  })
-  test.each(errors)('refuses as in Python', (record) => {
-    expect(checkError(record, tensors)).toBeNull()
-  })
-})
+/** Operators that Python had when the sample was made, and the loaded libtorch has no more. */
+const gone = (name: string | null) => {
+  const operator = /^torch\.(\w+)$/.exec(name ?? '')?.[1]
+  const known = operator !== undefined && Object.hasOwn(overloads, operator)
+  return known && !torch.__version__.startsWith('2.13.') && native.operator(`aten::${operator}`) === -1
+}
+
+describe.each(entries.filter((entry) => entry.cases.length + entry.errors.length > 0 && !gone(entry.function)))(
+  '$name',
+  ({ cases, errors }) => {
+    test.each(cases)('$calls.0.fn, $dtype', (record) => {
+      expect(checkCase(record, tensors)).toBeNull()
+    })
+    test.each(errors)('refuses as in Python', (record) => {
+      expect(checkError(record, tensors)).toBeNull()
+    })
+  },
+)
 
 test('the sample holds most entries', () => {
   expect(entries.filter(({ cases }) => cases.length > 0).length).toBeGreaterThan(600)

@@ -14,12 +14,14 @@ const peak = () => process.resourceUsage().maxRSS / 1000
 export interface Measured {
   /** Megabytes. */
   peak: number
+  /** What the process held when the libraries were loaded. */
+  loaded: number
   seconds: number
   growth?: number
   live?: number
 }
 
-const scenarios: Record<string, () => Omit<Measured, 'seconds' | 'peak'>> = {
+const scenarios: Record<string, () => Omit<Measured, 'seconds' | 'peak' | 'loaded'>> = {
   /** 5,000 tensors of 4 MB. */
   tensors() {
     for (let i = 0; i < 5000; i++) torch.ones(1024, 1024)
@@ -86,9 +88,10 @@ const scenarios: Record<string, () => Omit<Measured, 'seconds' | 'peak'>> = {
 }
 
 function measure(name: string): Measured {
+  const loaded = rss()
   const started = performance.now()
   const measured = (scenarios[name] as (typeof scenarios)[string])()
-  return { ...measured, seconds: (performance.now() - started) / 1000, peak: peak() }
+  return { ...measured, loaded, seconds: (performance.now() - started) / 1000, peak: peak() }
 }
 
 if (isMainThread) console.log(JSON.stringify(measure(process.argv[2] ?? '')))
