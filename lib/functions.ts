@@ -284,7 +284,7 @@ export const stft = pythonFunction<signature.torch_stft>(
   },
 )
 
-interface UniqueOptions {
+export interface UniqueOptions {
   sorted?: boolean | undefined
   return_inverse?: boolean | undefined
   return_counts?: boolean | undefined

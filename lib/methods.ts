@@ -7,7 +7,7 @@ import { Device, type DeviceLike, type Layout, layoutNamed, type MemoryFormat } 
 import * as dtypes from './dtype.js'
 import { DType, dtypeNamed } from './dtype.js'
 import { tensor } from './factories.js'
-import { lu, nonzero, norm, split, stft, unique, unique_consecutive, where } from './functions.js'
+import { lu, nonzero, norm, split, stft, type UniqueOptions, unique, unique_consecutive, where } from './functions.js'
 import { methodNames, type TensorMethods } from './generated/methods.js'
 import { type GradFn, gradFnOf } from './grad_fn.js'
 import { getIndex, type Index, setIndex } from './indexing.js'
@@ -42,13 +42,6 @@ interface StftOptions {
   onesided?: boolean | null | undefined
   return_complex?: boolean | null | undefined
   align_to_window?: boolean | null | undefined
-}
-
-interface UniqueOptions {
-  sorted?: boolean | undefined
-  return_inverse?: boolean | undefined
-  return_counts?: boolean | undefined
-  dim?: number | null | undefined
 }
 
 declare module './tensor.js' {

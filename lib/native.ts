@@ -100,8 +100,8 @@ export interface Native {
   retain_grad(handle: Handle): void
   retains_grad(handle: Handle): boolean
   version(handle: Handle): number
-  register_hook(handle: Handle, hook: (grad: Handle) => Handle | undefined): number
-  remove_hook(handle: Handle, position: number): void
+  /** Gives the function that removes the hook. */
+  register_hook(handle: Handle, hook: (grad: Handle) => Handle | undefined): () => void
   data(handle: Handle): Handle
   set_data(handle: Handle, data: Handle): void
 

@@ -265,8 +265,7 @@ export class Tensor {
    * A hook that captures this very tensor keeps it alive until `remove()`.
    */
   register_hook(hook: Hook): RemovableHandle {
-    const position = native.register_hook(internals.handleOf(this), hookOnHandles(hook))
-    return new RemovableHandle(() => native.remove_hook(internals.handleOf(this), position))
+    return new RemovableHandle(native.register_hook(internals.handleOf(this), hookOnHandles(hook)))
   }
 
   /** Calls `hook` with this leaf whenever backward has added to its gradient. */

@@ -1,6 +1,6 @@
 #include "autograd.h"
 
-#include "callback.h"
+#include "hooks.h"
 
 namespace {
 
@@ -102,23 +102,43 @@ napi_value version(Call& call) {
   return call.value(static_cast<double>(call.tensor(0)._version()));
 }
 
-// register_hook(tensor, function(handle) -> handle or anything else) -> position
+// A tensor's hooks, as one of those that libtorch keeps for it.
+struct TensorHooks {
+  at::TensorBase operator()(const at::TensorBase& given) const {
+    at::Tensor gradient(given);
+    for (const auto& [id, callback] : list->hooks()) {
+      Environment& env = callback->env();
+      const at::Tensor replacement =
+          (*callback)([&](napi_env) { return std::array{handle_value(env, gradient)}; },
+                      [&](napi_value result) { return tensor_or_undefined(env, result); });
+      if (replacement.defined()) gradient = replacement;
+    }
+    return gradient;
+  }
+  std::shared_ptr<HookList> list = std::make_shared<HookList>();
+};
+
+std::shared_ptr<HookList> hooks_of(const at::Tensor& tensor) {
+  const auto* meta = torch::autograd::impl::get_autograd_meta(tensor);
+  if (meta == nullptr || !meta->cpp_hooks_list_) return nullptr;
+  for (const auto& hook : *meta->cpp_hooks_list_) {
+    if (const auto* ours = hook.target<TensorHooks>()) return ours->list;
+  }
+  return nullptr;
+}
+
+// register_hook(tensor, function(handle) -> handle or anything else) -> remove
 napi_value register_hook(Call& call) {
   const at::Tensor tensor = call.tensor(0);
   TORCH_CHECK(tensor.requires_grad(),
               "cannot register a hook on a tensor that doesn't require gradient");
-  const auto callback = std::make_shared<Callback>(call.env(), call[1]);
-  const unsigned position = tensor.register_hook([callback](const at::Tensor& gradient) {
-    Environment& env = callback->env();
-    return (*callback)([&](napi_env) { return std::array{handle_value(env, gradient)}; },
-                       [&](napi_value result) { return tensor_or_undefined(env, result); });
-  });
-  return call.value(static_cast<double>(position));
-}
-
-napi_value remove_hook(Call& call) {
-  call.tensor(0).remove_hook(static_cast<unsigned>(call.integer(1)));
-  return call.undefined();
+  auto list = hooks_of(tensor);
+  if (!list) {
+    TensorHooks hooks;
+    list = hooks.list;
+    static_cast<const at::TensorBase&>(tensor).register_hook(hooks);
+  }
+  return list->add(call, call[1]);
 }
 
 napi_value data(Call& call) { return call.handle(call.tensor(0).variable_data()); }
@@ -148,7 +168,6 @@ void export_autograd(Environment& env, napi_value exports) {
   export_function(env, exports, "retains_grad", enter<retains_grad>);
   export_function(env, exports, "version", enter<version>);
   export_function(env, exports, "register_hook", enter<register_hook>);
-  export_function(env, exports, "remove_hook", enter<remove_hook>);
   export_function(env, exports, "data", enter<data>);
   export_function(env, exports, "set_data", enter<set_data>);
 }

@@ -101,7 +101,8 @@ std::unordered_set<at::TensorImpl*> set_of(const variable_list& tensors) {
 napi_value custom_function(Call& call) {
   const variable_list inputs = call.tensors(0);
   const variable_list outputs = call.tensors(1);
-  for (const auto* list : {&inputs, &outputs}) {
+  const variable_list dirty = call.tensors(4);
+  for (const auto* list : {&inputs, &outputs, &dirty}) {
     for (const at::Tensor& tensor : *list) TYPE_CHECK(tensor.defined(), "a tensor is missing");
   }
   const auto [owner, node] = make_node<CustomBackward>();
@@ -114,7 +115,6 @@ napi_value custom_function(Call& call) {
     node->set_next_edges(torch::autograd::collect_next_edges(inputs));
     node->clear_input_metadata();
   }
-  const variable_list dirty = call.tensors(4);
   for (const at::Tensor& tensor : dirty) tensor.unsafeGetTensorImpl()->bump_version();
   std::vector<std::optional<at::Tensor>> raw(outputs.begin(), outputs.end());
   const auto no_forward_mode = [](const variable_list&, const variable_list&) -> variable_list {

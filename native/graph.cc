@@ -3,10 +3,8 @@
 #include <torch/csrc/autograd/function_hook.h>
 #include <torch/csrc/autograd/functions/accumulate_grad.h>
 
-#include <map>
-
-#include "callback.h"
 #include "fused.h"
+#include "hooks.h"
 
 namespace {
 
@@ -55,64 +53,54 @@ variable_list replaced(const Environment& env, napi_value result, const variable
   return tensors;
 }
 
-// Hooks that can be removed: they ask a flag that their handle in JavaScript shares.
-using Enabled = std::shared_ptr<bool>;
-
 struct NodePreHook : torch::autograd::FunctionPreHook {
-  variable_list operator()(const variable_list& gradients) override {
-    if (!*enabled) return gradients;
-    Environment& env = callback->env();
-    return (*callback)([&](napi_env) { return std::array{handles_value(env, gradients)}; },
-                       [&](napi_value result) { return replaced(env, result, gradients); });
+  variable_list operator()(const variable_list& given) override {
+    variable_list gradients = given;
+    for (const auto& [id, callback] : list->hooks()) {
+      Environment& env = callback->env();
+      gradients = (*callback)([&](napi_env) { return std::array{handles_value(env, gradients)}; },
+                              [&](napi_value result) { return replaced(env, result, gradients); });
+    }
+    return gradients;
   }
-  std::unique_ptr<Callback> callback;
-  Enabled enabled;
+  std::shared_ptr<HookList> list = std::make_shared<HookList>();
 };
 
 struct NodePostHook : torch::autograd::FunctionPostHook {
-  variable_list operator()(const variable_list& inputs, const variable_list& outputs) override {
-    if (!*enabled) return inputs;
-    Environment& env = callback->env();
-    return (*callback)(
-        [&](napi_env) {
-          return std::array{handles_value(env, inputs), handles_value(env, outputs)};
-        },
-        [&](napi_value result) { return replaced(env, result, inputs); });
+  variable_list operator()(const variable_list& given, const variable_list& outputs) override {
+    variable_list inputs = given;
+    for (const auto& [id, callback] : list->hooks()) {
+      Environment& env = callback->env();
+      inputs = (*callback)(
+          [&](napi_env) {
+            return std::array{handles_value(env, inputs), handles_value(env, outputs)};
+          },
+          [&](napi_value result) { return replaced(env, result, inputs); });
+    }
+    return inputs;
   }
-  std::unique_ptr<Callback> callback;
-  Enabled enabled;
+  std::shared_ptr<HookList> list = std::make_shared<HookList>();
 };
 
-// All of a leaf's hooks that run once its gradient is there.
-struct AccumulatedHooks : torch::autograd::PostAccumulateGradHook {
+// A leaf's hooks that run once its gradient is there.
+struct AccumulatedHook : torch::autograd::PostAccumulateGradHook {
   void operator()(const torch::autograd::Variable& tensor) override {
-    for (const auto& [callback, enabled] : hooks) {
-      if (!*enabled) continue;
-      (*callback)([&](napi_env) { return std::array{handle_value(callback->env(), tensor)}; },
+    for (const auto& [id, callback] : list->hooks()) {
+      Environment& env = callback->env();
+      (*callback)([&](napi_env) { return std::array{handle_value(env, tensor)}; },
                   [](napi_value) {});
     }
   }
-  std::vector<std::pair<std::unique_ptr<Callback>, Enabled>> hooks;
+  std::shared_ptr<HookList> list = std::make_shared<HookList>();
 };
 
-// A function that ends a hook, for good.
-napi_value remover(const Call& call, const Enabled& enabled) {
-  auto owned = std::make_unique<Enabled>(enabled);
-  napi_value function = nullptr;
-  const auto remove = [](napi_env env, napi_callback_info info) -> napi_value {
-    void* data = nullptr;
-    if (napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data) == napi_ok) {
-      **static_cast<Enabled*>(data) = false;
-    }
-    return nullptr;
-  };
-  check_napi(call.raw(),
-             napi_create_function(call.raw(), nullptr, 0, remove, owned.get(), &function));
-  const auto finalize = [](napi_env, void* data, void*) { delete static_cast<Enabled*>(data); };
-  check_napi(call.raw(),
-             napi_add_finalizer(call.raw(), function, owned.get(), finalize, nullptr, nullptr));
-  owned.release();
-  return function;
+// The list of the hook of ours among those of a node, which the node may just be running.
+template <typename Hook, typename Hooks>
+std::shared_ptr<HookList> list_among(const Hooks& hooks) {
+  for (const auto& hook : hooks) {
+    if (const auto* ours = dynamic_cast<Hook*>(hook.get())) return ours->list;
+  }
+  return nullptr;
 }
 
 // grad_fn(tensor) -> node or null
@@ -155,23 +143,25 @@ napi_value node_variable(Call& call) {
 // node_pre_hook(node, function(handles of gradients) -> handles or nothing) -> remove
 napi_value node_pre_hook(Call& call) {
   const NodeOwner node = node_argument(call, 0);
-  auto hook = std::make_unique<NodePreHook>();
-  hook->callback = std::make_unique<Callback>(call.env(), call[1]);
-  hook->enabled = std::make_shared<bool>(true);
-  napi_value result = remover(call, hook->enabled);
-  node->add_pre_hook(std::move(hook));
-  return result;
+  auto list = list_among<NodePreHook>(node->pre_hooks());
+  if (!list) {
+    auto hook = std::make_unique<NodePreHook>();
+    list = hook->list;
+    node->add_pre_hook(std::move(hook));
+  }
+  return list->add(call, call[1]);
 }
 
 // node_post_hook(node, function(gradients of inputs, of outputs) -> handles or nothing) -> remove
 napi_value node_post_hook(Call& call) {
   const NodeOwner node = node_argument(call, 0);
-  auto hook = std::make_unique<NodePostHook>();
-  hook->callback = std::make_unique<Callback>(call.env(), call[1]);
-  hook->enabled = std::make_shared<bool>(true);
-  napi_value result = remover(call, hook->enabled);
-  node->add_post_hook(std::move(hook));
-  return result;
+  auto list = list_among<NodePostHook>(node->post_hooks());
+  if (!list) {
+    auto hook = std::make_unique<NodePostHook>();
+    list = hook->list;
+    node->add_post_hook(std::move(hook));
+  }
+  return list->add(call, call[1]);
 }
 
 // post_accumulate_hook(tensor, function(handle)) -> remove
@@ -181,16 +171,13 @@ napi_value post_accumulate_hook(Call& call) {
               "cannot register a hook on a tensor that doesn't require gradient");
   TORCH_CHECK(tensor.is_leaf(),
               "post accumulate grad hooks cannot be registered on non-leaf tensors");
-  auto& owned = torch::autograd::impl::post_acc_grad_hooks(tensor);
-  if (!owned) {
-    torch::autograd::impl::set_post_acc_grad_hooks(tensor, std::make_unique<AccumulatedHooks>());
+  if (!torch::autograd::impl::post_acc_grad_hooks(tensor)) {
+    torch::autograd::impl::set_post_acc_grad_hooks(tensor, std::make_unique<AccumulatedHook>());
   }
-  auto* hooks =
-      dynamic_cast<AccumulatedHooks*>(torch::autograd::impl::post_acc_grad_hooks(tensor).get());
-  TORCH_CHECK(hooks != nullptr, "the tensor has hooks of another kind");
-  const auto enabled = std::make_shared<bool>(true);
-  hooks->hooks.emplace_back(std::make_unique<Callback>(call.env(), call[1]), enabled);
-  return remover(call, enabled);
+  auto* hook =
+      dynamic_cast<AccumulatedHook*>(torch::autograd::impl::post_acc_grad_hooks(tensor).get());
+  TORCH_CHECK(hook != nullptr, "the tensor has hooks of another kind");
+  return hook->list->add(call, call[1]);
 }
 
 }  // namespace

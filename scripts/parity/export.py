@@ -16,7 +16,6 @@ import pathlib
 import random
 import re
 import sys
-import types
 import warnings
 
 import torch
@@ -29,7 +28,6 @@ warnings.simplefilter("ignore")
 DTYPES = [torch.float32, torch.float64, torch.int64, torch.bool, torch.complex64]
 # What these make has no values.
 EMPTY = {"empty", "empty_like", "empty_permuted", "empty_strided", "new_empty", "new_empty_strided"}
-SAFETENSORS = {torch.complex128: torch.float64, torch.complex32: torch.float16}
 
 
 ATEN = {schema.name for schema in torch._C._jit_get_all_schemas() if schema.name.startswith("aten::")}

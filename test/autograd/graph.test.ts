@@ -1,5 +1,7 @@
 // Hooks on nodes and leaves, the graph's nodes, anomalies and checkpoints.
 
+import v8 from 'node:v8'
+import vm from 'node:vm'
 import { describe, expect, test } from 'vitest'
 import torch, { autograd, nn, type Tensor } from '../../lib/index.js'
 import { expectTensor, fixture } from '../helpers.js'
@@ -139,5 +141,66 @@ describe('checkpoint', () => {
     expect([calls, weight.grad?.item()]).toEqual([2, 2])
     const x = leaf(2)
     expect(() => autograd.grad(checkpoint(run, x), x)).toThrow(/checkpoint works with backward\(\)/)
+  })
+})
+
+describe('hooks that change hooks while they run', () => {
+  test('on a tensor', () => {
+    const log: string[] = []
+    const x = leaf(1, 2)
+    const y = x.mul(2)
+    const first = y.register_hook((grad) => {
+      log.push('first')
+      for (let i = 0; i < 100; i++) y.register_hook(() => void log.push('later'))
+      first.remove()
+      return grad.mul(2)
+    })
+    y.register_hook((grad) => void log.push(`second ${grad.tolist()}`))
+    y.sum().backward(null, { retain_graph: true })
+    expect(log).toEqual(['first', 'second 2,2'])
+    expect(x.grad?.tolist()).toEqual([4, 4])
+    y.sum().backward()
+    expect(log.length).toBe(2 + 101)
+  })
+
+  test('on a node and on a leaf', () => {
+    let calls = 0
+    const x = leaf(1)
+    const y = x.mul(2)
+    const node = y.grad_fn
+    const more = () => {
+      calls++
+      for (let i = 0; i < 100; i++) {
+        node?.register_hook(() => void calls++)
+        node?.register_prehook(() => void calls++)
+        x.register_post_accumulate_grad_hook(() => void calls++)
+      }
+    }
+    node?.register_hook(more)
+    node?.register_prehook(more)
+    x.register_post_accumulate_grad_hook(more)
+    y.backward()
+    // What the pre-hook adds to the places that run after it is called; what each adds to its own place is not.
+    expect(calls).toBe(3 + 100 + 200)
+  })
+
+  test('a removed hook lets go of what it holds', async () => {
+    const x = leaf(1)
+    const y = x.mul(2)
+    let held: WeakRef<object> | undefined
+    ;(() => {
+      const big = { data: new Array(10) }
+      held = new WeakRef(big)
+      y.register_hook(() => void big.data).remove()
+    })()
+    v8.setFlagsFromString('--expose-gc')
+    const collect = vm.runInNewContext('gc') as () => void
+    // The reference is deleted at the next call into the addon, and found dead at the collection after that.
+    for (let i = 0; i < 5; i++) {
+      y.dim()
+      collect()
+      await new Promise((resolve) => setTimeout(resolve, 1))
+    }
+    expect(held?.deref()).toBeUndefined()
   })
 })
