@@ -58,7 +58,8 @@ function parseText(text: string): Item[] {
   })
 }
 
-function parse(indices: readonly Index[]): Item[] {
+/** The items; the tensors behind them go to `tensors`. */
+function parse(indices: readonly Index[], tensors: Tensor[]): Item[] {
   return indices.flatMap((index): Item[] => {
     if (typeof index === 'number' || typeof index === 'bigint') {
       const position = Number(index)
@@ -69,8 +70,11 @@ function parse(indices: readonly Index[]): Item[] {
     if (index === null) return [[NONE]]
     if (typeof index === 'boolean') return [[BOOLEAN, Number(index)]]
     if (index instanceof Slice) return [sliceItem(index.start, index.stop, index.step)]
-    if (Array.isArray(index)) return [[TENSOR, internals.handleOf(positions(index))]]
-    if (internals.isTensor(index)) return [[TENSOR, internals.handleOf(index)]]
+    if (Array.isArray(index) || internals.isTensor(index)) {
+      const tensor = internals.isTensor(index) ? index : positions(index as readonly NestedArray[])
+      tensors.push(tensor)
+      return [[TENSOR, internals.handleOf(tensor)]]
+    }
     throw new TypeError(
       `${String(index)} is no index: expected a number, string, null, boolean, torch.slice, tensor or array`,
     )
@@ -93,21 +97,27 @@ function encode(items: readonly Item[]): Float64Array {
 
 /** x[indices] */
 export function getIndex(tensor: Tensor, indices: readonly Index[]): Tensor {
-  const items = encode(parse(indices))
+  const tensors: Tensor[] = []
+  const items = encode(parse(indices, tensors))
   try {
     return internals.wrap(native.get_item(internals.handleOf(tensor), items))
   } catch (error) {
     throw explained(error as Error)
+  } finally {
+    native.reachable(tensors)
   }
 }
 
 /** x[indices] = value */
 export function setIndex(tensor: Tensor, indices: readonly Index[], value: Tensor | NestedArray): void {
-  const items = encode(parse(indices))
+  const tensors: Tensor[] = []
+  const items = encode(parse(indices, tensors))
   const source = internals.isTensor(value) ? value : aten<Tensor>('to', fromData(value, undefined), tensor)
   try {
     native.set_item(internals.handleOf(tensor), items, internals.handleOf(source))
   } catch (error) {
     throw explained(error as Error)
+  } finally {
+    native.reachable(tensors)
   }
 }

@@ -148,6 +148,11 @@ export interface Native {
   set_rng_state(state: Handle, generator?: NativeGenerator): void
   /** What to call when young tensors have grown by tens of megabytes. */
   collect_young_garbage_by(collect: () => void): void
+  /**
+   * Does nothing: what is passed here the garbage collector has not taken before. For tensors whose handles are
+   * collected in arrays, since the making of those may run the collector while nothing else needs the tensors.
+   */
+  reachable(...objects: unknown[]): void
   /** What gets libtorch's warnings. */
   warn_by(warn: (message: string) => void): void
   cuda_device_count(): number

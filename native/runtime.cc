@@ -123,6 +123,9 @@ napi_value collect_young_garbage_by(Call& call) {
   return call.undefined();
 }
 
+// reachable(...): nothing. What is passed here the garbage collector has not taken before.
+napi_value reachable(Call& call) { return call.undefined(); }
+
 // warn_by(function(text)): what gets libtorch's warnings
 napi_value warn_by(Call& call) {
   TYPE_CHECK(call.type(0) == napi_function, "expected a function");
@@ -147,6 +150,7 @@ std::optional<at::Generator> generator_of(napi_env env, napi_value value) {
 void export_runtime(Environment& env, napi_value exports) {
   export_function(env, exports, "collect_young_garbage_by", enter<collect_young_garbage_by>);
   export_function(env, exports, "warn_by", enter<warn_by>);
+  export_function(env, exports, "reachable", enter<reachable>);
   export_function(env, exports, "make_generator", enter<make_generator>);
   export_function(env, exports, "manual_seed", enter<manual_seed>);
   export_function(env, exports, "initial_seed", enter<initial_seed>);

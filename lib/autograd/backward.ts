@@ -35,6 +35,7 @@ export function backward(
     create_graph,
     inputs === null ? null : handlesOf(listOf<Tensor>(inputs)),
   )
+  native.reachable(tensors, grad_tensors, inputs)
 }
 
 export interface GradOptions {
@@ -88,6 +89,7 @@ export function grad(
     create_graph,
     allow_unused ?? materialize_grads,
   )
+  native.reachable(outputs, inputs, grad_outputs)
   return handles.map((handle, i) => {
     if (handle !== null) return internals.wrap(handle)
     return materialize_grads ? aten<Tensor>('zeros_like', wanted[i]) : null

@@ -157,6 +157,7 @@ function run(cls: FunctionClass, args: unknown[]): unknown {
     materialize,
     backwardOf(cls, ctx, places, args.length),
   )
+  native.reachable(args, tensors, saved, nonDifferentiable, dirty)
   let next = 0
   const wrapped = outputs.map((output) => {
     if (!isTensor(output)) return output

@@ -74,3 +74,13 @@ describe.each([
     3 * MINUTES,
   )
 })
+
+test.each([7, 13, 31])(
+  'nothing is freed too early, with a collection of garbage at every %ith allocation',
+  async (interval) => {
+    const file = join(packageRoot, 'dist', 'test', 'memory', 'collected.js')
+    const { stdout } = await run(process.execPath, [`--gc-interval=${interval}`, file, '800'])
+    expect(stdout.trim()).toBe('done')
+  },
+  3 * MINUTES,
+)
