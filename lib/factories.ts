@@ -87,8 +87,10 @@ export function asarray(
   { dtype, device, copy = null, requires_grad = false }: AsArrayOptions = {},
 ): Tensor {
   const made = as_tensor(data, { dtype, device })
-  if (copy === false && internals.isTensor(data) && made !== data) {
-    throw new RangeError("can't alias tensor with another dtype or device")
+  if (copy === false && made !== data) {
+    throw new RangeError(
+      internals.isTensor(data) ? "can't alias tensor with another dtype or device" : "can't alias arbitrary sequence",
+    )
   }
   const own = internals.isTensor(data) && copy ? aten<Tensor>('clone', made.detach()) : made
   if (!requires_grad) return own

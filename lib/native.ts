@@ -73,7 +73,6 @@ export interface Native {
   has_grad(handle: Handle): boolean
   set_grad(handle: Handle, grad: Handle | null): void
   grad_fn(handle: Handle): NativeNode | null
-  grad_accumulator(handle: Handle): NativeNode
   node_name(node: NativeNode): string
   /** Nodes and the places of their inputs by turns. */
   next_functions(node: NativeNode): (NativeNode | number | null)[]

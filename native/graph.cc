@@ -106,14 +106,6 @@ std::shared_ptr<HookList> list_among(const Hooks& hooks) {
 // grad_fn(tensor) -> node or null
 napi_value grad_fn(Call& call) { return node_value(call, call.tensor(0).grad_fn()); }
 
-// grad_accumulator(tensor) -> the node that adds to its gradient
-napi_value grad_accumulator(Call& call) {
-  const at::Tensor tensor = call.tensor(0);
-  TORCH_CHECK(tensor.is_leaf() && tensor.requires_grad(),
-              "only a leaf that requires grad has an accumulator of its gradient");
-  return node_value(call, torch::autograd::impl::grad_accumulator(tensor));
-}
-
 napi_value node_name(Call& call) {
   return call.value(std::string_view(node_argument(call, 0)->name()));
 }
@@ -184,7 +176,6 @@ napi_value post_accumulate_hook(Call& call) {
 
 void export_graph(Environment& env, napi_value exports) {
   export_function(env, exports, "grad_fn", enter<grad_fn>);
-  export_function(env, exports, "grad_accumulator", enter<grad_accumulator>);
   export_function(env, exports, "node_name", enter<node_name>);
   export_function(env, exports, "next_functions", enter<next_functions>);
   export_function(env, exports, "node_variable", enter<node_variable>);

@@ -283,3 +283,22 @@ describe('errors are clear, and the process lives', () => {
     expect(error.message).not.toContain('frame #')
   })
 })
+
+describe('asarray', () => {
+  test('aliases a tensor that is right already, and copies what is not', () => {
+    const x = torch.ones(2)
+    expect(torch.asarray(x)).toBe(x)
+    expect(torch.asarray(x, { copy: false })).toBe(x)
+    torch.asarray(x, { copy: true }).add_(1)
+    expect(x.tolist()).toEqual([1, 1])
+    expect(torch.asarray(x, { dtype: torch.int64 }).dtype).toBe(torch.int64)
+    expect(torch.asarray([1, 2], { requires_grad: true }).requires_grad).toBe(true)
+    expect(torch.asarray(x, { requires_grad: true }).requires_grad).toBe(true)
+    expect(x.requires_grad).toBe(false)
+  })
+
+  test('refuses to alias what it must copy', () => {
+    expect(() => torch.asarray(torch.ones(2), { dtype: torch.int64, copy: false })).toThrow(/can't alias tensor/)
+    expect(() => torch.asarray([1, 2], { copy: false })).toThrow(/can't alias arbitrary sequence/)
+  })
+})

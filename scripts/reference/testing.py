@@ -5,7 +5,7 @@ import math
 import torch
 from torch.testing import assert_close
 
-from fixtures import number, write
+from fixtures import number, values, write
 
 T = torch.tensor
 f64 = torch.float64
@@ -87,7 +87,20 @@ def cast(name):
 
 BIG = {"int64": [2**53 - 1, 2**53, 2**63 - 1, -(2**63)], "uint64": [2**53, 2**64 - 1], "uint32": [2**32 - 1]}
 ALL = ["uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64", "complex64", "complex128", "bool", "bfloat16"]
+S = T([[1.0, 0.0, 2.0], [0.0, 3.0, 0.0]]).to_sparse()
+M = torch.arange(6.0).view(3, 2)
+SPARSE = {
+    "addmm": torch.sparse.addmm(torch.ones(2, 2), S, M, beta=2, alpha=3),
+    "mm": torch.sparse.mm(S, M),
+    "sum": torch.sparse.sum(S),
+    "sum_dim": torch.sparse.sum(S, 0).to_dense(),
+    "sum_dtype": torch.sparse.sum(S, dtype=f64),
+    "softmax": torch.sparse.softmax(S, 1).to_dense(),
+    "log_softmax": torch.sparse.log_softmax(S, 1, dtype=f64).to_dense(),
+    "spdiags": torch.sparse.spdiags(torch.arange(9.0).view(3, 3), T([0, -1, 2]), (3, 3)).to_dense(),
+}
 write("testing.json", {
+    "sparse": {name: values(tensor) for name, tensor in SPARSE.items()},
     "dtypes": {name: cast(name) for name in DTYPES + INTEGERS + ["bool"]},
     "big": {name: [str(v) for v in torch.tensor(values, dtype=getattr(torch, name)).tolist()] for name, values in BIG.items()},
     "cases": {name: outcome(run) for name, run in CASES.items()},
