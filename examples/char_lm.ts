@@ -8,7 +8,7 @@
 
 import * as d2l from '../lib/d2l/index.js'
 import torch from '../lib/index.js'
-import { requireCuda } from '../lib/require_cuda.js'
+import { requireCuda } from '../lib/cuda/available.js'
 import { readCheckpoint, saveCheckpoint } from './char_lm/checkpoint.js'
 import { Progress } from './char_lm/progress.js'
 import { parseCommandLine } from './char_lm/settings.js'

@@ -1,4 +1,7 @@
-// Switches of how things are computed.
+// Switches of how things are computed. Those of libtorch hold for the whole process, all workers included.
+
+import { is_available } from './cuda/available.js'
+import { native } from './native.js'
 
 /** What tstorch does beside libtorch. */
 export const tstorch = {
@@ -7,4 +10,84 @@ export const tstorch = {
    * operators, a few for each time step. The numbers agree within rounding; the first is several times faster.
    */
   fused_rnn: true,
+}
+
+/** cuDNN, which computes recurrent layers and convolutions on GPUs. */
+export const cudnn = {
+  /** Whether it is used. */
+  get enabled(): boolean {
+    return native.get_switch('cudnn.enabled')
+  },
+  set enabled(on: boolean) {
+    native.set_switch('cudnn.enabled', on)
+  },
+
+  /** Whether it tries its algorithms first, and takes the fastest: for inputs of few sizes. */
+  get benchmark(): boolean {
+    return native.get_switch('cudnn.benchmark')
+  },
+  set benchmark(on: boolean) {
+    native.set_switch('cudnn.benchmark', on)
+  },
+
+  /** Whether only algorithms are used that give the same numbers each time. */
+  get deterministic(): boolean {
+    return native.get_switch('cudnn.deterministic')
+  },
+  set deterministic(on: boolean) {
+    native.set_switch('cudnn.deterministic', on)
+  },
+
+  /** Whether float32 may be computed in TensorFloat-32, with 10 bits of mantissa. */
+  get allow_tf32(): boolean {
+    return native.get_switch('cudnn.allow_tf32')
+  },
+  set allow_tf32(on: boolean) {
+    native.set_switch('cudnn.allow_tf32', on)
+  },
+
+  is_available(): boolean {
+    return is_available() && native.cudnn_version() !== null
+  },
+
+  /** 91900 for 9.19.0; null where libtorch has no cuDNN. */
+  version(): number | null {
+    return native.cudnn_version()
+  },
+}
+
+export const cuda = {
+  matmul: {
+    /** Whether products of float32 matrices may be computed in TensorFloat-32. */
+    get allow_tf32(): boolean {
+      return native.get_switch('cuda.matmul.allow_tf32')
+    },
+    set allow_tf32(on: boolean) {
+      native.set_switch('cuda.matmul.allow_tf32', on)
+    },
+  },
+
+  /** Whether libtorch was built with CUDA. Whether there is a device, `torch.cuda.is_available()` says. */
+  is_built(): boolean {
+    return native.cuda_built()
+  },
+
+  flash_sdp_enabled: (): boolean => native.get_switch('cuda.flash_sdp'),
+  enable_flash_sdp: (enabled: boolean): void => native.set_switch('cuda.flash_sdp', enabled),
+  mem_efficient_sdp_enabled: (): boolean => native.get_switch('cuda.mem_efficient_sdp'),
+  enable_mem_efficient_sdp: (enabled: boolean): void => native.set_switch('cuda.mem_efficient_sdp', enabled),
+  math_sdp_enabled: (): boolean => native.get_switch('cuda.math_sdp'),
+  enable_math_sdp: (enabled: boolean): void => native.set_switch('cuda.math_sdp', enabled),
+  cudnn_sdp_enabled: (): boolean => native.get_switch('cuda.cudnn_sdp'),
+  enable_cudnn_sdp: (enabled: boolean): void => native.set_switch('cuda.cudnn_sdp', enabled),
+}
+
+/** oneDNN, which computes matrix products and convolutions on CPUs. */
+export const mkldnn = {
+  get enabled(): boolean {
+    return native.get_switch('mkldnn.enabled')
+  },
+  set enabled(on: boolean) {
+    native.set_switch('mkldnn.enabled', on)
+  },
 }

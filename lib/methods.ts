@@ -1,6 +1,8 @@
 // Gives Tensor its methods: the operators (generated/methods.ts), and what Python writes by hand.
 
 import { type BackwardOptions, backward } from './autograd/backward.js'
+import { cuda, requireCuda } from './cuda/available.js'
+import type { Stream } from './cuda/streams.js'
 import type { Element, NestedArray, NestedList, TypedArray } from './data.js'
 import { elementsOf, item, to_typed_array, tolist } from './data.js'
 import { Device, type DeviceLike, type Layout, layoutNamed, type MemoryFormat } from './device.js'
@@ -69,6 +71,8 @@ declare module './tensor.js' {
     to(options: ToOptions): Tensor
     cpu(): Tensor
     cuda(device?: DeviceLike | number): Tensor
+    /** Tells the allocator that a stream uses this memory: it is not used anew before that stream is done with it. */
+    record_stream(stream: Stream): void
     float(): Tensor
     double(): Tensor
     half(): Tensor
@@ -246,7 +250,11 @@ define({
     return to(this, { device: 'cpu' })
   },
   cuda(device: DeviceLike | number = 'cuda') {
+    requireCuda()
     return to(this, { device: typeof device === 'number' ? `cuda:${device}` : device })
+  },
+  record_stream(stream: Stream) {
+    cuda().record_stream(internals.handleOf(this), stream.stream_id, stream.device_index)
   },
   float: cast(dtypes.float32),
   double: cast(dtypes.float64),

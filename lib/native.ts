@@ -2,7 +2,8 @@
 
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { collectYoungGarbage } from './garbage.js'
+import type { DeviceProperties } from './cuda/device.js'
+import { collectGarbage } from './garbage.js'
 import { addonFile } from './package_root.js'
 import { warn } from './warn.js'
 
@@ -15,8 +16,65 @@ export type NativeGenerator = object & { readonly __generator?: never }
 /** An object of native code that stands for a node of a graph. */
 export type NativeNode = object & { readonly __node?: never }
 
+/** An object of native code that owns an event of CUDA's. */
+export type CudaEvent = object & { readonly __event?: never }
+
+/** An object of native code that owns a graph of CUDA's. */
+export type CudaGraph = object & { readonly __graph?: never }
+
+export type CudaStream = [stream_id: number | bigint, device: number]
+
+export type MemoryPool = readonly [number, number]
+
+/** torch.cuda's part. A device of -1 is the current one. */
+export interface CudaNative {
+  current_device(): number
+  set_device(device: number): void
+  device_properties(device: number): DeviceProperties
+  can_device_access_peer(device: number, peer: number): boolean
+  synchronize(device: number): void
+  synchronize_async(device: number): Promise<void>
+
+  new_stream(device: number, priority: number): CudaStream
+  current_stream(device: number): CudaStream
+  default_stream(device: number): CudaStream
+  set_stream(...stream: CudaStream): void
+  stream_query(...stream: CudaStream): boolean
+  stream_synchronize(...stream: CudaStream): void
+  stream_synchronize_async(...stream: CudaStream): Promise<void>
+  record_stream(handle: Handle, ...stream: CudaStream): void
+
+  new_event(enable_timing: boolean): CudaEvent
+  event_record(event: CudaEvent, ...stream: CudaStream): void
+  event_wait(event: CudaEvent, ...stream: CudaStream): void
+  event_query(event: CudaEvent): boolean
+  event_synchronize(event: CudaEvent): void
+  event_synchronize_async(event: CudaEvent): Promise<void>
+  event_elapsed_time(start: CudaEvent, end: CudaEvent): number
+
+  memory_stats(device: number): Record<string, number>
+  reset_peak_memory_stats(device: number): void
+  reset_accumulated_memory_stats(device: number): void
+  memory_initialized(): boolean
+  empty_cache(): void
+  mem_get_info(device: number): [free: number, total: number]
+  memory_fraction(device: number): number
+  set_memory_fraction(fraction: number, device: number): void
+
+  new_graph(): CudaGraph
+  capture_begin(graph: CudaGraph, pool: MemoryPool | null, mode: string): void
+  capture_end(graph: CudaGraph): void
+  replay(graph: CudaGraph): void
+  reset(graph: CudaGraph): void
+  pool(graph: CudaGraph): MemoryPool
+  graph_pool_handle(): MemoryPool
+  is_current_stream_capturing(): boolean
+}
+
 export interface Native {
   readonly libtorch_version: string
+  /** Where libtorch has CUDA. */
+  readonly cuda?: CudaNative
 
   operator(name: string, overloads?: string): number
   call(operator: number, tags: number, names: string[] | undefined, ...args: unknown[]): unknown
@@ -104,7 +162,12 @@ export interface Native {
   data(handle: Handle): Handle
   set_data(handle: Handle, data: Handle): void
 
-  sgd_step(parameters: Float64Array, buffers: Float64Array, options: Float64Array): (Handle | null)[] | null
+  sgd_step(
+    parameters: Float64Array,
+    buffers: Float64Array,
+    options: Float64Array,
+    lr: Handle | null,
+  ): (Handle | null)[] | null
   adam_step(
     parameters: Float64Array,
     averages: Float64Array,
@@ -112,6 +175,7 @@ export interface Native {
     maxima: Float64Array,
     steps: Float64Array,
     options: Float64Array,
+    lr: Handle | null,
   ): void
   clip_grad_norm(parameters: Handle[], max_norm: number, norm_type: number, error_if_nonfinite: boolean): Handle
   clip_grad_value(parameters: Handle[], clip_value: number): void
@@ -145,8 +209,9 @@ export interface Native {
   initial_seed(generator?: NativeGenerator): bigint
   rng_state(generator?: NativeGenerator): Handle
   set_rng_state(state: Handle, generator?: NativeGenerator): void
-  /** What to call when young tensors have grown by tens of megabytes. */
-  collect_young_garbage_by(collect: () => void): void
+  default_generator(device: string): NativeGenerator
+  /** What to call when tensors have grown by tens of megabytes, or memory runs out: then `all` is true. */
+  collect_garbage_by(collect: (all: boolean) => void): void
   /**
    * Does nothing: what is passed here the garbage collector has not taken before. For tensors whose handles are
    * collected in arrays, since the making of those may run the collector while nothing else needs the tensors.
@@ -160,6 +225,20 @@ export interface Native {
   set_default_dtype(dtype: number): void
   get_num_threads(): number
   set_num_threads(threads: number): void
+
+  autocast_state(device_type: string): [enabled: number, dtype: number, cache_enabled: number]
+  autocast_enter(device_type: string, enabled: boolean, dtype: number, cache_enabled: boolean): void
+  autocast_exit(device_type: string, enabled: boolean, dtype: number, cache_enabled: boolean): void
+  clear_autocast_cache(): void
+
+  get_switch(name: string): boolean
+  set_switch(name: string, on: boolean): void
+  /** 0: no; 1: a warning; 2: an error. */
+  deterministic_algorithms(): number
+  use_deterministic_algorithms(on: boolean, warn_only: boolean): void
+  float32_matmul_precision(): string
+  set_float32_matmul_precision(precision: string): void
+  cudnn_version(): number | null
 
   share(handle: Handle): number
   from_shared(token: number): Handle
@@ -176,7 +255,7 @@ function load(): Native {
   const file = addonFile()
   try {
     const native = createRequire(import.meta.url)(file) as Native
-    native.collect_young_garbage_by(collectYoungGarbage)
+    native.collect_garbage_by(collectGarbage)
     native.warn_by(warn)
     return native
   } catch (cause) {

@@ -1,5 +1,13 @@
 // The namespace `torch`: everything at its top level. index.ts is what users import.
 
+export {
+  autocast,
+  clear_autocast_cache,
+  get_autocast_dtype,
+  is_autocast_cache_enabled,
+  is_autocast_enabled,
+} from './amp/autocast.js'
+export * as amp from './amp/index.js'
 export * as autograd from './autograd/index.js'
 export {
   enable_grad,
@@ -11,9 +19,10 @@ export {
 } from './autograd/index.js'
 export * as backends from './backends.js'
 export { Callable } from './callable.js'
-export * as cuda from './cuda.js'
+export * as cuda from './cuda/index.js'
 export type { Element, NestedArray, NestedList, TypedArray } from './data.js'
 export { get_default_dtype, set_default_dtype } from './default_dtype.js'
+export * from './determinism.js'
 export {
   channels_last,
   channels_last_3d,

@@ -1,8 +1,13 @@
 // The addon's table of contents. One environment per JavaScript thread; nothing else is global
 // but the allocator (allocator.h) and the shared tensors (share.h).
 #include "anomaly.h"
+#include "autocast.h"
 #include "autograd.h"
 #include "call.h"
+#include "context.h"
+#ifdef TSTORCH_CUDA
+#include "cuda.h"
+#endif
 #include "environment.h"
 #include "function.h"
 #include "graph.h"
@@ -38,6 +43,11 @@ napi_value initialize(napi_env raw, napi_value exports) {
   export_indexing(env, exports);
   export_runtime(env, exports);
   export_share(env, exports);
+  export_autocast(env, exports);
+  export_context(env, exports);
+#ifdef TSTORCH_CUDA
+  export_cuda(env, exports);
+#endif
   napi_value version = nullptr;
   check_napi(raw, napi_create_string_utf8(raw, TORCH_VERSION, NAPI_AUTO_LENGTH, &version));
   check_napi(raw, napi_set_named_property(raw, exports, "libtorch_version", version));

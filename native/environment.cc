@@ -13,7 +13,15 @@ constexpr int64_t kWorthTelling = int64_t{1} << 20;
 // Less than what V8 lets memory outside its heap grow before it collects everything (64 MB).
 constexpr int64_t kWorthCollecting = int64_t{48} << 20;
 
+// As much of the host's memory as a device counts for that is full: its garbage is then collected
+// each time it has grown by a twentieth of the device, whatever the device's size.
+constexpr int64_t kBytesOfADevice = int64_t{1} << 30;
+// Devices are asked at one of so many calls: that takes a lock.
+constexpr uint32_t kCallsBetweenReadings = 16;
+
 std::atomic<int> live{0};
+
+thread_local Environment* current = nullptr;
 
 }  // namespace
 
@@ -24,6 +32,7 @@ Environment::Environment(napi_env env)
   // Nodes of every device run on the thread that calls backward, where JavaScript hooks may run.
   c10::AutogradState::get_tls_state().set_multithreading_enabled(false);
   c10::WarningUtils::set_warning_handler(&warnings_);
+  current = this;
   const int environments = ++live;
   if (environments > 1) at::set_num_threads(std::max(1, at::get_num_threads() / environments));
 }
@@ -31,6 +40,7 @@ Environment::Environment(napi_env env)
 Environment::~Environment() {
   --live;
   c10::WarningUtils::set_warning_handler(nullptr);
+  current = nullptr;
   dead_references->close();
   inference_modes.clear();
   tensors = HandleTable();
@@ -38,10 +48,26 @@ Environment::~Environment() {
   counter_->unreference();
 }
 
+Environment* Environment::of_this_thread() { return current; }
+
 int64_t Environment::live_bytes() const { return counter_->bytes(); }
 
 int64_t Environment::held() const {
-  return live_bytes() + static_cast<int64_t>(tensors.live()) * kBytesPerHandle;
+  return live_bytes() + static_cast<int64_t>(tensors.live()) * kBytesPerHandle + held_on_devices();
+}
+
+// The allocator does not know which environment a byte is for: each has its share.
+int64_t Environment::held_on_devices() const {
+  if (devices_.total == 0) return 0;
+  const double filled = static_cast<double>(devices_.used) / static_cast<double>(devices_.total);
+  return static_cast<int64_t>(filled * static_cast<double>(kBytesOfADevice)) /
+         std::max(1, live.load());
+}
+
+void Environment::read_devices() {
+  if (read_devices_ == nullptr) return;
+  devices_ = read_devices_();
+  used_at_collection_ = std::min(used_at_collection_, devices_.used);
 }
 
 void Environment::tell_v8() {
@@ -54,16 +80,26 @@ void Environment::tell_v8() {
 void Environment::settle() {
   if (warnings_.any()) pass_warnings_on();
   for (napi_ref reference : dead_references->take()) napi_delete_reference(env_, reference);
+  if (!dead_.empty() && !capturing) std::exchange(dead_, {}).clear();
+  if (++settled_ % kCallsBetweenReadings == 0) read_devices();
   if (std::abs(held() - told_) <= kWorthTelling) return;
   held_at_collection_ = std::min(held_at_collection_, held());
-  if (collect_ != nullptr && held() - held_at_collection_ > kWorthCollecting) {
-    collect_young_garbage();
-    held_at_collection_ = held();
-  }
+  if (held() - held_at_collection_ > kWorthCollecting) collect(Garbage::Young);
   tell_v8();
 }
 
-void Environment::collect_young_garbage_by(napi_value collect) {
+bool Environment::make_room_on_device(int64_t free) {
+  read_devices();
+  const DeviceMemory before = devices_;
+  const int64_t grown = before.used - used_at_collection_;
+  const bool scarce = free < before.total / 16;
+  if (grown <= 0 || (grown < before.total / 64 && !scarce)) return false;
+  collect(Garbage::Young);
+  if (before.used - devices_.used < grown / 2) collect(Garbage::All);
+  return devices_.used < before.used;
+}
+
+void Environment::collect_garbage_by(napi_value collect) {
   if (collect_ != nullptr) napi_delete_reference(env_, collect_);
   napi_create_reference(env_, collect, 1, &collect_);
 }
@@ -89,17 +125,22 @@ void Environment::pass_warnings_on() {
   }
 }
 
-void Environment::collect_young_garbage() {
+void Environment::collect(Garbage garbage) {
   const Napi::HandleScope scope(env_);
   napi_value collect = nullptr;
   napi_value receiver = nullptr;
+  napi_value all = nullptr;
   napi_value ignored = nullptr;
   bool pending = true;
   // An exception on its way to JavaScript must not meet another call.
   if (napi_is_exception_pending(env_, &pending) != napi_ok || pending) return;
-  if (napi_get_reference_value(env_, collect_, &collect) != napi_ok) return;
+  if (collect_ == nullptr || napi_get_reference_value(env_, collect_, &collect) != napi_ok) return;
   if (napi_get_undefined(env_, &receiver) != napi_ok) return;
-  napi_call_function(env_, receiver, collect, 0, nullptr, &ignored);
+  if (napi_get_boolean(env_, garbage == Garbage::All, &all) != napi_ok) return;
+  napi_call_function(env_, receiver, collect, 1, &all, &ignored);
+  read_devices();
+  held_at_collection_ = held();
+  used_at_collection_ = devices_.used;
 }
 
 void Environment::release_from_finalizer(HandleTable::Handle handle) {

@@ -46,6 +46,15 @@ class Warnings : public c10::WarningHandler {
   std::vector<std::string> texts_;
 };
 
+// What is to be collected: young garbage alone, which is where tensors die, or all of it.
+enum class Garbage { Young, All };
+
+// Bytes that tensors take on devices, and that the devices have.
+struct DeviceMemory {
+  int64_t used = 0;
+  int64_t total = 0;
+};
+
 class Environment {
  public:
   // Binds the calling thread: its allocations count for this environment from now on.
@@ -70,6 +79,9 @@ class Environment {
 
   const std::shared_ptr<DeadReferences> dead_references = std::make_shared<DeadReferences>();
 
+  // The environment of the calling thread, or nullptr where JavaScript does not run on it.
+  static Environment* of_this_thread();
+
   napi_env raw() const { return env_; }
   bool on_own_thread() const { return std::this_thread::get_id() == thread_; }
 
@@ -77,9 +89,21 @@ class Environment {
   // references that died since. Ends every call from JavaScript; may run the garbage collector.
   void settle();
 
-  // `collect` collects young garbage alone, which is where tensors die. V8 answers memory outside
-  // its heap with collections of everything, which cost several times as much; so this comes first.
-  void collect_young_garbage_by(napi_value collect);
+  // `collect(all)` runs the garbage collector. V8 answers memory outside its heap with collections
+  // of everything, which cost several times as much as one of young garbage; so this comes first.
+  void collect_garbage_by(napi_value collect);
+  void collect(Garbage garbage);
+
+  // Devices count too: a full one as much as kBytesOfADevice of the host's memory.
+  void watch_devices(DeviceMemory (*read)()) { read_devices_ = read; }
+
+  // Collects garbage where that may help a device that has no more than `free` bytes left. Its
+  // allocator asks whenever it would take memory from the driver: most often there is no need.
+  bool make_room_on_device(int64_t free);
+
+  // Objects that may not die while a graph is captured; they do so later.
+  bool capturing = false;
+  void bury(std::shared_ptr<void> dead) { dead_.push_back(std::move(dead)); }
 
   // `warn` gets the text of each warning of libtorch's on this thread.
   void warn_by(napi_value warn);
@@ -91,8 +115,9 @@ class Environment {
 
  private:
   int64_t held() const;
+  int64_t held_on_devices() const;
+  void read_devices();
   void tell_v8();
-  void collect_young_garbage();
   void pass_warnings_on();
 
   napi_env env_;
@@ -103,4 +128,28 @@ class Environment {
   napi_ref warn_ = nullptr;
   Warnings warnings_;
   int64_t held_at_collection_ = 0;
+  DeviceMemory (*read_devices_)() = nullptr;
+  DeviceMemory devices_;
+  int64_t used_at_collection_ = 0;
+  uint32_t settled_ = 0;
+  std::vector<std::shared_ptr<void>> dead_;
 };
+
+// Runs `body`; where memory runs out and `may_repeat()`, once more when all garbage was collected.
+template <typename MayRepeat, typename Body>
+auto with_room(Environment& env, MayRepeat&& may_repeat, Body&& body) {
+  try {
+    return body();
+  } catch (const c10::OutOfMemoryError&) {
+    if (!may_repeat()) throw;
+  }
+  // Outside of the handler, whose error holds on to nothing by now.
+  env.collect(Garbage::All);
+  return body();
+}
+
+template <typename Body>
+auto with_room(Environment& env, Body&& body) {
+  return with_room(
+      env, [] { return true; }, std::forward<Body>(body));
+}

@@ -5,34 +5,23 @@
 
 #include "fused.h"
 #include "hooks.h"
+#include "owned.h"
+
+template <>
+struct TagOf<NodeOwner> {
+  static constexpr napi_type_tag value = {0x3b1de0c4a98f4d71, 0x8e2f6a1c57d90b34};
+};
 
 namespace {
 
 using torch::autograd::variable_list;
 
-constexpr napi_type_tag kNodeTag = {0x3b1de0c4a98f4d71, 0x8e2f6a1c57d90b34};
-
 napi_value node_value(const Call& call, const NodeOwner& node) {
-  if (!node) return call.null();
-  auto owned = std::make_unique<NodeOwner>(node);
-  napi_value object = nullptr;
-  check_napi(call.raw(), napi_create_object(call.raw(), &object));
-  check_napi(call.raw(), napi_type_tag_object(call.raw(), object, &kNodeTag));
-  const auto finalize = [](napi_env, void* data, void*) { delete static_cast<NodeOwner*>(data); };
-  check_napi(call.raw(), napi_wrap(call.raw(), object, owned.get(), finalize, nullptr, nullptr));
-  owned.release();
-  return object;
+  return node ? own(call, node) : call.null();
 }
 
 NodeOwner node_argument(const Call& call, size_t index) {
-  bool tagged = false;
-  void* owned = nullptr;
-  const bool found =
-      call.type(index) == napi_object &&
-      napi_check_object_type_tag(call.raw(), call[index], &kNodeTag, &tagged) == napi_ok &&
-      tagged && napi_unwrap(call.raw(), call[index], &owned) == napi_ok;
-  TYPE_CHECK(found, "argument ", index + 1, " must be a node of a graph");
-  return *static_cast<NodeOwner*>(owned);
+  return owned_argument<NodeOwner>(call, index, "a node of a graph");
 }
 
 // The tensors that JavaScript gave in place of others, or those where it gave nothing.

@@ -71,7 +71,8 @@ std::vector<TensorIndex> items_of(const Call& call, size_t index, const at::Tens
 // get_item(tensor, items) -> what they pick
 napi_value get_item(Call& call) {
   const at::Tensor self = call.tensor(0);
-  return call.handle(at::indexing::get_item(self, items_of(call, 1, self)));
+  return call.handle(
+      with_room(call.env(), [&] { return at::indexing::get_item(self, items_of(call, 1, self)); }));
 }
 
 // set_item(tensor, items, value)

@@ -150,8 +150,10 @@ napi_value linear(Call& call) {
   const at::Tensor x = call.tensor(0);
   const at::Tensor weight = call.tensor(1);
   const at::Tensor bias = call.tensor_or_undefined(2);
-  return call.handle(by_hand(x, weight, bias) ? LinearBackward::run(x, weight, bias)
-                                              : at::linear(x, weight, bias));
+  return call.handle(with_room(call.env(), [&] {
+    return by_hand(x, weight, bias) ? LinearBackward::run(x, weight, bias)
+                                    : at::linear(x, weight, bias);
+  }));
 }
 
 }  // namespace

@@ -132,15 +132,24 @@ const Operator& operator_at(const Call& call, size_t index) {
   return *operators[id];
 }
 
-// Runs an overload on its stack.
-void run(const Operator& op, const Overload& overload, Stack& stack) {
-  try {
-    if (op.guard != nullptr) op.guard(overload, stack);
-    overload.handle.callBoxed(stack);
-  } catch (c10::Error& error) {
-    error.add_context("in " + overload.signature);
-    throw;
-  }
+// Runs the overload that `choose` finds, on the stack that it makes.
+template <typename Choose>
+const Overload& run(Call& call, const Operator& op, Stack& stack, Choose&& choose) {
+  const Overload* overload = nullptr;
+  // What changes its arguments may have done so before memory ran out.
+  const auto may_repeat = [&] { return !overload->handle.schema().is_mutable(); };
+  with_room(call.env(), may_repeat, [&] {
+    stack.clear();
+    overload = &choose();
+    try {
+      if (op.guard != nullptr) op.guard(*overload, stack);
+      overload->handle.callBoxed(stack);
+    } catch (c10::Error& error) {
+      error.add_context("in " + overload->signature);
+      throw;
+    }
+  });
+  return *overload;
 }
 
 // call(operator, tags, names, ...arguments): `tags` holds a digit in base 3 for each argument (0
@@ -171,8 +180,8 @@ napi_value call_operator(Call& call) {
     arguments.values.emplace_back(call, kFirst + i, static_cast<Tag>(tags % 3));
   }
   Stack stack;
-  const Overload& overload = choose(op, arguments, stack);
-  run(op, overload, stack);
+  const Overload& overload =
+      run(call, op, stack, [&]() -> const Overload& { return choose(op, arguments, stack); });
   return results(call, op, overload, stack, arguments.values);
 }
 
@@ -183,19 +192,18 @@ napi_value call_tensors(Call& call) {
   const size_t count = call.size() - 1;
   c10::SmallVector<Argument, 4> values;
   for (size_t i = 0; i < count; ++i) values.emplace_back(call, i + 1, Tag::Tensor);
-  const Overload* overload = count < op.of_tensors.size() ? op.of_tensors[count] : nullptr;
+  const Overload* of_tensors = count < op.of_tensors.size() ? op.of_tensors[count] : nullptr;
   Stack stack;
-  if (overload != nullptr) {
-    stack.reserve(overload->parameters.size());
+  const Overload& overload = run(call, op, stack, [&]() -> const Overload& {
+    if (of_tensors == nullptr) return choose(op, {values, {}}, stack);
+    stack.reserve(of_tensors->parameters.size());
     for (const Argument& value : values) stack.emplace_back(value.tensor());
-    for (size_t i = count; i < overload->parameters.size(); ++i) {
-      stack.push_back(*overload->parameters[i].fallback);
+    for (size_t i = count; i < of_tensors->parameters.size(); ++i) {
+      stack.push_back(*of_tensors->parameters[i].fallback);
     }
-  } else {
-    overload = &choose(op, {values, {}}, stack);
-  }
-  run(op, *overload, stack);
-  return results(call, op, *overload, stack, values);
+    return *of_tensors;
+  });
+  return results(call, op, overload, stack, values);
 }
 
 // return_names(operator, overload) -> names of the results, '' where one has none.

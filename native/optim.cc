@@ -1,5 +1,9 @@
 #include "optim.h"
 
+#include <ATen/ops/_foreach_add.h>
+#include <ATen/ops/_foreach_mul.h>
+#include <ATen/ops/_foreach_norm.h>
+#include <ATen/ops/_foreach_zero.h>
 #include <ATen/ops/_fused_adam.h>
 #include <ATen/ops/_fused_adamw.h>
 #include <ATen/ops/_fused_sgd.h>
@@ -103,10 +107,36 @@ Group& group_of(Groups<Key, Group>& groups, const Key& key) {
   return groups.emplace_back(key, Group{}).second;
 }
 
+// The learning rate: a number, or a tensor, which a captured CUDA graph reads anew at each replay.
+struct LearningRate {
+  double number;
+  at::Tensor tensor;
+
+  double value() const { return tensor.defined() ? tensor.item().toDouble() : number; }
+};
+
+LearningRate learning_rate(const Call& call, double number, size_t index) {
+  LearningRate lr{number, call.tensor_or_undefined(index)};
+  TYPE_CHECK(!lr.tensor.defined() || lr.tensor.numel() == 1,
+             "a learning rate that is a tensor must have one element");
+  return lr;
+}
+
+// Calls `fused` with what libtorch's kernel takes for the learning rate on this device.
+template <typename Fused>
+void with_learning_rate(const LearningRate& lr, const c10::Device& device, Fused&& fused) {
+  if (lr.tensor.defined()) {
+    fused(lr.tensor.to(device, lr.tensor.scalar_type()));
+  } else {
+    fused(lr.number);
+  }
+}
+
 // --- SGD -------------------------------------------------------------------------------------
 
 struct SgdOptions {
-  double lr, momentum, dampening, weight_decay;
+  LearningRate lr;
+  double momentum, dampening, weight_decay;
   bool nesterov, maximize;
 };
 
@@ -118,9 +148,11 @@ void sgd_fused(SgdGroup& group, const SgdOptions& options, bool first) {
   if (group.parameters.empty()) return;
   const at::AutoDispatchBelowADInplaceOrView guard;
   const Alone alone(little(group.parameters));
-  at::_fused_sgd_(group.parameters, group.gradients, group.buffers, options.weight_decay,
-                  options.momentum, options.lr, options.dampening, options.nesterov,
-                  options.maximize, first);
+  with_learning_rate(options.lr, group.parameters.front().device(), [&](const auto& lr) {
+    at::_fused_sgd_(group.parameters, group.gradients, group.buffers, options.weight_decay,
+                    options.momentum, lr, options.dampening, options.nesterov, options.maximize,
+                    first);
+  });
   mark_changed(group.parameters);
 }
 
@@ -137,19 +169,24 @@ void sgd_single(const at::Tensor& parameter, at::Tensor gradient, at::Tensor& bu
     }
     gradient = options.nesterov ? gradient.add(buffer, options.momentum) : buffer;
   }
-  parameter.add_(gradient, -options.lr);
+  parameter.add_(gradient, -options.lr.value());
 }
 
 // sgd_step(parameters, buffers, Float64Array[lr, momentum, dampening, weight_decay, nesterov,
-// maximize]) -> null, or the handles of the momentum buffers with new ones where there were none.
+// maximize], lr as a tensor or null) -> null, or the handles of the momentum buffers with new ones
+// where there were none.
 napi_value sgd_step(Call& call) {
   const at::NoGradGuard no_grad;
   const Tensors parameters = call.tensors(0);
   Tensors buffers = call.tensors(1);
   check_lengths(parameters, {&buffers});
   const std::vector<double> numbers = scalars(call, 2, 6);
-  const SgdOptions options{numbers[0], numbers[1],      numbers[2],
-                           numbers[3], numbers[4] != 0, numbers[5] != 0};
+  const SgdOptions options{learning_rate(call, numbers[0], 3),
+                           numbers[1],
+                           numbers[2],
+                           numbers[3],
+                           numbers[4] != 0,
+                           numbers[5] != 0};
   using Key = std::tuple<at::ScalarType, c10::Device, bool>;
   Groups<Key, SgdGroup> groups;
   std::vector<bool> created(parameters.size());
@@ -184,7 +221,8 @@ napi_value sgd_step(Call& call) {
 // --- Adam ------------------------------------------------------------------------------------
 
 struct AdamOptions {
-  double lr, beta1, beta2, eps, weight_decay;
+  LearningRate lr;
+  double beta1, beta2, eps, weight_decay;
   bool amsgrad, maximize, decoupled_weight_decay;
 };
 
@@ -196,6 +234,7 @@ struct AdamGroup {
 void adam_single(const at::Tensor& whole, const at::Tensor& whole_gradient,
                  const at::Tensor& whole_average, const at::Tensor& whole_square,
                  const at::Tensor& whole_maximum, double step, const AdamOptions& options) {
+  const double lr = options.lr.value();
   const at::Tensor parameter = as_real(whole);
   at::Tensor gradient = as_real(whole_gradient);
   const at::Tensor average = as_real(whole_average);
@@ -203,7 +242,7 @@ void adam_single(const at::Tensor& whole, const at::Tensor& whole_gradient,
   const at::Tensor maximum = as_real(whole_maximum);
   if (options.maximize) gradient = gradient.neg();
   if (options.decoupled_weight_decay) {
-    parameter.mul_(1 - options.lr * options.weight_decay);
+    parameter.mul_(1 - lr * options.weight_decay);
   } else if (options.weight_decay != 0) {
     gradient = gradient.add(parameter, options.weight_decay);
   }
@@ -214,11 +253,12 @@ void adam_single(const at::Tensor& whole, const at::Tensor& whole_gradient,
   if (options.amsgrad) at::maximum_out(const_cast<at::Tensor&>(maximum), maximum, square);
   const at::Tensor root = (options.amsgrad ? maximum : square).sqrt();
   const at::Tensor denominator = root.div_(correction2).add_(options.eps);
-  parameter.addcdiv_(average, denominator, -options.lr / correction1);
+  parameter.addcdiv_(average, denominator, -lr / correction1);
 }
 
 // adam_step(parameters, averages, squares, maxima, steps, Float64Array[lr, beta1, beta2, eps,
-// weight_decay, amsgrad, maximize, decoupled_weight_decay])
+// weight_decay, amsgrad, maximize, decoupled_weight_decay], lr as a tensor or null). On a GPU the
+// steps are there too, and nothing is read from it.
 napi_value adam_step(Call& call) {
   const at::NoGradGuard no_grad;
   const Tensors parameters = call.tensors(0);
@@ -228,10 +268,17 @@ napi_value adam_step(Call& call) {
   const Tensors steps = call.tensors(4);
   check_lengths(parameters, {&averages, &squares, &maxima, &steps});
   const std::vector<double> numbers = scalars(call, 5, 8);
-  const AdamOptions options{numbers[0], numbers[1],      numbers[2],      numbers[3],
-                            numbers[4], numbers[5] != 0, numbers[6] != 0, numbers[7] != 0};
+  const AdamOptions options{learning_rate(call, numbers[0], 6),
+                            numbers[1],
+                            numbers[2],
+                            numbers[3],
+                            numbers[4],
+                            numbers[5] != 0,
+                            numbers[6] != 0,
+                            numbers[7] != 0};
   using Key = std::tuple<at::ScalarType, c10::Device>;
   Groups<Key, AdamGroup> groups;
+  Tensors counted_on_device;
   for (size_t i = 0; i < parameters.size(); ++i) {
     const at::Tensor& parameter = parameters[i];
     const at::Tensor gradient = parameter.grad();
@@ -241,13 +288,15 @@ napi_value adam_step(Call& call) {
                     maxima[i].defined() == options.amsgrad,
                 "a parameter with a gradient has no Adam state");
     TORCH_CHECK(steps[i].numel() == 1, "an Adam step must hold one number");
+    const bool fusable = steps[i].scalar_type() == at::kFloat &&
+                         alike(parameter, {gradient, averages[i], squares[i], maxima[i]});
     if (steps[i].is_cpu() && steps[i].scalar_type() == at::kFloat) {
       *steps[i].data_ptr<float>() += 1;
+    } else if (fusable && steps[i].device() == parameter.device()) {
+      counted_on_device.push_back(steps[i]);
     } else {
       steps[i].add_(1);
     }
-    const bool fusable = steps[i].scalar_type() == at::kFloat &&
-                         alike(parameter, {gradient, averages[i], squares[i], maxima[i]});
     if (!fusable) {
       adam_single(parameter, gradient, averages[i], squares[i], maxima[i],
                   steps[i].item().toDouble(), options);
@@ -263,13 +312,16 @@ napi_value adam_step(Call& call) {
     members.steps.push_back(
         steps[i].device() == parameter.device() ? steps[i] : steps[i].to(parameter.device()));
   }
+  if (!counted_on_device.empty()) at::_foreach_add_(counted_on_device, 1);
   for (const auto& [key, group] : groups) {
     const at::AutoDispatchBelowADInplaceOrView guard;
     const Alone alone(little(group.parameters));
-    const auto step = [&](auto fused) {
-      fused(group.parameters, group.gradients, group.averages, group.squares, group.maxima,
-            group.steps, options.lr, options.beta1, options.beta2, options.weight_decay,
-            options.eps, options.amsgrad, options.maximize);
+    const auto step = [&, &group = group](auto fused) {
+      with_learning_rate(options.lr, group.parameters.front().device(), [&](const auto& lr) {
+        fused(group.parameters, group.gradients, group.averages, group.squares, group.maxima,
+              group.steps, lr, options.beta1, options.beta2, options.weight_decay, options.eps,
+              options.amsgrad, options.maximize);
+      });
     };
     if (options.decoupled_weight_decay) {
       step([](auto&&... arguments) { at::_fused_adamw_(arguments...); });
@@ -291,6 +343,15 @@ Tensors gradients_of(const Tensors& parameters) {
   return result;
 }
 
+// Whether one call for all is fewer kernels: on a CPU there are none to start.
+bool on_one_gpu(const Tensors& tensors) {
+  return std::all_of(tensors.begin(), tensors.end(), [&](const at::Tensor& tensor) {
+    return tensor.is_cuda() && tensor.layout() == at::kStrided &&
+           tensor.device() == tensors.front().device() &&
+           tensor.scalar_type() == tensors.front().scalar_type();
+  });
+}
+
 // clip_grad_norm(parameters, max_norm, norm_type, error_if_nonfinite) -> total norm, a tensor.
 // No value leaves the device unless an error is asked for.
 napi_value clip_grad_norm(Call& call) {
@@ -300,10 +361,15 @@ napi_value clip_grad_norm(Call& call) {
   const double norm_type = call.number(2);
   if (gradients.empty()) return call.handle(at::zeros({}));
   const c10::Device first = gradients.front().device();
+  const bool together = on_one_gpu(gradients);
   Tensors norms;
-  norms.reserve(gradients.size());
-  for (const at::Tensor& gradient : gradients) {
-    norms.push_back(at::linalg_vector_norm(gradient, norm_type).to(first));
+  if (together) {
+    norms = at::_foreach_norm(gradients, norm_type);
+  } else {
+    norms.reserve(gradients.size());
+    for (const at::Tensor& gradient : gradients) {
+      norms.push_back(at::linalg_vector_norm(gradient, norm_type).to(first));
+    }
   }
   const at::Tensor total = at::linalg_vector_norm(at::stack(norms), norm_type);
   if (call.boolean(3)) {
@@ -313,6 +379,10 @@ napi_value clip_grad_norm(Call& call) {
                 "`error_if_nonfinite=false`");
   }
   const at::Tensor coefficient = at::clamp_max(max_norm / (total + 1e-6), 1.0);
+  if (together) {
+    at::_foreach_mul_(gradients, coefficient);
+    return call.handle(total);
+  }
   for (const at::Tensor& gradient : gradients) {
     gradient.mul_(coefficient.to(gradient.device()));
   }
@@ -330,6 +400,7 @@ napi_value clip_grad_value(Call& call) {
 // zero_grad(parameters, set_to_none)
 napi_value zero_grad(Call& call) {
   const bool set_to_none = call.boolean(1);
+  Tensors kept;
   for (const at::Tensor& parameter : call.tensors(0)) {
     at::Tensor& gradient = parameter.mutable_grad();
     if (!gradient.defined()) continue;
@@ -341,9 +412,10 @@ napi_value zero_grad(Call& call) {
       } else {
         gradient.requires_grad_(false);
       }
-      gradient.zero_();
+      kept.push_back(gradient);
     }
   }
+  if (!kept.empty()) at::_foreach_zero_(kept);
   return call.undefined();
 }
 

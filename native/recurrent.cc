@@ -331,7 +331,8 @@ napi_value recurrent_sequence(Call& call) {
   for (const at::Tensor& weight : arguments.weights) {
     TYPE_CHECK(weight.defined() && weight.dim() >= 1, "a weight is missing");
   }
-  const Tensors results = run(std::move(settings), arguments, numbers[6] != 0);
+  const Tensors results =
+      with_room(call.env(), [&] { return run(settings, arguments, numbers[6] != 0); });
   napi_value result = nullptr;
   check_napi(call.raw(), napi_create_array_with_length(call.raw(), results.size(), &result));
   for (size_t i = 0; i < results.size(); ++i) {

@@ -1,9 +1,15 @@
 #include "runtime.h"
 
 #include "argument.h"
+#include "owned.h"
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/detail/CUDAHooksInterface.h>
+
+template <>
+struct TagOf<at::Generator> {
+  static constexpr napi_type_tag value = {0x6f9f3c1d2b7a4e55, 0x9d0c5a7e8b3f1246};
+};
 
 namespace {
 
@@ -19,27 +25,21 @@ at::Generator generator_argument(const Call& call, size_t index) {
   return *generator;
 }
 
-constexpr napi_type_tag kGeneratorTag = {0x6f9f3c1d2b7a4e55, 0x9d0c5a7e8b3f1246};
-
-struct OwnedGenerator {
-  at::Generator generator;
-};
-
-// make_generator(device) -> an object that owns a generator
+// make_generator(device) -> a generator of its own
 napi_value make_generator(Call& call) {
   const c10::Device device(call.string(0));
-  auto owned = std::make_unique<OwnedGenerator>();
-  owned->generator = device.is_cpu() ? at::detail::createCPUGenerator()
-                                     : at::globalContext().defaultGenerator(device).clone();
-  napi_value object = nullptr;
-  check_napi(call.raw(), napi_create_object(call.raw(), &object));
-  check_napi(call.raw(), napi_type_tag_object(call.raw(), object, &kGeneratorTag));
-  const auto finalize = [](napi_env, void* data, void*) {
-    delete static_cast<OwnedGenerator*>(data);
-  };
-  check_napi(call.raw(), napi_wrap(call.raw(), object, owned.get(), finalize, nullptr, nullptr));
-  owned.release();
-  return object;
+  if (device.is_cpu()) return own(call, at::detail::createCPUGenerator());
+  at::globalContext().lazyInitDevice(device.type());
+  return own(call, at::globalContext()
+                       .getAcceleratorHooksInterface(device.type())
+                       .getNewGenerator(device.index()));
+}
+
+// default_generator(device) -> the one that operators draw from where none is given
+napi_value default_generator(Call& call) {
+  const c10::Device device(call.string(0));
+  if (!device.is_cpu()) at::globalContext().lazyInitDevice(device.type());
+  return own(call, at::globalContext().defaultGenerator(device));
 }
 
 // manual_seed(seed, generator?): without a generator, all default ones of every device.
@@ -116,10 +116,10 @@ napi_value cuda_built(Call& call) {
 #endif
 }
 
-// collect_young_garbage_by(function)
-napi_value collect_young_garbage_by(Call& call) {
+// collect_garbage_by(function(all))
+napi_value collect_garbage_by(Call& call) {
   TYPE_CHECK(call.type(0) == napi_function, "expected a function");
-  call.env().collect_young_garbage_by(call[0]);
+  call.env().collect_garbage_by(call[0]);
   return call.undefined();
 }
 
@@ -136,22 +136,16 @@ napi_value warn_by(Call& call) {
 }  // namespace
 
 std::optional<at::Generator> generator_of(napi_env env, napi_value value) {
-  napi_valuetype type = napi_undefined;
-  if (napi_typeof(env, value, &type) != napi_ok || type != napi_object) return std::nullopt;
-  bool tagged = false;
-  if (napi_check_object_type_tag(env, value, &kGeneratorTag, &tagged) != napi_ok || !tagged) {
-    return std::nullopt;
-  }
-  void* owned = nullptr;
-  check_napi(env, napi_unwrap(env, value, &owned));
-  return static_cast<OwnedGenerator*>(owned)->generator;
+  const at::Generator* generator = owned_in<at::Generator>(env, value);
+  return generator == nullptr ? std::nullopt : std::optional(*generator);
 }
 
 void export_runtime(Environment& env, napi_value exports) {
-  export_function(env, exports, "collect_young_garbage_by", enter<collect_young_garbage_by>);
+  export_function(env, exports, "collect_garbage_by", enter<collect_garbage_by>);
   export_function(env, exports, "warn_by", enter<warn_by>);
   export_function(env, exports, "reachable", enter<reachable>);
   export_function(env, exports, "make_generator", enter<make_generator>);
+  export_function(env, exports, "default_generator", enter<default_generator>);
   export_function(env, exports, "manual_seed", enter<manual_seed>);
   export_function(env, exports, "initial_seed", enter<initial_seed>);
   export_function(env, exports, "rng_state", enter<rng_state>);

@@ -1,5 +1,5 @@
 import { no_grad } from '../autograd/grad_mode.js'
-import { device_count } from '../cuda.js'
+import { device_count } from '../cuda/available.js'
 import { type Device, device } from '../device.js'
 import { Module } from '../nn/modules/module.js'
 import type { Tensor } from '../tensor.js'

@@ -2,11 +2,21 @@ import { checkKeys } from '../arguments.js'
 import * as dtypes from '../dtype.js'
 import { native } from '../native.js'
 import { aten } from '../operator_table.js'
-import { internals, type Tensor } from '../tensor.js'
-import { checkAtLeast, Optimizer, type ParamGroup, type Params } from './optimizer.js'
+import { internals, is_tensor, type Tensor } from '../tensor.js'
+import {
+  checkAtLeast,
+  checkLearningRate,
+  type ImplementationOptions,
+  type LearningRate,
+  nativeLearningRate,
+  Optimizer,
+  type ParamGroup,
+  type Params,
+  stepDevice,
+} from './optimizer.js'
 
-export interface AdamOptions {
-  lr?: number | undefined
+export interface AdamOptions extends ImplementationOptions {
+  lr?: LearningRate | undefined
   /** Decay of the running averages of the gradient and of its square. */
   betas?: readonly [number, number] | undefined
   /** Added to the denominator. */
@@ -21,7 +31,7 @@ export interface AdamOptions {
 
 export type AdamWOptions = Omit<AdamOptions, 'decoupled_weight_decay'>
 
-type Settings = { [K in keyof AdamOptions]-?: NonNullable<AdamOptions[K]> }
+type Settings = { [K in keyof AdamOptions]-?: Exclude<AdamOptions[K], undefined> }
 
 const DEFAULTS: Settings = {
   lr: 1e-3,
@@ -30,20 +40,23 @@ const DEFAULTS: Settings = {
   weight_decay: 0,
   amsgrad: false,
   maximize: false,
+  foreach: null,
+  capturable: false,
+  fused: null,
   decoupled_weight_decay: false,
 }
 
 /** Adam (Kingma and Ba 2014). */
 export class Adam extends Optimizer<Settings> {
-  constructor(params: Params<Settings>, lr: number | AdamOptions = {}, options: AdamOptions = {}) {
-    const given = typeof lr === 'number' ? { ...options, lr } : lr
+  constructor(params: Params<Settings>, lr: LearningRate | AdamOptions = {}, options: AdamOptions = {}) {
+    const given = typeof lr === 'number' || is_tensor(lr) ? { ...options, lr } : lr
     checkKeys('Adam', given, Object.keys(DEFAULTS))
     const set = Object.entries(given).filter(([, value]) => value !== undefined)
     super(params, { ...DEFAULTS, ...Object.fromEntries(set) })
   }
 
   protected checkOptions({ lr, betas, eps, weight_decay }: Settings): void {
-    checkAtLeast('learning rate', lr)
+    checkLearningRate(lr)
     checkAtLeast('epsilon value', eps)
     betas.forEach((beta, i) => {
       if (!(beta >= 0 && beta < 1)) throw new RangeError(`Invalid beta parameter at index ${i}: ${beta}`)
@@ -57,6 +70,7 @@ export class Adam extends Optimizer<Settings> {
       if (this.state.get(param)?.step === undefined && native.has_grad(internals.handleOf(param)))
         this.#begin(param, amsgrad)
     }
+    const [number, tensor] = nativeLearningRate(lr)
     native.adam_step(
       this.handles(params),
       this.handles(params, 'exp_avg'),
@@ -64,7 +78,7 @@ export class Adam extends Optimizer<Settings> {
       this.handles(params, 'max_exp_avg_sq'),
       this.handles(params, 'step'),
       Float64Array.of(
-        lr,
+        number,
         betas[0],
         betas[1],
         eps,
@@ -73,32 +87,26 @@ export class Adam extends Optimizer<Settings> {
         Number(maximize),
         Number(decoupled_weight_decay),
       ),
+      tensor,
     )
   }
 
   #begin(param: Tensor, amsgrad: boolean): void {
     const state = this.stateOf(param)
-    this.keepState(state, 'step', aten<Tensor>('zeros', [], { dtype: dtypes.float32 }))
+    this.keepState(state, 'step', aten<Tensor>('zeros', [], { dtype: dtypes.float32, device: stepDevice(param) }))
     const averages = ['exp_avg', 'exp_avg_sq', ...(amsgrad ? ['max_exp_avg_sq'] : [])]
     for (const name of averages) this.keepState(state, name, aten<Tensor>('zeros_like', param))
   }
 
-  protected settingsForStateDict({ decoupled_weight_decay, ...settings }: Settings) {
-    return {
-      ...settings,
-      foreach: null,
-      capturable: false,
-      differentiable: false,
-      fused: null,
-      decoupled_weight_decay,
-    }
+  protected settingsForStateDict({ decoupled_weight_decay, fused, ...settings }: Settings) {
+    return { ...settings, differentiable: false, fused, decoupled_weight_decay }
   }
 }
 
 /** Adam with weight decay apart from the gradient (Loshchilov and Hutter 2017). weight_decay is 0.01 by default. */
 export class AdamW extends Adam {
-  constructor(params: Params<Settings>, lr: number | AdamWOptions = {}, options: AdamWOptions = {}) {
-    const given = typeof lr === 'number' ? { ...options, lr } : lr
+  constructor(params: Params<Settings>, lr: LearningRate | AdamWOptions = {}, options: AdamWOptions = {}) {
+    const given = typeof lr === 'number' || is_tensor(lr) ? { ...options, lr } : lr
     checkKeys(
       'AdamW',
       given,

@@ -1,10 +1,19 @@
 import { checkKeys } from '../arguments.js'
 import { native } from '../native.js'
-import { internals } from '../tensor.js'
-import { checkAtLeast, Optimizer, type ParamGroup, type Params } from './optimizer.js'
+import { internals, is_tensor } from '../tensor.js'
+import {
+  checkAtLeast,
+  checkLearningRate,
+  type ImplementationOptions,
+  type LearningRate,
+  nativeLearningRate,
+  Optimizer,
+  type ParamGroup,
+  type Params,
+} from './optimizer.js'
 
-export interface SGDOptions {
-  lr?: number | undefined
+export interface SGDOptions extends Omit<ImplementationOptions, 'capturable'> {
+  lr?: LearningRate | undefined
   momentum?: number | undefined
   /** How much of a new gradient the momentum leaves out. */
   dampening?: number | undefined
@@ -14,21 +23,30 @@ export interface SGDOptions {
   maximize?: boolean | undefined
 }
 
-type Settings = { [K in keyof SGDOptions]-?: NonNullable<SGDOptions[K]> }
+type Settings = { [K in keyof SGDOptions]-?: Exclude<SGDOptions[K], undefined> }
 
-const DEFAULTS: Settings = { lr: 1e-3, momentum: 0, dampening: 0, weight_decay: 0, nesterov: false, maximize: false }
+const DEFAULTS: Settings = {
+  lr: 1e-3,
+  momentum: 0,
+  dampening: 0,
+  weight_decay: 0,
+  nesterov: false,
+  maximize: false,
+  foreach: null,
+  fused: null,
+}
 
 /** Stochastic gradient descent, with momentum on request (Sutskever et al. 2013). */
 export class SGD extends Optimizer<Settings> {
-  constructor(params: Params<Settings>, lr: number | SGDOptions = {}, options: SGDOptions = {}) {
-    const given = typeof lr === 'number' ? { ...options, lr } : lr
+  constructor(params: Params<Settings>, lr: LearningRate | SGDOptions = {}, options: SGDOptions = {}) {
+    const given = typeof lr === 'number' || is_tensor(lr) ? { ...options, lr } : lr
     checkKeys('SGD', given, Object.keys(DEFAULTS))
     const set = Object.entries(given).filter(([, value]) => value !== undefined)
     super(params, { ...DEFAULTS, ...Object.fromEntries(set) })
   }
 
   protected checkOptions({ lr, momentum, dampening, weight_decay, nesterov }: Settings): void {
-    checkAtLeast('learning rate', lr)
+    checkLearningRate(lr)
     checkAtLeast('momentum value', momentum)
     checkAtLeast('weight_decay value', weight_decay)
     if (nesterov && (momentum <= 0 || dampening !== 0)) {
@@ -38,8 +56,9 @@ export class SGD extends Optimizer<Settings> {
 
   protected stepGroup(group: ParamGroup<Settings>): void {
     const { params, lr, momentum, dampening, weight_decay, nesterov, maximize } = group
-    const options = Float64Array.of(lr, momentum, dampening, weight_decay, Number(nesterov), Number(maximize))
-    const made = native.sgd_step(this.handles(params), this.handles(params, 'momentum_buffer'), options)
+    const [number, tensor] = nativeLearningRate(lr)
+    const options = Float64Array.of(number, momentum, dampening, weight_decay, Number(nesterov), Number(maximize))
+    const made = native.sgd_step(this.handles(params), this.handles(params, 'momentum_buffer'), options, tensor)
     made?.forEach((handle, i) => {
       const param = params[i]
       if (handle !== null && param !== undefined) {
@@ -48,17 +67,7 @@ export class SGD extends Optimizer<Settings> {
     })
   }
 
-  protected settingsForStateDict({ lr, momentum, dampening, weight_decay, nesterov, maximize }: Settings) {
-    return {
-      lr,
-      momentum,
-      dampening,
-      weight_decay,
-      nesterov,
-      maximize,
-      foreach: null,
-      differentiable: false,
-      fused: null,
-    }
+  protected settingsForStateDict({ fused, ...settings }: Settings) {
+    return { ...settings, differentiable: false, fused }
   }
 }

@@ -3,13 +3,13 @@
 import { checkKeys } from '../../arguments.js'
 import { no_grad } from '../../autograd/grad_mode.js'
 import { Callable } from '../../callable.js'
+import { requireCuda } from '../../cuda/available.js'
 import { type DeviceLike, device as deviceOf } from '../../device.js'
 import type { DType } from '../../dtype.js'
 import * as dtypes from '../../dtype.js'
 import { native } from '../../native.js'
 import { isOptions } from '../../operator.js'
 import { aten } from '../../operator_table.js'
-import { requireCuda } from '../../require_cuda.js'
 import { internals, RemovableHandle, type Tensor } from '../../tensor.js'
 import { Buffer, Parameter } from '../parameter.js'
 import { moduleString } from './module_printing.js'
@@ -237,8 +237,12 @@ export class Module<A extends any[] = any[], R = any> extends Callable {
         if (grad !== null) tensor.grad = convert(grad)
       }
     })
+    for (const module of this.modules()) module.moved()
     return this
   }
+
+  /** Called when the parameters were moved to another device or dtype. */
+  protected moved(): void {}
 
   /** Moves parameters and buffers to a device or (floating-point ones alone) a dtype, in place. */
   to(target: DType | DeviceLike | MoveOptions, dtype?: DType): this {

@@ -1,7 +1,9 @@
 // Recurrent layers: Elman RNN, LSTM, GRU. The semantics are torch/nn/modules/rnn.py's; all time steps are one
 // call of native code.
 
+import { is_autocast_enabled } from '../../amp/autocast.js'
 import { checkCount, readArguments, required } from '../../arguments.js'
+import { no_grad } from '../../autograd/grad_mode.js'
 import { tstorch } from '../../backends.js'
 import type { DeviceLike } from '../../device.js'
 import type { DType } from '../../dtype.js'
@@ -45,6 +47,8 @@ type Mode = 'RNN_TANH' | 'RNN_RELU' | 'LSTM' | 'GRU'
 const GATES: Record<Mode, number> = { RNN_TANH: 1, RNN_RELU: 1, GRU: 3, LSTM: 4 }
 /** Native code's numbers of the cells. */
 const CELL: Record<Mode, number> = { RNN_TANH: 0, RNN_RELU: 1, LSTM: 2, GRU: 3 }
+/** cuDNN's. */
+const CUDNN_MODE: Record<Mode, number> = { RNN_RELU: 0, RNN_TANH: 1, LSTM: 2, GRU: 3 }
 
 const BASE_DEFAULTS = {
   input_size: required<number>(),
@@ -115,6 +119,7 @@ export abstract class RNNBase extends Module {
       1,
     )
     this.reset_parameters()
+    this.flatten_parameters()
   }
 
   /** Makes the fields weight_ih_l0, weight_hh_l0, bias_ih_l0, ... and returns their names, by layer and direction. */
@@ -157,6 +162,32 @@ export abstract class RNNBase extends Module {
     return this.#weightNames.map((names) => names.map((name) => this.#weight(name)))
   }
 
+  /**
+   * On a GPU, puts the weights into one block of memory, where cuDNN reads them: it would gather them there at every
+   * call otherwise. Done by the layer itself when it is made or moved.
+   */
+  flatten_parameters(): void {
+    const weights = this.all_weights.flat()
+    const first = weights[0] as Parameter
+    const usable =
+      weights.every((weight) => weight.is_cuda && weight.device === first.device && weight.dtype === first.dtype) &&
+      aten<boolean>('cudnn_is_acceptable', first)
+    if (!usable) return
+    const perLayer = (this.all_weights[0] as Parameter[]).length
+    no_grad(() => {
+      aten(
+        '_cudnn_rnn_flatten_weight',
+        weights,
+        ...[perLayer, this.input_size, CUDNN_MODE[this.mode], this.hidden_size, this.proj_size, this.num_layers],
+        ...[this.batch_first, this.bidirectional],
+      )
+    })
+  }
+
+  protected override moved(): void {
+    this.flatten_parameters()
+  }
+
   /** Checks the input's sizes, and gives its number of sequences: null for a single one without a batch dimension. */
   #checkInput(input: Tensor, packed: PackedSequence | null): number | null {
     const name = this.constructor.name
@@ -168,7 +199,8 @@ export abstract class RNNBase extends Module {
     if (packed !== null && dim !== 2) throw new RangeError(`input must have 2 dimensions, got ${dim}`)
     if (dim !== 2 && dim !== 3) throw new RangeError(`${name}: Expected input to be 2D or 3D, got ${dim}D instead`)
     const weight = this.#weight('weight_ih_l0')
-    if (native.dtype(handleOf(input)) !== native.dtype(handleOf(weight))) {
+    const alike = native.dtype(handleOf(input)) === native.dtype(handleOf(weight))
+    if (!alike && !is_autocast_enabled('cpu') && !is_autocast_enabled('cuda')) {
       throw new TypeError(
         `${name}: input must have the same dtype as weight, got input ${input.dtype} and weight ${weight.dtype}`,
       )

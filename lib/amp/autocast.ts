@@ -1,0 +1,88 @@
+// Automatic mixed precision: inside, operators that gain by it compute in 16 bits, others in 32.
+
+import { checkKeys } from '../arguments.js'
+import { is_available } from '../cuda/available.js'
+import { is_bf16_supported } from '../cuda/device.js'
+import type { DType } from '../dtype.js'
+import * as dtypes from '../dtype.js'
+import { openMode, runInMode, type Synchronous } from '../modes.js'
+import { native } from '../native.js'
+import { warn } from '../warn.js'
+
+export type AutocastDevice = 'cpu' | 'cuda'
+
+export interface AutocastOptions {
+  /** What to compute in: by default bfloat16 on the CPU, float16 on CUDA. */
+  dtype?: DType | null | undefined
+  enabled?: boolean | undefined
+  /** Whether a weight that is used twice is cast once. */
+  cache_enabled?: boolean | null | undefined
+}
+
+export function is_autocast_available(device_type: string): boolean {
+  return device_type === 'cpu' || device_type === 'cuda'
+}
+
+export function is_autocast_enabled(device_type: AutocastDevice = 'cuda'): boolean {
+  return native.autocast_state(device_type)[0] !== 0
+}
+
+export function get_autocast_dtype(device_type: AutocastDevice): DType {
+  return dtypes.dtypeOf(native.autocast_state(device_type)[1])
+}
+
+export function is_autocast_cache_enabled(): boolean {
+  return native.autocast_state('cpu')[2] !== 0
+}
+
+/** Forgets the weights that were cast. */
+export function clear_autocast_cache(): void {
+  native.clear_autocast_cache()
+}
+
+/** Whether it can be enabled so; says what is missing where not, as Python does. */
+function usable(device_type: AutocastDevice, dtype: DType): boolean {
+  if (device_type === 'cuda') {
+    if (!is_available()) {
+      warn("CUDA is not available: autocast('cuda') changes nothing. npx tstorch doctor says what is missing")
+      return false
+    }
+    if (dtype === dtypes.bfloat16 && !is_bf16_supported()) {
+      throw new Error('Current CUDA Device does not support bfloat16. Please switch dtype to float16.')
+    }
+    return true
+  }
+  if (dtype === dtypes.bfloat16 || dtype === dtypes.float16) return true
+  warn(
+    'In CPU autocast, but the target dtype is not supported. Disabling autocast.\n' +
+      'CPU Autocast only supports dtypes of torch.bfloat16, torch.float16 currently.',
+  )
+  return false
+}
+
+/**
+ * Runs `body` in mixed precision; or, as `using _ = torch.autocast('cuda')`, the rest of the block. Only forward and
+ * loss belong inside; backward computes in what forward did.
+ */
+export function autocast<T>(device_type: AutocastDevice, options: AutocastOptions, body: () => Synchronous<T>): T
+export function autocast<T>(device_type: AutocastDevice, body: () => Synchronous<T>): T
+export function autocast(device_type: AutocastDevice, options?: AutocastOptions): Disposable
+export function autocast<T>(
+  device_type: AutocastDevice,
+  options: AutocastOptions | (() => Synchronous<T>) = {},
+  body?: () => Synchronous<T>,
+): T | Disposable {
+  if (typeof options === 'function') return autocast(device_type, {}, options)
+  if (!is_autocast_available(device_type)) {
+    throw new RangeError(`User specified an unsupported autocast device_type '${device_type}'`)
+  }
+  checkKeys('autocast', options, ['dtype', 'enabled', 'cache_enabled'])
+  const [wasEnabled, wasDtype, wasCached] = native.autocast_state(device_type)
+  const dtype = options.dtype ?? dtypes.dtypeOf(wasDtype)
+  const enabled = (options.enabled ?? true) && usable(device_type, dtype)
+  const open = () => {
+    native.autocast_enter(device_type, enabled, dtype.code, options.cache_enabled ?? wasCached !== 0)
+    return () => native.autocast_exit(device_type, wasEnabled !== 0, wasDtype, wasCached !== 0)
+  }
+  return body === undefined ? openMode('torch.autocast', open()) : runInMode('torch.autocast', open, body)
+}

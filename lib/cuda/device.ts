@@ -1,0 +1,103 @@
+// Devices of torch.cuda.
+
+import { type Device, type DeviceLike, device as deviceOf } from '../device.js'
+import { openMode, runInMode, type Synchronous } from '../modes.js'
+import { cuda } from './available.js'
+
+/** A GPU: its number, torch.device('cuda:1'), 'cuda:1', or null for the current one. */
+export type CudaDevice = DeviceLike | number | null
+
+/** @internal The number of a GPU, -1 for the current one. */
+export function deviceIndex(given: CudaDevice | undefined): number {
+  if (given === undefined || given === null) return -1
+  if (typeof given === 'number') return given
+  const { type, index } = deviceOf(given)
+  if (type !== 'cuda') throw new RangeError(`Expected a cuda device, but got: ${given}`)
+  return index ?? -1
+}
+
+/** The number of the current GPU, which 'cuda' means. */
+export function current_device(): number {
+  return cuda().current_device()
+}
+
+/** Makes a GPU the current one. `torch.cuda.device(...)` does so for a stretch of code. */
+export function set_device(device: CudaDevice): void {
+  cuda().set_device(deviceIndex(device))
+}
+
+/** What a GPU is. Memory and cache are in bytes. */
+export interface DeviceProperties {
+  readonly name: string
+  readonly uuid: string
+  readonly major: number
+  readonly minor: number
+  readonly total_memory: number
+  readonly multi_processor_count: number
+  readonly max_threads_per_multi_processor: number
+  readonly max_threads_per_block: number
+  readonly warp_size: number
+  readonly L2_cache_size: number
+  readonly regs_per_multiprocessor: number
+  readonly shared_memory_per_block: number
+  readonly shared_memory_per_block_optin: number
+  readonly shared_memory_per_multiprocessor: number
+  readonly pci_bus_id: number
+  readonly pci_device_id: number
+  readonly pci_domain_id: number
+  readonly is_integrated: boolean
+  readonly is_multi_gpu_board: boolean
+}
+
+export function get_device_properties(device?: CudaDevice): DeviceProperties {
+  return cuda().device_properties(deviceIndex(device))
+}
+
+/** "NVIDIA H100 80GB HBM3". */
+export function get_device_name(device?: CudaDevice): string {
+  return get_device_properties(device).name
+}
+
+/** The compute capability: [9, 0] for an H100. */
+export function get_device_capability(device?: CudaDevice): [major: number, minor: number] {
+  const { major, minor } = get_device_properties(device)
+  return [major, minor]
+}
+
+/** Whether one GPU can read another's memory. */
+export function can_device_access_peer(device: CudaDevice, peer_device: CudaDevice): boolean {
+  return cuda().can_device_access_peer(deviceIndex(device), deviceIndex(peer_device))
+}
+
+/** Whether the current GPU computes in bfloat16: from compute capability 8.0 on. */
+export function is_bf16_supported(): boolean {
+  return get_device_capability()[0] >= 8
+}
+
+/** Blocks until everything that was started on a GPU is done. */
+export function synchronize(device?: CudaDevice): void {
+  cuda().synchronize(deviceIndex(device))
+}
+
+/** The same on another thread: the event loop goes on meanwhile. */
+export function synchronize_async(device?: CudaDevice): Promise<void> {
+  return cuda().synchronize_async(deviceIndex(device))
+}
+
+/** Makes a GPU the current one while `body` runs; or, as `using _ = torch.cuda.device(1)`, for the rest of the block. */
+export function device<T>(device: CudaDevice, body: () => Synchronous<T>): T
+export function device(device: CudaDevice): Disposable
+export function device<T>(device: CudaDevice, body?: () => Synchronous<T>): T | Disposable {
+  const open = () => {
+    const before = current_device()
+    set_device(device)
+    return () => set_device(before)
+  }
+  return body === undefined ? openMode('torch.cuda.device', open()) : runInMode('torch.cuda.device', open, body)
+}
+
+/** The GPU that a device or its number names, as a device. */
+export const asDevice = (given: CudaDevice | undefined): Device => {
+  const index = deviceIndex(given)
+  return deviceOf('cuda', index === -1 ? current_device() : index)
+}

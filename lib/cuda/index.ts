@@ -1,0 +1,58 @@
+// torch.cuda
+
+export * as amp from './amp.js'
+export { device_count, is_available } from './available.js'
+export {
+  type CudaDevice,
+  can_device_access_peer,
+  current_device,
+  type DeviceProperties,
+  device,
+  get_device_capability,
+  get_device_name,
+  get_device_properties,
+  is_bf16_supported,
+  set_device,
+  synchronize,
+  synchronize_async,
+} from './device.js'
+export {
+  type GraphedCallablesOptions,
+  type GraphedStepOptions,
+  graphed_step,
+  make_graphed_callables,
+} from './graphed.js'
+export {
+  type CaptureErrorMode,
+  CUDAGraph,
+  type GraphOptions,
+  graph,
+  graph_pool_handle,
+  is_current_stream_capturing,
+  type Pool,
+} from './graphs.js'
+export {
+  empty_cache,
+  get_per_process_memory_fraction,
+  type MemoryStats,
+  max_memory_allocated,
+  max_memory_reserved,
+  mem_get_info,
+  memory_allocated,
+  memory_reserved,
+  memory_stats,
+  memory_summary,
+  reset_accumulated_memory_stats,
+  reset_peak_memory_stats,
+  set_per_process_memory_fraction,
+} from './memory.js'
+export * from './random.js'
+export {
+  current_stream,
+  default_stream,
+  Event,
+  Stream,
+  type StreamOptions,
+  set_stream,
+  stream,
+} from './streams.js'

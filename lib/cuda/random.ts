@@ -1,0 +1,55 @@
+// The random generators of GPUs. Seeding does nothing where CUDA cannot be used, as in Python: a program may run on
+// either kind of machine.
+
+import { native } from '../native.js'
+import { internals, type Tensor } from '../tensor.js'
+import { cuda, device_count, is_available } from './available.js'
+import { asDevice, type CudaDevice } from './device.js'
+
+const generatorOf = (device: CudaDevice | undefined) => native.default_generator(asDevice(device).spec)
+const everyDevice = (): number[] => Array.from({ length: device_count() }, (_, i) => i)
+const randomSeed = (): bigint => crypto.getRandomValues(new BigUint64Array(1))[0] as bigint
+
+/** Seeds the current GPU's generator. `torch.manual_seed` seeds those of all devices. */
+export function manual_seed(seed: number | bigint): void {
+  if (is_available()) native.manual_seed(seed, generatorOf(null))
+}
+
+export function manual_seed_all(seed: number | bigint): void {
+  for (const device of everyDevice()) native.manual_seed(seed, generatorOf(device))
+}
+
+/** Seeds the current GPU's generator with a random number. */
+export function seed(): void {
+  manual_seed(randomSeed())
+}
+
+/** Seeds the generators of all GPUs with one random number. */
+export function seed_all(): void {
+  manual_seed_all(randomSeed())
+}
+
+export function initial_seed(): bigint {
+  cuda()
+  return native.initial_seed(generatorOf(null))
+}
+
+/** The state of a GPU's generator, a uint8 tensor on the CPU. */
+export function get_rng_state(device: CudaDevice = 'cuda'): Tensor {
+  cuda()
+  return internals.wrap(native.rng_state(generatorOf(device)))
+}
+
+export function get_rng_state_all(): Tensor[] {
+  return everyDevice().map((device) => get_rng_state(device))
+}
+
+export function set_rng_state(new_state: Tensor, device: CudaDevice = 'cuda'): void {
+  cuda()
+  native.set_rng_state(internals.handleOf(new_state), generatorOf(device))
+}
+
+export function set_rng_state_all(new_states: Iterable<Tensor>): void {
+  let device = 0
+  for (const state of new_states) set_rng_state(state, device++)
+}

@@ -1,0 +1,152 @@
+// Streams: queues of work on a GPU, each done in order. Events mark places in them.
+
+import { checkKeys } from '../arguments.js'
+import type { Device } from '../device.js'
+import { device as deviceOf } from '../device.js'
+import { openMode, runInMode, type Synchronous } from '../modes.js'
+import type { CudaEvent, CudaStream } from '../native.js'
+import { cuda } from './available.js'
+import { type CudaDevice, deviceIndex, set_device } from './device.js'
+
+export interface StreamOptions {
+  device?: CudaDevice | undefined
+  /** Lower numbers come first: -1 is high, 0 is low. */
+  priority?: number | undefined
+}
+
+/** A queue of work on a GPU. */
+export class Stream {
+  readonly stream_id: number | bigint
+  readonly device_index: number
+
+  constructor(options: StreamOptions | CudaDevice = {}) {
+    const isOptions = typeof options === 'object' && options !== null && !('spec' in options)
+    const { device, priority = 0 } = isOptions ? options : { device: options }
+    if (isOptions) checkKeys('Stream', options, ['device', 'priority'])
+    ;[this.stream_id, this.device_index] = cuda().new_stream(deviceIndex(device), priority)
+  }
+
+  get device(): Device {
+    return deviceOf('cuda', this.device_index)
+  }
+
+  /** Whether everything in the queue is done. */
+  query(): boolean {
+    return cuda().stream_query(this.stream_id, this.device_index)
+  }
+
+  /** Blocks until everything in the queue is done. */
+  synchronize(): void {
+    cuda().stream_synchronize(this.stream_id, this.device_index)
+  }
+
+  /** The same on another thread: the event loop goes on meanwhile. */
+  synchronize_async(): Promise<void> {
+    return cuda().stream_synchronize_async(this.stream_id, this.device_index)
+  }
+
+  /** What is put in the queue from now on waits for the event. */
+  wait_event(event: Event): void {
+    event.wait(this)
+  }
+
+  /** What is put in this queue from now on waits for what is in the other. */
+  wait_stream(stream: Stream): void {
+    this.wait_event(stream.record_event())
+  }
+
+  /** Marks this place in the queue. */
+  record_event(event: Event = new Event()): Event {
+    event.record(this)
+    return event
+  }
+
+  equals(other: unknown): boolean {
+    return other instanceof Stream && other.stream_id === this.stream_id && other.device_index === this.device_index
+  }
+
+  toString(): string {
+    return `<torch.cuda.Stream device=${this.device} stream_id=${this.stream_id}>`
+  }
+}
+
+const streamOf = ([stream_id, device_index]: CudaStream): Stream =>
+  Object.assign(Object.create(Stream.prototype), { stream_id, device_index })
+
+/** A place in the queue of a stream. */
+export class Event {
+  readonly #event: CudaEvent
+
+  /** With `enable_timing`, `elapsed_time` tells the time between two events. */
+  constructor({ enable_timing = false, ...rest }: { enable_timing?: boolean } = {}) {
+    checkKeys('Event', rest, ['enable_timing'])
+    this.#event = cuda().new_event(enable_timing)
+  }
+
+  /** Marks the end of what is in the stream now (by default the current one). */
+  record(stream: Stream = current_stream()): void {
+    cuda().event_record(this.#event, stream.stream_id, stream.device_index)
+  }
+
+  /** What is put in the stream from now on waits for this event. */
+  wait(stream: Stream = current_stream()): void {
+    cuda().event_wait(this.#event, stream.stream_id, stream.device_index)
+  }
+
+  /** Whether the place was reached. */
+  query(): boolean {
+    return cuda().event_query(this.#event)
+  }
+
+  /** Blocks until the place is reached. */
+  synchronize(): void {
+    cuda().event_synchronize(this.#event)
+  }
+
+  /** The same on another thread: the event loop goes on meanwhile. */
+  synchronize_async(): Promise<void> {
+    return cuda().event_synchronize_async(this.#event)
+  }
+
+  /** Milliseconds from this event to another; both made with `enable_timing`, recorded, and reached. */
+  elapsed_time(end_event: Event): number {
+    return cuda().event_elapsed_time(this.#event, end_event.#event)
+  }
+}
+
+/** The stream that work on a GPU is put in. */
+export function current_stream(device?: CudaDevice): Stream {
+  return streamOf(cuda().current_stream(deviceIndex(device)))
+}
+
+export function default_stream(device?: CudaDevice): Stream {
+  return streamOf(cuda().default_stream(deviceIndex(device)))
+}
+
+/** Puts work in this stream from now on, on its GPU. `torch.cuda.stream(...)` does so for a stretch of code. */
+export function set_stream(stream: Stream): void {
+  cuda().set_stream(stream.stream_id, stream.device_index)
+}
+
+/** @internal Makes a stream the current one; gives what undoes that. */
+export function openStream(stream: Stream): () => void {
+  const before = current_stream()
+  const beforeThere = current_stream(stream.device_index)
+  set_stream(stream)
+  return () => {
+    set_stream(beforeThere)
+    set_stream(before)
+    set_device(before.device_index)
+  }
+}
+
+/**
+ * Puts the work of `body` in a stream; or, as `using _ = torch.cuda.stream(s)`, that of the rest of the block. Null is
+ * the current stream: nothing changes.
+ */
+export function stream<T>(stream: Stream | null, body: () => Synchronous<T>): T
+export function stream(stream: Stream | null): Disposable
+export function stream<T>(stream: Stream | null, body?: () => Synchronous<T>): T | Disposable {
+  const open = () => (stream === null ? () => {} : openStream(stream))
+  return body === undefined ? openMode('torch.cuda.stream', open()) : runInMode('torch.cuda.stream', open, body)
+}

@@ -1,0 +1,284 @@
+#include "cuda.h"
+
+#include <c10/core/Event.h>
+#include <c10/cuda/CUDAStream.h>
+
+#include <functional>
+
+#include "owned.h"
+
+using SharedEvent = std::shared_ptr<c10::Event>;
+
+template <>
+struct TagOf<SharedEvent> {
+  static constexpr napi_type_tag value = {0x5f0d7f3a92c14be6, 0xa1c38e55d2704b9f};
+};
+
+namespace {
+
+// --- devices -------------------------------------------------------------------------------------
+
+napi_value current_device(Call& call) {
+  at::globalContext().lazyInitDevice(at::kCUDA);
+  return call.value(static_cast<double>(c10::cuda::current_device()));
+}
+
+napi_value set_device(Call& call) {
+  c10::cuda::set_device(cuda_device(call, 0));
+  return call.undefined();
+}
+
+void put(const Call& call, napi_value object, const char* name, napi_value value) {
+  check_napi(call.raw(), napi_set_named_property(call.raw(), object, name, value));
+}
+
+std::string hexadecimal(const cudaUUID_t& uuid) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::string text;
+  for (size_t i = 0; i < sizeof(uuid.bytes); ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
+    const auto byte = static_cast<unsigned char>(uuid.bytes[i]);
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+  }
+  return text;
+}
+
+// device_properties(device) -> an object with Python's names
+napi_value device_properties(Call& call) {
+  const cudaDeviceProp& found = *at::cuda::getDeviceProperties(cuda_device(call, 0));
+  napi_value object = nullptr;
+  check_napi(call.raw(), napi_create_object(call.raw(), &object));
+  put(call, object, "name", call.value(std::string_view(found.name)));
+  put(call, object, "uuid", call.value(std::string_view(hexadecimal(found.uuid))));
+  const auto number = [&](const char* name, auto value) {
+    put(call, object, name, call.value(static_cast<double>(value)));
+  };
+  number("major", found.major);
+  number("minor", found.minor);
+  number("total_memory", found.totalGlobalMem);
+  number("multi_processor_count", found.multiProcessorCount);
+  number("max_threads_per_multi_processor", found.maxThreadsPerMultiProcessor);
+  number("max_threads_per_block", found.maxThreadsPerBlock);
+  number("warp_size", found.warpSize);
+  number("L2_cache_size", found.l2CacheSize);
+  number("regs_per_multiprocessor", found.regsPerMultiprocessor);
+  number("shared_memory_per_block", found.sharedMemPerBlock);
+  number("shared_memory_per_block_optin", found.sharedMemPerBlockOptin);
+  number("shared_memory_per_multiprocessor", found.sharedMemPerMultiprocessor);
+  number("pci_bus_id", found.pciBusID);
+  number("pci_device_id", found.pciDeviceID);
+  number("pci_domain_id", found.pciDomainID);
+  put(call, object, "is_integrated", call.value(found.integrated != 0));
+  put(call, object, "is_multi_gpu_board", call.value(found.isMultiGpuBoard != 0));
+  return object;
+}
+
+napi_value can_device_access_peer(Call& call) {
+  return call.value(at::cuda::canDeviceAccessPeer(cuda_device(call, 0), cuda_device(call, 1)));
+}
+
+void synchronize_device(c10::DeviceIndex device) {
+  const c10::DeviceGuard guard({at::kCUDA, device});
+  c10::cuda::device_synchronize();
+}
+
+napi_value synchronize(Call& call) {
+  synchronize_device(cuda_device(call, 0));
+  return call.undefined();
+}
+
+// --- streams: in JavaScript a pair of their number and their device's ----------------------------
+
+napi_value stream_value(const Call& call, const c10::Stream& stream) {
+  napi_value pair = nullptr;
+  check_napi(call.raw(), napi_create_array_with_length(call.raw(), 2, &pair));
+  check_napi(call.raw(),
+             napi_set_element(call.raw(), pair, 0, integer_value(call.raw(), stream.id())));
+  check_napi(call.raw(), napi_set_element(call.raw(), pair, 1,
+                                          call.value(static_cast<double>(stream.device_index()))));
+  return pair;
+}
+
+c10::Stream stream_argument(const Call& call, size_t index) {
+  const int64_t id = call.integer(index);
+  const c10::Device device(at::kCUDA, cuda_device(call, index + 1));
+  return c10::Stream(c10::Stream::UNSAFE, device, id);
+}
+
+// new_stream(device, priority)
+napi_value new_stream(Call& call) {
+  const c10::DeviceIndex device = cuda_device(call, 0);
+  return stream_value(call,
+                      c10::cuda::getStreamFromPool(static_cast<int>(call.integer(1)), device));
+}
+
+napi_value current_stream(Call& call) {
+  return stream_value(call, c10::cuda::getCurrentCUDAStream(cuda_device(call, 0)));
+}
+
+napi_value default_stream(Call& call) {
+  return stream_value(call, c10::cuda::getDefaultCUDAStream(cuda_device(call, 0)));
+}
+
+// set_stream(id, device): of that device, which becomes the current one
+napi_value set_stream(Call& call) {
+  const c10::cuda::CUDAStream stream(stream_argument(call, 0));
+  c10::cuda::set_device(stream.device_index());
+  c10::cuda::setCurrentCUDAStream(stream);
+  return call.undefined();
+}
+
+napi_value stream_query(Call& call) { return call.value(stream_argument(call, 0).query()); }
+
+napi_value stream_synchronize(Call& call) {
+  stream_argument(call, 0).synchronize();
+  return call.undefined();
+}
+
+// record_stream(tensor, id, device): its memory is not used anew before the stream is done with it
+napi_value record_stream(Call& call) {
+  call.tensor(0).record_stream(stream_argument(call, 1));
+  return call.undefined();
+}
+
+// --- events --------------------------------------------------------------------------------------
+
+SharedEvent event_argument(const Call& call, size_t index) {
+  return owned_argument<SharedEvent>(call, index, "an event");
+}
+
+// new_event(enable_timing)
+napi_value new_event(Call& call) {
+  const c10::EventFlag flag =
+      call.boolean(0) ? c10::EventFlag::BACKEND_DEFAULT : c10::EventFlag::PYTORCH_DEFAULT;
+  return own(call, std::make_shared<c10::Event>(at::kCUDA, flag));
+}
+
+// event_record(event, id, device)
+napi_value event_record(Call& call) {
+  event_argument(call, 0)->record(stream_argument(call, 1));
+  return call.undefined();
+}
+
+// event_wait(event, id, device): what the stream does next waits for the event
+napi_value event_wait(Call& call) {
+  event_argument(call, 0)->block(stream_argument(call, 1));
+  return call.undefined();
+}
+
+napi_value event_query(Call& call) { return call.value(event_argument(call, 0)->query()); }
+
+napi_value event_synchronize(Call& call) {
+  event_argument(call, 0)->synchronize();
+  return call.undefined();
+}
+
+// event_elapsed_time(start, end) -> milliseconds
+napi_value event_elapsed_time(Call& call) {
+  return call.value(event_argument(call, 0)->elapsedTime(*event_argument(call, 1)));
+}
+
+// --- waiting off the event loop ------------------------------------------------------------------
+
+struct Waiting {
+  std::function<void()> wait;
+  std::string error;
+  napi_async_work work = nullptr;
+  napi_deferred deferred = nullptr;
+};
+
+void run_waiting(napi_env, void* data) {
+  auto* waiting = static_cast<Waiting*>(data);
+  try {
+    waiting->wait();
+  } catch (const c10::Error& error) {
+    waiting->error = error.what_without_backtrace();
+  } catch (const std::exception& error) {
+    waiting->error = error.what();
+  }
+}
+
+void end_waiting(napi_env env, napi_status status, void* data) {
+  const std::unique_ptr<Waiting> waiting(static_cast<Waiting*>(data));
+  napi_delete_async_work(env, waiting->work);
+  if (status != napi_ok) waiting->error = "the wait was cancelled";
+  napi_value result = nullptr;
+  if (waiting->error.empty()) {
+    napi_get_undefined(env, &result);
+    napi_resolve_deferred(env, waiting->deferred, result);
+    return;
+  }
+  napi_value text = nullptr;
+  napi_create_string_utf8(env, waiting->error.data(), waiting->error.size(), &text);
+  napi_create_error(env, nullptr, text, &result);
+  napi_reject_deferred(env, waiting->deferred, result);
+}
+
+napi_value promise_of(const Call& call, std::function<void()> wait) {
+  auto waiting = std::make_unique<Waiting>();
+  waiting->wait = std::move(wait);
+  napi_value promise = nullptr;
+  napi_value name = call.value(std::string_view("tstorch.cuda.synchronize"));
+  check_napi(call.raw(), napi_create_async_work(call.raw(), nullptr, name, run_waiting, end_waiting,
+                                                waiting.get(), &waiting->work));
+  check_napi(call.raw(), napi_create_promise(call.raw(), &waiting->deferred, &promise));
+  check_napi(call.raw(), napi_queue_async_work(call.raw(), waiting->work));
+  waiting.release();
+  return promise;
+}
+
+napi_value synchronize_async(Call& call) {
+  const c10::DeviceIndex device = cuda_device(call, 0);
+  return promise_of(call, [device] { synchronize_device(device); });
+}
+
+napi_value stream_synchronize_async(Call& call) {
+  const c10::Stream stream = stream_argument(call, 0);
+  return promise_of(call, [stream] { stream.synchronize(); });
+}
+
+napi_value event_synchronize_async(Call& call) {
+  return promise_of(call, [event = event_argument(call, 0)] { event->synchronize(); });
+}
+
+}  // namespace
+
+c10::DeviceIndex cuda_device(const Call& call, size_t index) {
+  at::globalContext().lazyInitDevice(at::kCUDA);
+  const int64_t device = call.integer(index);
+  if (device == -1) return c10::cuda::current_device();
+  const c10::DeviceIndex count = c10::cuda::device_count();
+  TORCH_CHECK_VALUE(device >= 0 && device < count, "there is no device cuda:", device, "; there ",
+                    count == 1 ? "is " : "are ", static_cast<int>(count));
+  return static_cast<c10::DeviceIndex>(device);
+}
+
+void export_cuda(Environment& env, napi_value exports) {
+  napi_value cuda = nullptr;
+  check_napi(env.raw(), napi_create_object(env.raw(), &cuda));
+  check_napi(env.raw(), napi_set_named_property(env.raw(), exports, "cuda", cuda));
+  export_function(env, cuda, "current_device", enter<current_device>);
+  export_function(env, cuda, "set_device", enter<set_device>);
+  export_function(env, cuda, "device_properties", enter<device_properties>);
+  export_function(env, cuda, "can_device_access_peer", enter<can_device_access_peer>);
+  export_function(env, cuda, "synchronize", enter<synchronize>);
+  export_function(env, cuda, "synchronize_async", enter<synchronize_async>);
+  export_function(env, cuda, "new_stream", enter<new_stream>);
+  export_function(env, cuda, "current_stream", enter<current_stream>);
+  export_function(env, cuda, "default_stream", enter<default_stream>);
+  export_function(env, cuda, "set_stream", enter<set_stream>);
+  export_function(env, cuda, "stream_query", enter<stream_query>);
+  export_function(env, cuda, "stream_synchronize", enter<stream_synchronize>);
+  export_function(env, cuda, "stream_synchronize_async", enter<stream_synchronize_async>);
+  export_function(env, cuda, "record_stream", enter<record_stream>);
+  export_function(env, cuda, "new_event", enter<new_event>);
+  export_function(env, cuda, "event_record", enter<event_record>);
+  export_function(env, cuda, "event_wait", enter<event_wait>);
+  export_function(env, cuda, "event_query", enter<event_query>);
+  export_function(env, cuda, "event_synchronize", enter<event_synchronize>);
+  export_function(env, cuda, "event_synchronize_async", enter<event_synchronize_async>);
+  export_function(env, cuda, "event_elapsed_time", enter<event_elapsed_time>);
+  export_cuda_memory(env, cuda);
+  export_cuda_graph(env, cuda);
+}

@@ -1,0 +1,103 @@
+#include <ATen/cuda/CUDAGraph.h>
+#include <c10/cuda/CUDAGraphsC10Utils.h>
+
+#include "cuda.h"
+#include "owned.h"
+
+namespace {
+
+// A graph, and whose it is: it may be collected while another is being captured, when nothing of
+// CUDA may be destroyed.
+struct Graph {
+  std::shared_ptr<at::cuda::CUDAGraph> graph;
+  Environment* env = nullptr;
+
+  Graph(std::shared_ptr<at::cuda::CUDAGraph> owned, Environment& environment)
+      : graph(std::move(owned)), env(&environment) {}
+  Graph(Graph&&) = default;
+  ~Graph() {
+    if (graph != nullptr) env->bury(std::move(graph));
+  }
+};
+
+}  // namespace
+
+template <>
+struct TagOf<Graph> {
+  static constexpr napi_type_tag value = {0xd3b7425e0c8846f1, 0x92f06a7be11d3c48};
+};
+
+namespace {
+
+at::cuda::CUDAGraph& graph_argument(const Call& call, size_t index) {
+  return *owned_argument<Graph>(call, index, "a CUDAGraph").graph;
+}
+
+napi_value pool_value(const Call& call, const at::cuda::MempoolId_t& pool) {
+  return call.integers({static_cast<int64_t>(pool.first), static_cast<int64_t>(pool.second)});
+}
+
+cudaStreamCaptureMode mode_named(const std::string& name) {
+  if (name == "global") return cudaStreamCaptureModeGlobal;
+  if (name == "thread_local") return cudaStreamCaptureModeThreadLocal;
+  TORCH_CHECK_VALUE(name == "relaxed",
+                    "capture_error_mode must be global, thread_local or relaxed, not ", name);
+  return cudaStreamCaptureModeRelaxed;
+}
+
+napi_value new_graph(Call& call) {
+  at::globalContext().lazyInitDevice(at::kCUDA);
+  return own(call, Graph(std::make_shared<at::cuda::CUDAGraph>(), call.env()));
+}
+
+// capture_begin(graph, pool or null, mode): of what runs on the current stream
+napi_value capture_begin(Call& call) {
+  TORCH_CHECK(!call.env().capturing, "a graph is being captured already");
+  at::cuda::MempoolId_t pool{0, 0};
+  if (call.given(1)) {
+    const std::vector<int64_t> parts = call.integers(1);
+    TYPE_CHECK(parts.size() == 2, "a pool is a pair of numbers");
+    pool = {static_cast<c10::CaptureId_t>(parts[0]), static_cast<c10::CaptureId_t>(parts[1])};
+  }
+  graph_argument(call, 0).capture_begin(pool, mode_named(call.string(2)));
+  call.env().capturing = true;
+  return call.undefined();
+}
+
+napi_value capture_end(Call& call) {
+  call.env().capturing = false;
+  graph_argument(call, 0).capture_end();
+  return call.undefined();
+}
+
+napi_value replay(Call& call) {
+  graph_argument(call, 0).replay();
+  return call.undefined();
+}
+
+napi_value reset(Call& call) {
+  graph_argument(call, 0).reset();
+  return call.undefined();
+}
+
+napi_value pool(Call& call) { return pool_value(call, graph_argument(call, 0).pool()); }
+
+napi_value graph_pool_handle(Call& call) { return pool_value(call, at::cuda::graph_pool_handle()); }
+
+napi_value is_current_stream_capturing(Call& call) {
+  return call.value(c10::cuda::currentStreamCaptureStatusMayInitCtx() !=
+                    c10::cuda::CaptureStatus::None);
+}
+
+}  // namespace
+
+void export_cuda_graph(Environment& env, napi_value exports) {
+  export_function(env, exports, "new_graph", enter<new_graph>);
+  export_function(env, exports, "capture_begin", enter<capture_begin>);
+  export_function(env, exports, "capture_end", enter<capture_end>);
+  export_function(env, exports, "replay", enter<replay>);
+  export_function(env, exports, "reset", enter<reset>);
+  export_function(env, exports, "pool", enter<pool>);
+  export_function(env, exports, "graph_pool_handle", enter<graph_pool_handle>);
+  export_function(env, exports, "is_current_stream_capturing", enter<is_current_stream_capturing>);
+}
