@@ -6,19 +6,7 @@
 
 namespace {
 
-// A graph, and whose it is: it may be collected while another is being captured, when nothing of
-// CUDA may be destroyed.
-struct Graph {
-  std::shared_ptr<at::cuda::CUDAGraph> graph;
-  Environment* env = nullptr;
-
-  Graph(std::shared_ptr<at::cuda::CUDAGraph> owned, Environment& environment)
-      : graph(std::move(owned)), env(&environment) {}
-  Graph(Graph&&) = default;
-  ~Graph() {
-    if (graph != nullptr) env->bury(std::move(graph));
-  }
-};
+using Graph = std::shared_ptr<at::cuda::CUDAGraph>;
 
 }  // namespace
 
@@ -30,7 +18,7 @@ struct TagOf<Graph> {
 namespace {
 
 at::cuda::CUDAGraph& graph_argument(const Call& call, size_t index) {
-  return *owned_argument<Graph>(call, index, "a CUDAGraph").graph;
+  return *owned_argument<Graph>(call, index, "a CUDAGraph");
 }
 
 napi_value pool_value(const Call& call, const at::cuda::MempoolId_t& pool) {
@@ -47,7 +35,7 @@ cudaStreamCaptureMode mode_named(const std::string& name) {
 
 napi_value new_graph(Call& call) {
   at::globalContext().lazyInitDevice(at::kCUDA);
-  return own(call, Graph(std::make_shared<at::cuda::CUDAGraph>(), call.env()));
+  return own(call, std::make_shared<at::cuda::CUDAGraph>());
 }
 
 // capture_begin(graph, pool or null, mode): of what runs on the current stream

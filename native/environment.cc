@@ -43,6 +43,7 @@ Environment::~Environment() {
   current = nullptr;
   dead_references->close();
   inference_modes.clear();
+  dead_.clear();
   tensors = HandleTable();
   count_bytes_for(nullptr);
   counter_->unreference();
@@ -80,7 +81,7 @@ void Environment::tell_v8() {
 void Environment::settle() {
   if (warnings_.any()) pass_warnings_on();
   for (napi_ref reference : dead_references->take()) napi_delete_reference(env_, reference);
-  if (!dead_.empty() && !capturing) std::exchange(dead_, {}).clear();
+  release_dying();
   if (++settled_ % kCallsBetweenReadings == 0) read_devices();
   if (std::abs(held() - told_) <= kWorthTelling) return;
   held_at_collection_ = std::min(held_at_collection_, held());
@@ -138,12 +139,27 @@ void Environment::collect(Garbage garbage) {
   if (napi_get_undefined(env_, &receiver) != napi_ok) return;
   if (napi_get_boolean(env_, garbage == Garbage::All, &all) != napi_ok) return;
   napi_call_function(env_, receiver, collect, 1, &all, &ignored);
+  release_dying();
   read_devices();
   held_at_collection_ = held();
   used_at_collection_ = devices_.used;
 }
 
 void Environment::release_from_finalizer(HandleTable::Handle handle) {
+  // A tensor may hold others of a device, by its graph: see bury().
+  if (read_devices_ != nullptr) {
+    dying_.push_back(handle);
+    return;
+  }
   tensors.release(handle);
   if (held() < told_ - kWorthTelling) tell_v8();
+}
+
+void Environment::release_dying() {
+  while (!dying_.empty()) {
+    const HandleTable::Handle handle = dying_.back();
+    dying_.pop_back();
+    tensors.release(handle);
+  }
+  if (!dead_.empty() && !capturing) std::exchange(dead_, {}).clear();
 }

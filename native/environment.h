@@ -101,9 +101,13 @@ class Environment {
   // allocator asks whenever it would take memory from the driver: most often there is no need.
   bool make_room_on_device(int64_t free);
 
-  // Objects that may not die while a graph is captured; they do so later.
-  bool capturing = false;
+  // Takes an object that died inside the garbage collector and may hold what only may die outside
+  // of it: the collector holds a lock of the process's there, a device's allocator one of its own
+  // when it calls the collector, and nothing of CUDA's may be destroyed while a graph is captured.
   void bury(std::shared_ptr<void> dead) { dead_.push_back(std::move(dead)); }
+
+  // Whether a CUDA graph is being captured.
+  bool capturing = false;
 
   // `warn` gets the text of each warning of libtorch's on this thread.
   void warn_by(napi_value warn);
@@ -117,6 +121,7 @@ class Environment {
   int64_t held() const;
   int64_t held_on_devices() const;
   void read_devices();
+  void release_dying();
   void tell_v8();
   void pass_warnings_on();
 
@@ -132,6 +137,7 @@ class Environment {
   DeviceMemory devices_;
   int64_t used_at_collection_ = 0;
   uint32_t settled_ = 0;
+  std::vector<HandleTable::Handle> dying_;
   std::vector<std::shared_ptr<void>> dead_;
 };
 

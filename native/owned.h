@@ -15,8 +15,11 @@ napi_value own(const Call& call, T value) {
   napi_value object = nullptr;
   check_napi(call.raw(), napi_create_object(call.raw(), &object));
   check_napi(call.raw(), napi_type_tag_object(call.raw(), object, &TagOf<T>::value));
-  const auto finalize = [](napi_env, void* data, void*) { delete static_cast<T*>(data); };
-  check_napi(call.raw(), napi_wrap(call.raw(), object, owned.get(), finalize, nullptr, nullptr));
+  const auto finalize = [](napi_env, void* data, void* env) {
+    static_cast<Environment*>(env)->bury(std::shared_ptr<T>(static_cast<T*>(data)));
+  };
+  check_napi(call.raw(),
+             napi_wrap(call.raw(), object, owned.get(), finalize, &call.env(), nullptr));
   owned.release();
   return object;
 }

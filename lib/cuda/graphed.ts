@@ -212,6 +212,7 @@ export function make_graphed_callables(
   for (const plan of plans) plan.recordForward({ stream: side, pool, capture_error_mode })
   for (const plan of plans.toReversed()) plan.recordBackward({ stream: side, pool, capture_error_mode })
   const graphed = plans.map((plan) => plan.graphed())
+  collectGarbage(true)
   return Array.isArray(given) ? graphed : graphed[0]
 }
 
