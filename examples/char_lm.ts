@@ -3,33 +3,20 @@
 //   npm start                                    512 hidden values, 500 epochs, as in the document
 //   npm start -- --epochs 30                     a short run
 //   npm start -- --model rnn --num-hiddens 256 --num-steps 35
+//   npm start -- --device cuda --graph           on a GPU, each step of training as one CUDA graph
 //   npm start -- --resume out/char_lm.safetensors --epochs 600
 //   npm start -- --help
 
-import * as d2l from '../lib/d2l/index.js'
 import torch from '../lib/index.js'
-import { requireCuda } from '../lib/cuda/available.js'
 import { readCheckpoint, saveCheckpoint } from './char_lm/checkpoint.js'
 import { Progress } from './char_lm/progress.js'
 import { parseCommandLine } from './char_lm/settings.js'
 import { fingerprint, readText } from './char_lm/text.js'
 import { trainCharLm } from './char_lm/train.js'
-import { outFile, runMain, UsageError } from './command.js'
+import { outFile, pickDevice, runMain, UsageError } from './command.js'
 
 /** How often the run is saved while it goes on, in epochs. */
 const SAVE_EVERY = 50
-
-function pickDevice(device: 'auto' | 'cpu' | 'cuda'): string {
-  if (device === 'auto') return d2l.try_gpu().toString()
-  if (device === 'cuda') {
-    try {
-      requireCuda()
-    } catch (error) {
-      throw new UsageError(`--device cuda: ${(error as Error).message}`)
-    }
-  }
-  return device
-}
 
 /** A disk that is full now may have room at the end: the training goes on. */
 function saveOnTheWay(save: () => void, progress: Progress): void {
@@ -43,7 +30,7 @@ function saveOnTheWay(save: () => void, progress: Progress): void {
 
 async function main(): Promise<void> {
   const line = parseCommandLine(process.argv.slice(2))
-  const device = pickDevice(line.device)
+  const device = pickDevice(line.device, line.graph)
   const from = line.resume === undefined ? undefined : readCheckpoint(line.resume)
   const settings = from?.run.settings ?? line.settings
   const text = await readText(line.text)
@@ -57,7 +44,7 @@ async function main(): Promise<void> {
   console.log(`text: ${text.name}`)
   console.log(
     `model: ${settings.model}, ${settings.num_hiddens} hidden, batches of ${settings.batch_size} x ${settings.num_steps}, ` +
-      `lr ${settings.lr}, on ${device} with ${torch.get_num_threads()} threads`,
+      `lr ${settings.lr}, on ${device}${line.graph ? ' as a CUDA graph' : ''} with ${torch.get_num_threads()} threads`,
   )
 
   let interrupted = false
@@ -74,6 +61,7 @@ async function main(): Promise<void> {
       text: text.content,
       epochs: line.epochs,
       device,
+      graph: line.graph,
       from,
       print: (text) => progress.print(text),
       on_epoch: (net, run, result) => {

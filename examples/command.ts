@@ -3,6 +3,8 @@
 import { mkdirSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { requireCuda } from '../lib/cuda/available.js'
+import torch from '../lib/index.js'
 
 /** Whether a module is the program that was started, not imported. */
 export const isMain = (url: string): boolean =>
@@ -27,6 +29,22 @@ export function positiveNumber(option: string, text: string): number {
     throw new UsageError(`${option} must be a number above 0, not '${text}'`)
   }
   return value
+}
+
+export const DEVICES = ['auto', 'cpu', 'cuda'] as const
+
+/** The device of an option: a GPU where there is one, unless told otherwise. */
+export function pickDevice(device: (typeof DEVICES)[number], graph: boolean): string {
+  const picked = device === 'auto' ? (torch.cuda.is_available() ? 'cuda:0' : 'cpu') : device
+  if (picked === 'cpu' && graph && device === 'cpu') throw new UsageError('--graph needs a GPU: --device cuda')
+  if (picked !== 'cpu' || graph) {
+    try {
+      requireCuda()
+    } catch (error) {
+      throw new UsageError(`${graph ? '--graph' : '--device cuda'}: ${(error as Error).message}`)
+    }
+  }
+  return picked
 }
 
 /** Makes the folder of a file. */

@@ -3,11 +3,12 @@
 //   npm run sine                       5,000 iterations, losses every 100, and a chart in out/sine.svg and .png
 //   npm run sine -- --zero-state       each iteration starts from a zero state, as the document's program literally does
 //   npm run sine -- --iterations 500 --seed 1 --out FILE
+//   npm run sine -- --device cuda --graph     on a GPU, each step of training as one CUDA graph
 
 import { parseArgs } from 'node:util'
 import torch, { nn, optim, type Tensor } from '../lib/index.js'
 import { saveLineChart } from '../lib/plot/line_chart.js'
-import { isMain, outFile, runMain, wholeNumber } from './command.js'
+import { DEVICES, isMain, outFile, pickDevice, runMain, UsageError, wholeNumber } from './command.js'
 
 const NUM_TIME_STEPS = 20
 const HIDDEN_DIM = 10
@@ -46,26 +47,35 @@ function sampleData(): [x: Tensor, y: Tensor, time_steps: Tensor] {
 export interface SineOptions {
   iterations?: number
   seed?: number
+  device?: string
+  /** Whether the training step is recorded as a CUDA graph: `device` must be a GPU. */
+  graph?: boolean
   zeroState?: boolean
   onLoss?: (iteration: number, loss: number) => void
 }
 
 /** Trains the network and returns its losses, and truth and prediction of the last iteration. */
-export function trainSine({ iterations = 5000, seed = 0, zeroState = false, onLoss }: SineOptions = {}) {
+export function trainSine(options: SineOptions = {}) {
+  const { iterations = 5000, seed = 0, device = 'cpu', graph = false, zeroState = false, onLoss } = options
   torch.manual_seed(seed)
-  const model = new Net()
+  const model = new Net().to(device)
   const criterion = new nn.MSELoss()
   const optimizer = new optim.Adam(model.parameters(), { lr: 1e-3 })
-  let hidden_prev = torch.zeros(1, 1, HIDDEN_DIM)
-  let last = { times: [] as number[], truth: [] as number[], prediction: [] as number[] }
-  for (let iter = 0; iter < iterations; iter++) {
-    const [x, y, time_steps] = sampleData()
+  let step = (x: Tensor, y: Tensor, hidden_prev: Tensor): [loss: Tensor, output: Tensor, hidden: Tensor] => {
     const [output, hidden] = model(x, hidden_prev)
-    if (!zeroState) hidden_prev = hidden.detach()
     const loss = criterion(output, y)
     model.zero_grad()
     loss.backward()
     optimizer.step()
+    return [loss, output, hidden]
+  }
+  if (graph) step = torch.cuda.graphed_step(step)
+  let hidden_prev = torch.zeros(1, 1, HIDDEN_DIM, { device })
+  let last = { times: [] as number[], truth: [] as number[], prediction: [] as number[] }
+  for (let iter = 0; iter < iterations; iter++) {
+    const [x, y, time_steps] = sampleData()
+    const [loss, output, hidden] = step(x.to(device), y.to(device), hidden_prev)
+    if (!zeroState) hidden_prev = hidden.detach()
     onLoss?.(iter, loss.item())
     if (iter === iterations - 1) {
       last = {
@@ -84,10 +94,17 @@ async function main(): Promise<void> {
       iterations: { type: 'string', default: '5000' },
       seed: { type: 'string', default: '0' },
       'zero-state': { type: 'boolean', default: false },
+      device: { type: 'string', default: 'cpu' },
+      graph: { type: 'boolean', default: false },
       out: { type: 'string', default: 'out/sine' },
     },
   })
+  const device = DEVICES.find((name) => name === values.device)
+  if (device === undefined)
+    throw new UsageError(`--device must be one of ${DEVICES.join(', ')}, not '${values.device}'`)
   const { last } = trainSine({
+    device: pickDevice(device, values.graph),
+    graph: values.graph,
     iterations: wholeNumber('--iterations', values.iterations, 1),
     seed: wholeNumber('--seed', values.seed, 0),
     zeroState: values['zero-state'],

@@ -1,7 +1,7 @@
 // What a run can be told, and its command line.
 
 import { Command, Option } from 'commander'
-import { positiveNumber, wholeNumber } from '../command.js'
+import { DEVICES, positiveNumber, wholeNumber } from '../command.js'
 
 export const MODELS = ['scratch', 'rnn', 'lstm', 'gru'] as const
 
@@ -19,7 +19,9 @@ export interface Settings {
 export interface CommandLine {
   settings: Settings
   epochs: number
-  device: 'auto' | 'cpu' | 'cuda'
+  device: (typeof DEVICES)[number]
+  /** Whether the training step is recorded as a CUDA graph. */
+  graph: boolean
   text: string | undefined
   out: string
   checkpoint: string | undefined
@@ -39,7 +41,8 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
     .option('--batch-size <n>', 'sequences in a batch', count('--batch-size'), 32)
     .option('--epochs <n>', 'passes over the data', count('--epochs'), 500)
     .option('--lr <x>', 'learning rate', (text) => positiveNumber('--lr', text), 1)
-    .addOption(new Option('--device <name>', 'where to compute').choices(['auto', 'cpu', 'cuda']).default('auto'))
+    .addOption(new Option('--device <name>', 'where to compute').choices([...DEVICES]).default('auto'))
+    .option('--graph', 'record the training step as a CUDA graph (with a GPU)', false)
     .option('--seed <n>', 'seed of all random numbers', (text) => wholeNumber('--seed', text, 0), 0)
     .option('--random-iter', 'sequences in random order, each from a zero state', false)
     .option('--text <file>', 'the text to learn (default: The Time Machine, downloaded once)')
@@ -60,6 +63,7 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
     },
     epochs: options.epochs,
     device: options.device,
+    graph: options.graph,
     text: options.text,
     out: options.out,
     checkpoint: options.checkpoint,

@@ -25,6 +25,8 @@ export interface TrainCharLmOptions {
   text: string
   epochs: number
   device?: string
+  /** Whether the training step is recorded as a CUDA graph: `device` must be a GPU. */
+  graph?: boolean
   /** The run to go on with. */
   from?: Checkpoint | undefined
   on_batch?: (loss: number) => void
@@ -33,7 +35,8 @@ export interface TrainCharLmOptions {
   print?: (line: string) => void
 }
 
-export async function trainCharLm({ settings, text, epochs, device = 'cpu', from, ...hooks }: TrainCharLmOptions) {
+export async function trainCharLm(options: TrainCharLmOptions) {
+  const { settings, text, epochs, device = 'cpu', graph = false, from, ...hooks } = options
   torch.manual_seed(settings.seed)
   const { batch_size, num_steps, random_iter: use_random_iter } = settings
   const [train_iter, vocab] = d2l.load_data_time_machine(batch_size, num_steps, { text, use_random_iter })
@@ -52,6 +55,7 @@ export async function trainCharLm({ settings, text, epochs, device = 'cpu', from
   }
   const { result } = await d2l.train_ch8(net, train_iter, vocab, settings.lr, epochs, device, {
     use_random_iter,
+    graph,
     first_epoch: run.epochs + 1,
     animator,
     on_batch: hooks.on_batch,

@@ -36,9 +36,11 @@ export {
   type EpochOptions,
   type EpochResult,
   predict_ch8,
+  type TrainingStep,
   type TrainOptions,
   train_ch8,
   train_epoch_ch8,
+  training_step_ch8,
   type Updater,
   updater_ch8,
 } from './train_rnn.js'

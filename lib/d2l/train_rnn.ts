@@ -1,10 +1,12 @@
 // Training and prediction of the character models (the document's section 3).
 
 import { no_grad } from '../autograd/grad_mode.js'
+import { graphed_step } from '../cuda/graphed.js'
 import { fromData } from '../data.js'
 import type { DeviceLike } from '../device.js'
 import * as dtypes from '../dtype.js'
 import { CrossEntropyLoss, Module } from '../nn/index.js'
+import { clip_grad_norm_ } from '../nn/utils/clip_grad.js'
 import { Optimizer, SGD } from '../optim/index.js'
 import type { Tensor } from '../tensor.js'
 import { Animator } from './animator.js'
@@ -52,10 +54,40 @@ export interface EpochResult {
   speed: number
 }
 
+/** Learns from a batch: token numbers X and Y (batch_size, num_steps) and the state; gives the loss and the next state. */
+export type TrainingStep = (X: Tensor, Y: Tensor, state: State) => [loss: Tensor, next: State]
+
+/** One step of training: forward, backward, gradients clipped at 1, update. */
+export function training_step_ch8(
+  net: CharacterModel,
+  loss: (y_hat: Tensor, y: Tensor) => Tensor,
+  updater: Updater,
+  clip: (net: CharacterModel, theta: number) => void = grad_clipping,
+): TrainingStep {
+  return (X, Y, state) => {
+    const y = Y.T.reshape(-1)
+    const [y_hat, next]: [Tensor, State] = net(X, state)
+    const l = loss(y_hat, y.long()).mean()
+    if (updater instanceof Optimizer) updater.zero_grad()
+    l.backward()
+    clip(net, 1)
+    if (updater instanceof Optimizer) updater.step()
+    else updater(1)
+    return [l, next]
+  }
+}
+
+/** Clips without reading the norm: a graph of the step can hold this. */
+const clipOnDevice = (net: CharacterModel, theta: number): void => {
+  clip_grad_norm_(net instanceof Module ? net.parameters() : net.params, theta)
+}
+
 export interface EpochOptions {
   use_random_iter?: boolean | undefined
   /** Called with the loss of each batch. */
   on_batch?: ((loss: number) => void) | undefined
+  /** What learns from a batch (default: `training_step_ch8`). */
+  step?: TrainingStep | undefined
 }
 
 /** Trains for one pass over the data. Gradients are clipped at 1. */
@@ -65,30 +97,19 @@ export function train_epoch_ch8(
   loss: (y_hat: Tensor, y: Tensor) => Tensor,
   updater: Updater,
   device: DeviceLike,
-  { use_random_iter = false, on_batch }: EpochOptions = {},
+  { use_random_iter = false, on_batch, step = training_step_ch8(net, loss, updater) }: EpochOptions = {},
 ): EpochResult {
   let state: State | null = null
   const timer = new Timer()
   const metric = new Accumulator(2) // sum of losses, number of tokens
   for (const [X, Y] of train_iter) {
     // Sequential batches go on with the state of the batch before, but not with its graph.
-    state = state === null || use_random_iter ? net.begin_state(X.size(0), device) : state.map((s) => s.detach())
-    const y = Y.T.reshape(-1).to(device)
-    const [y_hat, next]: [Tensor, State] = net(X.to(device), state)
+    const begin: State =
+      state === null || use_random_iter ? net.begin_state(X.size(0), device) : state.map((s) => s.detach())
+    const [l, next] = step(X.to(device), Y.to(device), begin)
     state = next
-    const l = loss(y_hat, y.long()).mean()
-    if (updater instanceof Optimizer) {
-      updater.zero_grad()
-      l.backward()
-      grad_clipping(net, 1)
-      updater.step()
-    } else {
-      l.backward()
-      grad_clipping(net, 1)
-      updater(1)
-    }
     const value = l.item()
-    metric.add(value * y.numel(), y.numel())
+    metric.add(value * Y.numel(), Y.numel())
     on_batch?.(value)
   }
   return { perplexity: Math.exp(metric.get(0) / metric.get(1)), speed: metric.get(1) / timer.stop() }
@@ -101,6 +122,8 @@ export interface TrainOptions extends EpochOptions {
   animator?: Animator | undefined
   /** Called after each epoch, counted from 1; `false` ends the training. */
   on_epoch?: ((epoch: number, result: EpochResult) => boolean | void) | undefined
+  /** Records the step of training as a CUDA graph and replays it. `device` must be a GPU. */
+  graph?: boolean | undefined
   /** Prints a line; by default to the console. */
   print?: ((line: string) => void) | undefined
 }
@@ -124,16 +147,19 @@ export async function train_ch8(
   device: DeviceLike,
   options: TrainOptions = {},
 ): Promise<{ result: EpochResult; animator: Animator }> {
-  const { first_epoch = 1, on_epoch, print = console.log } = options
+  const { first_epoch = 1, on_epoch, graph = false, print = console.log } = options
   const loss = new CrossEntropyLoss()
   const animator =
     options.animator ??
     new Animator({ xlabel: 'epoch', ylabel: 'perplexity', legend: ['train'], xlim: [10, num_epochs] })
   const updater = updater_ch8(net, lr)
+  const step = graph
+    ? graphed_step(training_step_ch8(net, loss, updater, clipOnDevice))
+    : training_step_ch8(net, loss, updater)
   const predict = (prefix: string) => predict_ch8(prefix, 50, net, vocab, device)
   let result: EpochResult = { perplexity: Number.NaN, speed: 0 }
   for (let epoch = first_epoch; epoch <= num_epochs; epoch++) {
-    result = train_epoch_ch8(net, train_iter, loss, updater, device, options)
+    result = train_epoch_ch8(net, train_iter, loss, updater, device, { ...options, step })
     if (epoch % 10 === 0) {
       print(predict('time traveller'))
       animator.add(epoch, [result.perplexity])
