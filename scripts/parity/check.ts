@@ -52,6 +52,14 @@ const SPARSE: Record<string, (dense: Tensor) => Tensor> = {
   sparse_csc: (dense) => dense.to_sparse_csc(),
 }
 
+/** Where calls run, and how near they must come. */
+export interface CheckOptions {
+  device?: string
+  /** Allowed beside what assert_close allows for the dtype: relative and absolute. */
+  tolerance?: number
+  seed?: number
+}
+
 /** One run of recorded calls. */
 class Run {
   readonly inputs: Tensor[]
@@ -60,13 +68,15 @@ class Run {
   constructor(
     readonly tensors: Tensors,
     inputs: readonly TensorRecord[] = [],
+    readonly options: CheckOptions = {},
   ) {
     this.inputs = inputs.map((record) => this.tensor(record))
   }
 
   tensor(record: TensorRecord): Tensor {
     const stored = this.tensors[record.tensor] as Tensor
-    let made = stored.clone()
+    const { device = 'cpu' } = this.options
+    let made = device === 'cpu' ? stored.clone() : stored.to(device)
     const { dtype, strides } = record
     if (dtype === 'torch.complex128' || dtype === 'torch.complex32') made = torch.view_as_complex(made)
     if (strides !== undefined) made = made.as_strided(record.shape, strides)
@@ -110,7 +120,7 @@ class Run {
   }
 
   call(record: CallRecord): unknown {
-    torch.manual_seed(0)
+    torch.manual_seed(this.options.seed ?? 0)
     const result = resolve(record.fn)(...this.arguments(record))
     this.results.push(flat(result))
     return result
@@ -143,7 +153,7 @@ function wrongResult(actual: unknown, expected: ResultRecord, run: Run, factor =
   if (actual.layout.toString() !== (expected.layout ?? 'torch.strided'))
     return `layout ${actual.layout}, expected ${expected.layout}`
   const dense = actual.layout === torch.strided ? actual : actual.to_dense()
-  return difference(dense, run.tensors[expected.tensor] as Tensor, expected.dtype, factor)
+  return difference(dense, run.tensors[expected.tensor] as Tensor, expected.dtype, factor, run.options.tolerance)
 }
 
 function wrongGradients(run: Run, record: CaseRecord): string | null {
@@ -162,15 +172,15 @@ function wrongGradients(run: Run, record: CaseRecord): string | null {
     const dense = gradient.layout === torch.strided ? gradient : gradient.to_dense()
     if (dense.dtype.toString() !== expected.dtype) return `gradient ${i}: dtype ${dense.dtype}, not ${expected.dtype}`
     if (!dense.shape.equals(expected.shape)) return `gradient ${i}: shape ${dense.shape}, not [${expected.shape}]`
-    const wrong = difference(dense, run.tensor(expected), expected.dtype, 10)
+    const wrong = difference(dense, run.tensor(expected), expected.dtype, 10, run.options.tolerance)
     if (wrong !== null) return `gradient ${i}: ${wrong}`
   }
   return null
 }
 
 /** The method, or the in-place method, with the same arguments. */
-function wrongVariant(record: CaseRecord, tensors: Tensors, name: string, inPlace: boolean): string | null {
-  const run = new Run(tensors, record.inputs)
+function wrongVariant({ tensors, options }: Run, record: CaseRecord, name: string, inPlace: boolean): string | null {
+  const run = new Run(tensors, record.inputs, options)
   return torch.no_grad(() => {
     torch.manual_seed(0)
     const args = run.arguments(record.calls[0] as CallRecord)
@@ -192,10 +202,10 @@ function wrongVariant(record: CaseRecord, tensors: Tensors, name: string, inPlac
 }
 
 /** What is wrong, or null. */
-export function checkCase(record: CaseRecord, tensors: Tensors): string | null {
+export function checkCase(record: CaseRecord, tensors: Tensors, options: CheckOptions = {}): string | null {
   return torch.scope(() => {
     try {
-      const run = new Run(tensors, record.inputs)
+      const run = new Run(tensors, record.inputs, options)
       const plain = record.calls.slice(0, record.process ?? record.calls.length)
       let result: unknown
       for (const call of plain) result = run.call(call)
@@ -219,10 +229,10 @@ export function checkCase(record: CaseRecord, tensors: Tensors): string | null {
         if (wrong !== null) return wrong
       }
       if (record.method !== undefined) {
-        const wrong = wrongVariant(record, tensors, record.method, false)
+        const wrong = wrongVariant(run, record, record.method, false)
         if (wrong !== null) return wrong
       }
-      if (record.inplace !== undefined) return wrongVariant(record, tensors, record.inplace, true)
+      if (record.inplace !== undefined) return wrongVariant(run, record, record.inplace, true)
       return null
     } catch (error) {
       return `threw ${(error as Error).message}`

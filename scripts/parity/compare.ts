@@ -21,16 +21,21 @@ function elements(tensor: Tensor): ArrayLike<number | bigint> {
 }
 
 /** The first difference in words, or null. `expected` may hold complex numbers as pairs of real ones. */
-export function difference(actual: Tensor, expected: Tensor, dtype: string, factor = 1): string | null {
+export function difference(actual: Tensor, expected: Tensor, dtype: string, factor = 1, tolerance = 0): string | null {
   const a = elements(actual)
   const e = elements(expected)
   if (a.length !== e.length) return `${a.length} elements, expected ${e.length}`
-  const [rtol, atol] = TOLERANCES[dtype] ?? [0, 0]
+  const exact = TOLERANCES[dtype] ?? [0, 0]
+  const [rtol, atol] = dtype in TOLERANCES ? exact.map((least) => Math.max(factor * least, tolerance)) : exact
   for (let i = 0; i < e.length; i++) {
     const x = a[i] as number
     const y = e[i] as number
     if (x === y || (Number.isNaN(x) && Number.isNaN(y))) continue
-    if (typeof x === 'bigint' || typeof y === 'bigint' || !(Math.abs(x - y) <= factor * (atol + rtol * Math.abs(y)))) {
+    if (
+      typeof x === 'bigint' ||
+      typeof y === 'bigint' ||
+      !(Math.abs(x - y) <= (atol as number) + (rtol as number) * Math.abs(y))
+    ) {
       return `element ${i} is ${x}, expected ${y}`
     }
   }

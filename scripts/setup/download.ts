@@ -1,11 +1,11 @@
-// Gets the wheel of Python's torch, which holds libtorch. No Python code of it is ever run.
+// Gets libtorch, which is in the wheels of Python's torch. No Python code of them is ever run.
 
 import { createHash } from 'node:crypto'
-import { createWriteStream, readdirSync } from 'node:fs'
+import { createWriteStream, readdirSync, rmSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { output, pythons, SetupError, say } from './terminal.js'
+import { output, pythons, run, SetupError, say } from './terminal.js'
 
 /** PyTorch's own index of wheels for CPUs. Its links carry the SHA-256 of each. */
 const INDEX = process.env.TSTORCH_WHEEL_INDEX ?? 'https://download.pytorch.org/whl/cpu'
@@ -16,6 +16,41 @@ export async function downloadWheel(version: string, folder: string): Promise<st
   const local = process.platform === 'darwin' ? version : `${version}+cpu`
   if (pipDownload(local, folder)) return wheelIn(folder)
   return httpsDownload(local, folder)
+}
+
+/** Headers of CUDA's runtime that torch does not bring, for the version of CUDA that it was built with. */
+const CUDA_HEADERS = 'nvidia-cuda-crt==13.0.*'
+const CUDA_BYTES = 8e9
+
+/**
+ * Installs torch `version` for CUDA into `folder`: libtorch in torch/, NVIDIA's libraries beside it in nvidia/, where
+ * libtorch looks for them. Only pip knows which of them belong together.
+ */
+export async function installCuda(version: string, folder: string): Promise<void> {
+  const python = pythons().find((name) => output(name, ['-m', 'pip', '--version']) !== null)
+  if (python === undefined) {
+    throw new SetupError(
+      'libtorch for CUDA comes with its NVIDIA libraries from pip, but there is no pip. Install Python 3 with pip ' +
+        '(apt-get install python3-pip) and run this again, or set LIBTORCH to the folder of one that you have',
+    )
+  }
+  const { bavail, bsize } = statfsSync(folder)
+  if (bavail * bsize < CUDA_BYTES) {
+    throw new SetupError(
+      `libtorch for CUDA takes ${CUDA_BYTES / 1e9} GB while it is installed, but ${folder} has ` +
+        `${((bavail * bsize) / 1e9).toFixed(1)}. Make room, or set TSTORCH_CACHE to a folder that has it`,
+    )
+  }
+  say(`getting libtorch ${version} for CUDA by pip (${python}): about 3 GB to download, 6 GB on disk`)
+  const wheels = [`torch==${version}`, CUDA_HEADERS]
+  await run(python, ['-m', 'pip', 'install', '--no-compile', '--only-binary', ':all:', '--target', folder, ...wheels])
+  // Python's part of it, and what only that needs.
+  for (const name of readdirSync(folder)) {
+    if (name !== 'torch' && name !== 'nvidia') rmSync(join(folder, name), { recursive: true, force: true })
+  }
+  for (const name of readdirSync(join(folder, 'torch'))) {
+    if (!['lib', 'include', 'share'].includes(name)) rmSync(join(folder, 'torch', name), { recursive: true })
+  }
 }
 
 /** pip knows the user's mirrors and caches, and checks hashes. */

@@ -3,11 +3,11 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { cacheFolder } from '../../lib/package_root.js'
-import { downloadWheel } from './download.js'
+import { downloadWheel, installCuda } from './download.js'
 import { output, pythons, run, SetupError, say } from './terminal.js'
 
-/** The version that is downloaded; any of SUPPORTED is used where it is found. */
-export const PINNED = '2.13.0'
+/** The versions that are downloaded; any of SUPPORTED is used where it is found. */
+export const PINNED = { cpu: '2.13.0', cuda: '2.14.1' }
 const SUPPORTED = /^2\.1[1-4]\./
 
 export type Variant = 'cpu' | 'cuda'
@@ -59,8 +59,13 @@ function pythonTorch(): (Libtorch | string)[] {
   })
 }
 
+const cachedFolder = (variant: Variant): string => join(cacheFolder(), `libtorch-${PINNED[variant]}-${variant}`)
+
+/** For CUDA, NVIDIA's libraries are beside it. */
+const libtorchIn = (folder: string, variant: Variant): string => (variant === 'cuda' ? join(folder, 'torch') : folder)
+
 function cached(variant: Variant): Libtorch | string {
-  return inspect(join(cacheFolder(), `libtorch-${PINNED}-${variant}`), 'the cache')
+  return inspect(libtorchIn(cachedFolder(variant), variant), 'the cache')
 }
 
 /** The libtorch to use, without getting one. What was looked at and refused goes to `refused`. */
@@ -87,41 +92,51 @@ export function findLibtorch(refused: string[] = []): Libtorch | null {
 export async function getLibtorch(): Promise<Libtorch> {
   const found = findLibtorch()
   if (found !== null) return found
-  if (wantedVariant() === 'cuda') {
-    throw new SetupError(
-      'no libtorch with CUDA was found. Install one for Python (pip install torch) or set LIBTORCH to its folder, then run this again',
-    )
-  }
-  await download()
-  const fetched = cached('cpu')
+  const variant = wantedVariant() ?? 'cpu'
+  await download(variant)
+  const fetched = cached(variant)
   if (typeof fetched === 'string') throw new SetupError(`the downloaded libtorch is not complete: ${fetched}`)
   return { ...fetched, origin: 'downloaded into the cache' }
 }
 
 /** Downloads and unpacks beside the final place, checks, then renames: there is never half a libtorch. */
-async function download(): Promise<void> {
+async function download(variant: Variant): Promise<void> {
   const cache = cacheFolder()
   mkdirSync(cache, { recursive: true })
   const temporary = mkdtempSync(join(cache, '.incomplete-'))
   const clean = () => rmSync(temporary, { recursive: true, force: true })
   process.once('exit', clean)
   try {
-    const wheel = await downloadWheel(PINNED, temporary)
-    say('unpacking libtorch')
-    await run('cmake', ['-E', 'tar', 'xf', wheel, '--', 'torch/lib', 'torch/include', 'torch/share'], temporary)
-    const unpacked = join(temporary, 'torch')
-    const checked = inspect(unpacked, 'download')
+    const unpacked = variant === 'cuda' ? await installed(temporary) : await unzipped(temporary)
+    const checked = inspect(libtorchIn(unpacked, variant), 'download')
     if (typeof checked === 'string') throw new SetupError(`the wheel is not a libtorch: ${checked}`)
-    if (checked.version !== PINNED)
-      throw new SetupError(`the wheel holds libtorch ${checked.version} instead of ${PINNED}`)
-    const target = join(cache, `libtorch-${PINNED}-${checked.variant}`)
+    if (checked.version !== PINNED[variant] || checked.variant !== variant) {
+      throw new SetupError(
+        `the wheel holds libtorch ${checked.version} for ${checked.variant} instead of ${PINNED[variant]} for ${variant}`,
+      )
+    }
+    const target = cachedFolder(variant)
     // Another set-up may have been faster; an incomplete folder was left by something else.
-    if (existsSync(target) && typeof inspect(target, '') === 'string') rmSync(target, { recursive: true })
+    if (existsSync(target) && typeof cached(variant) === 'string') rmSync(target, { recursive: true })
     if (!existsSync(target)) renameSync(unpacked, target)
   } finally {
     clean()
     process.off('exit', clean)
   }
+}
+
+async function unzipped(folder: string): Promise<string> {
+  const wheel = await downloadWheel(PINNED.cpu, folder)
+  say('unpacking libtorch')
+  await run('cmake', ['-E', 'tar', 'xf', wheel, '--', 'torch/lib', 'torch/include', 'torch/share'], folder)
+  return join(folder, 'torch')
+}
+
+async function installed(folder: string): Promise<string> {
+  const target = join(folder, 'site')
+  mkdirSync(target)
+  await installCuda(PINNED.cuda, target)
+  return target
 }
 
 /** Folders of downloads that were cut off. */
