@@ -158,3 +158,35 @@ test('refuses a state that does not fit, and changes nothing', () => {
   expect(() => target.load_state_dict({ state: {}, param_groups: [] })).toThrow(/number of parameter groups/)
   expect(target.param_groups[0]?.lr).toBe(0.1)
 })
+
+test.each(['SGD', 'Adam', 'AdamW'] as const)('%s takes a tensor as its learning rate, and follows it', (name) => {
+  const train = (lr: number | Tensor, change: (optimizer: optim.SGD | optim.Adam) => void) => {
+    torch.manual_seed(2)
+    const params = [torch.randn(3, 4).requires_grad_(), torch.randn(4, 2).t().requires_grad_(false)]
+    const [a] = params as [Tensor, Tensor]
+    const complex = torch.randn(2, { dtype: torch.complex64 }).requires_grad_()
+    const optimizer = new optim[name]([a, complex], lr, { weight_decay: 0.1 })
+    for (let step = 0; step < 6; step++) {
+      if (step === 3) change(optimizer)
+      optimizer.zero_grad()
+      a.sin().sum().add(complex.abs().pow(2).sum()).backward()
+      optimizer.step()
+    }
+    return [a, complex]
+  }
+  const lr = torch.tensor(0.1, { dtype: torch.float64 })
+  const followed = train(lr, () => lr.fill_(0.01))
+  const expected = train(0.1, (optimizer) => {
+    for (const group of optimizer.param_groups) group.lr = 0.01
+  })
+  followed.forEach((param, i) => {
+    expect(
+      param
+        .sub(expected[i] as Tensor)
+        .abs()
+        .max()
+        .item(),
+    ).toBeLessThan(1e-7)
+  })
+  expect(() => new optim[name]([torch.ones(1)], torch.ones(2))).toThrow('Tensor lr must be 1-element')
+})

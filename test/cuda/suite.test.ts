@@ -1,0 +1,24 @@
+// The GPU's tests, as far as they make sense on a CPU: so that they are known to work before there is a GPU.
+
+import { spawnSync } from 'node:child_process'
+import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { packageRoot } from '../../lib/package_root.js'
+
+const folder = join(packageRoot, 'dist/test/cuda')
+const files = readdirSync(folder).filter((name) => name.endsWith('.cuda.js'))
+
+test.each(files)('%s passes on a CPU, without what needs a GPU', (name) => {
+  const result = spawnSync(process.execPath, ['--test', join(folder, name)], {
+    encoding: 'utf8',
+    env: { ...process.env, TSTORCH_TEST_DEVICE: 'cpu', NODE_TEST_CONTEXT: undefined },
+  })
+  expect(result.stdout).toMatch(/^# fail 0$/m)
+  expect(result.status).toBe(0)
+})
+
+test('without a GPU the suite says what is missing', () => {
+  const result = spawnSync(process.execPath, [join(folder, files[0] as string)], { encoding: 'utf8' })
+  if (result.status !== 0) expect(result.stderr).toContain('CUDA was asked for, but')
+})
