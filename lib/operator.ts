@@ -168,6 +168,7 @@ const WANTS_INTEGERS =
 const STRING_FOR_DTYPE = /must be torch\.dtype, not string '(?:torch\.)?(\w+)'/
 const ARRAY_FOR_TENSOR = /must be Tensor, not (?:empty list|list of)/
 const NO_CUDA = /not linked with support for cuda|not compiled with CUDA|Cannot initialize CUDA without ATen_cuda/i
+const NO_DRIVER = /driver version is insufficient|no NVIDIA driver|no CUDA-capable device/i
 
 /** Adds to libtorch's message what helps in TypeScript. */
 export function explained(error: Error): Error {
@@ -183,6 +184,8 @@ export function explained(error: Error): Error {
   } else if (NO_CUDA.test(error.message)) {
     error.message +=
       '\nThis libtorch has no CUDA. `npx tstorch doctor` shows which one is in use; TSTORCH_VARIANT=cuda gets one that has'
+  } else if (NO_DRIVER.test(error.message)) {
+    error.message += '\nNo device for CUDA is there: is the NVIDIA driver installed, and does nvidia-smi list a GPU?'
   }
   return error
 }

@@ -41,7 +41,7 @@ export async function installCuda(version: string, folder: string): Promise<void
         `${((bavail * bsize) / 1e9).toFixed(1)}. Make room, or set TSTORCH_CACHE to a folder that has it`,
     )
   }
-  say(`getting libtorch ${version} for CUDA by pip (${python}): about 3 GB to download, 6 GB on disk`)
+  say(`getting libtorch ${version} for CUDA by pip (${python}): about 3 GB to download, 4 GB on disk`)
   const wheels = [`torch==${version}`, CUDA_HEADERS]
   await run(python, ['-m', 'pip', 'install', '--no-compile', '--only-binary', ':all:', '--target', folder, ...wheels])
   // Python's part of it, and what only that needs.
