@@ -253,6 +253,10 @@ define({
     requireCuda()
     return to(this, { device: typeof device === 'number' ? `cuda:${device}` : device })
   },
+  // An operator only from libtorch 2.12 on.
+  get_device() {
+    return this.device.index ?? -1
+  },
   record_stream(stream: Stream) {
     cuda().record_stream(internals.handleOf(this), stream.stream_id, stream.device_index)
   },

@@ -11,12 +11,21 @@ export interface Case {
   batch: number
   layers: number
   bidirectional: boolean
+  device: 'cpu' | 'cuda'
   /** How many steps a side does before it is measured, and in each round. */
   warmup: number
   steps: number
 }
 
-const BASE = { cell: 'rnn', hidden: 512, length: 35, batch: 32, layers: 1, bidirectional: false } as const
+const BASE = {
+  cell: 'rnn',
+  hidden: 512,
+  length: 35,
+  batch: 32,
+  layers: 1,
+  bidirectional: false,
+  device: 'cpu',
+} as const
 
 const character = (name: string, title: string, rest: Partial<Case>): Case => ({
   ...BASE,
@@ -98,6 +107,16 @@ const GROWTH: Case[] = [
     grown(`batch ${batch}`, `nn.RNN training step: 256 hidden, ${batch} × 35`, { hidden: 256, batch }),
   ),
 ]
+
+/** On a GPU a step of these sizes is short: its kernels' launches are most of it. */
+const ON_GPU: Case[] = [...LOOPS, inference(1, 2000), inference(256, 2000)].map((spec) => ({
+  ...spec,
+  device: 'cuda',
+  warmup: 200,
+  steps: spec.task === 'scratch' ? 100 : 300,
+}))
+
+export const GPU_GROUPS: Record<string, Case[]> = { loops: ON_GPU }
 
 export const GROUPS: Record<string, Case[]> = {
   loops: LOOPS,

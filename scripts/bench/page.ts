@@ -7,6 +7,9 @@ import { type LineChart, lineChartSvg } from '../../lib/plot/line_chart.js'
 import { type Measured, median, type Report, timeOf } from './report.js'
 
 const DOCS = join(packageRoot, 'docs')
+/** What the page was made of. */
+export const RESULTS = join(DOCS, 'benchmarks', 'results.json')
+export const GPU_RESULTS = join(DOCS, 'benchmarks', 'results_gpu.json')
 /** Published for the document's models on a GPU by its authors: median tokens per second. */
 const D2L = { scratch: 64_888, 'rnn 256x35': 293_505 }
 const TOKENS = 32 * 35
@@ -64,7 +67,24 @@ function growthCharts(report: Report): [file: string, chart: LineChart][] {
   })
 }
 
-export async function writePage(report: Report): Promise<void> {
+function gpuSection(report: Report | null): string[] {
+  if (report === null) {
+    return ['Not measured yet. `npm run bench -- --device cuda --python FILE` measures it on a machine with a GPU.']
+  }
+  const { gpu, cpu } = report.machine
+  return [
+    `Measured on ${report.date}: ${gpu}, ${cpu} ([every round](benchmarks/results_gpu.json)). The same steps; with “CUDA`,
+    'graph” a whole step is recorded once and replayed. Times end when the GPU is done.',
+    '',
+    `Sides: ${Object.entries(report.sides)
+      .map(([name, { version }]) => `${name} (${version})`)
+      .join(', ')}.`,
+    '',
+    ...table(report, report.cases, timeCell),
+  ]
+}
+
+export async function writePage(report: Report, gpu: Report | null): Promise<void> {
   mkdirSync(join(DOCS, 'benchmarks'), { recursive: true })
   const group = (name: string) => report.cases.filter((measured) => measured.group === name)
   const loops = group('loops')
@@ -126,6 +146,10 @@ export async function writePage(report: Report): Promise<void> {
     '|---|---:|---:|',
     ...tokens,
     '',
+    '## On a GPU',
+    '',
+    ...gpuSection(gpu),
+    '',
     '## Where another one is faster',
     '',
     ...(slower.length === 0 ? ['Nowhere in this run.'] : slower),
@@ -138,6 +162,7 @@ export async function writePage(report: Report): Promise<void> {
     '',
   ]
   writeFileSync(join(DOCS, 'benchmarks.md'), lines.join('\n'))
-  writeFileSync(join(DOCS, 'benchmarks', 'results.json'), `${JSON.stringify(report, null, 1)}\n`)
+  writeFileSync(RESULTS, `${JSON.stringify(report, null, 1)}\n`)
+  if (gpu !== null) writeFileSync(GPU_RESULTS, `${JSON.stringify(gpu, null, 1)}\n`)
   console.log(join('docs', 'benchmarks.md'))
 }

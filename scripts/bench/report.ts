@@ -15,7 +15,7 @@ export interface Measured {
 
 export interface Report {
   date: string
-  machine: { cpu: string; cores: number; memory_gb: number }
+  machine: { cpu: string; cores: number; memory_gb: number; gpu?: string }
   sides: Record<string, Identity>
   cases: Measured[]
 }

@@ -3,15 +3,15 @@
 // median of a side's rounds, and the ratio.
 
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Command } from 'commander'
 import { packageRoot } from '../../lib/package_root.js'
-import { type Case, GROUPS } from './cases.js'
+import { type Case, GPU_GROUPS, GROUPS } from './cases.js'
 import { type Measured, median, type Report, timeOf } from './report.js'
-import { availableSides, type Programs, RunningSide, type Side } from './side.js'
+import { availableSides, gpuSides, type Programs, RunningSide, type Side } from './side.js'
 
 const say = (text: string) => process.stderr.write(`${text}\n`)
 
@@ -73,27 +73,43 @@ function show(measured: Measured): void {
   for (const [name, why] of Object.entries(measured.failed)) console.log(`  ${name.padEnd(14)}failed: ${why}`)
 }
 
-function machine(): Report['machine'] {
-  return { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, memory_gb: Math.round(totalmem() / 2 ** 30) }
+async function machine(device: string): Promise<Report['machine']> {
+  const host = { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, memory_gb: Math.round(totalmem() / 2 ** 30) }
+  if (device === 'cpu') return host
+  const { get_device_name } = await import('../../lib/cuda/device.js')
+  return { ...host, gpu: get_device_name() }
 }
 
-async function bench(groups: string[], options: Programs & { rounds: string; only?: string; out: string }) {
-  const chosen = groups.length === 0 ? ['loops'] : groups.includes('all') ? [...Object.keys(GROUPS), 'import'] : groups
+interface Options extends Programs {
+  rounds: string
+  device: string
+  only?: string
+  out?: string
+}
+
+async function bench(groups: string[], options: Options) {
+  const { device } = options
+  if (device !== 'cpu' && device !== 'cuda') throw new Error(`--device must be cpu or cuda, not ${device}`)
+  const { out = device === 'cpu' ? 'out/bench.json' : 'out/bench_gpu.json' } = options
+  const all: Record<string, Case[]> = device === 'cpu' ? { ...GROUPS, import: [] } : GPU_GROUPS
+  const chosen = groups.length === 0 ? ['loops'] : groups.includes('all') ? Object.keys(all) : groups
   for (const group of chosen) {
-    if (group in GROUPS || group === 'import') continue
-    throw new Error(`no such group: ${group}; there are ${[...Object.keys(GROUPS), 'import', 'all'].join(', ')}`)
+    if (group in all) continue
+    throw new Error(`no such group: ${group}; there are ${[...Object.keys(all), 'all'].join(', ')}`)
   }
+  const where = await machine(device)
   const rounds = Number(options.rounds)
   if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds must be a whole number from 1 on`)
-  const sides = availableSides(options)
+  const sides = device === 'cpu' ? availableSides(options) : gpuSides(options)
   say(`sides: ${sides.map(({ name }) => name).join(', ')}`)
-  if (!sides.some(({ name }) => name === 'libtorch C++')) {
+  if (device === 'cpu' && !sides.some(({ name }) => name === 'libtorch C++')) {
     say("libtorch's C++ side is built by: cmake --build build --target bench_libtorch")
   }
-  if (sides.length === 1) say('Name a Python that has torch with --python, one that has jax with --jax.')
-  const report: Report = { date: new Date().toISOString().slice(0, 10), machine: machine(), sides: {}, cases: [] }
+  if (!sides.some(({ name }) => name === 'PyTorch'))
+    say('Name a Python that has torch with --python, one that has jax with --jax.')
+  const report: Report = { date: new Date().toISOString().slice(0, 10), machine: where, sides: {}, cases: [] }
   for (const group of chosen) {
-    for (const spec of GROUPS[group] ?? []) {
+    for (const spec of all[group] ?? []) {
       if (options.only !== undefined && !spec.name.includes(options.only)) continue
       say(`${spec.name}: warming up, then ${rounds} rounds`)
       const measured = await measure(group, spec, sides, rounds, report)
@@ -105,9 +121,11 @@ async function bench(groups: string[], options: Programs & { rounds: string; onl
       show(report.cases.at(-1) as Measured)
     }
   }
-  mkdirSync(dirname(options.out), { recursive: true })
-  writeFileSync(options.out, `${JSON.stringify(report, null, 1)}\n`)
-  say(`\n${options.out} holds every round; npm run bench -- page makes docs/benchmarks.md of it`)
+  mkdirSync(dirname(out), { recursive: true })
+  writeFileSync(out, `${JSON.stringify(report, null, 1)}\n`)
+  say(
+    `\n${out} holds every round; npm run bench -- page${device === 'cpu' ? '' : ` --gpu ${out}`} makes docs/benchmarks.md of it`,
+  )
 }
 
 const program = new Command('npm run bench --').description('training steps of tstorch beside those of others')
@@ -118,15 +136,19 @@ program
   .option('--python <file>', 'a Python that has torch', 'python3')
   .option('--jax <file>', 'a Python that has jax', 'python3')
   .option('--only <text>', 'only cases whose name has this text')
-  .option('--out <file>', 'where the results go', 'out/bench.json')
+  .option('--device <name>', 'cpu, or cuda: the loops on a GPU, step by step and as CUDA graphs', 'cpu')
+  .option('--out <file>', 'where the results go (default: out/bench.json, out/bench_gpu.json)')
   .action((groups, options) => bench(groups, options))
 program
   .command('page')
-  .argument('[results]', 'results of a run', 'out/bench.json')
+  .argument('[results]', 'results of a run on a CPU (default: those of the page as it is)')
+  .option('--gpu <results>', 'results of a run on a GPU (default: those of the page as it is)')
   .description('write docs/benchmarks.md and its charts')
-  .action(async (results: string) => {
-    const { writePage } = await import('./page.js')
-    await writePage(JSON.parse(readFileSync(results, 'utf8')) as Report)
+  .action(async (results: string | undefined, { gpu }: { gpu?: string }) => {
+    const { GPU_RESULTS, RESULTS, writePage } = await import('./page.js')
+    const read = (file: string) => JSON.parse(readFileSync(file, 'utf8')) as Report
+    const onGpu = gpu ?? (existsSync(GPU_RESULTS) ? GPU_RESULTS : undefined)
+    await writePage(read(results ?? RESULTS), onGpu === undefined ? null : read(onGpu))
   })
 try {
   await program.parseAsync()

@@ -93,6 +93,29 @@ export interface Programs {
   jax: string
 }
 
+/** The sides on a GPU: each step by step, and as one CUDA graph. */
+export function gpuSides({ python }: Programs): Side[] {
+  const tstorch = (spec: Case, ...flags: string[]) => [
+    process.execPath,
+    join(packageRoot, 'dist/scripts/bench/sides/tstorch.js'),
+    json(spec),
+    ...flags,
+  ]
+  const sides: Side[] = [
+    { name: 'tstorch', command: (spec) => tstorch(spec) },
+    { name: 'tstorch, CUDA graph', command: (spec) => tstorch(spec, '--graph') },
+  ]
+  if (runs(python, 'import torch; assert torch.cuda.is_available()')) {
+    const pytorch = (spec: Case, ...flags: string[]) => [python, file('pytorch.py'), json(spec), ...flags]
+    sides.push(
+      { name: 'PyTorch', command: (spec) => pytorch(spec) },
+      { name: 'PyTorch, CUDA graph', command: (spec) => pytorch(spec, '--graph') },
+      { name: 'torch.compile', command: (spec) => (COMPILED.has(spec.name) ? pytorch(spec, '--compile') : null) },
+    )
+  }
+  return sides
+}
+
 /** The sides that this machine has. */
 export function availableSides({ python, jax }: Programs): Side[] {
   const sides: Side[] = [

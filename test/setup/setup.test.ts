@@ -52,7 +52,9 @@ test('a LIBTORCH that is none says what it lacks', async () => {
   expect(code).toBe(1)
   expect(output).toMatch(/LIBTORCH: .* has no lib\/libtorch_cpu/)
   expect((await tstorch('setup', { TSTORCH_VARIANT: 'tpu' })).output).toMatch(/it can be cpu or cuda/)
-  expect((await tstorch('setup', { TSTORCH_VARIANT: 'cuda' })).output).toMatch(/no libtorch with CUDA was found/)
+  expect((await tstorch('setup', { TSTORCH_VARIANT: 'cuda' })).output).toMatch(
+    /for CUDA comes with its NVIDIA libraries from pip, but there is no pip/,
+  )
 })
 
 test('a folder that only looks like a libtorch is refused', () => {

@@ -1,4 +1,5 @@
-"""PyTorch's side (the protocol is in tstorch.ts). With --compile the forward runs under torch.compile."""
+"""PyTorch's side (the protocol is in tstorch.ts). With --compile the forward runs under torch.compile;
+with --graph a step is one CUDA graph."""
 
 import json
 import resource
@@ -11,13 +12,15 @@ from torch.nn import functional as F
 
 spec = json.loads(sys.argv[1])
 hidden, length, batch = spec["hidden"], spec["length"], spec["batch"]
+device, graph = spec["device"], "--graph" in sys.argv
+torch.set_default_device(device)
 compiled = torch.compile if "--compile" in sys.argv else lambda function: function
 
 
 def sine():
     rnn, linear = nn.RNN(1, 10, batch_first=True), nn.Linear(10, 1)
     model = nn.ModuleList([rnn, linear])
-    criterion, optimizer = nn.MSELoss(), optim.Adam(model.parameters(), lr=1e-3)
+    criterion, optimizer = nn.MSELoss(), optim.Adam(model.parameters(), lr=1e-3, capturable=graph)
     x, y, h_0 = torch.randn(1, 19, 1), torch.randn(1, 19, 1), torch.zeros(1, 1, 10)
 
     @compiled
@@ -31,7 +34,7 @@ def sine():
         loss.backward()
         optimizer.step()
 
-    return step
+    return step, False
 
 
 def layer():
@@ -61,9 +64,9 @@ def character():
         loss.backward()
         nn.utils.clip_grad_norm_(params, 1)
         optimizer.step()
-        loss.item()
+        return loss
 
-    return step
+    return step, True
 
 
 def scratch():
@@ -91,47 +94,84 @@ def scratch():
         loss.backward()
         norm = torch.sqrt(sum((p.grad**2).sum() for p in params))
         with torch.no_grad():
-            if norm > 1:
+            if graph or norm > 1:  # a graph cannot read the norm
+                scale = (1 / norm).clamp_max(1) if graph else 1 / norm
                 for p in params:
-                    p.grad *= 1 / norm
+                    p.grad *= scale
             for p in params:
                 p -= p.grad
                 p.grad.zero_()
-        loss.item()
+        return loss
 
-    return step
+    return step, True
 
 
 def inference():
     rnn = layer().eval()
     x = torch.randn(1, batch, 28)
-    state = [(torch.zeros(1, batch, hidden), torch.zeros(1, batch, hidden))]
+    state = (torch.zeros(1, batch, hidden), torch.zeros(1, batch, hidden))
     forward = compiled(lambda x, state: rnn(x, state)[1])
 
     def step():
         with torch.no_grad():
-            state[0] = forward(x, state[0])
+            for old, new in zip(state, forward(x, state)):
+                old.copy_(new)
 
-    return step
+    def eager():
+        nonlocal state
+        with torch.no_grad():
+            state = forward(x, state)
+
+    return (step if graph else eager), False
 
 
 def add():
     a, b = torch.randn(4, 4), torch.randn(4, 4)
-    return lambda: a + b
+    return lambda: a + b, False
+
+
+def captured(step):
+    """The step as one CUDA graph; three steps before it let the optimizer make its state."""
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(3):
+            step()
+    torch.cuda.current_stream().wait_stream(side)
+    recorded = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(recorded):
+        result = step()
+
+    def replay():
+        recorded.replay()
+        return result
+
+    return replay
 
 
 tasks = {"sine": sine, "character": character, "scratch": scratch, "inference": inference}
 torch.manual_seed(0)
-step = tasks.get(spec["task"], add)()
-for _ in range(spec["warmup"]):
-    step()
+step, reads = tasks.get(spec["task"], add)()
+if graph:
+    step = captured(step)
+
+
+def run(count):
+    for _ in range(count):
+        loss = step()
+        if reads:
+            loss.item()
+    if device == "cuda":
+        torch.cuda.synchronize()
+
+
+run(spec["warmup"])
 version = f"PyTorch {torch.__version__}"
 print(json.dumps({"version": version, "threads": torch.get_num_threads()}), flush=True)
 for line in sys.stdin:
     count = int(line)
     started = time.perf_counter()
-    for _ in range(count):
-        step()
+    run(count)
     us = (time.perf_counter() - started) / count * 1e6
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps({"us": us, "peak_mb": peak}), flush=True)

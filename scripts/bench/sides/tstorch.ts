@@ -1,5 +1,6 @@
 // tstorch's side. The protocol of all sides: the case as JSON is the only argument; after the warm-up a line of JSON
-// says who this is; then each line of standard input is a number of steps, answered by their time.
+// says who this is; then each line of standard input is a number of steps, answered by their time. With --graph a step
+// is one CUDA graph.
 
 import { createInterface } from 'node:readline'
 import torch, { nn, optim, type Tensor } from '../../../lib/index.js'
@@ -7,22 +8,31 @@ import type { Case } from '../cases.js'
 
 const F = nn.functional
 const spec = JSON.parse(process.argv[2] as string) as Case
-const { hidden, length, batch } = spec
+const { hidden, length, batch, device } = spec
+const graph = process.argv.includes('--graph')
 
-function sine(): () => void {
-  const rnn = new nn.RNN(1, 10, { batch_first: true })
-  const linear = new nn.Linear(10, 1)
+/** A step, whose loss is read where Python's loop reads it. */
+interface Step {
+  run(): Tensor | void
+  reads: boolean
+}
+
+function sine(): Step {
+  const rnn = new nn.RNN(1, 10, { batch_first: true }).to(device)
+  const linear = new nn.Linear(10, 1).to(device)
   const model = new nn.ModuleList<nn.Module>([rnn, linear])
   const criterion = new nn.MSELoss()
   const optimizer = new optim.Adam(model.parameters(), { lr: 1e-3 })
-  const [x, y, h_0] = [torch.randn(1, 19, 1), torch.randn(1, 19, 1), torch.zeros(1, 1, 10)]
-  return () => {
+  const [x, y] = [torch.randn(1, 19, 1, { device }), torch.randn(1, 19, 1, { device })]
+  const h_0 = torch.zeros(1, 1, 10, { device })
+  const run = () => {
     const [out] = rnn(x, h_0)
     const loss = criterion(linear(out.view(-1, 10)).unsqueeze(0), y)
     model.zero_grad()
     loss.backward()
     optimizer.step()
   }
+  return { run, reads: false }
 }
 
 const LAYERS = { rnn: nn.RNN, lstm: nn.LSTM, gru: nn.GRU }
@@ -33,41 +43,46 @@ function layer(): nn.RNNBase {
     hidden_size: number,
     options: nn.RNNBaseOptions,
   ) => nn.RNNBase
-  return new Layer(28, hidden, { num_layers: spec.layers, bidirectional: spec.bidirectional })
+  return new Layer(28, hidden, { num_layers: spec.layers, bidirectional: spec.bidirectional }).to(device)
 }
 
 function tokens(): [x: Tensor, y: Tensor] {
-  return [torch.randint(0, 28, [batch, length]), torch.randint(0, 28, [length * batch])]
+  return [torch.randint(0, 28, [batch, length], { device }), torch.randint(0, 28, [length * batch], { device })]
 }
 
-function character(): () => void {
+function character(): Step {
   const rnn = layer()
   const width = hidden * (spec.bidirectional ? 2 : 1)
-  const linear = new nn.Linear(width, 28)
+  const linear = new nn.Linear(width, 28).to(device)
   const criterion = new nn.CrossEntropyLoss()
   const params = [...rnn.parameters(), ...linear.parameters()]
   const optimizer = new optim.SGD(params, { lr: 1 })
   const [x, y] = tokens()
-  return () => {
+  const run = () => {
     const [out] = rnn(F.one_hot(x.T, 28).to(torch.float32))
     const loss = criterion(linear(out.reshape(-1, width)), y)
     optimizer.zero_grad()
     loss.backward()
     nn.utils.clip_grad_norm_(params, 1)
     optimizer.step()
-    loss.item()
+    return loss
   }
+  return { run, reads: true }
 }
 
-function scratch(): () => void {
-  const normal = (...size: number[]) => torch.randn(size).mul(0.01)
+function scratch(): Step {
+  const normal = (...size: number[]) => torch.randn(size, { device }).mul(0.01)
   const [W_xh, W_hh, W_hq] = [normal(28, hidden), normal(hidden, hidden), normal(hidden, 28)]
-  const [b_xh, b_hh, b_q] = [torch.zeros(hidden), torch.zeros(hidden), torch.zeros(28)]
+  const [b_xh, b_hh, b_q] = [hidden, hidden, 28].map((size) => torch.zeros(size, { device })) as [
+    Tensor,
+    Tensor,
+    Tensor,
+  ]
   const params = [W_xh, W_hh, W_hq, b_xh, b_hh, b_q].map((p) => p.requires_grad_(true))
   const criterion = new nn.CrossEntropyLoss()
   const [x, y] = tokens()
-  return () => {
-    let h = torch.zeros(batch, hidden)
+  const run = () => {
+    let h = torch.zeros(batch, hidden, { device })
     const outputs: Tensor[] = []
     for (const x_t of F.one_hot(x.T, 28).to(torch.float32)) {
       h = torch.tanh(x_t.mm(W_xh).add(b_xh).add(h.mm(W_hh)).add(b_hh))
@@ -81,47 +96,62 @@ function scratch(): () => void {
       .reduce((sum, square) => sum.add(square))
       .sqrt()
     torch.no_grad(() => {
-      if (norm.item() > 1) for (const grad of grads) grad.mul_(norm.reciprocal())
+      // A graph cannot read the norm.
+      const scale = graph ? norm.reciprocal().clamp_max(1) : norm.reciprocal()
+      if (graph || norm.item() > 1) for (const grad of grads) grad.mul_(scale)
       params.forEach((p, i) => {
         p.sub_(grads[i] as Tensor)
         ;(grads[i] as Tensor).zero_()
       })
     })
-    loss.item()
+    return loss
   }
+  return { run, reads: true }
 }
 
-function inference(): () => void {
+function inference(): Step {
   const rnn = layer().eval() as unknown as nn.LSTM
-  const x = torch.randn(1, batch, 28)
-  let state: [Tensor, Tensor] = [torch.zeros(1, batch, hidden), torch.zeros(1, batch, hidden)]
-  return () => {
-    state = torch.no_grad(() => rnn(x, state)[1])
+  const x = torch.randn(1, batch, 28, { device })
+  const zeros = () => torch.zeros(1, batch, hidden, { device })
+  let state: [Tensor, Tensor] = [zeros(), zeros()]
+  const forward = (x: Tensor, state: [Tensor, Tensor]): [Tensor, Tensor] => torch.no_grad(() => rnn(x, state)[1])
+  const next = graph ? torch.cuda.graphed_step(forward) : forward
+  const run = () => {
+    state = next(x, state)
   }
+  return { run, reads: false }
 }
 
-function add(): () => void {
+function add(): Step {
   const [a, b] = [torch.randn(4, 4), torch.randn(4, 4)]
-  return () => {
+  const run = () => {
     a.add(b)
   }
+  return { run, reads: false }
 }
 
 const STEPS = { sine, character, scratch, inference, add, add_in_scope: add }
 
 torch.manual_seed(0)
-const step = STEPS[spec.task]()
+const task = STEPS[spec.task]()
+const body = graph && spec.task !== 'inference' ? torch.cuda.graphed_step(task.run) : task.run
+
+function step(): void {
+  const loss = body()
+  if (task.reads) (loss as Tensor).item()
+}
 
 function run(steps: number): void {
   if (spec.task !== 'add_in_scope') {
     for (let i = 0; i < steps; i++) step()
-    return
+  } else {
+    for (let done = 0; done < steps; done += 100) {
+      torch.scope(() => {
+        for (let i = 0; i < 100; i++) step()
+      })
+    }
   }
-  for (let done = 0; done < steps; done += 100) {
-    torch.scope(() => {
-      for (let i = 0; i < 100; i++) step()
-    })
-  }
+  if (device === 'cuda') torch.cuda.synchronize()
 }
 
 run(spec.warmup)
