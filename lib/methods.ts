@@ -2,7 +2,7 @@
 
 import { type BackwardOptions, backward } from './autograd/backward.js'
 import { cuda, requireCuda } from './cuda/available.js'
-import type { Stream } from './cuda/streams.js'
+import { type Stream, streamHandle } from './cuda/streams.js'
 import type { Element, NestedArray, NestedList, TypedArray } from './data.js'
 import { elementsOf, item, to_typed_array, tolist } from './data.js'
 import { Device, type DeviceLike, type Layout, layoutNamed, type MemoryFormat } from './device.js'
@@ -258,7 +258,7 @@ define({
     return this.device.index ?? -1
   },
   record_stream(stream: Stream) {
-    cuda().record_stream(internals.handleOf(this), stream.stream_id, stream.device_index)
+    cuda().record_stream(internals.handleOf(this), streamHandle(stream))
   },
   float: cast(dtypes.float32),
   double: cast(dtypes.float64),

@@ -22,7 +22,10 @@ export type CudaEvent = object & { readonly __event?: never }
 /** An object of native code that owns a graph of CUDA's. */
 export type CudaGraph = object & { readonly __graph?: never }
 
-export type CudaStream = [stream_id: number | bigint, device: number]
+/** An object of native code that owns a stream of CUDA's. */
+export type CudaStream = object & { readonly __stream?: never }
+
+export type DescribedStream = [stream: CudaStream, stream_id: number | bigint, device: number]
 
 export type MemoryPool = readonly [number, number]
 
@@ -35,18 +38,18 @@ export interface CudaNative {
   synchronize(device: number): void
   synchronize_async(device: number): Promise<void>
 
-  new_stream(device: number, priority: number): CudaStream
-  current_stream(device: number): CudaStream
-  default_stream(device: number): CudaStream
-  set_stream(...stream: CudaStream): void
-  stream_query(...stream: CudaStream): boolean
-  stream_synchronize(...stream: CudaStream): void
-  stream_synchronize_async(...stream: CudaStream): Promise<void>
-  record_stream(handle: Handle, ...stream: CudaStream): void
+  new_stream(device: number, priority: number): DescribedStream
+  current_stream(device: number): DescribedStream
+  default_stream(device: number): DescribedStream
+  set_stream(stream: CudaStream): void
+  stream_query(stream: CudaStream): boolean
+  stream_synchronize(stream: CudaStream): void
+  stream_synchronize_async(stream: CudaStream): Promise<void>
+  record_stream(handle: Handle, stream: CudaStream): void
 
   new_event(enable_timing: boolean): CudaEvent
-  event_record(event: CudaEvent, ...stream: CudaStream): void
-  event_wait(event: CudaEvent, ...stream: CudaStream): void
+  event_record(event: CudaEvent, stream: CudaStream): void
+  event_wait(event: CudaEvent, stream: CudaStream): void
   event_query(event: CudaEvent): boolean
   event_synchronize(event: CudaEvent): void
   event_synchronize_async(event: CudaEvent): Promise<void>

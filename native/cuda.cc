@@ -14,6 +14,11 @@ struct TagOf<SharedEvent> {
   static constexpr napi_type_tag value = {0x5f0d7f3a92c14be6, 0xa1c38e55d2704b9f};
 };
 
+template <>
+struct TagOf<c10::Stream> {
+  static constexpr napi_type_tag value = {0x71c0b54fe2a94d1c, 0x8da4f6039e7b5217};
+};
+
 namespace {
 
 // --- devices -------------------------------------------------------------------------------------
@@ -88,22 +93,22 @@ napi_value synchronize(Call& call) {
   return call.undefined();
 }
 
-// --- streams: in JavaScript a pair of their number and their device's ----------------------------
+// --- streams: in JavaScript an object that owns one, its number and its device's -----------------
 
 napi_value stream_value(const Call& call, const c10::Stream& stream) {
-  napi_value pair = nullptr;
-  check_napi(call.raw(), napi_create_array_with_length(call.raw(), 2, &pair));
-  check_napi(call.raw(),
-             napi_set_element(call.raw(), pair, 0, integer_value(call.raw(), stream.id())));
-  check_napi(call.raw(), napi_set_element(call.raw(), pair, 1,
-                                          call.value(static_cast<double>(stream.device_index()))));
-  return pair;
+  napi_value array = nullptr;
+  check_napi(call.raw(), napi_create_array_with_length(call.raw(), 3, &array));
+  const auto set = [&](uint32_t index, napi_value value) {
+    check_napi(call.raw(), napi_set_element(call.raw(), array, index, value));
+  };
+  set(0, own(call, stream));
+  set(1, integer_value(call.raw(), stream.id()));
+  set(2, call.value(static_cast<double>(stream.device_index())));
+  return array;
 }
 
-c10::Stream stream_argument(const Call& call, size_t index) {
-  const int64_t id = call.integer(index);
-  const c10::Device device(at::kCUDA, cuda_device(call, index + 1));
-  return c10::Stream(c10::Stream::UNSAFE, device, id);
+const c10::Stream& stream_argument(const Call& call, size_t index) {
+  return owned_argument<c10::Stream>(call, index, "a stream");
 }
 
 // new_stream(device, priority)
@@ -121,7 +126,7 @@ napi_value default_stream(Call& call) {
   return stream_value(call, c10::cuda::getDefaultCUDAStream(cuda_device(call, 0)));
 }
 
-// set_stream(id, device): of that device, which becomes the current one
+// set_stream(stream): its device becomes the current one
 napi_value set_stream(Call& call) {
   const c10::cuda::CUDAStream stream(stream_argument(call, 0));
   c10::cuda::set_device(stream.device_index());
@@ -136,7 +141,7 @@ napi_value stream_synchronize(Call& call) {
   return call.undefined();
 }
 
-// record_stream(tensor, id, device): its memory is not used anew before the stream is done with it
+// record_stream(tensor, stream): its memory is not used anew before the stream is done with it
 napi_value record_stream(Call& call) {
   call.tensor(0).record_stream(stream_argument(call, 1));
   return call.undefined();
@@ -155,13 +160,13 @@ napi_value new_event(Call& call) {
   return own(call, std::make_shared<c10::Event>(at::kCUDA, flag));
 }
 
-// event_record(event, id, device)
+// event_record(event, stream)
 napi_value event_record(Call& call) {
   event_argument(call, 0)->record(stream_argument(call, 1));
   return call.undefined();
 }
 
-// event_wait(event, id, device): what the stream does next waits for the event
+// event_wait(event, stream): what the stream does next waits for the event
 napi_value event_wait(Call& call) {
   event_argument(call, 0)->block(stream_argument(call, 1));
   return call.undefined();

@@ -6,7 +6,10 @@
 
 namespace {
 
-using Graph = std::shared_ptr<at::cuda::CUDAGraph>;
+struct Graph {
+  std::unique_ptr<at::cuda::CUDAGraph> graph;
+  bool capturing = false;
+};
 
 }  // namespace
 
@@ -17,8 +20,8 @@ struct TagOf<Graph> {
 
 namespace {
 
-at::cuda::CUDAGraph& graph_argument(const Call& call, size_t index) {
-  return *owned_argument<Graph>(call, index, "a CUDAGraph");
+Graph& graph_argument(const Call& call, size_t index) {
+  return owned_argument<Graph>(call, index, "a CUDAGraph");
 }
 
 napi_value pool_value(const Call& call, const at::cuda::MempoolId_t& pool) {
@@ -35,7 +38,7 @@ cudaStreamCaptureMode mode_named(const std::string& name) {
 
 napi_value new_graph(Call& call) {
   at::globalContext().lazyInitDevice(at::kCUDA);
-  return own(call, std::make_shared<at::cuda::CUDAGraph>());
+  return own(call, Graph{std::make_unique<at::cuda::CUDAGraph>()});
 }
 
 // capture_begin(graph, pool or null, mode): of what runs on the current stream
@@ -47,28 +50,35 @@ napi_value capture_begin(Call& call) {
     TYPE_CHECK(parts.size() == 2, "a pool is a pair of numbers");
     pool = {static_cast<c10::CaptureId_t>(parts[0]), static_cast<c10::CaptureId_t>(parts[1])};
   }
-  graph_argument(call, 0).capture_begin(pool, mode_named(call.string(2)));
+  Graph& graph = graph_argument(call, 0);
+  graph.graph->capture_begin(pool, mode_named(call.string(2)));
+  graph.capturing = true;
   call.env().capturing = true;
   return call.undefined();
 }
 
 napi_value capture_end(Call& call) {
+  Graph& graph = graph_argument(call, 0);
+  TORCH_CHECK(graph.capturing, "capture_end() without capture_begin()");
+  graph.capturing = false;
   call.env().capturing = false;
-  graph_argument(call, 0).capture_end();
+  graph.graph->capture_end();
   return call.undefined();
 }
 
 napi_value replay(Call& call) {
-  graph_argument(call, 0).replay();
+  graph_argument(call, 0).graph->replay();
   return call.undefined();
 }
 
 napi_value reset(Call& call) {
-  graph_argument(call, 0).reset();
+  Graph& graph = graph_argument(call, 0);
+  TORCH_CHECK(!graph.capturing, "reset() while the graph is being captured");
+  graph.graph->reset();
   return call.undefined();
 }
 
-napi_value pool(Call& call) { return pool_value(call, graph_argument(call, 0).pool()); }
+napi_value pool(Call& call) { return pool_value(call, graph_argument(call, 0).graph->pool()); }
 
 napi_value graph_pool_handle(Call& call) { return pool_value(call, at::cuda::graph_pool_handle()); }
 

@@ -13,7 +13,7 @@ import { internals, type Tensor } from '../tensor.js'
 import { cuda } from './available.js'
 import { synchronize } from './device.js'
 import { type CaptureErrorMode, CUDAGraph, graph, graph_pool_handle, type Pool } from './graphs.js'
-import { current_stream, stream as onStream, Stream } from './streams.js'
+import { current_stream, stream as onStream, Stream, streamHandle } from './streams.js'
 
 const isTensor = internals.isTensor
 
@@ -155,7 +155,7 @@ function detached(value: unknown): unknown {
 }
 
 function recordStream(tensor: Tensor, stream: Stream): void {
-  if (tensor.is_cuda) cuda().record_stream(internals.handleOf(tensor), stream.stream_id, stream.device_index)
+  if (tensor.is_cuda) cuda().record_stream(internals.handleOf(tensor), streamHandle(stream))
 }
 
 // --- forward and backward as two graphs ----------------------------------------------------------

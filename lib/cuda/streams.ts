@@ -4,7 +4,7 @@ import { checkKeys } from '../arguments.js'
 import type { Device } from '../device.js'
 import { device as deviceOf } from '../device.js'
 import { openMode, runInMode, type Synchronous } from '../modes.js'
-import type { CudaEvent, CudaStream } from '../native.js'
+import type { CudaEvent, CudaStream, DescribedStream } from '../native.js'
 import { cuda } from './available.js'
 import { type CudaDevice, deviceIndex, set_device } from './device.js'
 
@@ -14,16 +14,34 @@ export interface StreamOptions {
   priority?: number | undefined
 }
 
+/** What the next Stream is made of, where that is there already. */
+let existing: DescribedStream | null = null
+let describe: (given: DescribedStream) => Stream
+let nativeOf: (stream: Stream) => CudaStream
+
 /** A queue of work on a GPU. */
 export class Stream {
+  readonly #stream: CudaStream
   readonly stream_id: number | bigint
   readonly device_index: number
 
   constructor(options: StreamOptions | CudaDevice = {}) {
-    const isOptions = typeof options === 'object' && options !== null && !('spec' in options)
-    const { device, priority = 0 } = isOptions ? options : { device: options }
-    if (isOptions) checkKeys('Stream', options, ['device', 'priority'])
-    ;[this.stream_id, this.device_index] = cuda().new_stream(deviceIndex(device), priority)
+    if (existing === null) {
+      const isOptions = typeof options === 'object' && options !== null && !('spec' in options)
+      const { device, priority = 0 } = isOptions ? options : { device: options }
+      if (isOptions) checkKeys('Stream', options, ['device', 'priority'])
+      existing = cuda().new_stream(deviceIndex(device), priority)
+    }
+    ;[this.#stream, this.stream_id, this.device_index] = existing
+    existing = null
+  }
+
+  static {
+    nativeOf = (stream) => stream.#stream
+    describe = (given) => {
+      existing = given
+      return new Stream()
+    }
   }
 
   get device(): Device {
@@ -32,17 +50,17 @@ export class Stream {
 
   /** Whether everything in the queue is done. */
   query(): boolean {
-    return cuda().stream_query(this.stream_id, this.device_index)
+    return cuda().stream_query(this.#stream)
   }
 
   /** Blocks until everything in the queue is done. */
   synchronize(): void {
-    cuda().stream_synchronize(this.stream_id, this.device_index)
+    cuda().stream_synchronize(this.#stream)
   }
 
   /** The same on another thread: the event loop goes on meanwhile. */
   synchronize_async(): Promise<void> {
-    return cuda().stream_synchronize_async(this.stream_id, this.device_index)
+    return cuda().stream_synchronize_async(this.#stream)
   }
 
   /** What is put in the queue from now on waits for the event. */
@@ -70,8 +88,8 @@ export class Stream {
   }
 }
 
-const streamOf = ([stream_id, device_index]: CudaStream): Stream =>
-  Object.assign(Object.create(Stream.prototype), { stream_id, device_index })
+/** @internal A stream as native code takes it. */
+export const streamHandle = (stream: Stream): CudaStream => nativeOf(stream)
 
 /** A place in the queue of a stream. */
 export class Event {
@@ -85,12 +103,12 @@ export class Event {
 
   /** Marks the end of what is in the stream now (by default the current one). */
   record(stream: Stream = current_stream()): void {
-    cuda().event_record(this.#event, stream.stream_id, stream.device_index)
+    cuda().event_record(this.#event, nativeOf(stream))
   }
 
   /** What is put in the stream from now on waits for this event. */
   wait(stream: Stream = current_stream()): void {
-    cuda().event_wait(this.#event, stream.stream_id, stream.device_index)
+    cuda().event_wait(this.#event, nativeOf(stream))
   }
 
   /** Whether the place was reached. */
@@ -116,16 +134,16 @@ export class Event {
 
 /** The stream that work on a GPU is put in. */
 export function current_stream(device?: CudaDevice): Stream {
-  return streamOf(cuda().current_stream(deviceIndex(device)))
+  return describe(cuda().current_stream(deviceIndex(device)))
 }
 
 export function default_stream(device?: CudaDevice): Stream {
-  return streamOf(cuda().default_stream(deviceIndex(device)))
+  return describe(cuda().default_stream(deviceIndex(device)))
 }
 
 /** Puts work in this stream from now on, on its GPU. `torch.cuda.stream(...)` does so for a stretch of code. */
 export function set_stream(stream: Stream): void {
-  cuda().set_stream(stream.stream_id, stream.device_index)
+  cuda().set_stream(nativeOf(stream))
 }
 
 /** @internal Makes a stream the current one; gives what undoes that. */
