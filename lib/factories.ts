@@ -13,6 +13,8 @@ export interface TensorOptions {
   dtype?: DType | undefined
   device?: DeviceLike | undefined
   requires_grad?: boolean | undefined
+  /** Puts it in memory of the host that a GPU reads by itself: copies from there need not wait. */
+  pin_memory?: boolean | undefined
 }
 
 /**
@@ -20,15 +22,19 @@ export interface TensorOptions {
  * Numbers give float32 (Python's 1.0), bigints int64 (Python's 1), booleans bool, {re, im} complex64.
  * @throws {RangeError} if nested arrays are ragged.
  */
-export function tensor(data: NestedArray, { dtype, device, requires_grad }: TensorOptions = {}): Tensor {
+export function tensor(data: NestedArray, { dtype, device, requires_grad, pin_memory }: TensorOptions = {}): Tensor {
   let made = internals.isTensor(data) ? aten<Tensor>('clone', data.detach()) : fromData(data, dtype)
   if (device !== undefined || (dtype !== undefined && made.dtype !== dtype))
     made = aten<Tensor>('to', made, { dtype, device })
+  if (pin_memory) made = aten<Tensor>('pin_memory', made)
   return requires_grad ? made.requires_grad_() : made
 }
 
 /** The data as a tensor: a tensor of this dtype and device comes back as itself. */
-export function as_tensor(data: NestedArray, { dtype, device }: Omit<TensorOptions, 'requires_grad'> = {}): Tensor {
+export function as_tensor(
+  data: NestedArray,
+  { dtype, device }: Omit<TensorOptions, 'requires_grad' | 'pin_memory'> = {},
+): Tensor {
   const made = internals.isTensor(data) ? data : fromData(data, dtype)
   if (dtype === undefined && device === undefined) return made
   return aten<Tensor>('to', made, { dtype: dtype ?? made.dtype, device: device ?? made.device })

@@ -3,9 +3,12 @@
 
 import { readFileSync } from 'node:fs'
 import { writeFileAtomic } from './atomic_file.js'
+import { requireCuda } from './cuda/available.js'
+import { type DeviceLike, device as deviceOf } from './device.js'
 import type { DType } from './dtype.js'
 import * as dtypes from './dtype.js'
 import { native } from './native.js'
+import { aten } from './operator_table.js'
 import { internals, type Tensor } from './tensor.js'
 
 const NAMES = new Map<DType, string>([
@@ -64,10 +67,15 @@ export function save_file(
 }
 
 /**
- * Reads what `save_file` wrote.
+ * Reads what `save_file` wrote, on whatever device the tensors were, to `device`.
  * @throws {Error} that says what is wrong where the file is damaged or no safetensors file.
  */
-export function load_file(filename: string): { tensors: Record<string, Tensor>; metadata: Record<string, string> } {
+export function load_file(
+  filename: string,
+  device: DeviceLike = 'cpu',
+): { tensors: Record<string, Tensor>; metadata: Record<string, string> } {
+  const { type } = deviceOf(device)
+  if (type === 'cuda') requireCuda()
   const data = readFileSync(filename)
   const damaged = (problem: string) => new Error(`${filename} is no safetensors file, or it is damaged: ${problem}`)
   if (data.length < 8) throw damaged(`it holds ${data.length} bytes`)
@@ -94,7 +102,8 @@ export function load_file(filename: string): { tensors: Record<string, Tensor>; 
     if (!inside) throw damaged(`the data of '${name}' is cut off`)
     // A copy: the format does not align, typed arrays want it.
     const bytes = new Uint8Array(data.subarray(start + begin, start + end))
-    tensors[name] = internals.wrap(native.from_bytes(bytes, dtype.code, entry.shape))
+    const tensor = internals.wrap(native.from_bytes(bytes, dtype.code, entry.shape))
+    tensors[name] = type === 'cpu' ? tensor : aten<Tensor>('to', tensor, { device })
   }
   return { tensors, metadata: metadata as Record<string, string> }
 }

@@ -5,6 +5,7 @@ export {
   clear_autocast_cache,
   get_autocast_dtype,
   is_autocast_cache_enabled,
+  is_autocast_cpu_enabled,
   is_autocast_enabled,
 } from './amp/autocast.js'
 export * as amp from './amp/index.js'

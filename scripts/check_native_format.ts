@@ -5,8 +5,8 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { packageRoot } from '../lib/package_root.js'
 
-const folder = join(packageRoot, 'native')
-const files = readdirSync(folder).map((name) => join(folder, name))
+const folders = ['native', 'test/cuda/simulated'].map((name) => join(packageRoot, name))
+const files = folders.flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)))
 const program = join(packageRoot, 'node_modules', '.bin', 'clang-format')
 const result = spawnSync(program, ['--dry-run', '--Werror', ...files], { encoding: 'utf8' })
 if (result.status !== 0) {

@@ -92,3 +92,10 @@ test('a file that was cut off is refused', () => {
   expect(() => load_file(file)).toThrow(/cut off/)
   expect(() => load_file(join(folder, 'nothing'))).toThrow(/ENOENT/)
 })
+
+test('reads to a device', () => {
+  save_file({ x: torch.ones(2) }, file)
+  expect(load_file(file, 'cpu').tensors.x?.tolist()).toEqual([1, 1])
+  expect(String(load_file(file, torch.device('meta')).tensors.x?.device)).toBe('meta')
+  if (!torch.cuda.is_available()) expect(() => load_file(file, 'cuda')).toThrow('CUDA was asked for')
+})

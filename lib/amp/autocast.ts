@@ -27,6 +27,11 @@ export function is_autocast_enabled(device_type: AutocastDevice = 'cuda'): boole
   return native.autocast_state(device_type)[0] !== 0
 }
 
+/** Deprecated in Python: `is_autocast_enabled('cpu')`. */
+export function is_autocast_cpu_enabled(): boolean {
+  return is_autocast_enabled('cpu')
+}
+
 export function get_autocast_dtype(device_type: AutocastDevice): DType {
   return dtypes.dtypeOf(native.autocast_state(device_type)[1])
 }

@@ -8,13 +8,9 @@ import type { Outcome } from './worker.js'
 /** Names that Python exposes and tstorch does not have, and why. */
 const WHY_MISSING: Record<string, string> = {
   'torch.save': 'not built yet (`torch.safetensors` is there)',
-  'torch.get_autocast_dtype': 'not built yet: autocast',
-  'torch.is_autocast_cpu_enabled': 'not built yet: autocast',
-  'torch.is_autocast_enabled': 'not built yet: autocast',
   'torch.wait': "waits for TorchScript's futures, which JavaScript does not see",
   'nn.functional.has_torch_function': "Python's hook for classes that stand in for tensors",
   'Tensor.qscheme': 'gives an object of quantization, which has no JavaScript form',
-  'Tensor.record_stream': 'not built yet: CUDA streams',
 }
 
 /** See INSIDES in scripts/reference/exposed_names.py. */

@@ -1,13 +1,12 @@
 // Devices, streams, events, generators, pinned memory and CUDA graphs.
 
 import assert from 'node:assert/strict'
-import { Worker } from 'node:worker_threads'
 import { nn, optim, type Tensor } from '../../lib/index.js'
-import { device, expectClose, gpuTest, torch, warningsOf } from './suite.js'
+import { device, expectClose, gpuTest, hostTest, torch, warningsOf } from './suite.js'
 
 const { cuda } = torch
 
-gpuTest('a device says what it is', () => {
+hostTest('a device says what it is', () => {
   const properties = cuda.get_device_properties()
   console.log(`${properties.name}, ${(properties.total_memory / 2 ** 30).toFixed(1)} GB`)
   assert.equal(cuda.get_device_name(), properties.name)
@@ -31,7 +30,7 @@ gpuTest('tensors print, index, compare and come back', () => {
   assert.throws(() => x.add(torch.ones(3)), /same device/)
 })
 
-gpuTest('streams wait for each other, events tell the time', async () => {
+hostTest('streams wait for each other, events tell the time', async () => {
   const [start, end] = [new cuda.Event({ enable_timing: true }), new cuda.Event({ enable_timing: true })]
   const side = new cuda.Stream()
   const a = torch.randn(2048, 2048, { device })
@@ -64,7 +63,7 @@ gpuTest('generators restart and restore', () => {
   assert.ok(torch.equal(first, torch.randn(10, { device, generator: own })))
 })
 
-gpuTest('pinned memory is copied without waiting', () => {
+hostTest('pinned memory is copied without waiting', () => {
   const pinned = torch.arange(1000).pin_memory()
   assert.ok(pinned.is_pinned())
   const there = pinned.to(device, { non_blocking: true })
@@ -186,21 +185,4 @@ gpuTest('graphed callables have the outputs and gradients of those that are not'
   const training = graphed(torch.ones(4, 5, { device })) as Tensor
   const evaluated = graphed.eval()(torch.ones(2, 5, { device })) as Tensor
   assert.deepEqual([training.size(0), evaluated.size(0)], [4, 2])
-})
-
-gpuTest('a worker computes on the GPU too, and ends at any time', async () => {
-  const source = `
-    import(${JSON.stringify(new URL('../../lib/index.js', import.meta.url).href)}).then(({ default: torch }) => {
-      const { parentPort } = require('node:worker_threads')
-      for (let i = 0; i < 200; i++) torch.ones(1000, 1000, { device: 'cuda' }).mm(torch.ones(1000, 1000, { device: 'cuda' }))
-      parentPort.postMessage(torch.ones(3, { device: 'cuda' }).sum().item())
-      for (;;) torch.ones(100, 100, { device: 'cuda' })
-    })`
-  for (let i = 0; i < 3; i++) {
-    const worker = new Worker(source, { eval: true })
-    const answer = await new Promise((resolve, reject) => worker.on('message', resolve).on('error', reject))
-    assert.equal(answer, 3)
-    await worker.terminate()
-  }
-  assert.deepEqual(torch.ones(2, { device }).tolist(), [1, 1])
 })

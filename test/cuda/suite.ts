@@ -1,6 +1,7 @@
 // What the tests of a GPU share. They run without vitest: a machine with a GPU may have nothing but Node.js.
 //   npm run test:cuda
-// TSTORCH_TEST_DEVICE=cpu runs those that make sense there, which tests the tests.
+// TSTORCH_TEST_DEVICE=cpu runs those that make sense there, which tests the tests; TSTORCH_TEST_DEVICE=simulated those
+// that need no kernels, with a GPU that has none (simulated/cudart.cc).
 
 import { join } from 'node:path'
 import { test as nodeTest } from 'node:test'
@@ -8,19 +9,31 @@ import { cuda } from '../../lib/cuda/available.js'
 import torch, { type Tensor } from '../../lib/index.js'
 import { packageRoot } from '../../lib/package_root.js'
 
-export const device = process.env.TSTORCH_TEST_DEVICE ?? 'cuda'
+const where = process.env.TSTORCH_TEST_DEVICE ?? 'cuda'
+export const simulated = where === 'simulated'
+export const device = simulated ? 'cuda' : where
 export const onGpu = device !== 'cpu'
 
 // Without a GPU the whole suite fails, and says what is missing.
 if (onGpu) cuda()
+if (simulated) torch.backends.cudnn.enabled = false
 
 export const fixtureFile = (name: string): string => join(packageRoot, 'test', 'fixtures', name)
 
+type Body = () => void | Promise<void>
+
 /** A test that runs everywhere. */
-export const test = nodeTest
+export const test = (name: string, body: Body): void => {
+  nodeTest(name, { skip: simulated ? 'needs kernels' : false }, body)
+}
 
 /** A test that only a GPU can do. */
-export const gpuTest = (name: string, body: () => void | Promise<void>): void => {
+export const gpuTest = (name: string, body: Body): void => {
+  nodeTest(name, { skip: !onGpu ? 'needs a GPU' : simulated ? 'needs kernels' : false }, body)
+}
+
+/** A test of what is done beside the GPU: of memory, threads, life and death. A simulated one will do. */
+export const hostTest = (name: string, body: Body): void => {
   nodeTest(name, { skip: onGpu ? false : 'needs a GPU' }, body)
 }
 
