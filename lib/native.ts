@@ -2,7 +2,6 @@
 
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import type { DeviceProperties } from './cuda/device.js'
 import { collectGarbage } from './garbage.js'
 import { addonFile } from './package_root.js'
 import { warn } from './warn.js'
@@ -28,6 +27,29 @@ export type CudaStream = object & { readonly __stream?: never }
 export type DescribedStream = [stream: CudaStream, stream_id: number | bigint, device: number]
 
 export type MemoryPool = readonly [number, number]
+
+/** What a GPU is. Memory and cache are in bytes. */
+export interface DeviceProperties {
+  readonly name: string
+  readonly uuid: string
+  readonly major: number
+  readonly minor: number
+  readonly total_memory: number
+  readonly multi_processor_count: number
+  readonly max_threads_per_multi_processor: number
+  readonly max_threads_per_block: number
+  readonly warp_size: number
+  readonly L2_cache_size: number
+  readonly regs_per_multiprocessor: number
+  readonly shared_memory_per_block: number
+  readonly shared_memory_per_block_optin: number
+  readonly shared_memory_per_multiprocessor: number
+  readonly pci_bus_id: number
+  readonly pci_device_id: number
+  readonly pci_domain_id: number
+  readonly is_integrated: boolean
+  readonly is_multi_gpu_board: boolean
+}
 
 /** torch.cuda's part. A device of -1 is the current one. */
 export interface CudaNative {

@@ -2,7 +2,10 @@
 
 import { type Device, type DeviceLike, device as deviceOf } from '../device.js'
 import { openMode, runInMode, type Synchronous } from '../modes.js'
+import type { DeviceProperties } from '../native.js'
 import { cuda } from './available.js'
+
+export type { DeviceProperties }
 
 /** A GPU: its number, torch.device('cuda:1'), 'cuda:1', or null for the current one. */
 export type CudaDevice = DeviceLike | number | null
@@ -24,29 +27,6 @@ export function current_device(): number {
 /** Makes a GPU the current one. `torch.cuda.device(...)` does so for a stretch of code. */
 export function set_device(device: CudaDevice): void {
   cuda().set_device(deviceIndex(device))
-}
-
-/** What a GPU is. Memory and cache are in bytes. */
-export interface DeviceProperties {
-  readonly name: string
-  readonly uuid: string
-  readonly major: number
-  readonly minor: number
-  readonly total_memory: number
-  readonly multi_processor_count: number
-  readonly max_threads_per_multi_processor: number
-  readonly max_threads_per_block: number
-  readonly warp_size: number
-  readonly L2_cache_size: number
-  readonly regs_per_multiprocessor: number
-  readonly shared_memory_per_block: number
-  readonly shared_memory_per_block_optin: number
-  readonly shared_memory_per_multiprocessor: number
-  readonly pci_bus_id: number
-  readonly pci_device_id: number
-  readonly pci_domain_id: number
-  readonly is_integrated: boolean
-  readonly is_multi_gpu_board: boolean
 }
 
 export function get_device_properties(device?: CudaDevice): DeviceProperties {

@@ -10,6 +10,7 @@ import { Module } from '../nn/modules/module.js'
 import { aten } from '../operator_table.js'
 import { keep, scope } from '../scope.js'
 import { internals, type Tensor } from '../tensor.js'
+import { warn } from '../warn.js'
 import { cuda } from './available.js'
 import { synchronize } from './device.js'
 import { type CaptureErrorMode, CUDAGraph, graph, graph_pool_handle, type Pool } from './graphs.js'
@@ -40,15 +41,24 @@ function withTensors(value: unknown, next: Iterator<Tensor>): unknown {
 const isPlain = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
 
-/** What a recording is for: shapes, dtypes and devices of tensors, and whatever else stands between them. */
+/** What a recording is for: shapes and dtypes of tensors, and whatever else stands between them. */
 function signature(value: unknown): string {
-  if (isTensor(value)) return `${value.dtype}[${native.sizes(internals.handleOf(value))}]@${value.device}`
+  if (isTensor(value)) return `${value.dtype}[${native.sizes(internals.handleOf(value))}]`
   if (Array.isArray(value)) return `[${value.map(signature).join()}]`
   if (isPlain(value)) return `{${Object.entries(value).map(([key, item]) => `${key}:${signature(item)}`)}}`
   if (value === null || ['undefined', 'number', 'boolean', 'string', 'bigint'].includes(typeof value))
     return `${typeof value} ${String(value)}`
   throw new TypeError(`a graphed function takes tensors, numbers, strings and lists of them, not ${typeof value}`)
 }
+
+/** The value with its tensors on the GPU. */
+const onGpu = <T>(value: T): T =>
+  withTensors(
+    value,
+    tensorsIn(value)
+      .map((tensor) => (tensor.is_cuda ? tensor : aten<Tensor>('to', tensor, { device: 'cuda', non_blocking: true })))
+      .values(),
+  ) as T
 
 const copyTo = (target: Tensor, source: Tensor): void => {
   if (target !== source) aten<Tensor>('copy_', target, source, { non_blocking: true })
@@ -61,6 +71,9 @@ export interface GraphedStepOptions {
   warmup?: number | undefined
   capture_error_mode?: CaptureErrorMode | undefined
 }
+
+/** So many recordings that something is wrong: a number that changes with every call. */
+const MANY = 64
 
 interface Recording {
   warmups: number
@@ -83,10 +96,11 @@ interface Recording {
  * for (const [x, y] of batches) total += step(x, y).item()
  * ```
  *
- * Every call is one step and gives what `step` would have given, without its autograd graph. Arguments on the GPU or
- * the CPU are copied to where the recording reads them; for other shapes another recording is made. What `step` reads
- * beside its arguments it reads from the same places of memory at each call: numbers (a learning rate) stay as they
- * were when it was recorded. It may not read values from the GPU (`item()`), nor choose by them what it does.
+ * Every call is one step and gives what `step` would have given, without its autograd graph. Tensors that are given are
+ * moved to the GPU and copied to where the recording reads them; for other shapes, or other numbers beside them, another
+ * recording is made. What `step` uses beside its arguments stays as it was when it was recorded: numbers (a learning
+ * rate), whether a module trains; tensors are read from the same places of memory. It may not read values from the GPU
+ * (`item()`), nor choose by them what it does.
  */
 export function graphed_step<A extends unknown[], R>(
   step: (...args: A) => R,
@@ -101,14 +115,14 @@ export function graphed_step<A extends unknown[], R>(
   const warmUp = (args: A): R => {
     const outer = current_stream()
     side.wait_stream(outer)
-    const result = onStream(side, () => scope(() => detached(step(...args)) as never) as never) as R
+    const result = onStream(side, () => scope(() => detached(step(...onGpu(args))) as never) as never) as R
     outer.wait_stream(side)
     for (const tensor of tensorsIn(result)) recordStream(tensor, outer)
     return result
   }
 
   const record = (args: A): ((args: unknown[]) => unknown) => {
-    const inputs = keep(tensorsIn(args).map((tensor) => aten<Tensor>('clone', tensor.detach())))
+    const inputs = keep(tensorsIn(onGpu(args)).map((tensor) => aten<Tensor>('clone', tensor.detach())))
     const places = withTensors(args, inputs.values()) as A
     const recorded = new CUDAGraph()
     const outputs = keep(
@@ -135,6 +149,12 @@ export function graphed_step<A extends unknown[], R>(
       collectGarbage(true)
       recording = { warmups: 0 }
       recordings.set(key, recording)
+      if (recordings.size === MANY) {
+        warn(
+          `a graphed step was called with ${MANY} combinations of shapes and numbers, each of which is recorded apart: ` +
+            'pass what changes with every call as a tensor',
+        )
+      }
     }
     if (recording.replay === undefined) {
       if (recording.warmups++ < warmup) return warmUp(args)
