@@ -18,7 +18,8 @@ const SOURCES = ['CMakeLists.txt', 'package.json', 'native', 'scripts/bench/side
 
 const RUN = `#!/bin/sh
 # Builds tstorch against the torch of a Python, tests it on the GPU and measures it.
-# OUT: where the results go. PYTHON: the Python. TESTS=0, BENCH=0: leave these out.
+# OUT: where the results go. PYTHON: the Python. TESTS=0, BENCH=0: leave these out. BENCH_ARGS: as of npm run bench, such
+# as "--without torch.compile", which takes minutes.
 set -u
 cd "$(dirname "$0")" || exit 1
 out=\${OUT:-$PWD/out}
@@ -41,7 +42,7 @@ if [ "\${TESTS:-1}" != 0 ]; then
   tail -60 "$out/tests.txt"
 fi
 if [ "\${BENCH:-1}" != 0 ]; then
-  node dist/scripts/bench/run.js --device cuda --python "$python" --rounds 5 --out "$out/bench_gpu.json" || status=1
+  node dist/scripts/bench/run.js --device cuda --python "$python" --rounds 5 --out "$out/bench_gpu.json" \${BENCH_ARGS:-} || status=1
 fi
 exit $status
 `

@@ -84,6 +84,7 @@ interface Options extends Programs {
   rounds: string
   device: string
   only?: string
+  without: string[]
   out?: string
 }
 
@@ -100,7 +101,8 @@ async function bench(groups: string[], options: Options) {
   const where = await machine(device)
   const rounds = Number(options.rounds)
   if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds must be a whole number from 1 on`)
-  const sides = device === 'cpu' ? availableSides(options) : gpuSides(options)
+  const available = device === 'cpu' ? availableSides(options) : gpuSides(options)
+  const sides = available.filter(({ name }) => !options.without.includes(name))
   say(`sides: ${sides.map(({ name }) => name).join(', ')}`)
   if (device === 'cpu' && !sides.some(({ name }) => name === 'libtorch C++')) {
     say("libtorch's C++ side is built by: cmake --build build --target bench_libtorch")
@@ -136,6 +138,7 @@ program
   .option('--python <file>', 'a Python that has torch', 'python3')
   .option('--jax <file>', 'a Python that has jax', 'python3')
   .option('--only <text>', 'only cases whose name has this text')
+  .option('--without <sides...>', 'leave these sides out, such as torch.compile, which takes minutes', [])
   .option('--device <name>', 'cpu, or cuda: the loops on a GPU, step by step and as CUDA graphs', 'cpu')
   .option('--out <file>', 'where the results go (default: out/bench.json, out/bench_gpu.json)')
   .action((groups, options) => bench(groups, options))
