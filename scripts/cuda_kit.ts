@@ -21,8 +21,9 @@ const RUN = `#!/bin/sh
 # OUT: where the results go. PYTHON: the Python. TESTS=0, BENCH=0: leave these out. BENCH_ARGS: as of npm run bench, such
 # as "--without torch.compile", which takes minutes.
 set -u
+out=\${OUT:-out}
+case "$out" in /*) ;; *) out=$PWD/$out ;; esac
 cd "$(dirname "$0")" || exit 1
-out=\${OUT:-$PWD/out}
 python=\${PYTHON:-python3}
 mkdir -p bin "$out"
 [ -x bin/node ] || "$python" -c "import lzma, shutil; shutil.copyfileobj(lzma.open('node.xz'), open('bin/node', 'wb'))" || exit 1
