@@ -4,7 +4,7 @@ import { mkdirSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { requireCuda } from '../lib/cuda/available.js'
-import torch from '../lib/index.js'
+import { try_gpu } from '../lib/d2l/index.js'
 
 /** Whether a module is the program that was started, not imported. */
 export const isMain = (url: string): boolean =>
@@ -35,16 +35,15 @@ export const DEVICES = ['auto', 'cpu', 'cuda'] as const
 
 /** The device of an option: a GPU where there is one, unless told otherwise. */
 export function pickDevice(device: (typeof DEVICES)[number], graph: boolean): string {
-  const picked = device === 'auto' ? (torch.cuda.is_available() ? 'cuda:0' : 'cpu') : device
-  if (picked === 'cpu' && graph && device === 'cpu') throw new UsageError('--graph needs a GPU: --device cuda')
-  if (picked !== 'cpu' || graph) {
+  if (device === 'cpu' && graph) throw new UsageError('--graph needs a GPU: --device cuda')
+  if (device === 'cuda' || graph) {
     try {
       requireCuda()
     } catch (error) {
       throw new UsageError(`${graph ? '--graph' : '--device cuda'}: ${(error as Error).message}`)
     }
   }
-  return picked
+  return device === 'auto' ? try_gpu().toString() : device
 }
 
 /** Makes the folder of a file. */

@@ -10,6 +10,7 @@
 #endif
 #include "environment.h"
 #include "function.h"
+#include "gradients.h"
 #include "graph.h"
 #include "indexing.h"
 #include "linear.h"
@@ -37,6 +38,7 @@ napi_value initialize(napi_env raw, napi_value exports) {
   export_functions(env, exports);
   export_anomaly(env, exports);
   export_optim(env, exports);
+  export_gradients(env, exports);
   export_recurrent(env, exports);
   export_profiler(env, exports);
   export_linear(env, exports);

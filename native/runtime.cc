@@ -38,7 +38,6 @@ napi_value make_generator(Call& call) {
 // default_generator(device) -> the one that operators draw from where none is given
 napi_value default_generator(Call& call) {
   const c10::Device device(call.string(0));
-  if (!device.is_cpu()) at::globalContext().lazyInitDevice(device.type());
   return own(call, at::globalContext().defaultGenerator(device));
 }
 

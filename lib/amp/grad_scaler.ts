@@ -1,7 +1,7 @@
 // Loss scaling: float16 has no room for small gradients, so the loss is multiplied before backward and the gradients
 // are divided after it. The semantics are torch/amp/grad_scaler.py's.
 
-import { checkKeys } from '../arguments.js'
+import { readArguments } from '../arguments.js'
 import { no_grad } from '../autograd/grad_mode.js'
 import { is_available } from '../cuda/available.js'
 import type { Device } from '../device.js'
@@ -41,11 +41,12 @@ interface Progress {
 }
 
 const DEFAULTS = {
-  init_scale: 2 ** 16,
-  growth_factor: 2,
-  backoff_factor: 0.5,
-  growth_interval: 2000,
-  enabled: true,
+  device: 'cuda' as 'cuda' | 'cpu',
+  init_scale: (2 ** 16) as number,
+  growth_factor: 2 as number,
+  backoff_factor: 0.5 as number,
+  growth_interval: 2000 as number,
+  enabled: true as boolean,
 }
 
 const full = (value: number, dtype: dtypes.DType, device: Device): Tensor =>
@@ -73,12 +74,11 @@ export class GradScaler {
   #growthInterval: number
   #progress = new Map<AnyOptimizer, Progress>()
 
-  constructor(device: 'cuda' | 'cpu' | GradScalerOptions = 'cuda', options: GradScalerOptions = {}) {
-    const given = typeof device === 'string' ? options : device
-    checkKeys('GradScaler', given, Object.keys(DEFAULTS))
-    const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
-    const settings = { ...DEFAULTS, ...set }
-    this.#device = typeof device === 'string' ? device : 'cuda'
+  constructor(device?: 'cuda' | 'cpu', options?: GradScalerOptions)
+  constructor(options: GradScalerOptions)
+  constructor(...args: unknown[]) {
+    const settings = readArguments('GradScaler', args, DEFAULTS)
+    this.#device = settings.device
     this.#enabled = settings.enabled
     if (this.#enabled && this.#device === 'cuda' && !is_available()) {
       warn('GradScaler is enabled, but CUDA is not available: it does nothing. npx tstorch doctor says what is missing')

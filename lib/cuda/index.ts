@@ -16,12 +16,8 @@ export {
   synchronize,
   synchronize_async,
 } from './device.js'
-export {
-  type GraphedCallablesOptions,
-  type GraphedStepOptions,
-  graphed_step,
-  make_graphed_callables,
-} from './graphed.js'
+export { type GraphedCallablesOptions, make_graphed_callables } from './graphed_callables.js'
+export { type GraphedStepOptions, graphed_step } from './graphed_step.js'
 export {
   type CaptureErrorMode,
   CUDAGraph,

@@ -1,10 +1,10 @@
 // Streams: queues of work on a GPU, each done in order. Events mark places in them.
 
 import { checkKeys } from '../arguments.js'
-import type { Device } from '../device.js'
-import { device as deviceOf } from '../device.js'
+import { type Device, device as deviceOf } from '../device.js'
 import { openMode, runInMode, type Synchronous } from '../modes.js'
 import type { CudaEvent, CudaStream, DescribedStream } from '../native.js'
+import { isOptions } from '../operator.js'
 import { cuda } from './available.js'
 import { type CudaDevice, deviceIndex, set_device } from './device.js'
 
@@ -14,10 +14,15 @@ export interface StreamOptions {
   priority?: number | undefined
 }
 
-/** What the next Stream is made of, where that is there already. */
-let existing: DescribedStream | null = null
-let describe: (given: DescribedStream) => Stream
-let nativeOf: (stream: Stream) => CudaStream
+/** @internal A stream as native code takes it. */
+export let streamHandle: (stream: Stream) => CudaStream
+
+function newStream(options: StreamOptions | CudaDevice): DescribedStream {
+  if (!isOptions(options)) return cuda().new_stream(deviceIndex(options as CudaDevice), 0)
+  checkKeys('Stream', options, ['device', 'priority'])
+  const { device, priority = 0 } = options as StreamOptions
+  return cuda().new_stream(deviceIndex(device), priority)
+}
 
 /** A queue of work on a GPU. */
 export class Stream {
@@ -25,23 +30,16 @@ export class Stream {
   readonly stream_id: number | bigint
   readonly device_index: number
 
-  constructor(options: StreamOptions | CudaDevice = {}) {
-    if (existing === null) {
-      const isOptions = typeof options === 'object' && options !== null && !('spec' in options)
-      const { device, priority = 0 } = isOptions ? options : { device: options }
-      if (isOptions) checkKeys('Stream', options, ['device', 'priority'])
-      existing = cuda().new_stream(deviceIndex(device), priority)
-    }
-    ;[this.#stream, this.stream_id, this.device_index] = existing
-    existing = null
+  constructor(options?: StreamOptions | CudaDevice)
+  /** @internal A stream that is there already. */
+  constructor(options: DescribedStream)
+  constructor(options: StreamOptions | CudaDevice | DescribedStream = {}) {
+    const described = Array.isArray(options) ? options : newStream(options)
+    ;[this.#stream, this.stream_id, this.device_index] = described
   }
 
   static {
-    nativeOf = (stream) => stream.#stream
-    describe = (given) => {
-      existing = given
-      return new Stream()
-    }
+    streamHandle = (stream) => stream.#stream
   }
 
   get device(): Device {
@@ -88,9 +86,6 @@ export class Stream {
   }
 }
 
-/** @internal A stream as native code takes it. */
-export const streamHandle = (stream: Stream): CudaStream => nativeOf(stream)
-
 /** A place in the queue of a stream. */
 export class Event {
   readonly #event: CudaEvent
@@ -103,12 +98,12 @@ export class Event {
 
   /** Marks the end of what is in the stream now (by default the current one). */
   record(stream: Stream = current_stream()): void {
-    cuda().event_record(this.#event, nativeOf(stream))
+    cuda().event_record(this.#event, streamHandle(stream))
   }
 
   /** What is put in the stream from now on waits for this event. */
   wait(stream: Stream = current_stream()): void {
-    cuda().event_wait(this.#event, nativeOf(stream))
+    cuda().event_wait(this.#event, streamHandle(stream))
   }
 
   /** Whether the place was reached. */
@@ -134,16 +129,16 @@ export class Event {
 
 /** The stream that work on a GPU is put in. */
 export function current_stream(device?: CudaDevice): Stream {
-  return describe(cuda().current_stream(deviceIndex(device)))
+  return new Stream(cuda().current_stream(deviceIndex(device)))
 }
 
 export function default_stream(device?: CudaDevice): Stream {
-  return describe(cuda().default_stream(deviceIndex(device)))
+  return new Stream(cuda().default_stream(deviceIndex(device)))
 }
 
 /** Puts work in this stream from now on, on its GPU. `torch.cuda.stream(...)` does so for a stretch of code. */
 export function set_stream(stream: Stream): void {
-  cuda().set_stream(nativeOf(stream))
+  cuda().set_stream(streamHandle(stream))
 }
 
 /** @internal Makes a stream the current one; gives what undoes that. */

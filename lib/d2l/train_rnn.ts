@@ -1,7 +1,7 @@
 // Training and prediction of the character models (the document's section 3).
 
 import { no_grad } from '../autograd/grad_mode.js'
-import { graphed_step } from '../cuda/graphed.js'
+import { graphed_step } from '../cuda/graphed_step.js'
 import { fromData } from '../data.js'
 import type { DeviceLike } from '../device.js'
 import * as dtypes from '../dtype.js'

@@ -2,13 +2,11 @@ import { checkKeys } from '../arguments.js'
 import * as dtypes from '../dtype.js'
 import { native } from '../native.js'
 import { aten } from '../operator_table.js'
-import { internals, is_tensor, type Tensor } from '../tensor.js'
+import { internals, type Tensor } from '../tensor.js'
+import { checkLearningRate, type LearningRate, nativeLearningRate, withLearningRate } from './learning_rate.js'
 import {
   checkAtLeast,
-  checkLearningRate,
   type ImplementationOptions,
-  type LearningRate,
-  nativeLearningRate,
   Optimizer,
   type ParamGroup,
   type Params,
@@ -49,7 +47,7 @@ const DEFAULTS: Settings = {
 /** Adam (Kingma and Ba 2014). */
 export class Adam extends Optimizer<Settings> {
   constructor(params: Params<Settings>, lr: LearningRate | AdamOptions = {}, options: AdamOptions = {}) {
-    const given = typeof lr === 'number' || is_tensor(lr) ? { ...options, lr } : lr
+    const given = withLearningRate(lr, options)
     checkKeys('Adam', given, Object.keys(DEFAULTS))
     const set = Object.entries(given).filter(([, value]) => value !== undefined)
     super(params, { ...DEFAULTS, ...Object.fromEntries(set) })
@@ -106,7 +104,7 @@ export class Adam extends Optimizer<Settings> {
 /** Adam with weight decay apart from the gradient (Loshchilov and Hutter 2017). weight_decay is 0.01 by default. */
 export class AdamW extends Adam {
   constructor(params: Params<Settings>, lr: LearningRate | AdamWOptions = {}, options: AdamWOptions = {}) {
-    const given = typeof lr === 'number' || is_tensor(lr) ? { ...options, lr } : lr
+    const given = withLearningRate(lr, options)
     checkKeys(
       'AdamW',
       given,

@@ -3,7 +3,7 @@
 import { checkKeys } from '../arguments.js'
 import { no_grad } from '../autograd/grad_mode.js'
 import type { Device } from '../device.js'
-import { type Handle, native } from '../native.js'
+import { native } from '../native.js'
 import { aten } from '../operator_table.js'
 import { pythonRepr } from '../python_repr.js'
 import { internals, type Tensor } from '../tensor.js'
@@ -206,18 +206,6 @@ function copyFor(param: Tensor, name: string, value: Tensor): Tensor {
 
 /** Where the count of a parameter's steps is: with it on a GPU, so that nothing is copied there in each step. */
 export const stepDevice = (param: Tensor): Device | 'cpu' => (param.is_cuda ? param.device : 'cpu')
-
-/** A learning rate; as a tensor it can change between replays of a captured CUDA graph. */
-export type LearningRate = number | Tensor
-
-export function checkLearningRate(lr: LearningRate): void {
-  if (!internals.isTensor(lr)) checkAtLeast('learning rate', lr)
-  else if (lr.numel() !== 1) throw new RangeError('Tensor lr must be 1-element')
-}
-
-/** A learning rate as native code takes it: a number, and the handle of the tensor that takes its place. */
-export const nativeLearningRate = (lr: LearningRate): [number: number, tensor: Handle | null] =>
-  internals.isTensor(lr) ? [Number.NaN, internals.handleOf(lr)] : [lr, null]
 
 /** What Python's optimizers take for how they compute. tstorch always takes the fused way where there is one. */
 export interface ImplementationOptions {

@@ -1,16 +1,8 @@
 import { checkKeys } from '../arguments.js'
 import { native } from '../native.js'
-import { internals, is_tensor } from '../tensor.js'
-import {
-  checkAtLeast,
-  checkLearningRate,
-  type ImplementationOptions,
-  type LearningRate,
-  nativeLearningRate,
-  Optimizer,
-  type ParamGroup,
-  type Params,
-} from './optimizer.js'
+import { internals } from '../tensor.js'
+import { checkLearningRate, type LearningRate, nativeLearningRate, withLearningRate } from './learning_rate.js'
+import { checkAtLeast, type ImplementationOptions, Optimizer, type ParamGroup, type Params } from './optimizer.js'
 
 export interface SGDOptions extends Omit<ImplementationOptions, 'capturable'> {
   lr?: LearningRate | undefined
@@ -39,7 +31,7 @@ const DEFAULTS: Settings = {
 /** Stochastic gradient descent, with momentum on request (Sutskever et al. 2013). */
 export class SGD extends Optimizer<Settings> {
   constructor(params: Params<Settings>, lr: LearningRate | SGDOptions = {}, options: SGDOptions = {}) {
-    const given = typeof lr === 'number' || is_tensor(lr) ? { ...options, lr } : lr
+    const given = withLearningRate(lr, options)
     checkKeys('SGD', given, Object.keys(DEFAULTS))
     const set = Object.entries(given).filter(([, value]) => value !== undefined)
     super(params, { ...DEFAULTS, ...Object.fromEntries(set) })

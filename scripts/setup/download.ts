@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import { createWriteStream, readdirSync, rmSync, statfsSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { output, pythons, run, SetupError, say } from './terminal.js'
@@ -20,7 +20,8 @@ export async function downloadWheel(version: string, folder: string): Promise<st
 
 /** Headers of CUDA's runtime that torch does not bring, for the version of CUDA that it was built with. */
 const CUDA_HEADERS = 'nvidia-cuda-crt==13.0.*'
-const CUDA_BYTES = 8e9
+/** The wheels (2.9 GB) and what is in them (5.6 GB), side by side. */
+const CUDA_BYTES = 9e9
 
 /**
  * Installs torch `version` for CUDA into `folder`: libtorch in torch/, NVIDIA's libraries beside it in nvidia/, where
@@ -43,7 +44,9 @@ export async function installCuda(version: string, folder: string): Promise<void
   }
   say(`getting libtorch ${version} for CUDA by pip (${python}): about 3 GB to download, 4 GB on disk`)
   const wheels = [`torch==${version}`, CUDA_HEADERS]
-  await run(python, ['-m', 'pip', 'install', '--no-compile', '--only-binary', ':all:', '--target', folder, ...wheels])
+  const args = ['-m', 'pip', 'install', '--no-compile', '--only-binary', ':all:', '--target', folder, ...wheels]
+  // pip unpacks in its temporary folder first, which may be small elsewhere.
+  await run(python, args, undefined, { TMPDIR: dirname(folder) })
   // Python's part of it, and what only that needs.
   for (const name of readdirSync(folder)) {
     if (name !== 'torch' && name !== 'nvidia') rmSync(join(folder, name), { recursive: true, force: true })

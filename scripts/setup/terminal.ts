@@ -18,10 +18,10 @@ export function output(program: string, args: readonly string[]): string | null 
 /** The names under which a Python may be found. */
 export const pythons = (): string[] => [process.env.PYTHON, 'python3', 'python'].filter((name) => name !== undefined)
 
-/** Runs a program whose output the user sees. Rejects where it fails. */
-export function run(program: string, args: readonly string[], cwd?: string): Promise<void> {
+/** Runs a program whose output the user sees, with some variables of its own. Rejects where it fails. */
+export function run(program: string, args: readonly string[], cwd?: string, env = {}): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { cwd, stdio: ['ignore', 2, 2] })
+    const child = spawn(program, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 2, 2] })
     child.on('error', (error) => reject(new SetupError(`${program} could not be started: ${error.message}`)))
     child.on('close', (code, signal) => {
       if (code === 0) resolve()

@@ -1,0 +1,30 @@
+// Tensors in arrays and plain objects: what functions take and give whose work is recorded.
+
+import { aten } from '../operator_table.js'
+import { internals, type Tensor } from '../tensor.js'
+
+/** The tensors of a value, through arrays and plain objects, in order. */
+export function tensorsIn(value: unknown): Tensor[] {
+  if (internals.isTensor(value)) return [value]
+  if (Array.isArray(value)) return value.flatMap(tensorsIn)
+  if (isPlain(value)) return Object.values(value).flatMap(tensorsIn)
+  return []
+}
+
+/** The value with other tensors in their places. */
+export function withTensors(value: unknown, next: Iterator<Tensor>): unknown {
+  if (internals.isTensor(value)) return next.next().value
+  if (Array.isArray(value)) return value.map((item) => withTensors(item, next))
+  if (isPlain(value)) {
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withTensors(item, next)]))
+  }
+  return value
+}
+
+export const isPlain = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
+
+/** Copies to the place where a recording reads. */
+export const copyTo = (target: Tensor, source: Tensor): void => {
+  if (target !== source) aten<Tensor>('copy_', target, source, { non_blocking: true })
+}
