@@ -3,7 +3,7 @@
 import { mkdirSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { requireCuda } from '../lib/cuda/available.js'
+import { requireCuda } from '../lib/core/cuda_available.js'
 import { try_gpu } from '../lib/d2l/index.js'
 
 /** Whether a module is the program that was started, not imported. */

@@ -1,13 +1,13 @@
 // torch.masked: reductions and normalisations that leave out the elements where the mask is false. Strided tensors.
 
-import type { DType } from './dtype.js'
-import * as dtypes from './dtype.js'
-import type * as signature from './generated/python_functions.js'
-import type { Scalar } from './operator.js'
-import { aten } from './operator_table.js'
-import { pythonFunction } from './python_function.js'
-import type { Tensor } from './tensor.js'
-import { iinfo } from './type_info.js'
+import type { DType } from './core/dtype.js'
+import * as dtypes from './core/dtype.js'
+import type { Tensor } from './core/tensor.js'
+import type * as signature from './operators/generated/python_functions.js'
+import type { Scalar } from './operators/operator.js'
+import { pythonFunction } from './operators/python_function.js'
+import { aten } from './operators/table.js'
+import { iinfo } from './tensor/type_info.js'
 
 type Dims = number | readonly number[] | null
 type Mask = Tensor | null

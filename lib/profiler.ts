@@ -1,7 +1,7 @@
 // torch.profiler: where the time of a program goes, operator by operator, as libtorch's own profiler sees it.
 
-import { writeFileAtomic } from './atomic_file.js'
-import { native } from './native.js'
+import { writeFileAtomic } from './core/atomic_file.js'
+import { native } from './core/native.js'
 
 export interface ProfileOptions {
   /** Also keeps the shapes of each operator's inputs. */

@@ -2,14 +2,14 @@
 // What it writes, Python's safetensors reads, and the other way round; a file holds data alone, no code.
 
 import { readFileSync } from 'node:fs'
-import { writeFileAtomic } from './atomic_file.js'
-import { requireCuda } from './cuda/available.js'
-import { type DeviceLike, device as deviceOf } from './device.js'
-import type { DType } from './dtype.js'
-import * as dtypes from './dtype.js'
-import { native } from './native.js'
-import { aten } from './operator_table.js'
-import { internals, type Tensor } from './tensor.js'
+import { writeFileAtomic } from './core/atomic_file.js'
+import { requireCuda } from './core/cuda_available.js'
+import { type DeviceLike, device as deviceOf } from './core/device.js'
+import type { DType } from './core/dtype.js'
+import * as dtypes from './core/dtype.js'
+import { native } from './core/native.js'
+import { internals, type Tensor } from './core/tensor.js'
+import { aten } from './operators/table.js'
 
 const NAMES = new Map<DType, string>([
   [dtypes.bool, 'BOOL'],

@@ -1,10 +1,10 @@
 // torch.sparse: products, sums and softmaxes that stay sparse.
 
-import type { Layout } from './device.js'
-import type { DType } from './dtype.js'
-import type { Scalar } from './operator.js'
-import { aten } from './operator_table.js'
-import type { Tensor } from './tensor.js'
+import type { Layout } from './core/device.js'
+import type { DType } from './core/dtype.js'
+import type { Tensor } from './core/tensor.js'
+import type { Scalar } from './operators/operator.js'
+import { aten } from './operators/table.js'
 
 /** The product of a sparse and another matrix; `reduce` ('sum', 'mean', 'amax', 'amin') says how rows are reduced. */
 export function mm(mat1: Tensor, mat2: Tensor, reduce?: string): Tensor {

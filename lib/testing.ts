@@ -1,12 +1,12 @@
 // torch.testing: whether results are close, in Python's words where they are not.
 
-import type { Element } from './data.js'
-import type { DType } from './dtype.js'
-import * as dtypes from './dtype.js'
-import { isOptions } from './operator.js'
-import { aten } from './operator_table.js'
-import { pythonRepr } from './python_repr.js'
-import { internals, type Tensor } from './tensor.js'
+import type { DType } from './core/dtype.js'
+import * as dtypes from './core/dtype.js'
+import { pythonRepr } from './core/python_repr.js'
+import { internals, type Tensor } from './core/tensor.js'
+import { isOptions } from './operators/operator.js'
+import { aten } from './operators/table.js'
+import type { Element } from './tensor/elements.js'
 
 /** Relative and absolute tolerance of each dtype; the others are compared exactly. */
 const TOLERANCES = new Map<DType, readonly [rtol: number, atol: number]>([

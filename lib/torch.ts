@@ -18,12 +18,10 @@ export {
   no_grad,
   set_grad_enabled,
 } from './autograd/index.js'
-export * as backends from './backends.js'
-export { Callable } from './callable.js'
-export * as cuda from './cuda/index.js'
-export type { Element, NestedArray, NestedList, TypedArray } from './data.js'
-export { get_default_dtype, set_default_dtype } from './default_dtype.js'
-export * from './determinism.js'
+export * from './backends/determinism.js'
+export * as backends from './backends/index.js'
+export { Callable } from './core/callable.js'
+export { get_default_dtype, set_default_dtype } from './core/default_dtype.js'
 export {
   channels_last,
   channels_last_3d,
@@ -40,7 +38,7 @@ export {
   sparse_csc,
   sparse_csr,
   strided,
-} from './device.js'
+} from './core/device.js'
 export {
   bfloat16,
   bool,
@@ -74,35 +72,38 @@ export {
   uint16,
   uint32,
   uint64,
-} from './dtype.js'
-export * from './factories.js'
-export * from './functions.js'
+} from './core/dtype.js'
+export { Generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state } from './core/generator.js'
+export * as cuda from './cuda/index.js'
 export * as fft from './generated/fft.js'
 export * from './generated/functions.js'
 export * as linalg from './generated/linalg.js'
 export * as special from './generated/special.js'
-export { Generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state } from './generator.js'
-export { type Index, Slice, slice } from './indexing.js'
-export * from './lowrank.js'
 export * as sparse from './sparse.js'
+export type { Element, NestedArray, NestedList, TypedArray } from './tensor/elements.js'
+export * from './tensor/factories.js'
+export * from './tensor/functions.js'
+export { type Index, Slice, slice } from './tensor/indexing.js'
+export * from './tensor/lowrank.js'
 
-import './methods.js'
+import './tensor/methods.js'
+import './autograd/methods.js'
+import './cuda/methods.js'
 
+export { get_num_threads, set_num_threads } from './backends/threads.js'
+export { version as __version__ } from './backends/version.js'
+export { keep, scope } from './core/scope.js'
+export { Size } from './core/size.js'
+export { from_shared, is_tensor, type SharedToken, Tensor } from './core/tensor.js'
 export * as masked from './masked.js'
-
 export * as nn from './nn/index.js'
-export type { Complex, Scalar } from './operator.js'
-export * as ops from './ops.js'
+export type { Complex, Scalar } from './operators/operator.js'
+export * as ops from './operators/ops.js'
 export * as optim from './optim/index.js'
-export { get_printoptions, printoptions, set_printoptions } from './printing.js'
 export * as profiler from './profiler.js'
 export * as safetensors from './safetensors.js'
-export { keep, scope } from './scope.js'
 export * as signal from './signal/index.js'
-export { Size } from './size.js'
-export { from_shared, is_tensor, type SharedToken, Tensor } from './tensor.js'
+export { get_printoptions, printoptions, set_printoptions } from './tensor/printing.js'
+export { type FloatInfo, finfo, type IntegerInfo, iinfo } from './tensor/type_info.js'
 export * as testing from './testing.js'
-export { get_num_threads, set_num_threads } from './threads.js'
-export { type FloatInfo, finfo, type IntegerInfo, iinfo } from './type_info.js'
 export * as utils from './utils/index.js'
-export { version as __version__ } from './version.js'

@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { packageRoot } from '../lib/package_root.js'
+import { packageRoot } from '../lib/core/package_root.js'
 
 const folders = ['native', 'test/cuda/simulated'].map((name) => join(packageRoot, name))
 const files = folders.flatMap((folder) => readdirSync(folder).map((name) => join(folder, name)))

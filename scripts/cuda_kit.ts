@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { Command } from 'commander'
-import { packageRoot } from '../lib/package_root.js'
+import { packageRoot } from '../lib/core/package_root.js'
 
 const KIT = 'cuda_kit'
 

@@ -5,7 +5,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { packageRoot } from '../lib/package_root.js'
+import { packageRoot } from '../lib/core/package_root.js'
 
 const majors = process.argv.length > 2 ? process.argv.slice(2) : ['20', '22', '24', '26']
 const compiled = join(packageRoot, 'dist', 'test')

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { packageRoot } from '../lib/package_root.js'
+import { packageRoot } from '../lib/core/package_root.js'
 
 test.each([1, 2, 3])(
   'the addon survives 30,000 calls with whatever (seed %i)',

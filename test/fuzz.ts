@@ -1,7 +1,7 @@
 // Calls the addon's functions, past all of TypeScript's checks, with whatever: node dist/test/fuzz.js SEED ROUNDS
 // Every call must give a value or a JavaScript exception; the process must reach its last line.
 
-import { native } from '../lib/native.js'
+import { native } from '../lib/core/native.js'
 
 let state = Number(process.argv[2] ?? 1)
 const rounds = Number(process.argv[3] ?? 20_000)

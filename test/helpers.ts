@@ -4,8 +4,8 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
+import { packageRoot } from '../lib/core/package_root.js'
 import torch, { type Tensor } from '../lib/index.js'
-import { packageRoot } from '../lib/package_root.js'
 
 export const fixtureFile = (name: string): string => join(packageRoot, 'test', 'fixtures', name)
 

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { packageRoot } from '../lib/package_root.js'
+import { packageRoot } from '../lib/core/package_root.js'
 
 test('public operators survive whatever they are given', { timeout: 180_000 }, () => {
   const worker = join(packageRoot, 'dist', 'scripts', 'fuzz', 'worker.js')

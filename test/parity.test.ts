@@ -2,9 +2,9 @@
 // runs them all.
 
 import { describe, expect, test } from 'vitest'
-import { overloads } from '../lib/generated/overloads.js'
+import { native } from '../lib/core/native.js'
 import torch from '../lib/index.js'
-import { native } from '../lib/native.js'
+import { overloads } from '../lib/operators/generated/overloads.js'
 import { checkCase, checkError } from '../scripts/parity/check.js'
 import { readEntries } from '../scripts/parity/entry.js'
 import { fixtureFile } from './helpers.js'

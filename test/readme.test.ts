@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { packageRoot } from '../lib/package_root.js'
+import { packageRoot } from '../lib/core/package_root.js'
 
 test('the README’s program compiles strictly, with no types but the library’s, and prints what its comments say', () => {
   const readme = readFileSync(join(packageRoot, 'README.md'), 'utf8')

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
+import { native } from '../lib/core/native.js'
 import torch, { nn, optim, type Tensor } from '../lib/index.js'
-import { native } from '../lib/native.js'
 
 test('a scope frees what was made in it, but for its result', () => {
   const before = native.live_tensors()

@@ -1,13 +1,12 @@
 // Automatic mixed precision: inside, operators that gain by it compute in 16 bits, others in 32.
 
-import { checkKeys } from '../arguments.js'
-import { is_available } from '../cuda/available.js'
-import { is_bf16_supported } from '../cuda/device.js'
-import type { DType } from '../dtype.js'
-import * as dtypes from '../dtype.js'
-import { openMode, runInMode, type Synchronous } from '../modes.js'
-import { native } from '../native.js'
-import { warn } from '../warn.js'
+import { cuda, is_available } from '../core/cuda_available.js'
+import type { DType } from '../core/dtype.js'
+import * as dtypes from '../core/dtype.js'
+import { openMode, runInMode, type Synchronous } from '../core/modes.js'
+import { native } from '../core/native.js'
+import { warn } from '../core/warn.js'
+import { checkKeys } from '../operators/arguments.js'
 
 export type AutocastDevice = 'cpu' | 'cuda'
 
@@ -52,7 +51,8 @@ function usable(device_type: AutocastDevice, dtype: DType): boolean {
       warn("CUDA is not available: autocast('cuda') changes nothing. npx tstorch doctor says what is missing")
       return false
     }
-    if (dtype === dtypes.bfloat16 && !is_bf16_supported()) {
+    // From compute capability 8.0 on.
+    if (dtype === dtypes.bfloat16 && cuda().device_properties(-1).major < 8) {
       throw new Error('Current CUDA Device does not support bfloat16. Please switch dtype to float16.')
     }
     return true

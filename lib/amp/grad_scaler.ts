@@ -1,16 +1,15 @@
 // Loss scaling: float16 has no room for small gradients, so the loss is multiplied before backward and the gradients
 // are divided after it. The semantics are torch/amp/grad_scaler.py's.
 
-import { readArguments } from '../arguments.js'
 import { no_grad } from '../autograd/grad_mode.js'
-import { is_available } from '../cuda/available.js'
-import type { Device } from '../device.js'
-import * as dtypes from '../dtype.js'
-import { aten } from '../operator_table.js'
-import type { Optimizer } from '../optim/optimizer.js'
-import { keep } from '../scope.js'
-import { internals, type Tensor } from '../tensor.js'
-import { warn } from '../warn.js'
+import { is_available } from '../core/cuda_available.js'
+import type { Device } from '../core/device.js'
+import * as dtypes from '../core/dtype.js'
+import { keep } from '../core/scope.js'
+import { internals, type Tensor } from '../core/tensor.js'
+import { warn } from '../core/warn.js'
+import { readArguments } from '../operators/arguments.js'
+import { aten } from '../operators/table.js'
 
 export interface GradScalerOptions {
   init_scale?: number | undefined
@@ -32,7 +31,11 @@ export interface GradScalerState {
 }
 
 type Stage = 'ready' | 'unscaled' | 'stepped'
-type AnyOptimizer = Optimizer<object>
+/** What is asked of an optimizer here. */
+interface AnyOptimizer {
+  readonly param_groups: readonly { readonly params: readonly Tensor[] }[]
+  step(): unknown
+}
 
 interface Progress {
   stage: Stage

@@ -1,7 +1,7 @@
 // torch.autograd.set_detect_anomaly: backward stops at the first nan and shows the line of the forward call.
 
-import { openMode, runInMode, type Synchronous } from '../modes.js'
-import { native } from '../native.js'
+import { openMode, runInMode, type Synchronous } from '../core/modes.js'
+import { native } from '../core/native.js'
 
 function open(mode: boolean, check_nan: boolean): () => void {
   const before = native.is_anomaly_check_nan_enabled()

@@ -1,7 +1,7 @@
-import { readArguments } from '../arguments.js'
-import { native } from '../native.js'
-import { aten } from '../operator_table.js'
-import { internals, type Tensor } from '../tensor.js'
+import { native } from '../core/native.js'
+import { internals, type Tensor } from '../core/tensor.js'
+import { readArguments } from '../operators/arguments.js'
+import { aten } from '../operators/table.js'
 
 export interface BackwardOptions {
   /** Keeps the graph for another backward; by default as create_graph. */

@@ -1,7 +1,7 @@
 // torch.autograd.Function: operations whose gradient is written by hand.
 
-import { native } from '../native.js'
-import { internals, type Tensor } from '../tensor.js'
+import { native } from '../core/native.js'
+import { internals, type Tensor } from '../core/tensor.js'
 import { no_grad } from './grad_mode.js'
 
 const { handleOf, isTensor } = internals

@@ -1,7 +1,7 @@
 // torch.autograd.functional: Jacobians, Hessians and their products with vectors.
 
-import { aten } from '../operator_table.js'
-import { internals, type Tensor } from '../tensor.js'
+import { internals, type Tensor } from '../core/tensor.js'
+import { aten } from '../operators/table.js'
 import { grad } from './backward.js'
 import { enable_grad } from './grad_mode.js'
 

@@ -1,5 +1,5 @@
-import { openMode, runInMode, type Synchronous } from '../modes.js'
-import { native } from '../native.js'
+import { openMode, runInMode, type Synchronous } from '../core/modes.js'
+import { native } from '../core/native.js'
 
 function gradMode(enabled: boolean): () => () => void {
   return () => {

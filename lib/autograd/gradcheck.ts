@@ -1,9 +1,9 @@
 // torch.autograd.gradcheck: gradients against differences of the function's values.
 
-import * as dtypes from '../dtype.js'
-import { aten } from '../operator_table.js'
-import { internals, type Tensor } from '../tensor.js'
-import { warn } from '../warn.js'
+import * as dtypes from '../core/dtype.js'
+import { internals, type Tensor } from '../core/tensor.js'
+import { warn } from '../core/warn.js'
+import { aten } from '../operators/table.js'
 import { grad } from './backward.js'
 import type { Tensors } from './functional.js'
 import { enable_grad, no_grad } from './grad_mode.js'

@@ -2,7 +2,7 @@
 
 import { type AutocastOptions, autocast as autocastOn } from '../amp/autocast.js'
 import { type GradScalerOptions, GradScaler as Scaler } from '../amp/grad_scaler.js'
-import type { Synchronous } from '../modes.js'
+import type { Synchronous } from '../core/modes.js'
 
 /** `torch.autocast('cuda', ...)`. */
 export function autocast<T>(options: AutocastOptions, body: () => Synchronous<T>): T

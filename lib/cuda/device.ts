@@ -1,9 +1,9 @@
 // Devices of torch.cuda.
 
-import { type Device, type DeviceLike, device as deviceOf } from '../device.js'
-import { openMode, runInMode, type Synchronous } from '../modes.js'
-import type { DeviceProperties } from '../native.js'
-import { cuda } from './available.js'
+import { cuda } from '../core/cuda_available.js'
+import { type Device, type DeviceLike, device as deviceOf } from '../core/device.js'
+import { openMode, runInMode, type Synchronous } from '../core/modes.js'
+import type { DeviceProperties } from '../core/native.js'
 
 export type { DeviceProperties }
 

@@ -1,11 +1,11 @@
 // CUDA graphs: work on a GPU that is recorded once and then started as a whole. In small networks the starting of
 // each kernel takes most of the time.
 
-import { checkKeys } from '../arguments.js'
-import { collectGarbage } from '../garbage.js'
-import { openMode, runInMode, type Synchronous } from '../modes.js'
-import type { CudaGraph, MemoryPool } from '../native.js'
-import { cuda } from './available.js'
+import { cuda } from '../core/cuda_available.js'
+import { collectGarbage } from '../core/garbage.js'
+import { openMode, runInMode, type Synchronous } from '../core/modes.js'
+import type { CudaGraph, MemoryPool } from '../core/native.js'
+import { checkKeys } from '../operators/arguments.js'
 import { synchronize } from './device.js'
 import { empty_cache } from './memory.js'
 import { openStream, Stream } from './streams.js'

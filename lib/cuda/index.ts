@@ -1,7 +1,7 @@
 // torch.cuda
 
+export { device_count, is_available } from '../core/cuda_available.js'
 export * as amp from './amp.js'
-export { device_count, is_available } from './available.js'
 export {
   type CudaDevice,
   can_device_access_peer,

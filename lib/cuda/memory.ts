@@ -1,8 +1,8 @@
 // The memory of torch.cuda. libtorch's allocator keeps what tensors free, for the next: "allocated" is what tensors
 // take, "reserved" what the process has taken from the driver for them. All sizes are in bytes.
 
-import { native } from '../native.js'
-import { cuda } from './available.js'
+import { cuda } from '../core/cuda_available.js'
+import { native } from '../core/native.js'
 import { asDevice, type CudaDevice, deviceIndex } from './device.js'
 
 /** Figures of the allocator by Python's names, such as "allocated_bytes.all.peak". */

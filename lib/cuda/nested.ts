@@ -1,7 +1,7 @@
 // Tensors in arrays and plain objects: what functions take and give whose work is recorded.
 
-import { aten } from '../operator_table.js'
-import { internals, type Tensor } from '../tensor.js'
+import { internals, type Tensor } from '../core/tensor.js'
+import { aten } from '../operators/table.js'
 
 /** The tensors of a value, through arrays and plain objects, in order. */
 export function tensorsIn(value: unknown): Tensor[] {

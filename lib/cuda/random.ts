@@ -1,9 +1,9 @@
 // The random generators of GPUs. Seeding does nothing where CUDA cannot be used, as in Python: a program may run on
 // either kind of machine.
 
-import { native } from '../native.js'
-import { internals, type Tensor } from '../tensor.js'
-import { cuda, device_count, is_available } from './available.js'
+import { cuda, device_count, is_available } from '../core/cuda_available.js'
+import { native } from '../core/native.js'
+import { internals, type Tensor } from '../core/tensor.js'
 import { asDevice, type CudaDevice } from './device.js'
 
 const generatorOf = (device: CudaDevice | undefined) => native.default_generator(asDevice(device).spec)

@@ -1,11 +1,11 @@
 // Streams: queues of work on a GPU, each done in order. Events mark places in them.
 
-import { checkKeys } from '../arguments.js'
-import { type Device, device as deviceOf } from '../device.js'
-import { openMode, runInMode, type Synchronous } from '../modes.js'
-import type { CudaEvent, CudaStream, DescribedStream } from '../native.js'
-import { isOptions } from '../operator.js'
-import { cuda } from './available.js'
+import { cuda } from '../core/cuda_available.js'
+import { type Device, device as deviceOf } from '../core/device.js'
+import { openMode, runInMode, type Synchronous } from '../core/modes.js'
+import type { CudaEvent, CudaStream, DescribedStream } from '../core/native.js'
+import { checkKeys } from '../operators/arguments.js'
+import { isOptions } from '../operators/operator.js'
 import { type CudaDevice, deviceIndex, set_device } from './device.js'
 
 export interface StreamOptions {

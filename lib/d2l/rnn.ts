@@ -1,12 +1,12 @@
 // Character models: a recurrent network from scratch (the document's section 3), and one of layers.
 
-import { Callable } from '../callable.js'
-import type { DeviceLike } from '../device.js'
-import * as dtypes from '../dtype.js'
+import { Callable } from '../core/callable.js'
+import type { DeviceLike } from '../core/device.js'
+import * as dtypes from '../core/dtype.js'
+import type { Tensor } from '../core/tensor.js'
 import { one_hot } from '../nn/functional/index.js'
 import { type GRU, Linear, LSTM, Module, type RNN } from '../nn/index.js'
-import { aten } from '../operator_table.js'
-import type { Tensor } from '../tensor.js'
+import { aten } from '../operators/table.js'
 
 /** The hidden state, and for an LSTM the cell state too. */
 export type State = Tensor[]

@@ -1,10 +1,10 @@
 // Minibatches of subsequences of a corpus (Dive into Deep Learning, section 8.3).
 
-import * as dtypes from '../dtype.js'
-import type { Generator } from '../generator.js'
-import { native } from '../native.js'
-import { aten } from '../operator_table.js'
-import { internals, type Tensor } from '../tensor.js'
+import * as dtypes from '../core/dtype.js'
+import type { Generator } from '../core/generator.js'
+import { native } from '../core/native.js'
+import { internals, type Tensor } from '../core/tensor.js'
+import { aten } from '../operators/table.js'
 import { type Corpus, load_corpus_time_machine, type Vocab } from './text.js'
 
 /** X and Y of shape (batch_size, num_steps), int64; Y is X shifted by one token. */

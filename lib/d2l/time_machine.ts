@@ -3,8 +3,8 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { writeFileAtomic } from '../atomic_file.js'
-import { cacheFolder } from '../package_root.js'
+import { writeFileAtomic } from '../core/atomic_file.js'
+import { cacheFolder } from '../core/package_root.js'
 
 const URL_ = 'http://d2l-data.s3-accelerate.amazonaws.com/timemachine.txt'
 const SHA1 = '090b5e7e70c295757f55df93cb0a180b9691891a'

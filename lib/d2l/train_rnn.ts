@@ -1,14 +1,14 @@
 // Training and prediction of the character models (the document's section 3).
 
 import { no_grad } from '../autograd/grad_mode.js'
+import type { DeviceLike } from '../core/device.js'
+import * as dtypes from '../core/dtype.js'
+import type { Tensor } from '../core/tensor.js'
 import { graphed_step } from '../cuda/graphed_step.js'
-import { fromData } from '../data.js'
-import type { DeviceLike } from '../device.js'
-import * as dtypes from '../dtype.js'
 import { CrossEntropyLoss, Module } from '../nn/index.js'
 import { clip_grad_norm_ } from '../nn/utils/clip_grad.js'
 import { Optimizer, SGD } from '../optim/index.js'
-import type { Tensor } from '../tensor.js'
+import { fromData } from '../tensor/elements.js'
 import { Animator } from './animator.js'
 import type { RNNModel, RNNModelScratch, State } from './rnn.js'
 import type { Batch } from './sequences.js'

@@ -1,8 +1,8 @@
 import { no_grad } from '../autograd/grad_mode.js'
-import { device_count } from '../cuda/available.js'
-import { type Device, device } from '../device.js'
+import { device_count } from '../core/cuda_available.js'
+import { type Device, device } from '../core/device.js'
+import type { Tensor } from '../core/tensor.js'
 import { Module } from '../nn/modules/module.js'
-import type { Tensor } from '../tensor.js'
 
 /** The GPU with this number where it is there, else the CPU. */
 export function try_gpu(i = 0): Device {

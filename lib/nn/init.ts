@@ -1,9 +1,9 @@
 // torch.nn.init: fills tensors in place, without autograd.
 
 import { no_grad } from '../autograd/grad_mode.js'
-import type { Generator } from '../generator.js'
-import { aten } from '../operator_table.js'
-import type { Tensor } from '../tensor.js'
+import type { Generator } from '../core/generator.js'
+import type { Tensor } from '../core/tensor.js'
+import { aten } from '../operators/table.js'
 
 interface InitOptions {
   generator?: Generator | null

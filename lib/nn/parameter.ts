@@ -1,5 +1,5 @@
-import { native } from '../native.js'
-import { internals, Tensor } from '../tensor.js'
+import { native } from '../core/native.js'
+import { internals, Tensor } from '../core/tensor.js'
 
 /** A tensor that a module learns: a field of this type is a parameter. Requires grad. Scopes never free it. */
 export class Parameter extends Tensor {

@@ -1,8 +1,8 @@
-import { checkKeys } from '../arguments.js'
-import * as dtypes from '../dtype.js'
-import { native } from '../native.js'
-import { aten } from '../operator_table.js'
-import { internals, type Tensor } from '../tensor.js'
+import * as dtypes from '../core/dtype.js'
+import { native } from '../core/native.js'
+import { internals, type Tensor } from '../core/tensor.js'
+import { checkKeys } from '../operators/arguments.js'
+import { aten } from '../operators/table.js'
 import { checkLearningRate, type LearningRate, nativeLearningRate, withLearningRate } from './learning_rate.js'
 import {
   checkAtLeast,

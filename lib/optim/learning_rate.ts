@@ -1,7 +1,7 @@
 // Learning rates: numbers, or tensors, which can change between the replays of a captured CUDA graph.
 
-import type { Handle } from '../native.js'
-import { internals, type Tensor } from '../tensor.js'
+import type { Handle } from '../core/native.js'
+import { internals, type Tensor } from '../core/tensor.js'
 import { checkAtLeast } from './optimizer.js'
 
 export type LearningRate = number | Tensor

@@ -1,12 +1,12 @@
 // What optimizers share: parameter groups, state, and the state_dict in Python's layout.
 
-import { checkKeys } from '../arguments.js'
 import { no_grad } from '../autograd/grad_mode.js'
-import type { Device } from '../device.js'
-import { native } from '../native.js'
-import { aten } from '../operator_table.js'
-import { pythonRepr } from '../python_repr.js'
-import { internals, type Tensor } from '../tensor.js'
+import type { Device } from '../core/device.js'
+import { native } from '../core/native.js'
+import { pythonRepr } from '../core/python_repr.js'
+import { internals, type Tensor } from '../core/tensor.js'
+import { checkKeys } from '../operators/arguments.js'
+import { aten } from '../operators/table.js'
 
 /** One group of parameters with its own settings. */
 export type ParamGroup<O> = O & { params: Tensor[] }

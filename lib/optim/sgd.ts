@@ -1,6 +1,6 @@
-import { checkKeys } from '../arguments.js'
-import { native } from '../native.js'
-import { internals } from '../tensor.js'
+import { native } from '../core/native.js'
+import { internals } from '../core/tensor.js'
+import { checkKeys } from '../operators/arguments.js'
 import { checkLearningRate, type LearningRate, nativeLearningRate, withLearningRate } from './learning_rate.js'
 import { checkAtLeast, type ImplementationOptions, Optimizer, type ParamGroup, type Params } from './optimizer.js'
 

@@ -3,7 +3,7 @@
 import { createRequire } from 'node:module'
 import { dirname, extname, join } from 'node:path'
 import type { TopLevelSpec } from 'vega-lite'
-import { writeFileAtomic } from '../atomic_file.js'
+import { writeFileAtomic } from '../core/atomic_file.js'
 
 export interface Series {
   name: string

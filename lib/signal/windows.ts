@@ -1,12 +1,12 @@
 // torch.signal.windows: window functions. M is the number of points; a window that is not `sym` is periodic.
 
-import { get_default_dtype } from '../default_dtype.js'
-import type { DeviceLike, Layout } from '../device.js'
-import * as dtypes from '../dtype.js'
-import type * as signature from '../generated/python_functions.js'
-import { aten } from '../operator_table.js'
-import { pythonFunction } from '../python_function.js'
-import type { Tensor } from '../tensor.js'
+import { get_default_dtype } from '../core/default_dtype.js'
+import type { DeviceLike, Layout } from '../core/device.js'
+import * as dtypes from '../core/dtype.js'
+import type { Tensor } from '../core/tensor.js'
+import type * as signature from '../operators/generated/python_functions.js'
+import { pythonFunction } from '../operators/python_function.js'
+import { aten } from '../operators/table.js'
 
 /** What all windows take last. */
 type Common = [

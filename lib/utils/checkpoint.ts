@@ -3,11 +3,11 @@
 import { backward } from '../autograd/backward.js'
 import { AutogradFunction, type FunctionCtx } from '../autograd/function.js'
 import { enable_grad } from '../autograd/grad_mode.js'
-import { get_rng_state, set_rng_state } from '../generator.js'
-import { native } from '../native.js'
-import { isOptions } from '../operator.js'
-import { aten } from '../operator_table.js'
-import { internals, type Tensor } from '../tensor.js'
+import { get_rng_state, set_rng_state } from '../core/generator.js'
+import { native } from '../core/native.js'
+import { internals, type Tensor } from '../core/tensor.js'
+import { isOptions } from '../operators/operator.js'
+import { aten } from '../operators/table.js'
 
 type Run = (...args: never[]) => Tensor | Tensor[]
 

@@ -2,7 +2,7 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { packageRoot } from '../../lib/package_root.js'
+import { packageRoot } from '../../lib/core/package_root.js'
 import { type LineChart, lineChartSvg } from '../../lib/plot/line_chart.js'
 import { type Measured, median, type Report, timeOf } from './report.js'
 

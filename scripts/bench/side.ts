@@ -4,7 +4,7 @@ import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from 'node:c
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface, type Interface } from 'node:readline'
-import { packageRoot } from '../../lib/package_root.js'
+import { packageRoot } from '../../lib/core/package_root.js'
 import type { Case } from './cases.js'
 
 export interface Round {

@@ -1,11 +1,11 @@
-// Writes lib/generated/: the operators that Python exposes (exposed_names.json), with the overloads of the loaded
+// Writes lib/generated/ and lib/operators/generated/: the operators that Python exposes (exposed_names.json), with the overloads of the loaded
 // libtorch, and the functions that PyTorch writes in Python (python_signatures.json), with their TypeScript
 // signatures. `--check` compares instead of writing.
 
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { native } from '../../lib/native.js'
-import { packageRoot } from '../../lib/package_root.js'
+import { native } from '../../lib/core/native.js'
+import { packageRoot } from '../../lib/core/package_root.js'
 import { type PythonSignature, pythonFunctions } from './python.js'
 import { type Parameter, parseSchema, type Schema } from './schema.js'
 import { callSignatures, documentation, RESERVED } from './signatures.js'
@@ -146,11 +146,11 @@ const isFactory = (name: string) => (schemas.get(name) as Schema[]).some((schema
 
 const available = (names: readonly string[], prefix = '') => names.filter((name) => schemas.has(prefix + name))
 const IMPORTS =
-  "import type { DeviceLike, Layout, MemoryFormat } from '../device.js'\n" +
-  "import type { DType } from '../dtype.js'\n" +
-  "import type { Generator } from '../generator.js'\n" +
-  "import type { Named, Scalar } from '../operator.js'\n" +
-  "import type { Tensor } from '../tensor.js'\n\n"
+  "import type { DeviceLike, Layout, MemoryFormat } from '#lib/core/device.js'\n" +
+  "import type { DType } from '#lib/core/dtype.js'\n" +
+  "import type { Generator } from '#lib/core/generator.js'\n" +
+  "import type { Tensor } from '#lib/core/tensor.js'\n" +
+  "import type { Named, Scalar } from '#lib/operators/operator.js'\n\n"
 
 function functionsFile(names: readonly string[], prefix: string, space: string): string {
   const types = names.map((name) => {
@@ -169,7 +169,7 @@ function functionsFile(names: readonly string[], prefix: string, space: string):
   return (
     HEADER +
     usedImports(IMPORTS, types.join('')) +
-    "import { operatorNamed as fn } from '../operator_table.js'\n\n" +
+    "import { operatorNamed as fn } from '#lib/operators/table.js'\n\n" +
     `${types.join('\n')}\n${values.join('\n')}\n`
   )
 }
@@ -182,7 +182,7 @@ function methodsFile(names: readonly string[]): string {
 
 function pythonFunctionsFile(): string {
   const body = pythonFunctions(pythonSignatures, pageOf)
-  return HEADER + usedImports(`${IMPORTS}import type { Reduction } from '../nn/reduction.js'\n`, body) + body
+  return HEADER + usedImports(`${IMPORTS}import type { Reduction } from '#lib/operators/reduction.js'\n`, body) + body
 }
 
 function usedImports(imports: string, body: string): string {
@@ -205,7 +205,7 @@ function overloadsFile(names: readonly string[]): string {
     return `  ${name}: ['${list}', ${varargs(overloads, 0)}, ${varargs(overloads, 1)}],`
   })
   return (
-    `${HEADER}import type { Varargs } from '../operator.js'\n\n` +
+    `${HEADER}import type { Varargs } from '#lib/operators/operator.js'\n\n` +
     '/** Of each operator: its overloads, and from how many separate numbers on its list may be given, to the function and\n' +
     ' * to the method. */\n' +
     `export const overloads: Record<string, readonly [overloads: string, fn: Varargs, method: Varargs]> = {\n${rows.join('\n')}\n}\n\n` +
@@ -216,25 +216,25 @@ function overloadsFile(names: readonly string[]): string {
 
 const modules = ['linalg', 'fft', 'special'] as const
 const files: Record<string, string> = {
-  'functions.ts': functionsFile(
+  'generated/functions.ts': functionsFile(
     available(exposed.torch).filter((name) => !BY_HAND.torch.has(name) && !writtenInPython.has(`torch.${name}`)),
     '',
     'torch',
   ),
-  'nn_functional.ts': functionsFile(
+  'generated/nn_functional.ts': functionsFile(
     available(exposed['nn.functional']).filter((name) => !writtenInPython.has(`nn.functional.${name}`)),
     '',
     'torch.nn.functional',
   ),
-  'python_functions.ts': pythonFunctionsFile(),
-  'methods.ts': methodsFile(available(exposed.Tensor).filter((name) => !BY_HAND.Tensor.has(name))),
+  'operators/generated/python_functions.ts': pythonFunctionsFile(),
+  'generated/methods.ts': methodsFile(available(exposed.Tensor).filter((name) => !BY_HAND.Tensor.has(name))),
   ...Object.fromEntries(
     modules.map((module) => [
-      `${module}.ts`,
+      `generated/${module}.ts`,
       functionsFile(available(exposed[module], `${module}_`), `${module}_`, `torch.${module}`),
     ]),
   ),
-  'overloads.ts': overloadsFile(
+  'operators/generated/overloads.ts': overloadsFile(
     [
       ...new Set([
         ...available(exposed.torch),
@@ -246,8 +246,10 @@ const files: Record<string, string> = {
   ),
 }
 
-const folder = join(packageRoot, 'lib/generated')
-mkdirSync(folder, { recursive: true })
+const folder = join(packageRoot, 'lib')
+for (const [name, text] of Object.entries(files)) {
+  files[name] = text.replaceAll("'#lib/", `'${'../'.repeat(name.split('/').length - 1)}`)
+}
 if (process.argv.includes('--check')) {
   if (!native.libtorch_version.startsWith(exposed.torch_version)) {
     console.log(
@@ -258,7 +260,7 @@ if (process.argv.includes('--check')) {
       const file = join(folder, name)
       return !existsSync(file) || readFileSync(file, 'utf8') !== text
     })
-    for (const [name] of stale) console.error(`lib/generated/${name} is stale: run npm run generate`)
+    for (const [name] of stale) console.error(`lib/${name} is stale: run npm run generate`)
     if (stale.length > 0) process.exit(1)
     console.log(`${Object.keys(files).length} generated files are up to date`)
   }

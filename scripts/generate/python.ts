@@ -1,6 +1,6 @@
 // The functions that PyTorch writes in Python: their types, defaults and documentation.
 
-import { pythonRepr } from '../../lib/python_repr.js'
+import { pythonRepr } from '../../lib/core/python_repr.js'
 import type { Parameter, Schema } from './schema.js'
 import { callSignatures, documentation } from './signatures.js'
 

@@ -2,9 +2,9 @@
 
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { native } from '../../lib/core/native.js'
+import { packageRoot } from '../../lib/core/package_root.js'
 import torch, { Tensor } from '../../lib/index.js'
-import { native } from '../../lib/native.js'
-import { packageRoot } from '../../lib/package_root.js'
 import { parseSchema } from '../generate/schema.js'
 
 export interface Coverage {

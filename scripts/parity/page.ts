@@ -1,7 +1,7 @@
 // docs/operators.md: what can be called, and what came of PyTorch's operator tests.
 
+import { native } from '../../lib/core/native.js'
 import torch from '../../lib/index.js'
-import { native } from '../../lib/native.js'
 import { type Coverage, coverage } from './coverage.js'
 import type { Outcome } from './worker.js'
 

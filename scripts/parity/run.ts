@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { SingleBar } from 'cli-progress'
 import { Command } from 'commander'
-import { packageRoot } from '../../lib/package_root.js'
+import { packageRoot } from '../../lib/core/package_root.js'
 import { page, summary } from './page.js'
 import type { Outcome } from './worker.js'
 

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { availableParallelism, totalmem } from 'node:os'
 import { join } from 'node:path'
-import { packageRoot } from '../../lib/package_root.js'
+import { packageRoot } from '../../lib/core/package_root.js'
 import type { Libtorch } from './libtorch.js'
 import { output, run, SetupError, say } from './terminal.js'
 

@@ -2,7 +2,7 @@
 
 import { existsSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
-import { addonFile, cacheFolder } from '../../lib/package_root.js'
+import { addonFile, cacheFolder } from '../../lib/core/package_root.js'
 import { buildTool, cmakeSetting, compiler } from './build.js'
 import { findLibtorch, incompleteDownloads } from './libtorch.js'
 import { output, pythons } from './terminal.js'
@@ -54,7 +54,7 @@ async function addon(): Promise<Finding[]> {
   const file = addonFile()
   if (!existsSync(file)) return [{ name: 'addon', ok: false, text: `not built (${file}); npx tstorch setup builds it` }]
   try {
-    const { native } = await import('../../lib/native.js')
+    const { native } = await import('../../lib/core/native.js')
     const devices = native.cuda_device_count()
     const cuda = native.cuda_built()
       ? `${devices} device${devices === 1 ? '' : 's'}${devices === 0 ? '; is the NVIDIA driver installed?' : ''}`

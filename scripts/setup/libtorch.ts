@@ -2,7 +2,7 @@
 
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { cacheFolder } from '../../lib/package_root.js'
+import { cacheFolder } from '../../lib/core/package_root.js'
 import { downloadWheel, installCuda } from './download.js'
 import { output, pythons, run, SetupError, say } from './terminal.js'
 

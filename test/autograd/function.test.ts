@@ -1,8 +1,8 @@
 // torch.autograd.Function, as scripts/reference/autograd.py has it in Python.
 
 import { describe, expect, test } from 'vitest'
+import { native } from '../../lib/core/native.js'
 import torch, { autograd, type Tensor } from '../../lib/index.js'
-import { native } from '../../lib/native.js'
 import { expectTensor, fixture } from '../helpers.js'
 
 const reference = fixture('autograd.json')

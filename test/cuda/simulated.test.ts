@@ -5,8 +5,8 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { native } from '../../lib/native.js'
-import { addonFile, packageRoot } from '../../lib/package_root.js'
+import { native } from '../../lib/core/native.js'
+import { addonFile, packageRoot } from '../../lib/core/package_root.js'
 
 const library = join(dirname(dirname(addonFile())), 'simulated_gpu', 'libcuda.so.1')
 const folder = join(packageRoot, 'dist/test/cuda')

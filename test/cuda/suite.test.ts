@@ -4,8 +4,8 @@ import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { is_available } from '../../lib/cuda/available.js'
-import { packageRoot } from '../../lib/package_root.js'
+import { is_available } from '../../lib/core/cuda_available.js'
+import { packageRoot } from '../../lib/core/package_root.js'
 
 const folder = join(packageRoot, 'dist/test/cuda')
 const files = readdirSync(folder).filter((name) => name.endsWith('.cuda.js'))

@@ -5,9 +5,9 @@
 
 import { join } from 'node:path'
 import { test as nodeTest } from 'node:test'
-import { cuda } from '../../lib/cuda/available.js'
+import { cuda } from '../../lib/core/cuda_available.js'
+import { packageRoot } from '../../lib/core/package_root.js'
 import torch, { type Tensor } from '../../lib/index.js'
-import { packageRoot } from '../../lib/package_root.js'
 
 const where = process.env.TSTORCH_TEST_DEVICE ?? 'cuda'
 export const simulated = where === 'simulated'

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { Worker } from 'node:worker_threads'
-import { native } from '../../lib/native.js'
+import { native } from '../../lib/core/native.js'
 import { device, hostTest, simulated, torch } from './suite.js'
 
 const { cuda } = torch

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { packageRoot } from '../../lib/core/package_root.js'
 import * as d2l from '../../lib/d2l/index.js'
 import torch, { nn, type Tensor } from '../../lib/index.js'
-import { packageRoot } from '../../lib/package_root.js'
 
 describe('text', () => {
   test('is reduced to letters in lower case', () => {

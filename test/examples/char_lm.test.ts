@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readCheckpoint } from '../../examples/char_lm/checkpoint.js'
+import { packageRoot } from '../../lib/core/package_root.js'
 import torch from '../../lib/index.js'
-import { packageRoot } from '../../lib/package_root.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'tstorch-'))
 const at = (name: string) => join(folder, name)

@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
-import { native } from '../../lib/native.js'
-import { packageRoot } from '../../lib/package_root.js'
+import { native } from '../../lib/core/native.js'
+import { packageRoot } from '../../lib/core/package_root.js'
 import type { Measured } from './scenarios.js'
 
 const run = promisify(execFile)

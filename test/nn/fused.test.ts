@@ -6,8 +6,8 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterEach, describe, expect, test } from 'vitest'
+import { packageRoot } from '../../lib/core/package_root.js'
 import torch, { nn, type Tensor } from '../../lib/index.js'
-import { packageRoot } from '../../lib/package_root.js'
 import { expectNumbers } from '../helpers.js'
 
 const KINDS = {

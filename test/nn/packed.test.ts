@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { native } from '../../lib/core/native.js'
 import torch, { nn, type Tensor } from '../../lib/index.js'
-import { native } from '../../lib/native.js'
 import { expectNumbers, fixtureFile } from '../helpers.js'
 
 const { pack_padded_sequence, pack_sequence, pad_packed_sequence, pad_sequence, unpack_sequence } = nn.utils.rnn

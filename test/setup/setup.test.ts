@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { packageRoot } from '../../lib/package_root.js'
+import { packageRoot } from '../../lib/core/package_root.js'
 import { inspect } from '../../scripts/setup/libtorch.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'tstorch-'))

@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { expect, test } from 'vitest'
+import { packageRoot } from '../../lib/core/package_root.js'
 import torch from '../../lib/index.js'
-import { packageRoot } from '../../lib/package_root.js'
 
 const compiled = (name: string) => join(packageRoot, 'dist', 'test', 'workers', name)
 

@@ -1,11 +1,11 @@
 // torch.nn.functional: activations that Python gives an `inplace`, and what it builds from operators.
 
-import type { DType } from '../../dtype.js'
-import type * as signature from '../../generated/python_functions.js'
-import { aten } from '../../operator_table.js'
-import { pythonFunction } from '../../python_function.js'
-import type { Tensor } from '../../tensor.js'
-import { warn } from '../../warn.js'
+import type { DType } from '../../core/dtype.js'
+import type { Tensor } from '../../core/tensor.js'
+import { warn } from '../../core/warn.js'
+import type * as signature from '../../operators/generated/python_functions.js'
+import { pythonFunction } from '../../operators/python_function.js'
+import { aten } from '../../operators/table.js'
 
 /** The operator `name`, or `name_` where the last value, `inplace`, says so. */
 const withInplace =

@@ -1,10 +1,10 @@
 // torch.nn.functional.multi_head_attention_forward: attention with all its weights as arguments.
 
-import * as dtypes from '../../dtype.js'
-import type * as signature from '../../generated/python_functions.js'
-import { aten } from '../../operator_table.js'
-import { pythonFunction } from '../../python_function.js'
-import type { Tensor } from '../../tensor.js'
+import * as dtypes from '../../core/dtype.js'
+import type { Tensor } from '../../core/tensor.js'
+import type * as signature from '../../operators/generated/python_functions.js'
+import { pythonFunction } from '../../operators/python_function.js'
+import { aten } from '../../operators/table.js'
 import { linear } from './linear.js'
 
 type Optional = Tensor | null

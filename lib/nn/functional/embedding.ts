@@ -1,9 +1,9 @@
 // torch.nn.functional: rows of a table, alone and in bags.
 
-import type * as signature from '../../generated/python_functions.js'
-import { aten } from '../../operator_table.js'
-import { pythonFunction } from '../../python_function.js'
-import type { Tensor } from '../../tensor.js'
+import type { Tensor } from '../../core/tensor.js'
+import type * as signature from '../../operators/generated/python_functions.js'
+import { pythonFunction } from '../../operators/python_function.js'
+import { aten } from '../../operators/table.js'
 
 /** Scales rows whose norm is too large, in place and unseen by autograd. */
 function renormalize(weight: Tensor, input: Tensor, max_norm: number, norm_type: number): void {

@@ -1,10 +1,10 @@
 // torch.nn.functional: resampling, and the moves between images and columns.
 
-import type * as signature from '../../generated/python_functions.js'
-import { aten } from '../../operator_table.js'
-import { pythonFunction } from '../../python_function.js'
-import type { Tensor } from '../../tensor.js'
-import { warn } from '../../warn.js'
+import type { Tensor } from '../../core/tensor.js'
+import { warn } from '../../core/warn.js'
+import type * as signature from '../../operators/generated/python_functions.js'
+import { pythonFunction } from '../../operators/python_function.js'
+import { aten } from '../../operators/table.js'
 import { repeated, type Sizes } from './sizes.js'
 
 export const pad = pythonFunction<signature.nn_functional_pad>(

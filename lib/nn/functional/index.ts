@@ -1,7 +1,7 @@
 // torch.nn.functional: the operators under generated/, and what PyTorch writes in Python around them.
 
 export * from '../../generated/nn_functional.js'
-export type { Reduction } from '../reduction.js'
+export type { Reduction } from '../../operators/reduction.js'
 export * from './activation.js'
 export * from './attention.js'
 export * from './dropout.js'

@@ -1,8 +1,8 @@
 // torch.nn.functional.linear
 
-import { native } from '../../native.js'
-import { isOptions } from '../../operator.js'
-import { internals, type Tensor } from '../../tensor.js'
+import { native } from '../../core/native.js'
+import { internals, type Tensor } from '../../core/tensor.js'
+import { isOptions } from '../../operators/operator.js'
 
 const { handleOf, isTensor } = internals
 

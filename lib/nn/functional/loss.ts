@@ -1,12 +1,12 @@
 // torch.nn.functional: losses.
 
-import type * as signature from '../../generated/python_functions.js'
-import { native } from '../../native.js'
-import { aten } from '../../operator_table.js'
-import { pythonFunction } from '../../python_function.js'
-import { internals, type Tensor } from '../../tensor.js'
-import { warn } from '../../warn.js'
-import { type Reduction, reductionCode } from '../reduction.js'
+import { native } from '../../core/native.js'
+import { internals, type Tensor } from '../../core/tensor.js'
+import { warn } from '../../core/warn.js'
+import type * as signature from '../../operators/generated/python_functions.js'
+import { pythonFunction } from '../../operators/python_function.js'
+import { type Reduction, reductionCode } from '../../operators/reduction.js'
+import { aten } from '../../operators/table.js'
 import { linear } from './linear.js'
 
 const { handleOf } = internals

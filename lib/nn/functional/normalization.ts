@@ -1,10 +1,10 @@
 // torch.nn.functional: normalisation.
 
-import type * as signature from '../../generated/python_functions.js'
-import { aten } from '../../operator_table.js'
-import { pythonFunction } from '../../python_function.js'
-import type { Size } from '../../size.js'
-import type { Tensor } from '../../tensor.js'
+import type { Size } from '../../core/size.js'
+import type { Tensor } from '../../core/tensor.js'
+import type * as signature from '../../operators/generated/python_functions.js'
+import { pythonFunction } from '../../operators/python_function.js'
+import { aten } from '../../operators/table.js'
 
 type Optional = Tensor | null
 

@@ -1,9 +1,9 @@
 // torch.nn.functional: pooling.
 
-import type * as signature from '../../generated/python_functions.js'
-import { aten } from '../../operator_table.js'
-import { pythonFunction } from '../../python_function.js'
-import type { Tensor } from '../../tensor.js'
+import type { Tensor } from '../../core/tensor.js'
+import type * as signature from '../../operators/generated/python_functions.js'
+import { pythonFunction } from '../../operators/python_function.js'
+import { aten } from '../../operators/table.js'
 import { repeated, type Sizes } from './sizes.js'
 
 type Pair = [output: Tensor, indices: Tensor]

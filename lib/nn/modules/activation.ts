@@ -1,5 +1,5 @@
-import { aten } from '../../operator_table.js'
-import type { Tensor } from '../../tensor.js'
+import type { Tensor } from '../../core/tensor.js'
+import { aten } from '../../operators/table.js'
 import { Module } from './module.js'
 
 /** Element by element. */

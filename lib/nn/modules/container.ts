@@ -1,5 +1,5 @@
-import { isOptions } from '../../operator.js'
-import type { Tensor } from '../../tensor.js'
+import type { Tensor } from '../../core/tensor.js'
+import { isOptions } from '../../operators/operator.js'
 import { Parameter } from '../parameter.js'
 import { Module } from './module.js'
 import { listString } from './module_printing.js'

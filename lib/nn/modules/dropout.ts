@@ -1,5 +1,5 @@
-import { readArguments } from '../../arguments.js'
-import type { Tensor } from '../../tensor.js'
+import type { Tensor } from '../../core/tensor.js'
+import { readArguments } from '../../operators/arguments.js'
 import { dropout } from '../functional/index.js'
 import { Module } from './module.js'
 import { settings } from './module_printing.js'

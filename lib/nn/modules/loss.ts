@@ -1,8 +1,8 @@
-import { checkKeys } from '../../arguments.js'
-import type { Tensor } from '../../tensor.js'
+import type { Tensor } from '../../core/tensor.js'
+import { checkKeys } from '../../operators/arguments.js'
+import { reductionCode } from '../../operators/reduction.js'
 import * as F from '../functional/index.js'
 import { Buffer } from '../parameter.js'
-import { reductionCode } from '../reduction.js'
 import { Module } from './module.js'
 
 interface LossOptions {

@@ -1,10 +1,15 @@
-import { pythonRepr } from '../../python_repr.js'
-import type { Module } from './module.js'
+import { pythonRepr } from '../../core/python_repr.js'
+
+/** What printing asks of a module. */
+interface Printed {
+  extra_repr(): string
+  named_children(): [string, Printed][]
+}
 
 const indented = (text: string): string => text.replaceAll('\n', '\n  ')
 
 /** A module as Python prints it: name, settings, and submodules a line each. */
-export function moduleString(module: Module): string {
+export function moduleString(module: Printed): string {
   const extra = module.extra_repr()
   const extraLines = extra === '' ? [] : extra.split('\n')
   const children = module.named_children().map(([name, child]) => `(${name}): ${indented(child.toString())}`)
@@ -14,7 +19,7 @@ export function moduleString(module: Module): string {
 }
 
 /** A list of modules as Python prints it: neighbours that print alike stand once, with their number. */
-export function listString(module: Module, items: Iterable<Module>): string {
+export function listString(module: Printed, items: Iterable<Printed>): string {
   const runs: { first: number; last: number; text: string }[] = []
   let position = 0
   for (const item of items) {

@@ -1,6 +1,14 @@
 import { no_grad } from '../../autograd/grad_mode.js'
-import { internals, type Tensor } from '../../tensor.js'
-import type { Module } from './module.js'
+import { internals, type Tensor } from '../../core/tensor.js'
+import type { Buffer, Parameter } from '../parameter.js'
+
+/** What a state_dict asks of a module. */
+interface Stateful {
+  named_parameters(prefix: string, recurse: boolean): [string, Parameter][]
+  named_buffers(prefix: string, recurse: boolean): [string, Buffer][]
+  named_children(): [string, Stateful][]
+  named_modules(): [string, Stateful][]
+}
 
 /** Tensors by path: `sd['fc.weight']`. A plain object without prototype; `_metadata` is not enumerable. */
 export type StateDict = Record<string, Tensor>
@@ -23,7 +31,7 @@ export class LoadResult {
 }
 
 /** The tensors that make up a module's state, shared ones under each of their names, as in Python. */
-function stateOf(module: Module, prefix: string): [string, Tensor][] {
+function stateOf(module: Stateful, prefix: string): [string, Tensor][] {
   const state: [string, Tensor][] = []
   for (const [name, parameter] of module.named_parameters('', false)) state.push([prefix + name, parameter])
   for (const [name, buffer] of module.named_buffers('', false)) {
@@ -33,7 +41,7 @@ function stateOf(module: Module, prefix: string): [string, Tensor][] {
   return state
 }
 
-export function stateDict(module: Module, prefix: string, keep_vars: boolean): StateDict {
+export function stateDict(module: Stateful, prefix: string, keep_vars: boolean): StateDict {
   const result: StateDict = Object.create(null)
   for (const [name, tensor] of stateOf(module, prefix)) result[name] = keep_vars ? tensor : tensor.detach()
   const metadata = Object.fromEntries(module.named_modules().map(([path]) => [path, { version: 1 }]))
@@ -43,7 +51,7 @@ export function stateDict(module: Module, prefix: string, keep_vars: boolean): S
 
 const quoted = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ')
 
-export function loadStateDict(module: Module, state: Readonly<Record<string, Tensor>>, strict: boolean): LoadResult {
+export function loadStateDict(module: Stateful, state: Readonly<Record<string, Tensor>>, strict: boolean): LoadResult {
   const own = stateOf(module, '')
   const names = new Set(own.map(([name]) => name))
   const missing = own.map(([name]) => name).filter((name) => !(name in state))

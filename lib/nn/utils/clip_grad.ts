@@ -1,6 +1,6 @@
-import { readArguments, required } from '../../arguments.js'
-import { native } from '../../native.js'
-import { internals, type Tensor } from '../../tensor.js'
+import { native } from '../../core/native.js'
+import { internals, type Tensor } from '../../core/tensor.js'
+import { readArguments, required } from '../../operators/arguments.js'
 
 /** Parameters, or a single one. A tensor is iterable too, so it is looked for first. */
 type Parameters = Tensor | Iterable<Tensor>

@@ -1,11 +1,11 @@
 // torch.nn.utils.rnn: sequences of different lengths as one tensor, padded or packed.
 
-import { readArguments, required } from '../../arguments.js'
-import { fromData } from '../../data.js'
-import type { DeviceLike } from '../../device.js'
-import * as dtypes from '../../dtype.js'
-import { aten } from '../../operator_table.js'
-import { internals, type Tensor } from '../../tensor.js'
+import type { DeviceLike } from '../../core/device.js'
+import * as dtypes from '../../core/dtype.js'
+import { internals, type Tensor } from '../../core/tensor.js'
+import { readArguments, required } from '../../operators/arguments.js'
+import { aten } from '../../operators/table.js'
+import { fromData } from '../../tensor/elements.js'
 
 /** A permutation of the batch, or null where there is none. */
 type Permutation = Tensor | null

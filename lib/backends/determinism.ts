@@ -1,6 +1,6 @@
 // What results may depend on beside their inputs, and how exact float32 is.
 
-import { native } from './native.js'
+import { native } from '../core/native.js'
 
 /**
  * Lets operators use only algorithms that give the same numbers each time. An operator that has none throws; or, with

@@ -1,13 +1,13 @@
 // Factories whose arguments are not an operator's own: those where a JavaScript value alone decides the dtype.
 
-import { fromData, type NestedArray } from './data.js'
-import { get_default_dtype } from './default_dtype.js'
-import type { DeviceLike, Layout } from './device.js'
-import type { DType } from './dtype.js'
-import * as dtypes from './dtype.js'
-import type { Scalar } from './operator.js'
-import { aten } from './operator_table.js'
-import { internals, type Tensor } from './tensor.js'
+import { get_default_dtype } from '../core/default_dtype.js'
+import type { DeviceLike, Layout } from '../core/device.js'
+import type { DType } from '../core/dtype.js'
+import * as dtypes from '../core/dtype.js'
+import { internals, type Tensor } from '../core/tensor.js'
+import type { Scalar } from '../operators/operator.js'
+import { aten } from '../operators/table.js'
+import { fromData, type NestedArray } from './elements.js'
 
 export interface TensorOptions {
   dtype?: DType | undefined

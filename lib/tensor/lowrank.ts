@@ -1,10 +1,10 @@
 // torch.svd_lowrank and torch.pca_lowrank: randomised factorisations of nearly low-rank matrices.
 // Halko, Martinsson, Tropp: Finding structure with randomness (2009), algorithm 5.1.
 
-import type * as signature from './generated/python_functions.js'
-import { aten } from './operator_table.js'
-import { pythonFunction } from './python_function.js'
-import type { Tensor } from './tensor.js'
+import type { Tensor } from '../core/tensor.js'
+import type * as signature from '../operators/generated/python_functions.js'
+import { pythonFunction } from '../operators/python_function.js'
+import { aten } from '../operators/table.js'
 
 /** Q with q orthonormal columns whose span nearly holds that of A - M: (..., m, q). */
 function approximateBasis(A: Tensor, q: number, rounds: number, M: Tensor | null): Tensor {

@@ -1,23 +1,21 @@
 // Gives Tensor its methods: the operators (generated/methods.ts), and what Python writes by hand.
 
-import { type BackwardOptions, backward } from './autograd/backward.js'
-import { cuda, requireCuda } from './cuda/available.js'
-import { type Stream, streamHandle } from './cuda/streams.js'
-import type { Element, NestedArray, NestedList, TypedArray } from './data.js'
-import { elementsOf, item, to_typed_array, tolist } from './data.js'
-import { Device, type DeviceLike, type Layout, layoutNamed, type MemoryFormat } from './device.js'
-import * as dtypes from './dtype.js'
-import { DType, dtypeNamed } from './dtype.js'
+import { requireCuda } from '../core/cuda_available.js'
+import { Device, type DeviceLike, type Layout, layoutNamed, type MemoryFormat } from '../core/device.js'
+import * as dtypes from '../core/dtype.js'
+import { DType, dtypeNamed } from '../core/dtype.js'
+import { native } from '../core/native.js'
+import { internals, Tensor } from '../core/tensor.js'
+import { methodNames, type TensorMethods } from '../generated/methods.js'
+import { isOptions, type Scalar } from '../operators/operator.js'
+import { aten, methodNamed } from '../operators/table.js'
+import { define, defineGetters } from './define.js'
+import type { Element, NestedArray, NestedList, TypedArray } from './elements.js'
+import { elementsOf, item, to_typed_array, tolist } from './elements.js'
 import { tensor } from './factories.js'
 import { lu, nonzero, norm, split, stft, type UniqueOptions, unique, unique_consecutive, where } from './functions.js'
-import { methodNames, type TensorMethods } from './generated/methods.js'
-import { type GradFn, gradFnOf } from './grad_fn.js'
 import { getIndex, type Index, setIndex } from './indexing.js'
-import { native } from './native.js'
-import { isOptions, type Scalar } from './operator.js'
-import { aten, methodNamed } from './operator_table.js'
 import { tensorString } from './printing.js'
-import { internals, Tensor } from './tensor.js'
 
 export interface ToOptions {
   dtype?: DType | null | undefined
@@ -46,7 +44,7 @@ interface StftOptions {
   align_to_window?: boolean | null | undefined
 }
 
-declare module './tensor.js' {
+declare module '../core/tensor.js' {
   interface Tensor extends TensorMethods {
     /** The single element as a number; `item<bigint>()`, `item<boolean>()` name what other dtypes give. */
     item<T extends Element = number>(): T
@@ -71,8 +69,6 @@ declare module './tensor.js' {
     to(options: ToOptions): Tensor
     cpu(): Tensor
     cuda(device?: DeviceLike | number): Tensor
-    /** Tells the allocator that a stream uses this memory: it is not used anew before that stream is done with it. */
-    record_stream(stream: Stream): void
     float(): Tensor
     double(): Tensor
     half(): Tensor
@@ -89,10 +85,6 @@ declare module './tensor.js' {
     /** The dtype's name; or the tensor in another dtype. */
     type(): string
     type(dtype: DType | string): Tensor
-
-    /** Computes the gradients of the graph's leaves and adds them to their `grad`. */
-    backward(gradient?: Tensor | null, options?: BackwardOptions): void
-    backward(options: BackwardOptions & { gradient?: Tensor | null }): void
 
     /** Python's `x[...]`: `x.index(0, '1:', null, '...', mask)`. */
     index(...indices: Index[]): Tensor
@@ -150,8 +142,6 @@ declare module './tensor.js' {
     /** torch.lu of this tensor. */
     lu(options?: { pivot?: boolean; get_infos?: boolean }): Tensor[]
 
-    /** The operation that made this tensor, or null for a leaf. */
-    readonly grad_fn: GradFn | null
     readonly T: Tensor
     readonly mT: Tensor
     readonly H: Tensor
@@ -167,28 +157,12 @@ for (const name of methodNames.split(' ')) {
   Object.defineProperty(Tensor.prototype, name, { value: methodNamed(name), writable: true, configurable: true })
 }
 
-function define(methods: Record<string | symbol, (...args: never[]) => unknown> & ThisType<Tensor>): void {
-  for (const name of Reflect.ownKeys(methods)) {
-    Object.defineProperty(Tensor.prototype, name, {
-      value: (methods as Record<string | symbol, unknown>)[name],
-      writable: true,
-      configurable: true,
-    })
-  }
-}
-
 /** Methods that are functions with the tensor first. */
 for (const [name, invoke] of Object.entries({ norm, split, stft, nonzero, unique, unique_consecutive, lu })) {
   const method = function (this: Tensor, ...args: unknown[]): unknown {
     return (invoke as (...args: unknown[]) => unknown)(this, ...args)
   }
   Object.defineProperty(Tensor.prototype, name, { value: method, writable: true, configurable: true })
-}
-
-function defineGetters(getters: Record<string, (this: Tensor) => unknown>): void {
-  for (const [name, get] of Object.entries(getters)) {
-    Object.defineProperty(Tensor.prototype, name, { get, configurable: true })
-  }
 }
 
 /** The keyword form of whatever `to` was called with. */
@@ -257,9 +231,6 @@ define({
   get_device() {
     return this.device.index ?? -1
   },
-  record_stream(stream: Stream) {
-    cuda().record_stream(internals.handleOf(this), streamHandle(stream))
-  },
   float: cast(dtypes.float32),
   double: cast(dtypes.float64),
   half: cast(dtypes.float16),
@@ -298,14 +269,6 @@ define({
       elementsOf(this).map((value, i) => fn(value, others[i] as Element)),
     )
   },
-  backward(gradient?: unknown, options: BackwardOptions = {}) {
-    if (isOptions(gradient)) {
-      const { gradient: given = null, ...rest } = gradient as BackwardOptions & { gradient?: Tensor | null }
-      backward(this, given, rest)
-    } else {
-      backward(this, gradient as Tensor | null | undefined, options)
-    }
-  },
   index(...indices: Index[]) {
     return getIndex(this, indices)
   },
@@ -329,9 +292,6 @@ define({
 })
 
 defineGetters({
-  grad_fn() {
-    return gradFnOf(this)
-  },
   T() {
     return aten('numpy_T', this)
   },

@@ -1,4 +1,4 @@
-import { native } from './native.js'
+import { native } from '../core/native.js'
 
 /** Threads that one operation of this JavaScript thread may use. A worker starts with its share of the cores. */
 export function get_num_threads(): number {

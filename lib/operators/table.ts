@@ -1,8 +1,8 @@
 // The operators that Python exposes, each found in libtorch when it is first called.
 
+import type { Tensor } from '../core/tensor.js'
 import { factories, overloads } from './generated/overloads.js'
 import { call, isOptions, Operator, operatorFunction, operatorMethod } from './operator.js'
-import type { Tensor } from './tensor.js'
 
 const operators = new Map<string, Operator>()
 

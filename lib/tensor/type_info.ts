@@ -1,8 +1,8 @@
 // torch.finfo and torch.iinfo: the limits of dtypes.
 
-import { get_default_dtype } from './default_dtype.js'
-import type { DType } from './dtype.js'
-import * as dtypes from './dtype.js'
+import { get_default_dtype } from '../core/default_dtype.js'
+import type { DType } from '../core/dtype.js'
+import * as dtypes from '../core/dtype.js'
 
 /** Of a floating-point format: its bits, those of its significand, and the exponents of its largest and least numbers. */
 interface Format {

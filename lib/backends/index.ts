@@ -1,7 +1,7 @@
 // Switches of how things are computed. Those of libtorch hold for the whole process, all workers included.
 
-import { is_available } from './cuda/available.js'
-import { native } from './native.js'
+import { is_available } from '../core/cuda_available.js'
+import { native } from '../core/native.js'
 
 /** What tstorch does beside libtorch. */
 export const tstorch = {

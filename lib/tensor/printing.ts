@@ -1,12 +1,12 @@
 // Tensors as Python prints them (torch/_tensor_str.py).
 
-import { type Element, elementsOf } from './data.js'
-import { get_default_dtype } from './default_dtype.js'
-import * as dtypes from './dtype.js'
-import { runInMode, type Synchronous } from './modes.js'
-import type { Complex } from './operator.js'
-import { aten } from './operator_table.js'
-import type { Tensor } from './tensor.js'
+import { get_default_dtype } from '../core/default_dtype.js'
+import * as dtypes from '../core/dtype.js'
+import { runInMode, type Synchronous } from '../core/modes.js'
+import type { Tensor } from '../core/tensor.js'
+import type { Complex } from '../operators/operator.js'
+import { aten } from '../operators/table.js'
+import { type Element, elementsOf } from './elements.js'
 
 interface PrintOptions {
   /** Digits after the point. */

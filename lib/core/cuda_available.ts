@@ -1,6 +1,6 @@
 // Whether CUDA can be used, and the error that says why not.
 
-import { type CudaNative, native } from '../native.js'
+import { type CudaNative, native } from './native.js'
 
 /** Whether CUDA can be used: libtorch has it, and there is a device. */
 export function is_available(): boolean {

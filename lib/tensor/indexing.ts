@@ -1,11 +1,11 @@
 // x[...] of Python as x.index(...), and x[...] = v as x.index_set_([...], v).
 
-import { fromData, type NestedArray } from './data.js'
-import * as dtypes from './dtype.js'
-import { native } from './native.js'
-import { explained } from './operator.js'
-import { aten } from './operator_table.js'
-import { internals, type Tensor } from './tensor.js'
+import * as dtypes from '../core/dtype.js'
+import { native } from '../core/native.js'
+import { internals, type Tensor } from '../core/tensor.js'
+import { explained } from '../operators/errors.js'
+import { aten } from '../operators/table.js'
+import { fromData, type NestedArray } from './elements.js'
 
 /** a:b:step. Made by `torch.slice`, or written as a string: '1:', '::2'. */
 export class Slice {

@@ -1,13 +1,13 @@
 // Functions of the namespace torch whose form in Python is not the operator's.
 
-import type * as dtypes from './dtype.js'
+import type * as dtypes from '../core/dtype.js'
+import { Size } from '../core/size.js'
+import { internals, type Tensor } from '../core/tensor.js'
+import type * as signature from '../operators/generated/python_functions.js'
+import { isOptions, type Scalar } from '../operators/operator.js'
+import { pythonFunction } from '../operators/python_function.js'
+import { aten } from '../operators/table.js'
 import { tensor } from './factories.js'
-import type * as signature from './generated/python_functions.js'
-import { isOptions, type Scalar } from './operator.js'
-import { aten } from './operator_table.js'
-import { pythonFunction } from './python_function.js'
-import { Size } from './size.js'
-import { internals, type Tensor } from './tensor.js'
 
 type Optional = Tensor | null
 type Tensors = Tensor[] | [readonly Tensor[]]

@@ -1,7 +1,7 @@
 // The nodes of autograd's graph, and hooks on them.
 
-import { type Handle, type NativeNode, native } from './native.js'
-import { internals, RemovableHandle, type Tensor } from './tensor.js'
+import { type Handle, type NativeNode, native } from '../core/native.js'
+import { internals, RemovableHandle, type Tensor } from '../core/tensor.js'
 
 const tensorsOf = (handles: readonly (Handle | null)[]) =>
   handles.map((handle) => (handle === null ? null : internals.wrap(handle)))

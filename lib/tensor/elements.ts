@@ -1,12 +1,12 @@
 // A tensor's elements as JavaScript values, and JavaScript values as elements.
 
-import { defaultComplexDtype, get_default_dtype } from './default_dtype.js'
-import type { DType } from './dtype.js'
-import * as dtypes from './dtype.js'
-import { native } from './native.js'
-import type { Complex } from './operator.js'
-import { aten } from './operator_table.js'
-import { internals, type Tensor } from './tensor.js'
+import { defaultComplexDtype, get_default_dtype } from '../core/default_dtype.js'
+import type { DType } from '../core/dtype.js'
+import * as dtypes from '../core/dtype.js'
+import { native } from '../core/native.js'
+import { internals, type Tensor } from '../core/tensor.js'
+import type { Complex } from '../operators/operator.js'
+import { aten } from '../operators/table.js'
 
 export type TypedArray =
   | Float32Array

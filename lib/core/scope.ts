@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url'
 import { closeModesSince, openMode, openModes, refusePromise, type Synchronous } from './modes.js'
 import { internals, type Owner, swapOwner, type Tensor } from './tensor.js'
 
-const LIBRARY = dirname(fileURLToPath(import.meta.url))
+/** The folder lib/, which this file's folder lies in. */
+const LIBRARY = dirname(dirname(fileURLToPath(import.meta.url)))
 
 /** A stack that is only written out when somebody asks: that is what costs. */
 function captureStack(): Error {

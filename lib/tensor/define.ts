@@ -1,0 +1,19 @@
+// Gives Tensor methods and properties whose bodies stand in files of their own.
+
+import { Tensor } from '../core/tensor.js'
+
+export function define(methods: Record<string | symbol, (...args: never[]) => unknown> & ThisType<Tensor>): void {
+  for (const name of Reflect.ownKeys(methods)) {
+    Object.defineProperty(Tensor.prototype, name, {
+      value: (methods as Record<string | symbol, unknown>)[name],
+      writable: true,
+      configurable: true,
+    })
+  }
+}
+
+export function defineGetters(getters: Record<string, (this: Tensor) => unknown>): void {
+  for (const [name, get] of Object.entries(getters)) {
+    Object.defineProperty(Tensor.prototype, name, { get, configurable: true })
+  }
+}
