@@ -3,9 +3,9 @@
 import type { DType } from './core/dtype.js'
 import * as dtypes from './core/dtype.js'
 import type { Tensor } from './core/tensor.js'
+import { pythonFunction } from './operators/arguments.js'
 import type * as signature from './operators/generated/python_functions.js'
 import type { Scalar } from './operators/operator.js'
-import { pythonFunction } from './operators/python_function.js'
 import { aten } from './operators/table.js'
 import { iinfo } from './tensor/type_info.js'
 

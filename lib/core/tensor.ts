@@ -109,28 +109,6 @@ export class Tensor {
     return Size.of_sizes(native.sizes(internals.handleOf(this)))
   }
 
-  /** The shape, or the size of dimension `dim`, counted from the end where negative. */
-  size(): Size
-  size(dim: number): number
-  size(dim?: number): Size | number {
-    const shape = this.shape
-    if (dim === undefined) return shape
-    const size = shape.at(dim)
-    if (size === undefined || !Number.isInteger(dim)) {
-      const range = `[${-Math.max(shape.length, 1)}, ${Math.max(shape.length, 1) - 1}]`
-      throw new RangeError(`Dimension out of range (expected to be in range of ${range}, but got ${dim})`)
-    }
-    return size
-  }
-
-  /** How many elements lie between neighbours of each dimension. */
-  stride(): number[]
-  stride(dim: number): number
-  stride(dim?: number): number[] | number {
-    const strides = native.strides(internals.handleOf(this))
-    return dim === undefined ? strides : (strides.at(dim) as number)
-  }
-
   /** The number of dimensions. */
   dim(): number {
     return native.dim(internals.handleOf(this))
@@ -218,11 +196,6 @@ export class Tensor {
     native.set_requires_grad(internals.handleOf(this), value)
   }
 
-  requires_grad_(requires_grad = true): this {
-    this.requires_grad = requires_grad
-    return this
-  }
-
   get is_leaf(): boolean {
     return native.is_leaf(internals.handleOf(this))
   }
@@ -258,19 +231,6 @@ export class Tensor {
 
   set data(value: Tensor) {
     native.set_data(internals.handleOf(this), internals.handleOf(value))
-  }
-
-  /**
-   * Calls `hook` with the gradient of this tensor whenever it is computed; a tensor that it returns takes its place.
-   * A hook that captures this very tensor keeps it alive until `remove()`.
-   */
-  register_hook(hook: Hook): RemovableHandle {
-    return new RemovableHandle(native.register_hook(internals.handleOf(this), hookOnHandles(hook)))
-  }
-
-  /** Calls `hook` with this leaf whenever backward has added to its gradient. */
-  register_post_accumulate_grad_hook(hook: (leaf: Tensor) => void): RemovableHandle {
-    return new RemovableHandle(native.post_accumulate_hook(internals.handleOf(this), leafHook(hook)))
   }
 
   // --- life -------------------------------------------------------------------------------------
@@ -313,19 +273,6 @@ export class Tensor {
 
 /** Sees a gradient; a tensor that it returns takes the gradient's place. */
 export type Hook = (grad: Tensor) => Tensor | undefined | null | void
-
-/** The hook as native code calls it. Made apart from the tensor: a closure that reached it would keep it alive. */
-function hookOnHandles(hook: Hook): (grad: Handle) => Handle | undefined {
-  return (grad) => {
-    const replacement = hook(internals.wrap(grad))
-    return internals.isTensor(replacement) ? internals.handleOf(replacement) : undefined
-  }
-}
-
-/** Made apart from the tensor, for the same reason. */
-function leafHook(hook: (leaf: Tensor) => void): (handle: Handle) => void {
-  return (handle) => hook(internals.wrap(handle))
-}
 
 /** What `tensor.share()` gives and `torch.from_shared` takes. */
 export interface SharedToken {

@@ -4,8 +4,8 @@ import { get_default_dtype } from '../core/default_dtype.js'
 import type { DeviceLike, Layout } from '../core/device.js'
 import * as dtypes from '../core/dtype.js'
 import type { Tensor } from '../core/tensor.js'
+import { pythonFunction } from '../operators/arguments.js'
 import type * as signature from '../operators/generated/python_functions.js'
-import { pythonFunction } from '../operators/python_function.js'
 import { aten } from '../operators/table.js'
 
 /** What all windows take last. */

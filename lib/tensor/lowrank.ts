@@ -2,8 +2,8 @@
 // Halko, Martinsson, Tropp: Finding structure with randomness (2009), algorithm 5.1.
 
 import type { Tensor } from '../core/tensor.js'
+import { pythonFunction } from '../operators/arguments.js'
 import type * as signature from '../operators/generated/python_functions.js'
-import { pythonFunction } from '../operators/python_function.js'
 import { aten } from '../operators/table.js'
 
 /** Q with q orthonormal columns whose span nearly holds that of A - M: (..., m, q). */

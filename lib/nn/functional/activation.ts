@@ -3,8 +3,8 @@
 import type { DType } from '../../core/dtype.js'
 import type { Tensor } from '../../core/tensor.js'
 import { warn } from '../../core/warn.js'
+import { pythonFunction } from '../../operators/arguments.js'
 import type * as signature from '../../operators/generated/python_functions.js'
-import { pythonFunction } from '../../operators/python_function.js'
 import { aten } from '../../operators/table.js'
 
 /** The operator `name`, or `name_` where the last value, `inplace`, says so. */

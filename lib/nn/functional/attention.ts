@@ -2,8 +2,8 @@
 
 import * as dtypes from '../../core/dtype.js'
 import type { Tensor } from '../../core/tensor.js'
+import { pythonFunction } from '../../operators/arguments.js'
 import type * as signature from '../../operators/generated/python_functions.js'
-import { pythonFunction } from '../../operators/python_function.js'
 import { aten } from '../../operators/table.js'
 import { linear } from './linear.js'
 

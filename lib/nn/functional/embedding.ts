@@ -1,8 +1,8 @@
 // torch.nn.functional: rows of a table, alone and in bags.
 
 import type { Tensor } from '../../core/tensor.js'
+import { pythonFunction } from '../../operators/arguments.js'
 import type * as signature from '../../operators/generated/python_functions.js'
-import { pythonFunction } from '../../operators/python_function.js'
 import { aten } from '../../operators/table.js'
 
 /** Scales rows whose norm is too large, in place and unseen by autograd. */

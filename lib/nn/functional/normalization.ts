@@ -2,8 +2,8 @@
 
 import type { Size } from '../../core/size.js'
 import type { Tensor } from '../../core/tensor.js'
+import { pythonFunction } from '../../operators/arguments.js'
 import type * as signature from '../../operators/generated/python_functions.js'
-import { pythonFunction } from '../../operators/python_function.js'
 import { aten } from '../../operators/table.js'
 
 type Optional = Tensor | null

@@ -1,8 +1,8 @@
 // torch.nn.functional: pooling.
 
 import type { Tensor } from '../../core/tensor.js'
+import { pythonFunction } from '../../operators/arguments.js'
 import type * as signature from '../../operators/generated/python_functions.js'
-import { pythonFunction } from '../../operators/python_function.js'
 import { aten } from '../../operators/table.js'
 import { repeated, type Sizes } from './sizes.js'
 
