@@ -230,7 +230,15 @@ export class GradScaler {
     }
   }
 
-  load_state_dict(state_dict: GradScalerState | Record<string, never>): void {
+  load_state_dict(state_dict: GradScalerState | Record<string, never>): void
+  load_state_dict(keywords: { state_dict: GradScalerState | Record<string, never> }): void
+  load_state_dict(...args: unknown[]): void {
+    const { state_dict } = read(
+      'amp.GradScaler.load_state_dict',
+      args as Arguments['amp.GradScaler.load_state_dict'],
+    ) as {
+      state_dict: GradScalerState | Record<string, never>
+    }
     if (!this.#enabled) return
     if (Object.keys(state_dict).length === 0) {
       throw new Error(

@@ -117,6 +117,8 @@ class ModuleDictBase extends Module {
   }
 }
 
+Object.defineProperty(ModuleDictBase, 'name', { value: 'ModuleDict' })
+
 export type ModuleDict<M extends Record<string, Module> = Record<string, Module>> = ModuleDictBase & M
 export const ModuleDict = ModuleDictBase as unknown as new <M extends Record<string, Module>>(
   modules?: M | { modules: M } | null,
@@ -147,6 +149,14 @@ export class ParameterList extends Module {
 
   override get length(): number {
     return this.parameters(false).length
+  }
+
+  override extra_repr(): string {
+    const lines = this.parameters(false).map(({ dtype, shape, device }, i) => {
+      const place = device.type === 'cuda' ? ` (GPU ${device.index ?? 0})` : ''
+      return `  (${i}): Parameter containing: [${dtype} of size ${shape.join('x')}${place}]`
+    })
+    return lines.join('\n')
   }
 
   at(position: number): Parameter {
