@@ -3,12 +3,12 @@
 import type { Layout } from './core/device.js'
 import type { DType } from './core/dtype.js'
 import type { Tensor } from './core/tensor.js'
+import * as aten from './generated/aten.js'
 import type { Scalar } from './operators/operator.js'
-import { aten } from './operators/table.js'
 
 /** The product of a sparse and another matrix; `reduce` ('sum', 'mean', 'amax', 'amin') says how rows are reduced. */
 export function mm(mat1: Tensor, mat2: Tensor, reduce?: string): Tensor {
-  return reduce === undefined ? aten<Tensor>('_sparse_mm', mat1, mat2) : aten<Tensor>('_sparse_mm', mat1, mat2, reduce)
+  return reduce === undefined ? aten._sparse_mm(mat1, mat2) : aten._sparse_mm(mat1, mat2, reduce)
 }
 
 interface ScaledSum {
@@ -18,7 +18,7 @@ interface ScaledSum {
 
 /** beta mat + alpha (mat1 @ mat2), with mat1 sparse. */
 export function addmm(mat: Tensor, mat1: Tensor, mat2: Tensor, options: ScaledSum = {}): Tensor {
-  return aten<Tensor>('_sparse_addmm', mat, mat1, mat2, { ...options })
+  return aten._sparse_addmm(mat, mat1, mat2, { ...options })
 }
 
 /** alpha (mat1 @ mat2) at the places of the sparse input (CSR) alone, plus beta input. */
@@ -28,7 +28,7 @@ export function sampled_addmm(
   mat2: Tensor,
   options: ScaledSum & { out?: Tensor | undefined } = {},
 ): Tensor {
-  return aten<Tensor>('sparse_sampled_addmm', input, mat1, mat2, { ...options })
+  return aten.sparse_sampled_addmm(input, mat1, mat2, { ...options })
 }
 
 /** The sum over some dimensions of a sparse tensor, or over all. */
@@ -37,10 +37,8 @@ export function sum(
   dim: number | readonly number[] | null = null,
   { dtype }: { dtype?: DType | undefined } = {},
 ): Tensor {
-  const options = dtype === undefined ? [] : [{ dtype }]
-  return dim === null
-    ? aten<Tensor>('_sparse_sum', input, ...options)
-    : aten<Tensor>('_sparse_sum', input, dim, ...options)
+  if (dtype === undefined) return dim === null ? aten._sparse_sum(input) : aten._sparse_sum(input, dim)
+  return dim === null ? aten._sparse_sum(input, { dtype }) : aten._sparse_sum(input, dim, { dtype })
 }
 
 /** Softmax of a sparse tensor, in which missing elements count as -inf. */
@@ -49,7 +47,7 @@ export function softmax(
   dim: number,
   { dtype = null }: { dtype?: DType | null | undefined } = {},
 ): Tensor {
-  return aten<Tensor>('_sparse_softmax', input, dim, dtype)
+  return aten._sparse_softmax(input, dim, dtype)
 }
 
 /** The logarithm of `softmax`. */
@@ -58,7 +56,7 @@ export function log_softmax(
   dim: number,
   { dtype = null }: { dtype?: DType | null | undefined } = {},
 ): Tensor {
-  return aten<Tensor>('_sparse_log_softmax', input, dim, dtype)
+  return aten._sparse_log_softmax(input, dim, dtype)
 }
 
 /** A sparse matrix with the rows of `diagonals` on its diagonals `offsets`. */
@@ -68,5 +66,5 @@ export function spdiags(
   shape: readonly [number, number],
   layout: Layout | null = null,
 ): Tensor {
-  return aten<Tensor>('_spdiags', diagonals, offsets, shape, layout)
+  return aten._spdiags(diagonals, offsets, shape, layout)
 }

@@ -5,8 +5,8 @@ import type { DeviceLike, Layout } from '../core/device.js'
 import type { DType } from '../core/dtype.js'
 import * as dtypes from '../core/dtype.js'
 import { internals, type Tensor } from '../core/tensor.js'
+import * as aten from '../generated/aten.js'
 import type { Scalar } from '../operators/operator.js'
-import { aten } from '../operators/table.js'
 import { fromData, type NestedArray } from './elements.js'
 
 export interface TensorOptions {
@@ -23,10 +23,9 @@ export interface TensorOptions {
  * @throws {RangeError} if nested arrays are ragged.
  */
 export function tensor(data: NestedArray, { dtype, device, requires_grad, pin_memory }: TensorOptions = {}): Tensor {
-  let made = internals.isTensor(data) ? aten<Tensor>('clone', data.detach()) : fromData(data, dtype)
-  if (device !== undefined || (dtype !== undefined && made.dtype !== dtype))
-    made = aten<Tensor>('to', made, { dtype, device })
-  if (pin_memory) made = aten<Tensor>('pin_memory', made)
+  let made = internals.isTensor(data) ? data.detach().clone() : fromData(data, dtype)
+  if (device !== undefined || (dtype !== undefined && made.dtype !== dtype)) made = aten.to(made, { dtype, device })
+  if (pin_memory) made = made.pin_memory()
   return requires_grad ? made.requires_grad_() : made
 }
 
@@ -37,7 +36,7 @@ export function as_tensor(
 ): Tensor {
   const made = internals.isTensor(data) ? data : fromData(data, dtype)
   if (dtype === undefined && device === undefined) return made
-  return aten<Tensor>('to', made, { dtype: dtype ?? made.dtype, device: device ?? made.device })
+  return aten.to(made, { dtype: dtype ?? made.dtype, device: device ?? made.device })
 }
 
 export interface FullOptions extends TensorOptions {
@@ -62,7 +61,7 @@ export function full(
   }
   const { requires_grad, ...rest } = options
   const dtype = rest.dtype ?? (typeof fill_value === 'number' ? get_default_dtype() : undefined)
-  const made = aten<Tensor>('full', size, fill_value, { ...rest, dtype })
+  const made = aten.full(size, fill_value as Scalar, { ...rest, dtype })
   return requires_grad ? made.requires_grad_() : made
 }
 
@@ -98,7 +97,7 @@ export function asarray(
       internals.isTensor(data) ? "can't alias tensor with another dtype or device" : "can't alias arbitrary sequence",
     )
   }
-  const own = internals.isTensor(data) && copy ? aten<Tensor>('clone', made.detach()) : made
+  const own = internals.isTensor(data) && copy ? made.detach().clone() : made
   if (!requires_grad) return own
   return (own === data ? own.detach() : own).requires_grad_()
 }

@@ -6,8 +6,8 @@ import { enable_grad } from '../autograd/grad_mode.js'
 import { get_rng_state, set_rng_state } from '../core/generator.js'
 import { native } from '../core/native.js'
 import { internals, type Tensor } from '../core/tensor.js'
+import { empty } from '../generated/functions.js'
 import { isOptions } from '../operators/operator.js'
-import { aten } from '../operators/table.js'
 
 type Run = (...args: never[]) => Tensor | Tensor[]
 
@@ -74,7 +74,7 @@ export function checkpoint<A extends unknown[], R extends Tensor | Tensor[]>(
   const { preserve_rng_state = true } = (isLast ? args.at(-1) : {}) as CheckpointOptions
   const inputs = (isLast ? args.slice(0, -1) : args) as A
   // Parameters are no arguments: this tensor makes the result part of the graph.
-  const recorded = aten<Tensor>('empty', [0]).requires_grad_()
+  const recorded = empty([0]).requires_grad_()
   return CheckpointFunction.apply(run as unknown as Run, preserve_rng_state, recorded, ...inputs) as R
 }
 
