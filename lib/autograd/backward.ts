@@ -1,7 +1,7 @@
 import { native } from '../core/native.js'
 import { internals, type Tensor } from '../core/tensor.js'
+import { zeros_like } from '../generated/functions.js'
 import { readArguments } from '../operators/arguments.js'
-import { aten } from '../operators/table.js'
 
 export interface BackwardOptions {
   /** Keeps the graph for another backward; by default as create_graph. */
@@ -92,6 +92,6 @@ export function grad(
   native.reachable(outputs, inputs, grad_outputs)
   return handles.map((handle, i) => {
     if (handle !== null) return internals.wrap(handle)
-    return materialize_grads ? aten<Tensor>('zeros_like', wanted[i]) : null
+    return materialize_grads ? zeros_like(wanted[i] as Tensor) : null
   })
 }

@@ -2,6 +2,7 @@
 
 import type { DeviceLike, Layout, MemoryFormat } from '../core/device.js'
 import type { DType } from '../core/dtype.js'
+import type { Generator } from '../core/generator.js'
 import type { Tensor } from '../core/tensor.js'
 import type { Named, Scalar } from '../operators/operator.js'
 
@@ -569,6 +570,13 @@ interface nonzero_numpy_operator {
   (input: Tensor): Tensor[]
 }
 
+interface normal__operator {
+  /** `aten::normal_(Tensor(a!) self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor(a!)` */
+  (input: Tensor, mean?: number | undefined, std?: number | undefined, options?: { generator?: Generator | null | undefined }): Tensor
+  (input: Tensor, options?: { mean?: number | undefined; std?: number | undefined; generator?: Generator | null | undefined }): Tensor
+  (input: Tensor, mean: number | undefined, options?: { std?: number | undefined; generator?: Generator | null | undefined }): Tensor
+}
+
 interface numpy_T_operator {
   /** `aten::numpy_T(Tensor(a) self) -> Tensor(a)` */
   (input: Tensor): Tensor
@@ -693,6 +701,13 @@ interface to_operator {
   (input: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; non_blocking?: boolean | undefined; copy?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
 }
 
+interface uniform__operator {
+  /** `aten::uniform_(Tensor(a!) self, float from=0., float to=1., *, Generator? generator=None) -> Tensor(a!)` */
+  (input: Tensor, from_?: number | undefined, to?: number | undefined, options?: { generator?: Generator | null | undefined }): Tensor
+  (input: Tensor, options?: { from?: number | undefined; to?: number | undefined; generator?: Generator | null | undefined }): Tensor
+  (input: Tensor, from_: number | undefined, options?: { to?: number | undefined; generator?: Generator | null | undefined }): Tensor
+}
+
 interface unique_consecutive_operator {
   /** `aten::unique_consecutive(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None) -> (Tensor, Tensor, Tensor)` */
   (input: Tensor, return_inverse?: boolean | undefined, return_counts?: boolean | undefined, dim?: number | null | undefined): [Tensor, Tensor, Tensor]
@@ -800,6 +815,7 @@ export const multi_margin_loss: multi_margin_loss_operator = operator('multi_mar
 export const multilabel_margin_loss: multilabel_margin_loss_operator = operator('multilabel_margin_loss')
 export const nonzero: nonzero_operator = operator('nonzero')
 export const nonzero_numpy: nonzero_numpy_operator = operator('nonzero_numpy')
+export const normal_: normal__operator = operator('normal_')
 export const numpy_T: numpy_T_operator = operator('numpy_T')
 export const pad: pad_operator = operator('pad')
 export const relu6: relu6_operator = operator('relu6')
@@ -811,6 +827,7 @@ export const split: split_operator = operator('split')
 export const stft: stft_operator = operator('stft')
 export const tensordot: tensordot_operator = operator('tensordot')
 export const to: to_operator = operator('to')
+export const uniform_: uniform__operator = operator('uniform_')
 export const unique_consecutive: unique_consecutive_operator = operator('unique_consecutive')
 export const unique_dim: unique_dim_operator = operator('unique_dim')
 export const where: where_operator = operator('where')

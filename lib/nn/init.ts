@@ -3,44 +3,40 @@
 import { no_grad } from '../autograd/grad_mode.js'
 import type { Generator } from '../core/generator.js'
 import type { Tensor } from '../core/tensor.js'
-import { aten } from '../operators/table.js'
+import * as aten from '../generated/aten.js'
+import { empty, eye, fill_, zero_ } from '../generated/functions.js'
+import { qr } from '../generated/linalg.js'
 
 interface InitOptions {
   generator?: Generator | null
 }
 
-function fill(name: string, tensor: Tensor, ...args: unknown[]): Tensor {
-  return no_grad((): Tensor => aten<Tensor>(name, tensor, ...args))
-}
-
 /** From the uniform distribution U(a, b). */
 export function uniform_(tensor: Tensor, a = 0, b = 1, { generator = null }: InitOptions = {}): Tensor {
-  return fill('uniform_', tensor, a, b, { generator })
+  return no_grad((): Tensor => aten.uniform_(tensor, a, b, { generator }))
 }
 
 /** From the normal distribution N(mean, std²). */
 export function normal_(tensor: Tensor, mean = 0, std = 1, { generator = null }: InitOptions = {}): Tensor {
-  return fill('normal_', tensor, mean, std, { generator })
+  return no_grad((): Tensor => aten.normal_(tensor, mean, std, { generator }))
 }
 
 export function constant_(tensor: Tensor, value: number): Tensor {
-  return fill('fill_', tensor, value)
+  return no_grad((): Tensor => fill_(tensor, value))
 }
 
 export function zeros_(tensor: Tensor): Tensor {
-  return fill('zero_', tensor)
+  return no_grad((): Tensor => zero_(tensor))
 }
 
 export function ones_(tensor: Tensor): Tensor {
-  return fill('fill_', tensor, 1)
+  return no_grad((): Tensor => fill_(tensor, 1))
 }
 
 /** The identity matrix. */
 export function eye_(tensor: Tensor): Tensor {
   if (tensor.dim() !== 2) throw new RangeError('Only tensors with 2 dimensions are supported')
-  return no_grad(
-    (): Tensor => tensor.copy_(aten<Tensor>('eye', tensor.size(0), tensor.size(1), { dtype: tensor.dtype })),
-  )
+  return no_grad((): Tensor => tensor.copy_(eye(tensor.size(0), tensor.size(1), { dtype: tensor.dtype })))
 }
 
 /** @internal Inputs and outputs of a weight: the factors that its variance depends on. */
@@ -130,11 +126,11 @@ export function orthogonal_(tensor: Tensor, gain = 1, { generator = null }: Init
   return no_grad((): Tensor => {
     const rows = tensor.size(0)
     const columns = tensor.numel() / rows
-    let flat = normal_(aten<Tensor>('empty', [rows, columns], { dtype: tensor.dtype, device: tensor.device }), 0, 1, {
+    let flat = normal_(empty([rows, columns], { dtype: tensor.dtype, device: tensor.device }), 0, 1, {
       generator,
     })
     if (rows < columns) flat = flat.t()
-    const [q, r] = aten<[Tensor, Tensor]>('linalg_qr', flat)
+    const [q, r] = qr(flat)
     // Makes the result uniform among orthogonal matrices (Mezzadri 2007).
     let signed = q.mul(r.diagonal(0).sign())
     if (rows < columns) signed = signed.t()

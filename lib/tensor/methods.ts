@@ -6,9 +6,11 @@ import * as dtypes from '../core/dtype.js'
 import { DType, dtypeNamed } from '../core/dtype.js'
 import { native } from '../core/native.js'
 import { internals, Tensor } from '../core/tensor.js'
+import * as aten from '../generated/aten.js'
+import { broadcast_to, imag, polygamma, real } from '../generated/functions.js'
 import { methodNames, type TensorMethods } from '../generated/methods.js'
 import { isOptions, type Scalar } from '../operators/operator.js'
-import { aten, methodNamed } from '../operators/table.js'
+import { methodNamed } from '../operators/table.js'
 import { define, defineGetters } from './define.js'
 import type { Element, NestedArray, NestedList, TypedArray } from './elements.js'
 import { elementsOf, item, to_typed_array, tolist } from './elements.js'
@@ -188,14 +190,14 @@ function toOptions(args: unknown[]): ToOptions {
 }
 
 function to(self: Tensor, options: ToOptions): Tensor {
-  return aten<Tensor>('to', self, { ...options } as Record<string, unknown>)
+  return aten.to(self, { ...options })
 }
 
 function replaceElements(self: Tensor, values: Element[]): Tensor {
   if (!self.is_cpu) throw new TypeError('apply_ and map_ are only implemented on CPU tensors')
   if (self.requires_grad)
     throw new Error("Can't call apply_() or map_() on a tensor that requires grad. Use tensor.detach() first.")
-  return aten<Tensor>('copy_', self, aten<Tensor>('view', tensor(values, { dtype: self.dtype }), [...self.shape]))
+  return self.copy_(tensor(values, { dtype: self.dtype }).view([...self.shape]))
 }
 
 function cast(dtype: DType) {
@@ -254,16 +256,16 @@ define({
     return where(condition, this, other)
   },
   polygamma(n: number) {
-    return aten('polygamma', n, this)
+    return polygamma(n, this)
   },
   to_sparse_coo() {
-    return aten('to_sparse', this)
+    return this.to_sparse()
   },
   apply_(fn: (value: Element) => Element) {
     return replaceElements(this, elementsOf(this).map(fn))
   },
   map_(tensor: Tensor, fn: (a: Element, b: Element) => Element) {
-    const others = elementsOf(aten<Tensor>('broadcast_to', tensor, [...this.shape]))
+    const others = elementsOf(broadcast_to(tensor, [...this.shape]))
     return replaceElements(
       this,
       elementsOf(this).map((value, i) => fn(value, others[i] as Element)),
@@ -278,7 +280,7 @@ define({
   },
   *[Symbol.iterator]() {
     if (this.dim() === 0) throw new TypeError('iteration over a 0-d tensor')
-    yield* aten<Tensor[]>('unbind', this, 0)
+    yield* this.unbind(0)
   },
   new_tensor(data: NestedArray, options: { dtype?: DType; device?: DeviceLike; requires_grad?: boolean } = {}) {
     return tensor(data, { dtype: this.dtype, device: this.device, ...options })
@@ -293,22 +295,22 @@ define({
 
 defineGetters({
   T() {
-    return aten('numpy_T', this)
+    return aten.numpy_T(this)
   },
   mT() {
-    return aten('mT', this)
+    return aten.mT(this)
   },
   H() {
-    return aten('matrix_H', this)
+    return aten.matrix_H(this)
   },
   mH() {
-    return aten('mH', this)
+    return aten.mH(this)
   },
   real() {
-    return aten('real', this)
+    return real(this)
   },
   imag() {
-    return aten('imag', this)
+    return imag(this)
   },
   layout() {
     return layoutNamed(native.layout(internals.handleOf(this)))

@@ -50,8 +50,8 @@ const BENEATH = (
   'broadcast_tensors cartesian_prod cdist chain_matmul einsum elu fractional_max_pool2d fractional_max_pool3d full glu ' +
   'hardsigmoid hardswish hardtanh huber_loss l1_loss leaky_relu mH mT matrix_H max_pool2d_with_indices ' +
   'max_pool3d_with_indices max_unpool2d max_unpool3d meshgrid mish mse_loss multi_margin_loss multilabel_margin_loss ' +
-  'nonzero nonzero_numpy numpy_T pad relu6 silu smooth_l1_loss soft_margin_loss sparse_sampled_addmm split stft tensordot ' +
-  'to unique_consecutive unique_dim where'
+  'nonzero nonzero_numpy normal_ numpy_T pad relu6 silu smooth_l1_loss soft_margin_loss sparse_sampled_addmm split stft tensordot ' +
+  'to uniform_ unique_consecutive unique_dim where'
 ).split(' ')
 
 const readJson = (file: string) => JSON.parse(readFileSync(join(packageRoot, 'scripts/generate', file), 'utf8'))

@@ -1,18 +1,18 @@
 import type { Tensor } from '../../core/tensor.js'
-import { aten } from '../../operators/table.js'
+import * as torch from '../../generated/functions.js'
 import { Module } from './module.js'
 
 /** Element by element. */
 export class Tanh extends Module {
   override forward(input: Tensor): Tensor {
-    return aten<Tensor>('tanh', input)
+    return torch.tanh(input)
   }
 }
 
 /** Element by element. */
 export class Sigmoid extends Module {
   override forward(input: Tensor): Tensor {
-    return aten<Tensor>('sigmoid', input)
+    return torch.sigmoid(input)
   }
 }
 
@@ -26,7 +26,7 @@ export class ReLU extends Module {
   }
 
   override forward(input: Tensor): Tensor {
-    return aten<Tensor>(this.inplace ? 'relu_' : 'relu', input)
+    return this.inplace ? torch.relu_(input) : torch.relu(input)
   }
 
   override extra_repr(): string {
@@ -44,7 +44,7 @@ export class Softmax extends Module {
   }
 
   override forward(input: Tensor): Tensor {
-    return aten<Tensor>('softmax', input, this.dim)
+    return torch.softmax(input, this.dim)
   }
 
   override extra_repr(): string {
@@ -55,6 +55,6 @@ export class Softmax extends Module {
 /** Log-probabilities along a dimension. */
 export class LogSoftmax extends Softmax {
   override forward(input: Tensor): Tensor {
-    return aten<Tensor>('log_softmax', input, this.dim)
+    return torch.log_softmax(input, this.dim)
   }
 }

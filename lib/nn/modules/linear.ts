@@ -1,8 +1,8 @@
 import type { DeviceLike } from '../../core/device.js'
 import type { DType } from '../../core/dtype.js'
 import type { Tensor } from '../../core/tensor.js'
+import { empty } from '../../generated/functions.js'
 import { checkCount, readArguments, required } from '../../operators/arguments.js'
-import { aten } from '../../operators/table.js'
 import * as F from '../functional/index.js'
 import * as init from '../init.js'
 import { Parameter } from '../parameter.js'
@@ -45,8 +45,8 @@ export class Linear extends Module {
     checkCount('Linear', 'out_features', out_features, 0)
     this.in_features = in_features
     this.out_features = out_features
-    this.weight = new Parameter(aten<Tensor>('empty', [out_features, in_features], { device, dtype }))
-    this.bias = bias ? new Parameter(aten<Tensor>('empty', [out_features], { device, dtype })) : null
+    this.weight = new Parameter(empty([out_features, in_features], { device, dtype }))
+    this.bias = bias ? new Parameter(empty([out_features], { device, dtype })) : null
     this.reset_parameters()
   }
 

@@ -10,7 +10,6 @@ import { native } from '../../core/native.js'
 import { internals, RemovableHandle, type Tensor } from '../../core/tensor.js'
 import { checkKeys } from '../../operators/arguments.js'
 import { isOptions } from '../../operators/operator.js'
-import { aten } from '../../operators/table.js'
 import { Buffer, Parameter } from '../parameter.js'
 import { moduleString } from './module_printing.js'
 import { type LoadResult, loadStateDict, type StateDict, stateDict } from './state_dict.js'
@@ -260,7 +259,7 @@ export class Module<A extends any[] = any[], R = any> extends Callable {
     if (options.device !== undefined && deviceOf(options.device).type === 'cuda') requireCuda()
     return this.#convert((tensor) => {
       const floating = tensor.dtype.is_floating_point || tensor.dtype.is_complex
-      return aten<Tensor>('to', tensor, {
+      return tensor.to({
         device: options.device,
         dtype: floating ? options.dtype : undefined,
         non_blocking: options.non_blocking,

@@ -2,8 +2,8 @@ import { no_grad } from '../../autograd/grad_mode.js'
 import type { DeviceLike } from '../../core/device.js'
 import type { DType } from '../../core/dtype.js'
 import type { Tensor } from '../../core/tensor.js'
+import { empty } from '../../generated/functions.js'
 import { checkCount, readArguments, required } from '../../operators/arguments.js'
-import { aten } from '../../operators/table.js'
 import { type EmbeddingOptions, embedding } from '../functional/index.js'
 import * as init from '../init.js'
 import { Parameter } from '../parameter.js'
@@ -52,14 +52,14 @@ export class Embedding extends Module {
     this.norm_type = values.norm_type
     this.scale_grad_by_freq = values.scale_grad_by_freq
     this.sparse = values.sparse
-    this.weight = new Parameter(aten<Tensor>('empty', [num_embeddings, embedding_dim], { device, dtype }))
+    this.weight = new Parameter(empty([num_embeddings, embedding_dim], { device, dtype }))
     this.reset_parameters()
   }
 
   reset_parameters(): void {
     init.normal_(this.weight)
     const { padding_idx } = this
-    if (padding_idx !== null) no_grad(() => void aten('fill_', aten('select', this.weight, 0, padding_idx), 0))
+    if (padding_idx !== null) no_grad(() => void this.weight.select(0, padding_idx).fill_(0))
   }
 
   override forward(input: Tensor): Tensor {
