@@ -9,6 +9,7 @@ import { internals, Tensor } from '../core/tensor.js'
 import * as aten from '../generated/aten.js'
 import { broadcast_to, imag, polygamma, real } from '../generated/functions.js'
 import { methodNames, type TensorMethods } from '../generated/methods.js'
+import type { PythonMethods } from '../operators/generated/python_functions.js'
 import { isOptions, type Scalar } from '../operators/operator.js'
 import { methodNamed } from '../operators/table.js'
 import { define, defineGetters } from './define.js'
@@ -27,27 +28,8 @@ export interface ToOptions {
   memory_format?: MemoryFormat | null | undefined
 }
 
-interface NormOptions {
-  p?: number | 'fro' | 'nuc' | null | undefined
-  dim?: number | readonly number[] | null | undefined
-  keepdim?: boolean | undefined
-  dtype?: DType | null | undefined
-}
-
-interface StftOptions {
-  hop_length?: number | null | undefined
-  win_length?: number | null | undefined
-  window?: Tensor | null | undefined
-  center?: boolean | undefined
-  pad_mode?: string | undefined
-  normalized?: boolean | undefined
-  onesided?: boolean | null | undefined
-  return_complex?: boolean | null | undefined
-  align_to_window?: boolean | null | undefined
-}
-
 declare module '../core/tensor.js' {
-  interface Tensor extends TensorMethods {
+  interface Tensor extends TensorMethods, PythonMethods {
     /** The single element as a number; `item<bigint>()`, `item<boolean>()` name what other dtypes give. */
     item<T extends Element = number>(): T
     /** Nested arrays of the elements. */
@@ -97,28 +79,9 @@ declare module '../core/tensor.js' {
 
     new_tensor(data: NestedArray, options?: { dtype?: DType; device?: DeviceLike; requires_grad?: boolean }): Tensor
 
-    /** torch.norm of this tensor. */
-    norm(
-      p?: number | 'fro' | 'nuc' | null,
-      dim?: number | readonly number[] | null,
-      keepdim?: boolean,
-      options?: NormOptions,
-    ): Tensor
-    norm(p: number | 'fro' | 'nuc' | null, dim: number | readonly number[] | null, options: NormOptions): Tensor
-    norm(p: number | 'fro' | 'nuc' | null, options: NormOptions): Tensor
-    norm(options: NormOptions): Tensor
     /** Parts of this size (the last may be smaller), or of these sizes, along a dimension: views. */
     split(split_size: number | readonly number[], dim?: number): Tensor[]
     split(split_size: number | readonly number[], options: { dim?: number }): Tensor[]
-    /** torch.stft of this tensor. */
-    stft(n_fft: number, options?: StftOptions): Tensor
-    stft(
-      n_fft: number,
-      hop_length: number | null,
-      win_length: number | null,
-      window: Tensor | null,
-      options?: StftOptions,
-    ): Tensor
     /** Where the condition holds this tensor's elements, else those of `other`. */
     where(condition: Tensor, other: Tensor | Scalar): Tensor
     /** The n-th derivative of the digamma function. */

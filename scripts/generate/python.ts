@@ -62,6 +62,20 @@ function pythonType(signature: PythonSignature): string {
   return [...callSignatures(without, 0, 'Tensor', 0), ...callSignatures(both, 0, 'Tensor', 0)].join('\n  ')
 }
 
+/** Of torch's functions those that are methods too, with what the methods do not take. */
+const METHODS: Record<string, readonly string[]> = { norm: ['out'], stft: [] }
+
+/** The signatures of a method: its function's, without the tensor; what follows a parameter left out is named. */
+function methodType({ parameters, ...signature }: PythonSignature, leftOut: readonly string[]): string {
+  const first = parameters.findIndex(({ name }) => leftOut.includes(name))
+  const own = parameters
+    .map((parameter, i) => (first !== -1 && i > first ? { ...parameter, keyword_only: true } : parameter))
+    .filter(({ name }) => !leftOut.includes(name))
+  return callSignatures(pythonSchema({ ...signature, parameters: own }), 1, 'Tensor', 0)
+    .map((call) => `  ${signature.name}${call}`)
+    .join('\n')
+}
+
 /** The file's text, less its first lines; `pageOf` gives PyTorch's page about a public name. */
 export function pythonFunctions(
   pythonSignatures: readonly PythonSignature[],
@@ -74,6 +88,12 @@ export function pythonFunctions(
     const comment = documentation([pythonText(signature)], page, '')
     return `${comment}export interface ${spaceName(space)}_${name} {\n  ${pythonType(signature)}\n}\n`
   })
+  const methods = pythonSignatures
+    .filter(({ space, name }) => space === 'torch' && name in METHODS)
+    .map(
+      (signature) =>
+        `  /** torch.${signature.name} of this tensor. */\n${methodType(signature, METHODS[signature.name] as string[])}`,
+    )
   const rows = pythonSignatures.map(({ space, name, parameters }) => {
     const values = parameters.map((parameter) => {
       if (!('default' in parameter)) return `${parameter.name}: required`
@@ -87,7 +107,8 @@ export function pythonFunctions(
     return first === -1 ? [] : [`  '${space}.${name}': ${first},`]
   })
   return (
-    `${types.join('\n')}\n/** Stands for the default of a parameter that must be given. */\n` +
+    `${types.join('\n')}\n/** Functions among these that are methods too. */\n` +
+    `export interface PythonMethods {\n${methods.join('\n')}\n}\n\n/** Stands for the default of a parameter that must be given. */\n` +
     "export const required = Symbol('required')\n\n" +
     '/** Of each function that PyTorch writes in Python: its parameters in order, with their defaults. */\n' +
     `export const signatures = {\n${rows.join('\n')}\n}\n\n` +

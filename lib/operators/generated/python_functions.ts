@@ -1600,6 +1600,27 @@ export interface signal_windows_nuttall {
   (M: number, options?: { sym?: boolean | undefined; dtype?: DType | null | undefined; layout?: Layout | undefined; device?: DeviceLike | null | undefined; requires_grad?: boolean | undefined }): Tensor
 }
 
+/** Functions among these that are methods too. */
+export interface PythonMethods {
+  /** torch.norm of this tensor. */
+  norm(p?: number | 'fro' | 'nuc' | null | undefined, dim?: number | readonly number[] | null | undefined, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }): Tensor
+  norm(options?: { p?: number | 'fro' | 'nuc' | null | undefined; dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
+  norm(p: number | 'fro' | 'nuc' | null | undefined, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
+  norm(p: number | 'fro' | 'nuc' | null | undefined, dim: number | readonly number[] | null | undefined, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
+  /** torch.stft of this tensor. */
+  stft(n_fft: number, hop_length?: number | null | undefined, win_length?: number | null | undefined, window?: Tensor | null | undefined, center?: boolean | undefined, pad_mode?: string | undefined, normalized?: boolean | undefined, onesided?: boolean | null | undefined, return_complex?: boolean | null | undefined, align_to_window?: boolean | null | undefined): Tensor
+  stft(options: { n_fft: number; hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
+  stft(n_fft: number, options?: { hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
+  stft(n_fft: number, hop_length: number | null | undefined, options?: { win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
+  stft(n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, options?: { window?: Tensor | null | undefined; center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
+  stft(n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, options?: { center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
+  stft(n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, options?: { pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
+  stft(n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, pad_mode: string | undefined, options?: { normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
+  stft(n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, pad_mode: string | undefined, normalized: boolean | undefined, options?: { onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
+  stft(n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, pad_mode: string | undefined, normalized: boolean | undefined, onesided: boolean | null | undefined, options?: { return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
+  stft(n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, pad_mode: string | undefined, normalized: boolean | undefined, onesided: boolean | null | undefined, return_complex: boolean | null | undefined, options?: { align_to_window?: boolean | null | undefined }): Tensor
+}
+
 /** Stands for the default of a parameter that must be given. */
 export const required = Symbol('required')
 
