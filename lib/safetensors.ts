@@ -10,7 +10,6 @@ import * as dtypes from './core/dtype.js'
 import { native } from './core/native.js'
 import { internals, type Tensor } from './core/tensor.js'
 import { describe } from './operators/describe.js'
-import { aten } from './operators/table.js'
 
 const NAMES = new Map<DType, string>([
   [dtypes.bool, 'BOOL'],
@@ -108,7 +107,7 @@ export function load_file(
     // A copy: the format does not align, typed arrays want it.
     const bytes = new Uint8Array(data.subarray(start + begin, start + end))
     const tensor = internals.wrap(native.from_bytes(bytes, dtype.code, entry.shape))
-    tensors[name] = type === 'cpu' ? tensor : aten<Tensor>('to', tensor, { device })
+    tensors[name] = type === 'cpu' ? tensor : tensor.to({ device })
   }
   return { tensors, metadata: metadata as Record<string, string> }
 }

@@ -8,8 +8,8 @@ import * as dtypes from '../core/dtype.js'
 import { keep } from '../core/scope.js'
 import { internals, type Tensor } from '../core/tensor.js'
 import { warn } from '../core/warn.js'
+import * as aten from '../generated/aten.js'
 import { type Arguments, read } from '../operators/generated/arguments.js'
-import { aten } from '../operators/table.js'
 
 export interface GradScalerOptions {
   init_scale?: number | undefined
@@ -44,7 +44,7 @@ interface Progress {
 }
 
 const full = (value: number, dtype: dtypes.DType, device: Device): Tensor =>
-  keep(aten<Tensor>('full', [], value, { dtype, device }))
+  keep(aten.full([], value, { dtype, device }))
 
 /**
  * Scales the loss, unscales the gradients, and leaves out the optimizer's steps whose gradients hold inf or nan:
@@ -113,7 +113,7 @@ export class GradScaler {
       this.#scale = full(this.#initScale, dtypes.float32, outputs.device)
       this.#growthTracker = full(this.#initGrowthTracker, dtypes.int32, outputs.device)
     }
-    return aten<Tensor>('mul', outputs, on(this.#scale, outputs.device))
+    return outputs.mul(on(this.#scale, outputs.device))
   }
 
   #progressOf(optimizer: AnyOptimizer): Progress {
@@ -140,7 +140,7 @@ export class GradScaler {
       for (const [device, grads] of gradientsByDevice(optimizer)) {
         const found = full(0, dtypes.float32, device)
         for (const alike of grads.values()) {
-          aten('_amp_foreach_non_finite_check_and_unscale_', alike, found, on(inverse, device))
+          aten._amp_foreach_non_finite_check_and_unscale_(alike, found, on(inverse, device))
         }
         progress.found_inf.set(device, found)
       }
@@ -183,7 +183,7 @@ export class GradScaler {
         const found = [...this.#progress.values()].flatMap(({ found_inf }) => [...found_inf.values()])
         if (found.length === 0) throw new Error('No inf checks were recorded prior to update.')
         const any = found.map((one) => on(one, scale.device)).reduce((sum, one) => sum.add(one))
-        aten('_amp_update_scale_', scale, tracker, any, this.#growthFactor, this.#backoffFactor, this.#growthInterval)
+        aten._amp_update_scale_(scale, tracker, any, this.#growthFactor, this.#backoffFactor, this.#growthInterval)
       }
     })
     this.#progress = new Map()
@@ -249,7 +249,7 @@ export class GradScaler {
 }
 
 const on = (tensor: Tensor, device: Device): Tensor =>
-  tensor.device === device ? tensor : aten<Tensor>('to', tensor, { device, non_blocking: true })
+  tensor.device === device ? tensor : tensor.to({ device, non_blocking: true })
 
 /** The optimizer's gradients, alike in device and dtype: one call of native code takes those. */
 function gradientsByDevice(optimizer: AnyOptimizer): Map<Device, Map<dtypes.DType, Tensor[]>> {
@@ -258,7 +258,7 @@ function gradientsByDevice(optimizer: AnyOptimizer): Map<Device, Map<dtypes.DTyp
     for (const { grad } of params) {
       if (grad === null) continue
       if (grad.dtype === dtypes.float16) throw new Error('Attempting to unscale FP16 gradients.')
-      const dense = grad.is_sparse ? aten<Tensor>('_values', grad) : grad
+      const dense = grad.is_sparse ? aten._values(grad) : grad
       const byDtype = found.get(dense.device) ?? new Map<dtypes.DType, Tensor[]>()
       found.set(dense.device, byDtype.set(dense.dtype, [...(byDtype.get(dense.dtype) ?? []), dense]))
     }

@@ -39,6 +39,11 @@ export function methodNamed(name: string): (...args: unknown[]) => unknown {
   return operatorMethod(name, operatorOf(name), overloads[name]?.[2] ?? 0)
 }
 
+/** An operator as it is in ATen: sizes come as a list, and nothing of Python's is added. Its type is the caller's to say. */
+export function atenNamed<F>(name: string): F {
+  return operatorFunction(name, operatorOf(name), 0) as F
+}
+
 /** Calls an operator of ATen by name: for the library's own layers. */
 export function aten<R>(name: string, ...args: unknown[]): R {
   return call(operatorOf(name), args) as R

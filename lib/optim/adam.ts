@@ -1,7 +1,7 @@
 import * as dtypes from '../core/dtype.js'
 import { native } from '../core/native.js'
 import { internals, type Tensor } from '../core/tensor.js'
-import { aten } from '../operators/table.js'
+import { zeros, zeros_like } from '../generated/functions.js'
 import { type Arguments, type Keywords, read, type Settings } from './generated/arguments.js'
 import { checkLearningRate, nativeLearningRate, numberOf } from './learning_rate.js'
 import { checkAtLeast, checkImplementation, Optimizer, type ParamGroup, stepDevice } from './optimizer.js'
@@ -67,9 +67,9 @@ export class Adam extends Optimizer<AdamSettings> {
 
   #begin(param: Tensor, amsgrad: boolean): void {
     const state = this.stateOf(param)
-    this.keepState(state, 'step', aten<Tensor>('zeros', [], { dtype: dtypes.float32, device: stepDevice(param) }))
+    this.keepState(state, 'step', zeros([], { dtype: dtypes.float32, device: stepDevice(param) }))
     const averages = ['exp_avg', 'exp_avg_sq', ...(amsgrad ? ['max_exp_avg_sq'] : [])]
-    for (const name of averages) this.keepState(state, name, aten<Tensor>('zeros_like', param))
+    for (const name of averages) this.keepState(state, name, zeros_like(param))
   }
 }
 

@@ -5,8 +5,8 @@ import type { DType } from '../core/dtype.js'
 import * as dtypes from '../core/dtype.js'
 import { native } from '../core/native.js'
 import { internals, type Tensor } from '../core/tensor.js'
+import * as aten from '../generated/aten.js'
 import type { Complex } from '../operators/operator.js'
-import { aten } from '../operators/table.js'
 
 export type TypedArray =
   | Float32Array
@@ -82,7 +82,7 @@ export function to_typed_array(tensor: Tensor, { copy = false } = {}): TypedArra
 }
 
 function bytesAs(tensor: Tensor, dtype: DType): ArrayBuffer {
-  const converted = aten<Tensor>('to', tensor.detach(), dtype)
+  const converted = aten.to(tensor.detach(), dtype)
   const bytes = native.to_bytes(internals.handleOf(converted))
   converted.dispose()
   return bytes
@@ -91,7 +91,7 @@ function bytesAs(tensor: Tensor, dtype: DType): ArrayBuffer {
 /** The elements in row-major order, as JavaScript values. */
 export function elementsOf(tensor: Tensor): Element[] {
   const { dtype } = tensor
-  if (dtype === dtypes.complex32) return elementsOf(aten<Tensor>('to', tensor.detach(), dtypes.complex64))
+  if (dtype === dtypes.complex32) return elementsOf(aten.to(tensor.detach(), dtypes.complex64))
   const type = ARRAY_OF.get(dtype)
   const array =
     type === undefined
@@ -240,7 +240,7 @@ export function fromData(data: NestedArray, wanted?: DType | null): Tensor {
 
 function convert(tensor: Tensor, dtype: DType): Tensor {
   if (tensor.dtype === dtype) return tensor
-  const converted = aten<Tensor>('to', tensor, dtype)
+  const converted = aten.to(tensor, dtype)
   tensor.dispose()
   return converted
 }

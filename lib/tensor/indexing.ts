@@ -3,8 +3,8 @@
 import * as dtypes from '../core/dtype.js'
 import { native } from '../core/native.js'
 import { internals, type Tensor } from '../core/tensor.js'
+import * as aten from '../generated/aten.js'
 import { explained } from '../operators/errors.js'
-import { aten } from '../operators/table.js'
 import { fromData, type NestedArray } from './elements.js'
 
 /** a:b:step. Made by `torch.slice`, or written as a string: '1:', '::2'. */
@@ -112,7 +112,7 @@ export function getIndex(tensor: Tensor, indices: readonly Index[]): Tensor {
 export function setIndex(tensor: Tensor, indices: readonly Index[], value: Tensor | NestedArray): void {
   const tensors: Tensor[] = []
   const items = encode(parse(indices, tensors))
-  const source = internals.isTensor(value) ? value : aten<Tensor>('to', fromData(value, undefined), tensor)
+  const source = internals.isTensor(value) ? value : aten.to(fromData(value, undefined), tensor)
   try {
     native.set_item(internals.handleOf(tensor), items, internals.handleOf(source))
   } catch (error) {

@@ -9,7 +9,6 @@ import { native } from '../../core/native.js'
 import { internals, RemovableHandle, type Tensor } from '../../core/tensor.js'
 import { describe } from '../../operators/describe.js'
 import { isOptions } from '../../operators/options.js'
-import { aten } from '../../operators/table.js'
 import { type ConversionArguments, conversionOf } from '../../tensor/conversion.js'
 import { type Arguments, read } from '../generated/arguments.js'
 import { Buffer, Parameter } from '../parameter.js'
@@ -326,7 +325,7 @@ export class Module<A extends any[] = any[], R = any> extends Callable {
     return this.#convert((tensor) => {
       const floating = tensor.dtype.is_floating_point || tensor.dtype.is_complex
       const format = memory_format !== null && (tensor.dim() === 4 || tensor.dim() === 5) ? memory_format : null
-      return aten<Tensor>('to', tensor, {
+      return tensor.to({
         device,
         dtype: floating ? dtype : null,
         non_blocking,

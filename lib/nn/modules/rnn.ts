@@ -7,8 +7,9 @@ import { tstorch } from '../../backends/index.js'
 import { native } from '../../core/native.js'
 import { internals, type Tensor } from '../../core/tensor.js'
 import { warn } from '../../core/warn.js'
+import * as aten from '../../generated/aten.js'
+import * as torch from '../../generated/functions.js'
 import { checkCount } from '../../operators/arguments.js'
-import { aten } from '../../operators/table.js'
 import { type Arguments, type Keywords, read, type Values } from '../generated/arguments.js'
 import * as init from '../init.js'
 import { Parameter } from '../parameter.js'
@@ -110,7 +111,7 @@ export class RNNBase extends Module {
         if (proj_size > 0) shapes.push(['weight_hr', [proj_size, hidden_size]])
         const made = shapes.map(([name, shape]) => {
           const full = `${name}_l${layer}${direction}`
-          this.register_parameter(full, new Parameter(aten<Tensor>('empty', shape, { device, dtype })))
+          this.register_parameter(full, new Parameter(torch.empty(shape, { device, dtype })))
           return full
         })
         names.push(made)
@@ -142,15 +143,20 @@ export class RNNBase extends Module {
     const first = weights[0] as Parameter
     const usable =
       weights.every((weight) => weight.is_cuda && weight.device === first.device && weight.dtype === first.dtype) &&
-      aten<boolean>('cudnn_is_acceptable', first)
+      torch.cudnn_is_acceptable(first)
     if (!usable) return
     const perLayer = (this.all_weights[0] as Parameter[]).length
     no_grad(() => {
-      aten(
-        '_cudnn_rnn_flatten_weight',
+      aten._cudnn_rnn_flatten_weight(
         weights,
-        ...[perLayer, this.input_size, CUDNN_MODE[this.mode], this.hidden_size, this.proj_size, this.num_layers],
-        ...[this.batch_first, this.bidirectional],
+        perLayer,
+        this.input_size,
+        CUDNN_MODE[this.mode],
+        this.hidden_size,
+        this.proj_size,
+        this.num_layers,
+        this.batch_first,
+        this.bidirectional,
       )
     })
   }
@@ -204,8 +210,8 @@ export class RNNBase extends Module {
         `${this.constructor.name}: Expected ${what} size [${expected.join(', ')}], got [${sizes.join(', ')}]`,
       )
     }
-    if (batch === null) return aten<Tensor>('unsqueeze', given, 1)
-    return order === null ? given : aten<Tensor>('index_select', given, 1, order)
+    if (batch === null) return given.unsqueeze(1)
+    return order === null ? given : given.index_select(1, order)
   }
 
   /** All layers and time steps. Without h_0 and, in an LSTM, c_0, the states start at zero. */
@@ -223,7 +229,7 @@ export class RNNBase extends Module {
     const h = this.#state(h_0, batch, state, lstm ? 'hidden[0]' : 'hidden', order)
     const c = this.#state(c_0, batch, this.hidden_size, 'hidden[1]', order)
     const batchDim = this.batch_first ? 0 : 1
-    const sequences = batch === null ? aten<Tensor>('unsqueeze', data, batchDim) : data
+    const sequences = batch === null ? data.unsqueeze(batchDim) : data
     const options = this.#options
     options[2] = this.dropout
     options[3] = Number(this.training)
@@ -245,11 +251,11 @@ export class RNNBase extends Module {
       const back = packed.unsorted_indices
       return [
         packed.with_data(output),
-        ...(back === null ? states : states.map((tensor) => aten<Tensor>('index_select', tensor, 1, back))),
+        ...(back === null ? states : states.map((tensor) => tensor.index_select(1, back))),
       ]
     }
     if (batch !== null) return [output, ...states]
-    return [aten<Tensor>('squeeze', output, batchDim), ...states.map((tensor) => aten<Tensor>('squeeze', tensor, 1))]
+    return [output.squeeze(batchDim), ...states.map((tensor) => tensor.squeeze(1))]
   }
 
   override extra_repr(): string {

@@ -1,7 +1,7 @@
 import { no_grad } from '../../autograd/grad_mode.js'
 import type { Tensor } from '../../core/tensor.js'
+import { empty } from '../../generated/functions.js'
 import { checkCount } from '../../operators/arguments.js'
-import { aten } from '../../operators/table.js'
 import { embedding } from '../functional/index.js'
 import { type Arguments, read } from '../generated/arguments.js'
 import * as init from '../init.js'
@@ -39,7 +39,7 @@ export class Embedding extends Module {
     this.scale_grad_by_freq = values.scale_grad_by_freq
     this.sparse = values.sparse
     if (_weight === null) {
-      const made = aten<Tensor>('empty', [num_embeddings, embedding_dim], { device, dtype })
+      const made = empty([num_embeddings, embedding_dim], { device, dtype })
       this.weight = new Parameter(made, !_freeze)
       this.reset_parameters()
     } else {
@@ -53,7 +53,7 @@ export class Embedding extends Module {
   reset_parameters(): void {
     init.normal_(this.weight)
     const { padding_idx } = this
-    if (padding_idx !== null) no_grad(() => void aten('fill_', aten('select', this.weight, 0, padding_idx), 0))
+    if (padding_idx !== null) no_grad(() => void this.weight.select(0, padding_idx).fill_(0))
   }
 
   override forward(input: Tensor): Tensor {
