@@ -169,17 +169,19 @@ for (const name of methodNames.split(' ')) {
 
 function define(methods: Record<string | symbol, (...args: never[]) => unknown> & ThisType<Tensor>): void {
   for (const name of Reflect.ownKeys(methods)) {
-    Object.defineProperty(Tensor.prototype, name, {
-      value: (methods as Record<string | symbol, unknown>)[name],
-      writable: true,
-      configurable: true,
-    })
+    const method = (methods as Record<string | symbol, (...args: unknown[]) => unknown>)[name] as () => unknown
+    const value = function (this: Tensor, ...args: []): unknown {
+      internals.checkTensor(this)
+      return method.apply(this, args)
+    }
+    Object.defineProperty(Tensor.prototype, name, { value, writable: true, configurable: true })
   }
 }
 
 /** Methods that are functions with the tensor first. */
 for (const [name, invoke] of Object.entries({ norm, split, stft, nonzero, unique, unique_consecutive, lu })) {
   const method = function (this: Tensor, ...args: unknown[]): unknown {
+    internals.checkTensor(this)
     return (invoke as (...args: unknown[]) => unknown)(this, ...args)
   }
   Object.defineProperty(Tensor.prototype, name, { value: method, writable: true, configurable: true })
