@@ -94,6 +94,8 @@ export class ModuleList<M extends Module = Module> extends Module {
 
 /** Modules by name that are found as parts: `heads['a']`. It has no forward. */
 class ModuleDictBase extends Module {
+  static override readonly name: string = 'ModuleDict'
+
   constructor(modules: Record<string, Module> = {}) {
     super()
     for (const [name, module] of Object.entries(modules)) {
@@ -130,6 +132,12 @@ export class ParameterList extends Module {
 
   at(position: number): Parameter {
     return elementAt(this.parameters(false), position)
+  }
+
+  override extra_repr(): string {
+    const line = ({ dtype, shape, is_cuda, device }: Parameter, i: number) =>
+      `  (${i}): Parameter containing: [${dtype} of size ${shape.join('x')}${is_cuda ? ` (${device})` : ''}]`
+    return this.parameters(false).map(line).join('\n')
   }
 
   [Symbol.iterator](): Iterator<Parameter> {

@@ -9,6 +9,7 @@ import type { DeviceLike } from '../../device.js'
 import type { DType } from '../../dtype.js'
 import { native } from '../../native.js'
 import { aten } from '../../operator_table.js'
+import { pythonRepr } from '../../python_repr.js'
 import { internals, type Tensor } from '../../tensor.js'
 import { warn } from '../../warn.js'
 import * as init from '../init.js'
@@ -287,7 +288,8 @@ export abstract class RNNBase extends Module {
     if (this.num_layers !== 1) text += `, num_layers=${this.num_layers}`
     if (!this.bias) text += ', bias=False'
     if (this.batch_first) text += ', batch_first=True'
-    if (this.dropout !== 0) text += `, dropout=${Number.isInteger(this.dropout) ? `${this.dropout}.0` : this.dropout}`
+    if (this.dropout !== 0)
+      text += `, dropout=${Number.isInteger(this.dropout) ? `${this.dropout}.0` : pythonRepr(this.dropout)}`
     if (this.bidirectional) text += ', bidirectional=True'
     return text
   }
