@@ -22,6 +22,8 @@ interface Internals {
   /** What lets a subclass call Tensor's constructor. */
   readonly token: symbol
   isTensor(value: unknown): value is Tensor
+  /** @throws TypeError where the value is no tensor. */
+  checkTensor(value: unknown): void
   handleOf(tensor: Tensor): Handle
   /** The tensor of a handle that native code just made; the current scope owns it. */
   wrap(handle: Handle): Tensor
@@ -56,6 +58,7 @@ export class Tensor {
 
   static {
     const live = (tensor: Tensor): Handle => {
+      internals.checkTensor(tensor)
       const handle = tensor.#handle
       if (handle === 0) throw new Error(freedMessage(tensor.#owner))
       return handle
@@ -63,6 +66,9 @@ export class Tensor {
     internals = {
       token: INTERNAL,
       isTensor: (value): value is Tensor => typeof value === 'object' && value !== null && #handle in value,
+      checkTensor(value) {
+        if (!internals.isTensor(value)) throw new TypeError(noTensorMessage(value))
+      },
       handleOf: live,
       wrap(handle) {
         const tensor = new Tensor(INTERNAL, handle)
@@ -86,6 +92,7 @@ export class Tensor {
       },
       ownerOf: (tensor) => tensor.#owner,
       free(tensor) {
+        internals.checkTensor(tensor)
         if (tensor.#handle === 0) return
         native.release(tensor.#handle)
         tensor.#handle = 0
@@ -106,7 +113,7 @@ export class Tensor {
 
   /** The size of each dimension. */
   get shape(): Size {
-    return Size.of_sizes(native.sizes(internals.handleOf(this)))
+    return shapeOf(this)
   }
 
   /** The number of dimensions. */
@@ -115,11 +122,11 @@ export class Tensor {
   }
 
   get ndim(): number {
-    return this.dim()
+    return native.dim(internals.handleOf(this))
   }
 
   ndimension(): number {
-    return this.dim()
+    return native.dim(internals.handleOf(this))
   }
 
   /** The number of elements. */
@@ -128,7 +135,7 @@ export class Tensor {
   }
 
   nelement(): number {
-    return this.numel()
+    return native.numel(internals.handleOf(this))
   }
 
   storage_offset(): number {
@@ -136,23 +143,23 @@ export class Tensor {
   }
 
   get dtype(): DType {
-    return dtypeOf(native.dtype(internals.handleOf(this)))
+    return dtypeOfTensor(this)
   }
 
   get device(): Device {
-    return device(native.device(internals.handleOf(this)))
+    return deviceOf(this)
   }
 
   get is_cuda(): boolean {
-    return this.device.type === 'cuda'
+    return deviceOf(this).type === 'cuda'
   }
 
   get is_cpu(): boolean {
-    return this.device.type === 'cpu'
+    return deviceOf(this).type === 'cpu'
   }
 
   get is_meta(): boolean {
-    return this.device.type === 'meta'
+    return deviceOf(this).type === 'meta'
   }
 
   /** Whether the layout is sparse COO. */
@@ -169,21 +176,21 @@ export class Tensor {
   }
 
   get is_quantized(): boolean {
-    return /^qu?int/.test(this.dtype.name)
+    return /^qu?int/.test(dtypeOfTensor(this).name)
   }
 
   /** Bytes of one element. */
   get itemsize(): number {
-    return this.dtype.itemsize
+    return dtypeOfTensor(this).itemsize
   }
 
   element_size(): number {
-    return this.itemsize
+    return dtypeOfTensor(this).itemsize
   }
 
   /** Bytes of all elements. */
   get nbytes(): number {
-    return this.numel() * this.itemsize
+    return native.numel(internals.handleOf(this)) * dtypeOfTensor(this).itemsize
   }
 
   // --- autograd ---------------------------------------------------------------------------------
@@ -242,11 +249,12 @@ export class Tensor {
 
   /** Whether the tensor was disposed of, or freed by its scope. */
   get is_disposed(): boolean {
+    internals.checkTensor(this)
     return this.#handle === 0
   }
 
   [Symbol.dispose](): void {
-    this.dispose()
+    internals.free(this)
   }
 
   /**
@@ -267,9 +275,13 @@ export class Tensor {
   }
 
   toString(): string {
-    return `tensor(..., size=[${this.shape.join(', ')}])`
+    return `tensor(..., size=[${shapeOf(this).join(', ')}])`
   }
 }
+
+const shapeOf = (tensor: Tensor): Size => Size.of_sizes(native.sizes(internals.handleOf(tensor)))
+const dtypeOfTensor = (tensor: Tensor): DType => dtypeOf(native.dtype(internals.handleOf(tensor)))
+const deviceOf = (tensor: Tensor): Device => device(native.device(internals.handleOf(tensor)))
 
 /** Sees a gradient; a tensor that it returns takes the gradient's place. */
 export type Hook = (grad: Tensor) => Tensor | undefined | null | void
@@ -307,6 +319,12 @@ export function swapOwner(owner: Owner | null): Owner | null {
   const before = currentOwner
   currentOwner = owner
   return before
+}
+
+function noTensorMessage(value: unknown): string {
+  const kind = value === null ? 'null' : typeof value
+  const hint = kind === 'object' ? "; another thread's tensor comes by tensor.share() and torch.from_shared(token)" : ''
+  return `expected a Tensor, not ${kind}${hint}`
 }
 
 function freedMessage(owner: Owner | null): string {

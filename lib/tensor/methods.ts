@@ -120,6 +120,7 @@ for (const name of methodNames.split(' ')) {
 /** Methods that are functions with the tensor first. */
 for (const [name, invoke] of Object.entries({ norm, split, stft, nonzero, unique, unique_consecutive, lu })) {
   const method = function (this: Tensor, ...args: unknown[]): unknown {
+    internals.checkTensor(this)
     return (invoke as (...args: unknown[]) => unknown)(this, ...args)
   }
   Object.defineProperty(Tensor.prototype, name, { value: method, writable: true, configurable: true })

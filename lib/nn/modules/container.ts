@@ -103,6 +103,8 @@ export class ModuleList<M extends Module = Module> extends Module {
 
 /** Modules by name that are found as parts: `heads['a']`. It has no forward. */
 class ModuleDictBase extends Module {
+  static override readonly name: string = 'ModuleDict'
+
   constructor(...args: Arguments['nn.ModuleDict']) {
     super()
     const { modules } = read('nn.ModuleDict', args)
@@ -151,6 +153,12 @@ export class ParameterList extends Module {
 
   at(position: number): Parameter {
     return elementAt(this.parameters(false), position)
+  }
+
+  override extra_repr(): string {
+    const line = ({ dtype, shape, is_cuda, device }: Parameter, i: number) =>
+      `  (${i}): Parameter containing: [${dtype} of size ${shape.join('x')}${is_cuda ? ` (${device})` : ''}]`
+    return this.parameters(false).map(line).join('\n')
   }
 
   [Symbol.iterator](): Iterator<Parameter> {

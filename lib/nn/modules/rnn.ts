@@ -5,6 +5,7 @@ import { is_autocast_enabled } from '../../amp/autocast.js'
 import { no_grad } from '../../autograd/grad_mode.js'
 import { tstorch } from '../../backends/index.js'
 import { native } from '../../core/native.js'
+import { pythonRepr } from '../../core/python_repr.js'
 import { internals, type Tensor } from '../../core/tensor.js'
 import { warn } from '../../core/warn.js'
 import * as aten from '../../generated/aten.js'
@@ -264,7 +265,8 @@ export class RNNBase extends Module {
     if (this.num_layers !== 1) text += `, num_layers=${this.num_layers}`
     if (!this.bias) text += ', bias=False'
     if (this.batch_first) text += ', batch_first=True'
-    if (this.dropout !== 0) text += `, dropout=${Number.isInteger(this.dropout) ? `${this.dropout}.0` : this.dropout}`
+    if (this.dropout !== 0)
+      text += `, dropout=${Number.isInteger(this.dropout) ? `${this.dropout}.0` : pythonRepr(this.dropout)}`
     if (this.bidirectional) text += ', bidirectional=True'
     return text
   }

@@ -7,6 +7,7 @@ import { type Arguments, read } from '../generated/arguments.js'
 import * as init from '../init.js'
 import { Parameter } from '../parameter.js'
 import { Module } from './module.js'
+import { settings } from './module_printing.js'
 
 /**
  * A table of vectors: int64 indices (*) in, (*, embedding_dim) out. Weight (num_embeddings, embedding_dim) starts in
@@ -65,8 +66,8 @@ export class Embedding extends Module {
     const { num_embeddings, embedding_dim, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse } = this
     let text = `${num_embeddings}, ${embedding_dim}`
     if (padding_idx !== null) text += `, padding_idx=${padding_idx}`
-    if (max_norm !== null) text += `, max_norm=${max_norm}`
-    if (norm_type !== 2) text += `, norm_type=${norm_type}`
+    if (max_norm !== null) text += `, ${settings({ max_norm })}`
+    if (norm_type !== 2) text += `, ${settings({ norm_type })}`
     if (scale_grad_by_freq) text += ', scale_grad_by_freq=True'
     return sparse ? `${text}, sparse=True` : text
   }
