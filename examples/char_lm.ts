@@ -7,7 +7,7 @@
 //   npm start -- --resume out/char_lm.safetensors --epochs 600
 //   npm start -- --help
 
-import torch from '../lib/index.js'
+import torch from 'tstorch'
 import { readCheckpoint, saveCheckpoint } from './char_lm/checkpoint.js'
 import { Progress } from './char_lm/progress.js'
 import { parseCommandLine } from './char_lm/settings.js'

@@ -3,8 +3,8 @@
 import { mkdirSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { requireCuda } from '../lib/core/cuda_available.js'
-import { try_gpu } from '../lib/d2l/index.js'
+import torch from 'tstorch'
+import { try_gpu } from 'tstorch/d2l'
 
 /** Whether a module is the program that was started, not imported. */
 export const isMain = (url: string): boolean =>
@@ -38,7 +38,7 @@ export function pickDevice(device: (typeof DEVICES)[number], graph: boolean): st
   if (device === 'cpu' && graph) throw new UsageError('--graph needs a GPU: --device cuda')
   if (device === 'cuda' || graph) {
     try {
-      requireCuda()
+      torch.cuda.current_device()
     } catch (error) {
       throw new UsageError(`${graph ? '--graph' : '--device cuda'}: ${(error as Error).message}`)
     }

@@ -1,8 +1,8 @@
 // A training run in a file: parameters, random state and history as tensors, settings as text.
 
 import { existsSync } from 'node:fs'
-import type { CharacterModel } from '../../lib/d2l/index.js'
-import torch, { nn, type Tensor } from '../../lib/index.js'
+import torch, { nn, type Tensor } from 'tstorch'
+import type { CharacterModel } from 'tstorch/d2l'
 import { UsageError } from '../command.js'
 import type { Settings } from './settings.js'
 

@@ -1,7 +1,7 @@
 // How far the training is: a line that lives on a terminal, plain lines elsewhere.
 
 import cliProgress from 'cli-progress'
-import type { EpochResult } from '../../lib/d2l/index.js'
+import type { EpochResult } from 'tstorch/d2l'
 
 /** How often plain lines come, in epochs: the predictions' rhythm. */
 const EVERY = 10
