@@ -1,4 +1,5 @@
-// The document's section 3: a recurrent network, written from scratch, learns The Time Machine character by character.
+// The document's section 3 as a program to work with: a recurrent network learns a text, character by character. Its
+// training can be watched, stopped and resumed. examples/scratch.ts shows the model and its training in one file.
 //
 //   npm start                                    512 hidden values, 500 epochs, as in the document
 //   npm start -- --epochs 30                     a short run

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import * as d2l from 'tstorch/d2l'
+import d2l from 'tstorch/d2l'
 import { UsageError } from '../command.js'
 
 export interface Text {
