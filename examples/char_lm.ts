@@ -19,7 +19,7 @@ import { outFile, pickDevice, runMain, UsageError } from './command.js'
 /** How often the run is saved while it goes on, in epochs. */
 const SAVE_EVERY = 50
 
-/** A disk that is full now may have room at the end: the training goes on. */
+/** Saves, or reports why not: a disk that is full now may have room at the end, so the training continues. */
 function saveOnTheWay(save: () => void, progress: Progress): void {
   try {
     save()

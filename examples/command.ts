@@ -10,7 +10,7 @@ import { try_gpu } from 'tstorch/d2l'
 export const isMain = (url: string): boolean =>
   process.argv[1] !== undefined && fileURLToPath(url) === resolve(process.argv[1])
 
-/** A mistake of the user's, shown without a stack. */
+/** A user's mistake, reported without a stack. */
 export class UsageError extends Error {}
 
 /** The number of an option. */
@@ -53,7 +53,7 @@ export function outFile(file: string): string {
 }
 
 /**
- * Runs a program: what the user got wrong is said in one line. Not awaited at the top of a module: Node ends the
+ * Runs a program; a user's mistake is reported in one line. Not awaited at the top of a module: Node ends the
  * process where a worker is terminated in a module that imports one which awaits (seen in Node 22, 24 and 26).
  */
 export async function runMain(main: () => Promise<void>): Promise<void> {

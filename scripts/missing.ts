@@ -23,7 +23,7 @@ const INSTEAD: Record<string, string> = {
   'torch.save': '`torch.safetensors.save_file`',
   'torch.load': '`torch.safetensors.load_file`',
   'torch.random.': '`torch.manual_seed`, `seed`, `initial_seed`, `get_rng_state`, `set_rng_state`',
-  'torch.cuda.memory.': '`torch.cuda.memory_allocated` and its kin',
+  'torch.cuda.memory.': '`torch.cuda.memory_allocated` and others',
 }
 
 interface Namespace {

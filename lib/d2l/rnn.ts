@@ -85,7 +85,7 @@ export class RNNModelScratch extends torch.Callable {
   }
 }
 
-/** A recurrent layer and a linear one on top of it. */
+/** A recurrent layer, then a linear layer. */
 export class RNNModel extends nn.Module {
   readonly rnn: nn.RNN | nn.LSTM | nn.GRU
   readonly vocab_size: number

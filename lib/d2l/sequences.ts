@@ -35,7 +35,7 @@ function checkLength(corpus: readonly number[], batch_size: number, num_steps: n
   }
 }
 
-/** Subsequences in random order, starting at a random offset. Neighbours in one batch follow nowhere in the next. */
+/** Subsequences in random order, starting at a random offset. A row of one batch does not continue in the next. */
 export function* seq_data_iter_random(
   corpus: readonly number[],
   batch_size: number,
@@ -76,7 +76,7 @@ export interface SeqDataOptions extends IterOptions {
   max_tokens?: number | undefined
 }
 
-/** Batches of a text, anew at each iteration. */
+/** Batches of a text. Each iteration starts over. */
 export class SeqDataLoader implements Iterable<Batch> {
   readonly corpus: readonly number[]
   readonly vocab: Vocab

@@ -22,8 +22,8 @@ export function cached_time_machine(): string | null {
 }
 
 /**
- * The text, downloaded where it is not there yet.
- * @throws if it cannot be downloaded, or what came is not the text. Calling again tries again.
+ * The text, downloaded if it is not there yet.
+ * @throws if it cannot be downloaded, or what came is not the text. A later call tries again.
  */
 export async function read_time_machine(): Promise<string> {
   const cached = cached_time_machine()

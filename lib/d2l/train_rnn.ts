@@ -10,7 +10,7 @@ import { grad_clipping, sgd } from './training.js'
 
 export type CharacterModel = RNNModel | RNNModelScratch
 
-/** An optimizer; or a function that updates the parameters for a batch of a size. */
+/** An optimizer, or a function that updates the parameters, given the batch size. */
 export type Updater = optim.Optimizer<object> | ((batch_size: number) => void)
 
 /** Continues `prefix` by the num_preds characters that the model thinks likeliest. */
@@ -69,7 +69,7 @@ export function training_step_ch8(
   }
 }
 
-/** Clips without reading the norm: a graph of the step can hold this. */
+/** Clips without reading the norm from the GPU, so that a CUDA graph can record it. */
 const clipOnDevice = (net: CharacterModel, theta: number): void => {
   nn.utils.clip_grad_norm_(net instanceof nn.Module ? net.parameters() : net.params, theta)
 }
@@ -95,7 +95,7 @@ export function train_epoch_ch8(
   const timer = new Timer()
   const metric = new Accumulator(2) // sum of losses, number of tokens
   for (const [X, Y] of train_iter) {
-    // Sequential batches go on with the state of the batch before, but not with its graph.
+    // Sequential batches continue with the state of the batch before, but not with its graph.
     const begin: State =
       state === null || use_random_iter ? net.begin_state(X.size(0), device) : state.map((s) => s.detach())
     const [l, next] = step(X.to(device), Y.to(device), begin)
@@ -108,7 +108,7 @@ export function train_epoch_ch8(
 }
 
 export interface TrainOptions extends EpochOptions {
-  /** The epoch to begin with, for a run that goes on. */
+  /** The epoch to begin with, for a resumed run. */
   first_epoch?: number | undefined
   /** Collects the perplexity of every tenth epoch. */
   animator?: Animator | undefined
@@ -127,7 +127,7 @@ export function updater_ch8(net: CharacterModel, lr: number): Updater {
 }
 
 /**
- * Trains a character model and says how it went. Every ten epochs it prints a continuation of 'time traveller'.
+ * Trains a character model and prints the result. Every ten epochs it prints a continuation of 'time traveller'.
  * Between epochs the event loop gets its turn.
  */
 export async function train_ch8(

@@ -1,6 +1,6 @@
 import torch, { nn, type Tensor } from 'tstorch'
 
-/** The GPU with this number where it is there, else the CPU. */
+/** The GPU with this number if there is one, else the CPU. */
 export function try_gpu(i = 0): torch.Device {
   return torch.cuda.device_count() > i ? torch.device(`cuda:${i}`) : torch.device('cpu')
 }
@@ -17,7 +17,7 @@ export function sgd(params: Iterable<Tensor>, lr: number, batch_size: number): v
   })
 }
 
-/** What holds its parameters in a list of its own. */
+/** A model that holds its parameters in a list. */
 export interface HasParams {
   params: Tensor[]
 }

@@ -10,7 +10,7 @@ const DOCS = join(packageRoot, 'docs')
 /** What the page was made of. */
 export const RESULTS = join(DOCS, 'benchmarks', 'results.json')
 export const GPU_RESULTS = join(DOCS, 'benchmarks', 'results_gpu.json')
-/** Published for the document's models on a GPU by its authors: median tokens per second. */
+/** Median tokens per second of the document's models on a GPU, as its authors published them. */
 const D2L = { scratch: 64_888, 'rnn 256x35': 293_505 }
 const TOKENS = 32 * 35
 

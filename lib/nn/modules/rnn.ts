@@ -385,8 +385,8 @@ export interface LSTM {
  *     h_t = o_t ⊙ tanh(c_t)                                hidden state; with proj_size, W_hr times that
  *
  * Arguments are RNN's, without nonlinearity, and proj_size (0: no projection), below hidden_size, the size of h_t after
- * the multiplication by W_hr. Called with `input` and `hx`, it returns `[output, [h_n, c_n]]`. With N sequences of length L, D = 2 where bidirectional, else 1, and H = proj_size where that
- * is above 0, else hidden_size:
+ * the multiplication by W_hr. Called with `input` and `hx`, it returns `[output, [h_n, c_n]]`. With N sequences of length
+ * L, D = 2 where bidirectional, else 1, and H = proj_size where that is above 0, else hidden_size:
  *
  * - input: as of RNN, a PackedSequence too
  * - hx, the states [h_0, c_0]: (D × num_layers, N, H) and (D × num_layers, N, hidden_size), without N for one sequence;
