@@ -1,3 +1,4 @@
+import { sgdOptions } from '../core/generated/contract.js'
 import { native } from '../core/native.js'
 import { internals } from '../core/tensor.js'
 import { checkKeys } from '../operators/arguments.js'
@@ -49,7 +50,7 @@ export class SGD extends Optimizer<Settings> {
   protected stepGroup(group: ParamGroup<Settings>): void {
     const { params, lr, momentum, dampening, weight_decay, nesterov, maximize } = group
     const [number, tensor] = nativeLearningRate(lr)
-    const options = Float64Array.of(number, momentum, dampening, weight_decay, Number(nesterov), Number(maximize))
+    const options = sgdOptions({ lr: number, momentum, dampening, weight_decay, nesterov, maximize })
     const made = native.sgd_step(this.handles(params), this.handles(params, 'momentum_buffer'), options, tensor)
     made?.forEach((handle, i) => {
       const param = params[i]
