@@ -102,6 +102,7 @@ export interface Native {
   readonly cuda?: CudaNative
 
   operator(name: string, overloads?: string): number
+  /** `tags`: the Tag of each argument, as the digits of a number with the base TAG_BASE, the first last. */
   call(operator: number, tags: number, names: string[] | undefined, ...args: unknown[]): unknown
   /** A call with one or two tensors as positional arguments and nothing else. */
   call_tensors(operator: number, a: Handle, b?: Handle): unknown
@@ -190,6 +191,7 @@ export interface Native {
   sgd_step(
     parameters: Float64Array,
     buffers: Float64Array,
+    /** sgdOptions() */
     options: Float64Array,
     lr: Handle | null,
   ): (Handle | null)[] | null
@@ -199,6 +201,7 @@ export interface Native {
     squares: Float64Array,
     maxima: Float64Array,
     steps: Float64Array,
+    /** adamOptions() */
     options: Float64Array,
     lr: Handle | null,
   ): void
@@ -206,18 +209,20 @@ export interface Native {
   clip_grad_value(parameters: Handle[], clip_value: number): void
   zero_grad(parameters: Handle[], set_to_none: boolean): void
 
-  /** `options`: has_biases, layers, dropout, train, bidirectional, batch_first, fused. */
+  /** Output, h_n and in an LSTM c_n. */
   recurrent(
+    /** A Cell. */
     cell: number,
     input: Handle,
     batch_sizes: Handle | null,
     h_0: Handle | null,
     c_0: Handle | null,
     weights: Handle[],
+    /** recurrentOptions() */
     options: Float64Array,
   ): Handle[]
 
-  /** An item is four numbers: its kind, and what it holds. */
+  /** An item is INDEX_NUMBERS numbers: its IndexKind, and what it holds. */
   get_item(handle: Handle, items: Float64Array): Handle
   set_item(handle: Handle, items: Float64Array, value: Handle): void
 

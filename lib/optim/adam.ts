@@ -1,4 +1,5 @@
 import * as dtypes from '../core/dtype.js'
+import { adamOptions } from '../core/generated/contract.js'
 import { native } from '../core/native.js'
 import { internals, type Tensor } from '../core/tensor.js'
 import { zeros, zeros_like } from '../generated/functions.js'
@@ -51,16 +52,16 @@ export class Adam extends Optimizer<AdamSettings> {
       this.handles(params, 'exp_avg_sq'),
       this.handles(params, 'max_exp_avg_sq'),
       this.handles(params, 'step'),
-      Float64Array.of(
-        number,
-        betas[0],
-        betas[1],
+      adamOptions({
+        lr: number,
+        beta1: betas[0],
+        beta2: betas[1],
         eps,
         weight_decay,
-        Number(amsgrad),
-        Number(maximize),
-        Number(decoupled_weight_decay),
-      ),
+        amsgrad,
+        maximize,
+        decoupled_weight_decay,
+      }),
       tensor,
     )
   }

@@ -1,6 +1,7 @@
 // x[...] of Python as x.index(...), and x[...] = v as x.index_set_([...], v).
 
 import * as dtypes from '../core/dtype.js'
+import { INDEX_NUMBERS, IndexKind } from '../core/generated/contract.js'
 import { native } from '../core/native.js'
 import { internals, type Tensor } from '../core/tensor.js'
 import * as aten from '../generated/aten.js'
@@ -29,13 +30,13 @@ export function slice(start: number | null, stop?: number | null, step: number |
  */
 export type Index = number | bigint | string | null | boolean | Slice | Tensor | readonly NestedArray[]
 
-// How native code reads an item (native/indexing.cc): its kind and three numbers, NaN for what is left open.
-const NONE = 0
-const INTEGER = 1
-const BOOLEAN = 2
-const ELLIPSIS = 3
-const SLICE = 4
-const TENSOR = 5
+// How native code reads an item (native/contract.h): its kind and three numbers, NaN for what is left open.
+const NONE = IndexKind.None
+const INTEGER = IndexKind.Integer
+const BOOLEAN = IndexKind.Boolean
+const ELLIPSIS = IndexKind.Ellipsis
+const SLICE = IndexKind.Slice
+const TENSOR = IndexKind.Tensor
 
 type Item = [kind: number, a?: number, b?: number, c?: number]
 
@@ -88,9 +89,9 @@ function positions(list: readonly NestedArray[]): Tensor {
 }
 
 function encode(items: readonly Item[]): Float64Array {
-  const numbers = new Float64Array(4 * items.length)
+  const numbers = new Float64Array(INDEX_NUMBERS * items.length)
   items.forEach((item, i) => {
-    numbers.set(item as number[], 4 * i)
+    numbers.set(item as number[], INDEX_NUMBERS * i)
   })
   return numbers
 }

@@ -94,7 +94,7 @@ function varargs(overloads: readonly Schema[], receiver: number): 0 | 1 | 2 {
 
 // --- types --------------------------------------------------------------------------------------------------
 
-/** Operators in which a number may stand for a tensor. The addon's list is the one that counts (native/operators.cc). */
+/** Operators in which a number may stand for a tensor. The addon's list is the one that counts (native/operators/schema.cc). */
 const NUMBERS_AS_TENSORS = /^(add|sub|subtract|mul|multiply|div|divide|true_divide|floor_divide)_?$/
 
 /** PyTorch's pages that describe many names. */

@@ -4,6 +4,7 @@
 import { is_autocast_enabled } from '../../amp/autocast.js'
 import { no_grad } from '../../autograd/grad_mode.js'
 import { tstorch } from '../../backends/index.js'
+import { Cell, recurrentOptions } from '../../core/generated/contract.js'
 import { native } from '../../core/native.js'
 import { pythonRepr } from '../../core/python_repr.js'
 import { internals, type Tensor } from '../../core/tensor.js'
@@ -29,8 +30,7 @@ type LSTMState = readonly [h_0: Tensor, c_0: Tensor]
 
 type Mode = 'RNN_TANH' | 'RNN_RELU' | 'LSTM' | 'GRU'
 const GATES: Record<Mode, number> = { RNN_TANH: 1, RNN_RELU: 1, GRU: 3, LSTM: 4 }
-/** Native code's numbers of the cells. */
-const CELL: Record<Mode, number> = { RNN_TANH: 0, RNN_RELU: 1, LSTM: 2, GRU: 3 }
+const CELL: Record<Mode, number> = { RNN_TANH: Cell.Tanh, RNN_RELU: Cell.Relu, LSTM: Cell.Lstm, GRU: Cell.Gru }
 /** cuDNN's. */
 const CUDNN_MODE: Record<Mode, number> = { RNN_RELU: 0, RNN_TANH: 1, LSTM: 2, GRU: 3 }
 
@@ -48,7 +48,6 @@ export class RNNBase extends Module {
   readonly bidirectional: boolean
   readonly proj_size: number
   readonly #weightNames: string[][]
-  readonly #options: Float64Array
 
   constructor(...args: Arguments['nn.RNNBase']) {
     super()
@@ -82,15 +81,6 @@ export class RNNBase extends Module {
     this.bidirectional = bidirectional
     this.proj_size = proj_size
     this.#weightNames = this.#makeWeights(settings)
-    this.#options = Float64Array.of(
-      Number(bias),
-      num_layers,
-      dropout,
-      1,
-      Number(bidirectional),
-      Number(settings.batch_first),
-      1,
-    )
     this.reset_parameters()
     this.flatten_parameters()
   }
@@ -231,10 +221,6 @@ export class RNNBase extends Module {
     const c = this.#state(c_0, batch, this.hidden_size, 'hidden[1]', order)
     const batchDim = this.batch_first ? 0 : 1
     const sequences = batch === null ? data.unsqueeze(batchDim) : data
-    const options = this.#options
-    options[2] = this.dropout
-    options[3] = Number(this.training)
-    options[6] = Number(tstorch.fused_rnn)
     const weights: number[] = []
     for (const names of this.#weightNames) for (const name of names) weights.push(handleOf(this.#weight(name)))
     const [output, ...states] = native
@@ -245,7 +231,15 @@ export class RNNBase extends Module {
         h === null ? null : handleOf(h),
         c === null ? null : handleOf(c),
         weights,
-        options,
+        recurrentOptions({
+          has_biases: this.bias,
+          num_layers: this.num_layers,
+          dropout: this.dropout,
+          train: this.training,
+          bidirectional: this.bidirectional,
+          batch_first: this.batch_first,
+          fused: tstorch.fused_rnn,
+        }),
       )
       .map(wrap) as [Tensor, ...Tensor[]]
     if (packed !== null) {
