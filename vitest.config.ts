@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: 'test/global_setup.ts',
     // A process for each file: a crash of native code is then one file's failure, not the run's.
     pool: 'forks',
     // Recurrent training needs memory and processors of its own.

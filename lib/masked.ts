@@ -6,9 +6,9 @@ import type { Tensor } from './core/tensor.js'
 import * as aten from './generated/aten.js'
 import * as torch from './generated/functions.js'
 import { vector_norm } from './generated/linalg.js'
+import { pythonFunction } from './operators/arguments.js'
 import type * as signature from './operators/generated/python_functions.js'
 import type { Scalar } from './operators/operator.js'
-import { pythonFunction } from './operators/python_function.js'
 import { iinfo } from './tensor/type_info.js'
 
 type Dims = number | readonly number[] | null

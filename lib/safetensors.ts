@@ -9,6 +9,7 @@ import type { DType } from './core/dtype.js'
 import * as dtypes from './core/dtype.js'
 import { native } from './core/native.js'
 import { internals, type Tensor } from './core/tensor.js'
+import { describe } from './operators/describe.js'
 
 const NAMES = new Map<DType, string>([
   [dtypes.bool, 'BOOL'],
@@ -48,6 +49,10 @@ export function save_file(
   const header: Record<string, Entry | Readonly<Record<string, string>>> = { __metadata__: metadata }
   const parts: Uint8Array[] = []
   let offset = 0
+  for (const [name, tensor] of Object.entries(tensors)) {
+    if (internals.isTensor(tensor)) continue
+    throw new TypeError(`save_file(): '${name}' must be a Tensor, not ${describe(tensor)}`)
+  }
   // Larger elements first, so that all are aligned.
   const entries = Object.entries(tensors).sort(([, a], [, b]) => b.itemsize - a.itemsize)
   for (const [name, tensor] of entries) {

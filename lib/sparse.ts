@@ -1,70 +1,50 @@
 // torch.sparse: products, sums and softmaxes that stay sparse.
 
-import type { Layout } from './core/device.js'
-import type { DType } from './core/dtype.js'
 import type { Tensor } from './core/tensor.js'
 import * as aten from './generated/aten.js'
-import type { Scalar } from './operators/operator.js'
+import { type Arguments, read } from './operators/generated/arguments.js'
 
 /** The product of a sparse and another matrix; `reduce` ('sum', 'mean', 'amax', 'amin') says how rows are reduced. */
-export function mm(mat1: Tensor, mat2: Tensor, reduce?: string): Tensor {
-  return reduce === undefined ? aten._sparse_mm(mat1, mat2) : aten._sparse_mm(mat1, mat2, reduce)
-}
-
-interface ScaledSum {
-  beta?: Scalar | undefined
-  alpha?: Scalar | undefined
+export function mm(...args: Arguments['sparse.mm']): Tensor {
+  const { mat1, mat2, reduce } = read('sparse.mm', args)
+  return reduce === null ? aten._sparse_mm(mat1, mat2) : aten._sparse_mm(mat1, mat2, reduce)
 }
 
 /** beta mat + alpha (mat1 @ mat2), with mat1 sparse. */
-export function addmm(mat: Tensor, mat1: Tensor, mat2: Tensor, options: ScaledSum = {}): Tensor {
-  return aten._sparse_addmm(mat, mat1, mat2, { ...options })
+export function addmm(...args: Arguments['sparse.addmm']): Tensor {
+  const { mat, mat1, mat2, beta, alpha } = read('sparse.addmm', args)
+  return aten._sparse_addmm(mat, mat1, mat2, { beta, alpha })
 }
 
 /** alpha (mat1 @ mat2) at the places of the sparse input (CSR) alone, plus beta input. */
-export function sampled_addmm(
-  input: Tensor,
-  mat1: Tensor,
-  mat2: Tensor,
-  options: ScaledSum & { out?: Tensor | undefined } = {},
-): Tensor {
-  return aten.sparse_sampled_addmm(input, mat1, mat2, { ...options })
+export function sampled_addmm(...args: Arguments['sparse.sampled_addmm']): Tensor {
+  const { input, mat1, mat2, beta, alpha, out } = read('sparse.sampled_addmm', args)
+  const options = { beta, alpha }
+  if (out === null) return aten.sparse_sampled_addmm(input, mat1, mat2, options)
+  return aten.sparse_sampled_addmm(input, mat1, mat2, { ...options, out })
 }
 
 /** The sum over some dimensions of a sparse tensor, or over all. */
-export function sum(
-  input: Tensor,
-  dim: number | readonly number[] | null = null,
-  { dtype }: { dtype?: DType | undefined } = {},
-): Tensor {
-  if (dtype === undefined) return dim === null ? aten._sparse_sum(input) : aten._sparse_sum(input, dim)
+export function sum(...args: Arguments['sparse.sum']): Tensor {
+  const { input, dim, dtype } = read('sparse.sum', args)
+  if (dtype === null) return dim === null ? aten._sparse_sum(input) : aten._sparse_sum(input, dim)
   return dim === null ? aten._sparse_sum(input, { dtype }) : aten._sparse_sum(input, dim, { dtype })
 }
 
 /** Softmax of a sparse tensor, in which missing elements count as -inf. */
-export function softmax(
-  input: Tensor,
-  dim: number,
-  { dtype = null }: { dtype?: DType | null | undefined } = {},
-): Tensor {
+export function softmax(...args: Arguments['sparse.softmax']): Tensor {
+  const { input, dim, dtype } = read('sparse.softmax', args)
   return aten._sparse_softmax(input, dim, dtype)
 }
 
 /** The logarithm of `softmax`. */
-export function log_softmax(
-  input: Tensor,
-  dim: number,
-  { dtype = null }: { dtype?: DType | null | undefined } = {},
-): Tensor {
+export function log_softmax(...args: Arguments['sparse.log_softmax']): Tensor {
+  const { input, dim, dtype } = read('sparse.log_softmax', args)
   return aten._sparse_log_softmax(input, dim, dtype)
 }
 
 /** A sparse matrix with the rows of `diagonals` on its diagonals `offsets`. */
-export function spdiags(
-  diagonals: Tensor,
-  offsets: Tensor,
-  shape: readonly [number, number],
-  layout: Layout | null = null,
-): Tensor {
+export function spdiags(...args: Arguments['sparse.spdiags']): Tensor {
+  const { diagonals, offsets, shape, layout } = read('sparse.spdiags', args)
   return aten._spdiags(diagonals, offsets, shape, layout)
 }

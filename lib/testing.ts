@@ -6,7 +6,8 @@ import { pythonRepr } from './core/python_repr.js'
 import { internals, type Tensor } from './core/tensor.js'
 import * as aten from './generated/aten.js'
 import * as torch from './generated/functions.js'
-import { isOptions } from './operators/operator.js'
+import { read } from './operators/generated/arguments.js'
+import { isOptions } from './operators/options.js'
 import type { Element } from './tensor/elements.js'
 
 /** Relative and absolute tolerance of each dtype; the others are compared exactly. */
@@ -334,17 +335,11 @@ function compare(actual: Comparable, expected: Comparable, options: Options, pat
  * 1e-5).
  * @throws {AssertionError} that says how much differs, how far at most, and where.
  */
-export function assert_close(actual: Comparable, expected: Comparable, options: AssertCloseOptions = {}): void {
-  const { msg = null, ...rest } = options
-  const settings: Options = {
-    rtol: rest.rtol ?? null,
-    atol: rest.atol ?? null,
-    equal_nan: rest.equal_nan ?? false,
-    check_device: rest.check_device ?? true,
-    check_dtype: rest.check_dtype ?? true,
-    check_layout: rest.check_layout ?? true,
-    check_stride: rest.check_stride ?? false,
-  }
+export function assert_close(actual: Comparable, expected: Comparable, options?: AssertCloseOptions): void
+export function assert_close(options: AssertCloseOptions & { actual: Comparable; expected: Comparable }): void
+export function assert_close(...args: unknown[]): void {
+  const { msg, ...settings } = read('testing.assert_close', args)
+  const [actual, expected] = [settings.actual, settings.expected] as [Comparable, Comparable]
   try {
     compare(actual, expected, settings, [])
   } catch (error) {

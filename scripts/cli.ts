@@ -37,7 +37,7 @@ program
 
 /** In a process of its own: a library that is missing or of another version ends it. */
 function checkLoads(debug: boolean): void {
-  const native = new URL('../lib/native.js', import.meta.url).href
+  const native = new URL('../lib/core/native.js', import.meta.url).href
   if (debug) process.env.TSTORCH_DEBUG = '1'
   const loaded = output(process.execPath, [
     '-e',

@@ -12,6 +12,12 @@ export const fixtureFile = (name: string): string => join(packageRoot, 'test', '
 // biome-ignore lint/suspicious/noExplicitAny: fixtures have the shape that their script gives them
 export const fixture = <T = any>(name: string): T => JSON.parse(readFileSync(fixtureFile(name), 'utf8')) as T
 
+/** A list of cases, or an object of them, which must not be empty: a loop over nothing checks nothing. */
+export function filled<T extends object>(cases: T): T {
+  if (Object.keys(cases).length === 0) throw new Error('there are no cases')
+  return cases
+}
+
 /** A tensor as the reference scripts write it. */
 export interface Values {
   dtype: string

@@ -6,7 +6,7 @@ import * as dtypes from '../core/dtype.js'
 import { openMode, runInMode, type Synchronous } from '../core/modes.js'
 import { native } from '../core/native.js'
 import { warn } from '../core/warn.js'
-import { checkKeys } from '../operators/arguments.js'
+import { type Arguments, read } from '../operators/generated/arguments.js'
 
 export type AutocastDevice = 'cpu' | 'cuda'
 
@@ -71,22 +71,20 @@ function usable(device_type: AutocastDevice, dtype: DType): boolean {
  */
 export function autocast<T>(device_type: AutocastDevice, options: AutocastOptions, body: () => Synchronous<T>): T
 export function autocast<T>(device_type: AutocastDevice, body: () => Synchronous<T>): T
-export function autocast(device_type: AutocastDevice, options?: AutocastOptions): Disposable
-export function autocast<T>(
-  device_type: AutocastDevice,
-  options: AutocastOptions | (() => Synchronous<T>) = {},
-  body?: () => Synchronous<T>,
-): T | Disposable {
-  if (typeof options === 'function') return autocast(device_type, {}, options)
+export function autocast(...args: Arguments['torch.autocast']): Disposable
+export function autocast<T>(...args: unknown[]): T | Disposable {
+  const last = args.at(-1)
+  const body = typeof last === 'function' ? (last as () => Synchronous<T>) : undefined
+  const values = read('torch.autocast', body === undefined ? args : args.slice(0, -1))
+  const { device_type, cache_enabled } = values
   if (!is_autocast_available(device_type)) {
     throw new RangeError(`User specified an unsupported autocast device_type '${device_type}'`)
   }
-  checkKeys('autocast', options, ['dtype', 'enabled', 'cache_enabled'])
   const [wasEnabled, wasDtype, wasCached] = native.autocast_state(device_type)
-  const dtype = options.dtype ?? dtypes.dtypeOf(wasDtype)
-  const enabled = (options.enabled ?? true) && usable(device_type, dtype)
+  const dtype = values.dtype ?? dtypes.dtypeOf(wasDtype)
+  const enabled = values.enabled && usable(device_type, dtype)
   const open = () => {
-    native.autocast_enter(device_type, enabled, dtype.code, options.cache_enabled ?? wasCached !== 0)
+    native.autocast_enter(device_type, enabled, dtype.code, cache_enabled ?? wasCached !== 0)
     return () => native.autocast_exit(device_type, wasEnabled !== 0, wasDtype, wasCached !== 0)
   }
   return body === undefined ? openMode('torch.autocast', open()) : runInMode('torch.autocast', open, body)

@@ -9,7 +9,7 @@ import { keep } from '../core/scope.js'
 import { internals, type Tensor } from '../core/tensor.js'
 import { warn } from '../core/warn.js'
 import * as aten from '../generated/aten.js'
-import { readArguments } from '../operators/arguments.js'
+import { type Arguments, read } from '../operators/generated/arguments.js'
 
 export interface GradScalerOptions {
   init_scale?: number | undefined
@@ -43,15 +43,6 @@ interface Progress {
   found_inf: Map<Device, Tensor>
 }
 
-const DEFAULTS = {
-  device: 'cuda' as 'cuda' | 'cpu',
-  init_scale: (2 ** 16) as number,
-  growth_factor: 2 as number,
-  backoff_factor: 0.5 as number,
-  growth_interval: 2000 as number,
-  enabled: true as boolean,
-}
-
 const full = (value: number, dtype: dtypes.DType, device: Device): Tensor =>
   keep(aten.full([], value, { dtype, device }))
 
@@ -77,10 +68,8 @@ export class GradScaler {
   #growthInterval: number
   #progress = new Map<AnyOptimizer, Progress>()
 
-  constructor(device?: 'cuda' | 'cpu', options?: GradScalerOptions)
-  constructor(options: GradScalerOptions)
-  constructor(...args: unknown[]) {
-    const settings = readArguments('GradScaler', args, DEFAULTS)
+  constructor(...args: Arguments['amp.GradScaler']) {
+    const settings = read('amp.GradScaler', args)
     this.#device = settings.device
     this.#enabled = settings.enabled
     if (this.#enabled && this.#device === 'cuda' && !is_available()) {
@@ -113,7 +102,8 @@ export class GradScaler {
   scale(outputs: Tensor): Tensor
   scale(outputs: readonly Tensor[]): Tensor[]
   scale(outputs: Tensor | readonly Tensor[]): Tensor | Tensor[]
-  scale(outputs: Tensor | readonly Tensor[]): Tensor | Tensor[] {
+  scale(...args: Arguments['amp.GradScaler.scale']): Tensor | Tensor[] {
+    const { outputs } = read('amp.GradScaler.scale', args)
     if (!internals.isTensor(outputs)) {
       if (!Array.isArray(outputs)) throw new TypeError('outputs must be a Tensor or an iterable of Tensors')
       return outputs.map((output) => this.scale(output))
@@ -136,7 +126,8 @@ export class GradScaler {
   }
 
   /** Divides the optimizer's gradients by the scale: for what looks at them before `step`, such as clipping. */
-  unscale_(optimizer: AnyOptimizer): void {
+  unscale_(...args: [optimizer: AnyOptimizer | { optimizer: AnyOptimizer }]): void {
+    const optimizer = read('amp.GradScaler.unscale_', args).optimizer as AnyOptimizer
     if (!this.#enabled) return
     const [scale] = this.#begun('unscale_')
     const progress = this.#progressOf(optimizer)
@@ -158,7 +149,8 @@ export class GradScaler {
   }
 
   /** Steps the optimizer, unless its gradients hold inf or nan. Unscales them first where that was not done. */
-  step(optimizer: AnyOptimizer): void {
+  step(...args: [optimizer: AnyOptimizer | { optimizer: AnyOptimizer }]): void {
+    const optimizer = read('amp.GradScaler.step', args).optimizer as AnyOptimizer
     if (!this.#enabled) {
       optimizer.step()
       return
@@ -173,13 +165,14 @@ export class GradScaler {
   }
 
   /** Ends an iteration: adapts the scale, or sets it. */
-  update(new_scale?: number | Tensor): void {
+  update(...args: Arguments['amp.GradScaler.update']): void {
+    const { new_scale } = read('amp.GradScaler.update', args)
     if (!this.#enabled) return
     const [scale, tracker] = this.#begun('update')
     no_grad(() => {
       if (typeof new_scale === 'number') {
         scale.fill_(new_scale)
-      } else if (new_scale !== undefined) {
+      } else if (new_scale !== null) {
         if (new_scale.device.type !== this.#device || new_scale.numel() !== 1 || new_scale.requires_grad) {
           throw new TypeError(
             'new_scale should be a number or a tensor with one element on the device of the scale, which requires no grad.',
@@ -205,24 +198,24 @@ export class GradScaler {
     return this.#growthFactor
   }
 
-  set_growth_factor(new_factor: number): void {
-    this.#growthFactor = new_factor
+  set_growth_factor(...args: Arguments['amp.GradScaler.set_growth_factor']): void {
+    this.#growthFactor = read('amp.GradScaler.set_growth_factor', args).new_factor
   }
 
   get_backoff_factor(): number {
     return this.#backoffFactor
   }
 
-  set_backoff_factor(new_factor: number): void {
-    this.#backoffFactor = new_factor
+  set_backoff_factor(...args: Arguments['amp.GradScaler.set_backoff_factor']): void {
+    this.#backoffFactor = read('amp.GradScaler.set_backoff_factor', args).new_factor
   }
 
   get_growth_interval(): number {
     return this.#growthInterval
   }
 
-  set_growth_interval(new_interval: number): void {
-    this.#growthInterval = new_interval
+  set_growth_interval(...args: Arguments['amp.GradScaler.set_growth_interval']): void {
+    this.#growthInterval = read('amp.GradScaler.set_growth_interval', args).new_interval
   }
 
   /** Everything that a run needs to go on. Empty where the scaler is not enabled. */

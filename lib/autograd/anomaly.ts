@@ -2,6 +2,7 @@
 
 import { openMode, runInMode, type Synchronous } from '../core/modes.js'
 import { native } from '../core/native.js'
+import { type Arguments, read } from '../operators/generated/arguments.js'
 
 function open(mode: boolean, check_nan: boolean): () => void {
   const before = native.is_anomaly_check_nan_enabled()
@@ -11,28 +12,25 @@ function open(mode: boolean, check_nan: boolean): () => void {
   }
 }
 
-interface AnomalyOptions {
-  check_nan?: boolean | undefined
-}
-
 /**
  * While it is on, each call of an operator remembers where it is in the program, which takes many times as long as the
  * call; a backward whose gradient is nan is an error that shows the place.
  */
-export function set_detect_anomaly(mode: boolean, { check_nan = true }: AnomalyOptions = {}): void {
+export function set_detect_anomaly(...args: Arguments['autograd.set_detect_anomaly']): void {
+  const { mode, check_nan } = read('autograd.set_detect_anomaly', args)
   native.detect_anomaly(mode, check_nan)
 }
 
 /** The same for a function, or, as `using _ = torch.autograd.detect_anomaly()`, for the rest of the block. */
-export function detect_anomaly<T>(body: () => Synchronous<T>, options?: AnomalyOptions): T
-export function detect_anomaly(options?: AnomalyOptions): Disposable
-export function detect_anomaly<T>(
-  body?: (() => Synchronous<T>) | AnomalyOptions,
-  options?: AnomalyOptions,
-): T | Disposable {
+export function detect_anomaly<T>(body: () => Synchronous<T>, ...args: Arguments['autograd.detect_anomaly']): T
+export function detect_anomaly(...args: Arguments['autograd.detect_anomaly']): Disposable
+export function detect_anomaly<T>(...args: unknown[]): T | Disposable {
   const name = 'torch.autograd.detect_anomaly'
-  if (typeof body === 'function') return runInMode(name, () => open(true, options?.check_nan ?? true), body)
-  return openMode(name, open(true, body?.check_nan ?? true))
+  const [body] = args
+  const isBody = typeof body === 'function'
+  const { check_nan } = read('autograd.detect_anomaly', isBody ? args.slice(1) : args)
+  if (!isBody) return openMode(name, open(true, check_nan))
+  return runInMode(name, () => open(true, check_nan), body as () => Synchronous<T>)
 }
 
 export function is_anomaly_enabled(): boolean {

@@ -1,16 +1,7 @@
 import { native } from '../core/native.js'
 import { internals, type Tensor } from '../core/tensor.js'
 import { zeros_like } from '../generated/functions.js'
-import { readArguments } from '../operators/arguments.js'
-
-export interface BackwardOptions {
-  /** Keeps the graph for another backward; by default as create_graph. */
-  retain_graph?: boolean | null | undefined
-  /** Makes the gradients part of a graph, so that they can be differentiated too. */
-  create_graph?: boolean | undefined
-  /** The leaves whose gradients are wanted; by default all. */
-  inputs?: readonly Tensor[] | Tensor | null | undefined
-}
+import { type Arguments, read, type Values } from '../operators/generated/arguments.js'
 
 type Gradients = Tensor | null | readonly (Tensor | null)[]
 
@@ -19,11 +10,24 @@ const handlesOf = (tensors: readonly Tensor[]) => tensors.map(internals.handleOf
 const optionalHandles = (tensors: readonly (Tensor | null)[]) =>
   tensors.map((tensor) => (tensor === null ? null : internals.handleOf(tensor)))
 
-/** torch.autograd.backward: gradients of the graph's leaves, added to their `grad`. */
-export function backward(
+/**
+ * torch.autograd.backward: gradients of the graph's leaves, added to their `grad`. `retain_graph` keeps the graph for
+ * another backward (by default as create_graph); `create_graph` makes the gradients part of a graph, so that they can be
+ * differentiated too; `inputs` are the leaves whose gradients are wanted, by default all.
+ */
+export function backward(...args: Arguments['autograd.backward']): void {
+  const values = read('autograd.backward', args)
+  if (values.grad_variables !== null) {
+    throw new TypeError("backward(): 'grad_variables' is Python's old name; write grad_tensors")
+  }
+  accumulate(values.tensors, values.grad_tensors, values)
+}
+
+/** What backward does, of a tensor and of the module. */
+export function accumulate(
   tensors: Tensor | readonly Tensor[],
-  grad_tensors: Gradients | undefined = null,
-  { retain_graph, create_graph = false, inputs = null }: BackwardOptions = {},
+  grad_tensors: Gradients,
+  { retain_graph, create_graph, inputs }: Omit<Values['Tensor.backward'], 'gradient'>,
 ): void {
   if (Array.isArray(inputs) && inputs.length === 0) {
     throw new RangeError("'inputs' argument to backward cannot be empty.")
@@ -38,43 +42,16 @@ export function backward(
   native.reachable(tensors, grad_tensors, inputs)
 }
 
-export interface GradOptions {
-  grad_outputs?: Gradients | undefined
-  retain_graph?: boolean | null | undefined
-  create_graph?: boolean | undefined
-  /** Gives null, instead of an error, for inputs that the outputs do not depend on. */
-  allow_unused?: boolean | null | undefined
-  /** Gives zeros for these inputs. */
-  materialize_grads?: boolean | undefined
-}
-
 /**
  * torch.autograd.grad: gradients of the outputs with respect to the inputs, without touching any `grad`. `grad_outputs`
- * are the gradients to start from, by default 1 for an output with one element.
+ * are the gradients to start from, by default 1 for an output with one element. Inputs that the outputs do not depend on
+ * are an error, null with `allow_unused`, zeros with `materialize_grads`.
  */
-export function grad(
-  outputs: Tensor | readonly Tensor[],
-  inputs: Tensor | readonly Tensor[],
-  options?: GradOptions,
-): (Tensor | null)[]
-export function grad(
-  outputs: Tensor | readonly Tensor[],
-  inputs: Tensor | readonly Tensor[],
-  grad_outputs: Gradients,
-  options?: Omit<GradOptions, 'grad_outputs'>,
-): (Tensor | null)[]
-export function grad(
-  outputs: Tensor | readonly Tensor[],
-  inputs: Tensor | readonly Tensor[],
-  ...rest: unknown[]
-): (Tensor | null)[] {
-  const { grad_outputs, retain_graph, create_graph, allow_unused, materialize_grads } = readArguments('grad', rest, {
-    grad_outputs: null as Gradients,
-    retain_graph: null as boolean | null,
-    create_graph: false as boolean,
-    allow_unused: null as boolean | null,
-    materialize_grads: false as boolean,
-  })
+export function grad(...args: Arguments['autograd.grad']): (Tensor | null)[] {
+  const values = read('autograd.grad', args)
+  const { outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused, materialize_grads } = values
+  if (!values.only_inputs) throw new Error('only_inputs=false is not supported')
+  if (values.is_grads_batched) throw new Error('is_grads_batched=true is not supported')
   if (materialize_grads && allow_unused === false) {
     throw new RangeError(
       'Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.',

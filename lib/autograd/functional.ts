@@ -2,6 +2,7 @@
 
 import { internals, type Tensor } from '../core/tensor.js'
 import * as torch from '../generated/functions.js'
+import { readArguments, refuse, type SignatureKey } from '../operators/arguments.js'
 import { grad } from './backward.js'
 import { enable_grad } from './grad_mode.js'
 
@@ -18,6 +19,22 @@ export interface FunctionalOptions {
   create_graph?: boolean | undefined
   /** Refuses inputs that the results do not depend on; otherwise their gradients are zeros. */
   strict?: boolean | undefined
+}
+
+/** What these functions are called with. */
+interface Call<I extends Tensors> {
+  func: TensorFunction<I, never>
+  inputs: I
+  v?: Tensors | null
+  create_graph: boolean
+  strict: boolean
+}
+
+/** `vectorize` changes how Python computes, not what: it is taken and changes nothing. */
+function readCall<I extends Tensors>(key: SignatureKey, args: readonly unknown[]): Call<I> {
+  const values = readArguments(key, args)
+  refuse(key, values, 'strategy', 'outer_jacobian_strategy')
+  return values as unknown as Call<I>
 }
 
 const list = (tensors: Tensors): Tensor[] =>
@@ -121,8 +138,11 @@ export type Jacobian<I extends Tensors, O extends Tensors> = O extends Tensor
 export function jacobian<I extends Tensors, O extends Tensors>(
   func: TensorFunction<I, O>,
   inputs: I,
-  options: FunctionalOptions = {},
-): Jacobian<I, O> {
+  create_graph?: boolean | FunctionalOptions,
+  strict?: boolean | FunctionalOptions,
+): Jacobian<I, O>
+export function jacobian<I extends Tensors, O extends Tensors>(...args: unknown[]): Jacobian<I, O> {
+  const { func, inputs, ...options } = readCall<I>('autograd.functional.jacobian', args)
   return enable_grad(() => {
     checkTensors('jacobian', 'inputs', inputs)
     const xs = graphInputs(inputs, options.create_graph ?? false)
@@ -148,10 +168,13 @@ export function jacobian<I extends Tensors, O extends Tensors>(
 export function hessian<I extends Tensors>(
   func: TensorFunction<I, Tensor>,
   inputs: I,
-  options: FunctionalOptions = {},
-): I extends Tensor ? Tensor : Tensor[][] {
+  create_graph?: boolean | FunctionalOptions,
+  strict?: boolean | FunctionalOptions,
+): I extends Tensor ? Tensor : Tensor[][]
+export function hessian<I extends Tensors>(...args: unknown[]): I extends Tensor ? Tensor : Tensor[][] {
+  const { func, inputs, ...options } = readCall<I>('autograd.functional.hessian', args)
   const firstDerivatives = (...xs: Tensor[]): Tensors => {
-    const value = (func as (...inputs: Tensor[]) => Tensor)(...xs)
+    const value = (func as unknown as (...inputs: Tensor[]) => Tensor)(...xs)
     if (!internals.isTensor(value) || value.numel() !== 1) {
       throw new Error('The output of the function given to hessian should be a tensor with a single element')
     }
@@ -161,16 +184,22 @@ export function hessian<I extends Tensors>(
     })
     return formed(found, inputs)
   }
-  return jacobian(firstDerivatives as never, inputs as never, options) as never
+  const { create_graph, strict } = options
+  return jacobian(firstDerivatives as never, inputs as never, { create_graph, strict }) as never
 }
 
 /** The results, and the product of a vector with the Jacobian: what a backward from v gives. */
 export function vjp<I extends Tensors, O extends Tensors>(
   func: TensorFunction<I, O>,
   inputs: I,
-  v?: Tensors | null,
-  options: FunctionalOptions = {},
+  v?: Tensors | null | (FunctionalOptions & { v?: Tensors | null }),
+  create_graph?: boolean | FunctionalOptions,
+  strict?: boolean | FunctionalOptions,
+): [outputs: O, vjp: I extends Tensor ? Tensor : Tensor[]]
+export function vjp<I extends Tensors, O extends Tensors>(
+  ...args: unknown[]
 ): [outputs: O, vjp: I extends Tensor ? Tensor : Tensor[]] {
+  const { func, inputs, v, ...options } = readCall<I>('autograd.functional.vjp', args)
   return enable_grad(() => {
     checkTensors('vjp', 'inputs', inputs)
     const xs = graphInputs(inputs, options.create_graph ?? false)
@@ -188,9 +217,14 @@ export function vjp<I extends Tensors, O extends Tensors>(
 export function jvp<I extends Tensors, O extends Tensors>(
   func: TensorFunction<I, O>,
   inputs: I,
-  v?: Tensors | null,
-  options: FunctionalOptions = {},
+  v?: Tensors | null | (FunctionalOptions & { v?: Tensors | null }),
+  create_graph?: boolean | FunctionalOptions,
+  strict?: boolean | FunctionalOptions,
+): [outputs: O, jvp: O extends Tensor ? Tensor : Tensor[]]
+export function jvp<I extends Tensors, O extends Tensors>(
+  ...args: unknown[]
 ): [outputs: O, jvp: O extends Tensor ? Tensor : Tensor[]] {
+  const { func, inputs, v, ...options } = readCall<I>('autograd.functional.jvp', args)
   return enable_grad(() => {
     checkTensors('jvp', 'inputs', inputs)
     const xs = graphInputs(inputs, options.create_graph ?? false)
@@ -213,9 +247,14 @@ export function jvp<I extends Tensors, O extends Tensors>(
 export function vhp<I extends Tensors>(
   func: TensorFunction<I, Tensor>,
   inputs: I,
-  v?: Tensors | null,
-  options: FunctionalOptions = {},
+  v?: Tensors | null | (FunctionalOptions & { v?: Tensors | null }),
+  create_graph?: boolean | FunctionalOptions,
+  strict?: boolean | FunctionalOptions,
+): [output: Tensor, vhp: I extends Tensor ? Tensor : Tensor[]]
+export function vhp<I extends Tensors>(
+  ...args: unknown[]
 ): [output: Tensor, vhp: I extends Tensor ? Tensor : Tensor[]] {
+  const { func, inputs, v, ...options } = readCall<I>('autograd.functional.vhp', args)
   return enable_grad(() => {
     checkTensors('vhp', 'inputs', inputs)
     const create_graph = options.create_graph ?? false
@@ -232,4 +271,7 @@ export function vhp<I extends Tensors>(
 }
 
 /** The function's number, and the product of its Hessian with a vector: that of `vhp`, as the Hessian is symmetric. */
-export const hvp: typeof vhp = vhp
+export const hvp = ((...args: unknown[]) => {
+  const { func, inputs, v, create_graph, strict } = readCall('autograd.functional.hvp', args)
+  return vhp(func as never, inputs as never, v, { create_graph, strict })
+}) as typeof vhp

@@ -4,20 +4,17 @@ import * as dtypes from '../core/dtype.js'
 import { internals, type Tensor } from '../core/tensor.js'
 import { warn } from '../core/warn.js'
 import * as torch from '../generated/functions.js'
+import { refuse } from '../operators/arguments.js'
+import { type Arguments, read } from '../operators/generated/arguments.js'
 import { grad } from './backward.js'
 import type { Tensors } from './functional.js'
 import { enable_grad, no_grad } from './grad_mode.js'
 
-export interface GradcheckOptions {
-  /** The step of the differences. */
-  eps?: number | undefined
-  atol?: number | undefined
-  rtol?: number | undefined
-  /** Whether a mismatch is an error, or the result false. */
-  raise_exception?: boolean | undefined
-  /** How far two backwards of the same graph may differ. */
-  nondet_tol?: number | undefined
-}
+/** What Python checks besides, or in another way. */
+const UNSUPPORTED = [
+  ...['check_grad_dtypes', 'check_batched_grad', 'check_batched_forward_grad', 'check_forward_ad', 'check_backward_ad'],
+  ...['gen_non_contig_grad_outputs', 'check_fwd_over_rev', 'check_rev_over_rev', 'fast_mode', 'masked'],
+]
 
 type Checked = (...inputs: Tensor[]) => Tensors
 
@@ -70,14 +67,14 @@ function analytical(output: Tensor, input: Tensor): Tensor {
 
 /**
  * Whether backward agrees with differences of the function's values, for all inputs that require gradients. Meant for
- * float64 and complex128.
+ * float64 and complex128. `eps` is the step of the differences, `nondet_tol` how far two backwards of the same graph may
+ * differ.
  * @throws where they differ, unless raise_exception is false.
  */
-export function gradcheck(
-  func: Checked,
-  inputs: Tensors,
-  { eps = 1e-6, atol = 1e-5, rtol = 1e-3, raise_exception = true, nondet_tol = 0 }: GradcheckOptions = {},
-): boolean {
+export function gradcheck(...args: Arguments['autograd.gradcheck']): boolean {
+  const values = read('autograd.gradcheck', args)
+  refuse('autograd.gradcheck', values, ...UNSUPPORTED)
+  const { func, inputs, eps, atol, rtol, raise_exception, nondet_tol } = values
   try {
     check(func, list(inputs), eps, atol, rtol, nondet_tol)
     return true
@@ -126,17 +123,17 @@ function check(func: Checked, inputs: Tensor[], eps: number, atol: number, rtol:
 }
 
 /** gradcheck of the gradients: second derivatives, from given or random gradients of the outputs. */
-export function gradgradcheck(
-  func: Checked,
-  inputs: Tensors,
-  grad_outputs: Tensors | null = null,
-  options: GradcheckOptions = {},
-): boolean {
+export function gradgradcheck(...args: Arguments['autograd.gradgradcheck']): boolean {
+  const values = read('autograd.gradgradcheck', args)
+  refuse('autograd.gradgradcheck', values, ...UNSUPPORTED)
+  const { func, inputs, grad_outputs, eps, atol, rtol, raise_exception, nondet_tol } = values
   const xs = list(inputs)
   const wanted = xs.flatMap((input, i) => (input.requires_grad ? [i] : []))
   const outputs = list(func(...xs)).filter(differentiable)
   const vectors =
-    grad_outputs === null ? outputs.map((output) => torch.randn_like(output).requires_grad_()) : list(grad_outputs)
+    grad_outputs === null
+      ? outputs.map((output) => torch.randn_like(output).requires_grad_())
+      : list(grad_outputs as Tensors)
   const gradients = (...all: Tensor[]): Tensor[] => {
     const own = all
       .slice(0, xs.length)
@@ -150,5 +147,5 @@ export function gradgradcheck(
   }
   // The differences need a graph too: the function under test is itself a gradient.
   const withGraph: Checked = (...all) => enable_grad(() => gradients(...all) as never) as unknown as Tensor[]
-  return gradcheck(withGraph, [...xs, ...vectors], options)
+  return gradcheck(withGraph, [...xs, ...vectors], { eps, atol, rtol, raise_exception, nondet_tol })
 }

@@ -1,6 +1,6 @@
 // torch.autograd
 export { detect_anomaly, is_anomaly_check_nan_enabled, is_anomaly_enabled, set_detect_anomaly } from './anomaly.js'
-export { type BackwardOptions, backward, type GradOptions, grad } from './backward.js'
+export { backward, grad } from './backward.js'
 export { AutogradFunction as Function, FunctionCtx, once_differentiable } from './function.js'
 export * as functional from './functional.js'
 export {
@@ -11,4 +11,4 @@ export {
   no_grad,
   set_grad_enabled,
 } from './grad_mode.js'
-export { type GradcheckOptions, gradcheck, gradgradcheck } from './gradcheck.js'
+export { gradcheck, gradgradcheck } from './gradcheck.js'

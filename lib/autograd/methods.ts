@@ -1,30 +1,60 @@
 // Tensor's methods of autograd.
 
-import type { Tensor } from '../core/tensor.js'
-import { isOptions } from '../operators/operator.js'
+import { type Handle, native } from '../core/native.js'
+import { type Hook, internals, RemovableHandle, type Tensor } from '../core/tensor.js'
+import { type Arguments, read } from '../operators/generated/arguments.js'
 import { define, defineGetters } from '../tensor/define.js'
-import { type BackwardOptions, backward } from './backward.js'
+import { accumulate } from './backward.js'
 import { type GradFn, gradFnOf } from './grad_fn.js'
 
 declare module '../core/tensor.js' {
   interface Tensor {
     /** Computes the gradients of the graph's leaves and adds them to their `grad`. */
-    backward(gradient?: Tensor | null, options?: BackwardOptions): void
-    backward(options: BackwardOptions & { gradient?: Tensor | null }): void
+    backward(...args: Arguments['Tensor.backward']): void
+
+    requires_grad_(...args: Arguments['Tensor.requires_grad_']): this
+    /**
+     * Calls `hook` with the gradient of this tensor whenever it is computed; a tensor that it returns takes its place.
+     * A hook that captures this very tensor keeps it alive until `remove()`.
+     */
+    register_hook(...args: Arguments['Tensor.register_hook']): RemovableHandle
+    /** Calls `hook` with this leaf whenever backward has added to its gradient. */
+    register_post_accumulate_grad_hook(...args: Arguments['Tensor.register_post_accumulate_grad_hook']): RemovableHandle
 
     /** The operation that made this tensor, or null for a leaf. */
     readonly grad_fn: GradFn | null
   }
 }
 
+/** The hook as native code calls it. Made apart from the tensor: a closure that reached it would keep it alive. */
+function hookOnHandles(hook: Hook): (grad: Handle) => Handle | undefined {
+  return (grad) => {
+    const replacement = hook(internals.wrap(grad))
+    return internals.isTensor(replacement) ? internals.handleOf(replacement) : undefined
+  }
+}
+
+/** Made apart from the tensor, for the same reason. */
+function leafHook(hook: (leaf: Tensor) => void): (handle: Handle) => void {
+  return (handle) => hook(internals.wrap(handle))
+}
+
 define({
-  backward(gradient?: unknown, options: BackwardOptions = {}) {
-    if (isOptions(gradient)) {
-      const { gradient: given = null, ...rest } = gradient as BackwardOptions & { gradient?: Tensor | null }
-      backward(this, given, rest)
-    } else {
-      backward(this, gradient as Tensor | null | undefined, options)
-    }
+  backward(...args: Arguments['Tensor.backward']) {
+    const values = read('Tensor.backward', args)
+    accumulate(this, values.gradient, values)
+  },
+  requires_grad_(...args: Arguments['Tensor.requires_grad_']) {
+    this.requires_grad = read('Tensor.requires_grad_', args).requires_grad
+    return this
+  },
+  register_hook(...args: Arguments['Tensor.register_hook']) {
+    const { hook } = read('Tensor.register_hook', args)
+    return new RemovableHandle(native.register_hook(internals.handleOf(this), hookOnHandles(hook)))
+  },
+  register_post_accumulate_grad_hook(...args: Arguments['Tensor.register_post_accumulate_grad_hook']) {
+    const { hook } = read('Tensor.register_post_accumulate_grad_hook', args)
+    return new RemovableHandle(native.post_accumulate_hook(internals.handleOf(this), leafHook(hook)))
   },
 })
 

@@ -22,6 +22,8 @@ interface Internals {
   /** What lets a subclass call Tensor's constructor. */
   readonly token: symbol
   isTensor(value: unknown): value is Tensor
+  /** @throws TypeError where the value is no tensor. */
+  checkTensor(value: unknown): void
   handleOf(tensor: Tensor): Handle
   /** The tensor of a handle that native code just made; the current scope owns it. */
   wrap(handle: Handle): Tensor
@@ -56,6 +58,7 @@ export class Tensor {
 
   static {
     const live = (tensor: Tensor): Handle => {
+      internals.checkTensor(tensor)
       const handle = tensor.#handle
       if (handle === 0) throw new Error(freedMessage(tensor.#owner))
       return handle
@@ -63,6 +66,9 @@ export class Tensor {
     internals = {
       token: INTERNAL,
       isTensor: (value): value is Tensor => typeof value === 'object' && value !== null && #handle in value,
+      checkTensor(value) {
+        if (!internals.isTensor(value)) throw new TypeError(noTensorMessage(value))
+      },
       handleOf: live,
       wrap(handle) {
         const tensor = new Tensor(INTERNAL, handle)
@@ -86,6 +92,7 @@ export class Tensor {
       },
       ownerOf: (tensor) => tensor.#owner,
       free(tensor) {
+        internals.checkTensor(tensor)
         if (tensor.#handle === 0) return
         native.release(tensor.#handle)
         tensor.#handle = 0
@@ -106,29 +113,7 @@ export class Tensor {
 
   /** The size of each dimension. */
   get shape(): Size {
-    return Size.of_sizes(native.sizes(internals.handleOf(this)))
-  }
-
-  /** The shape, or the size of dimension `dim`, counted from the end where negative. */
-  size(): Size
-  size(dim: number): number
-  size(dim?: number): Size | number {
-    const shape = this.shape
-    if (dim === undefined) return shape
-    const size = shape.at(dim)
-    if (size === undefined || !Number.isInteger(dim)) {
-      const range = `[${-Math.max(shape.length, 1)}, ${Math.max(shape.length, 1) - 1}]`
-      throw new RangeError(`Dimension out of range (expected to be in range of ${range}, but got ${dim})`)
-    }
-    return size
-  }
-
-  /** How many elements lie between neighbours of each dimension. */
-  stride(): number[]
-  stride(dim: number): number
-  stride(dim?: number): number[] | number {
-    const strides = native.strides(internals.handleOf(this))
-    return dim === undefined ? strides : (strides.at(dim) as number)
+    return shapeOf(this)
   }
 
   /** The number of dimensions. */
@@ -137,11 +122,11 @@ export class Tensor {
   }
 
   get ndim(): number {
-    return this.dim()
+    return native.dim(internals.handleOf(this))
   }
 
   ndimension(): number {
-    return this.dim()
+    return native.dim(internals.handleOf(this))
   }
 
   /** The number of elements. */
@@ -150,7 +135,7 @@ export class Tensor {
   }
 
   nelement(): number {
-    return this.numel()
+    return native.numel(internals.handleOf(this))
   }
 
   storage_offset(): number {
@@ -158,23 +143,23 @@ export class Tensor {
   }
 
   get dtype(): DType {
-    return dtypeOf(native.dtype(internals.handleOf(this)))
+    return dtypeOfTensor(this)
   }
 
   get device(): Device {
-    return device(native.device(internals.handleOf(this)))
+    return deviceOf(this)
   }
 
   get is_cuda(): boolean {
-    return this.device.type === 'cuda'
+    return deviceOf(this).type === 'cuda'
   }
 
   get is_cpu(): boolean {
-    return this.device.type === 'cpu'
+    return deviceOf(this).type === 'cpu'
   }
 
   get is_meta(): boolean {
-    return this.device.type === 'meta'
+    return deviceOf(this).type === 'meta'
   }
 
   /** Whether the layout is sparse COO. */
@@ -191,21 +176,21 @@ export class Tensor {
   }
 
   get is_quantized(): boolean {
-    return /^qu?int/.test(this.dtype.name)
+    return /^qu?int/.test(dtypeOfTensor(this).name)
   }
 
   /** Bytes of one element. */
   get itemsize(): number {
-    return this.dtype.itemsize
+    return dtypeOfTensor(this).itemsize
   }
 
   element_size(): number {
-    return this.itemsize
+    return dtypeOfTensor(this).itemsize
   }
 
   /** Bytes of all elements. */
   get nbytes(): number {
-    return this.numel() * this.itemsize
+    return native.numel(internals.handleOf(this)) * dtypeOfTensor(this).itemsize
   }
 
   // --- autograd ---------------------------------------------------------------------------------
@@ -216,11 +201,6 @@ export class Tensor {
 
   set requires_grad(value: boolean) {
     native.set_requires_grad(internals.handleOf(this), value)
-  }
-
-  requires_grad_(requires_grad = true): this {
-    this.requires_grad = requires_grad
-    return this
   }
 
   get is_leaf(): boolean {
@@ -260,19 +240,6 @@ export class Tensor {
     native.set_data(internals.handleOf(this), internals.handleOf(value))
   }
 
-  /**
-   * Calls `hook` with the gradient of this tensor whenever it is computed; a tensor that it returns takes its place.
-   * A hook that captures this very tensor keeps it alive until `remove()`.
-   */
-  register_hook(hook: Hook): RemovableHandle {
-    return new RemovableHandle(native.register_hook(internals.handleOf(this), hookOnHandles(hook)))
-  }
-
-  /** Calls `hook` with this leaf whenever backward has added to its gradient. */
-  register_post_accumulate_grad_hook(hook: (leaf: Tensor) => void): RemovableHandle {
-    return new RemovableHandle(native.post_accumulate_hook(internals.handleOf(this), leafHook(hook)))
-  }
-
   // --- life -------------------------------------------------------------------------------------
 
   /** Frees this name of the tensor now. Graphs, views and optimizers that use the data keep it. */
@@ -282,11 +249,12 @@ export class Tensor {
 
   /** Whether the tensor was disposed of, or freed by its scope. */
   get is_disposed(): boolean {
+    internals.checkTensor(this)
     return this.#handle === 0
   }
 
   [Symbol.dispose](): void {
-    this.dispose()
+    internals.free(this)
   }
 
   /**
@@ -307,25 +275,16 @@ export class Tensor {
   }
 
   toString(): string {
-    return `tensor(..., size=[${this.shape.join(', ')}])`
+    return `tensor(..., size=[${shapeOf(this).join(', ')}])`
   }
 }
+
+const shapeOf = (tensor: Tensor): Size => Size.of_sizes(native.sizes(internals.handleOf(tensor)))
+const dtypeOfTensor = (tensor: Tensor): DType => dtypeOf(native.dtype(internals.handleOf(tensor)))
+const deviceOf = (tensor: Tensor): Device => device(native.device(internals.handleOf(tensor)))
 
 /** Sees a gradient; a tensor that it returns takes the gradient's place. */
 export type Hook = (grad: Tensor) => Tensor | undefined | null | void
-
-/** The hook as native code calls it. Made apart from the tensor: a closure that reached it would keep it alive. */
-function hookOnHandles(hook: Hook): (grad: Handle) => Handle | undefined {
-  return (grad) => {
-    const replacement = hook(internals.wrap(grad))
-    return internals.isTensor(replacement) ? internals.handleOf(replacement) : undefined
-  }
-}
-
-/** Made apart from the tensor, for the same reason. */
-function leafHook(hook: (leaf: Tensor) => void): (handle: Handle) => void {
-  return (handle) => hook(internals.wrap(handle))
-}
 
 /** What `tensor.share()` gives and `torch.from_shared` takes. */
 export interface SharedToken {
@@ -360,6 +319,12 @@ export function swapOwner(owner: Owner | null): Owner | null {
   const before = currentOwner
   currentOwner = owner
   return before
+}
+
+function noTensorMessage(value: unknown): string {
+  const kind = value === null ? 'null' : typeof value
+  const hint = kind === 'object' ? "; another thread's tensor comes by tensor.share() and torch.from_shared(token)" : ''
+  return `expected a Tensor, not ${kind}${hint}`
 }
 
 function freedMessage(owner: Owner | null): string {

@@ -5,7 +5,7 @@ import { type Device, device as deviceOf } from '../core/device.js'
 import { openMode, runInMode, type Synchronous } from '../core/modes.js'
 import type { CudaEvent, CudaStream, DescribedStream } from '../core/native.js'
 import { checkKeys } from '../operators/arguments.js'
-import { isOptions } from '../operators/operator.js'
+import { isOptions } from '../operators/options.js'
 import { type CudaDevice, deviceIndex, set_device } from './device.js'
 
 export interface StreamOptions {

@@ -1,9 +1,9 @@
 // Minibatches of subsequences of a corpus (Dive into Deep Learning, section 8.3).
 
 import * as dtypes from '../core/dtype.js'
-import type { Generator } from '../core/generator.js'
 import { native } from '../core/native.js'
 import { internals, type Tensor } from '../core/tensor.js'
+import type { Generator } from '../operators/generator.js'
 import { aten } from '../operators/table.js'
 import { type Corpus, load_corpus_time_machine, type Vocab } from './text.js'
 

@@ -2,7 +2,7 @@
 
 import type { DeviceLike, Layout, MemoryFormat } from '../core/device.js'
 import type { DType } from '../core/dtype.js'
-import type { Generator } from '../core/generator.js'
+import type { Generator } from '../operators/generator.js'
 import type { Tensor } from '../core/tensor.js'
 import type { Named, Scalar } from '../operators/operator.js'
 

@@ -1,13 +1,254 @@
-// Python's way of calling in TypeScript: any positional prefix, then one object of keyword arguments.
+// Python's way of calling, for everything that Python writes by hand: any arguments in place, then one object of keyword
+// arguments. The parameters, their order, types and defaults are Python's own (generated/signatures.ts).
 
-import { isOptions } from './operator.js'
+import { Device } from '../core/device.js'
+import { DType } from '../core/dtype.js'
+import { internals } from '../core/tensor.js'
+import { describe } from './describe.js'
+import { explained } from './errors.js'
+import { signatures } from './generated/signatures.js'
+import { isOptions } from './options.js'
 
-const REQUIRED = Symbol('required')
+export type SignatureKey = keyof typeof signatures
 
-/** Stands for the default of a parameter that must be given, with its type. */
-export function required<T>(): T {
-  return REQUIRED as T
+interface Parameter {
+  readonly name: string
+  readonly type: string
+  readonly required: boolean
+  readonly default: unknown
+  /** Whether a value is of its type. */
+  readonly accepts: (value: unknown) => boolean
+  /** Whether a plain object in its place is its value, and no keywords. */
+  readonly takesObject: boolean
 }
+
+interface Signature {
+  readonly callee: string
+  readonly parameters: readonly Parameter[]
+  readonly names: readonly string[]
+  /** How many parameters may be given in place. */
+  readonly inPlace: number
+}
+
+// --- types ----------------------------------------------------------------------------------------------------
+
+type Test = (value: unknown) => boolean
+
+const isNumber: Test = (value) => typeof value === 'number'
+const isInt: Test = (value) => typeof value === 'number' && Number.isInteger(value)
+const isString: Test = (value) => typeof value === 'string'
+const listOf =
+  (test: Test): Test =>
+  (value) =>
+    Array.isArray(value) && value.every(test)
+
+/** What values of a type are; a type that is not here takes anything, which the callee looks at itself. */
+const TESTS: Record<string, Test> = {
+  int: isInt,
+  float: isNumber,
+  bool: (value) => typeof value === 'boolean',
+  str: isString,
+  Reduction: isString,
+  Tensor: internals.isTensor,
+  ScalarType: (value) => value instanceof DType,
+  Device: (value) => isString(value) || value instanceof Device,
+  'int[]': listOf(isInt),
+  'Tensor[]': listOf(internals.isTensor),
+  Hook: (value) => typeof value === 'function',
+  LeafHook: (value) => typeof value === 'function',
+  TensorFunction: (value) => typeof value === 'function',
+}
+/** How messages name the types. */
+const NAMES: Record<string, string> = {
+  ScalarType: 'torch.dtype',
+  Device: 'torch.device',
+  Reduction: 'str',
+  'int[]': 'tuple of ints',
+  'Tensor[]': 'tuple of Tensors',
+  Hook: 'function',
+  LeafHook: 'function',
+  TensorFunction: 'function',
+}
+/** Types whose values are plain objects. */
+const OBJECTS = new Set(['StateDict', 'NamedModules', 'ParamGroup', 'Settings', 'OptimizerState'])
+
+const anything: Test = () => true
+
+function testOf(type: string): Test {
+  if (type.endsWith('?')) {
+    const test = testOf(type.slice(0, -1))
+    return (value) => value === null || test(value)
+  }
+  if (type.startsWith("'")) return isString
+  if (type.includes('|')) {
+    const tests = type.split('|').map(testOf)
+    return (value) => tests.some((test) => test(value))
+  }
+  // int[2]: a number, or a list; float(2): a list of 2, which may hold tensors.
+  const sizes = /^(int|float)\[\d\]$/.exec(type)
+  if (sizes !== null) {
+    const test = TESTS[sizes[1] as string] as Test
+    return (value) => test(value) || listOf(test)(value)
+  }
+  const tuple = /^\w+\((\d)\)$/.exec(type)
+  if (tuple !== null) return (value) => Array.isArray(value) && value.length === Number(tuple[1])
+  return TESTS[type] ?? anything
+}
+
+function nameOf(type: string): string {
+  if (type.endsWith('?')) return `${nameOf(type.slice(0, -1))} or null`
+  if (type.startsWith("'")) return 'str'
+  if (type.includes('|')) return [...new Set(type.split('|').map(nameOf))].join(' or ')
+  const sizes = /^(int|float)\[\d\]$/.exec(type)
+  if (sizes !== null) return `${sizes[1]} or tuple of ${sizes[1]}s`
+  const tuple = /^(\w+)\((\d)\)$/.exec(type)
+  if (tuple !== null) return `tuple of ${tuple[2]} ${tuple[1]}s`
+  return NAMES[type] ?? type
+}
+
+// --- signatures -----------------------------------------------------------------------------------------------
+
+const known = new Map<string, Signature>()
+
+/** A callable's parameters, read from the table when they are first asked for. */
+export function signatureOf(key: SignatureKey): Signature {
+  let signature = known.get(key)
+  if (signature === undefined) {
+    signature = parse(key)
+    known.set(key, signature)
+  }
+  return signature
+}
+
+function parse(key: SignatureKey): Signature {
+  const text = signatures[key]
+  const parts = text === '' ? [] : text.split(', ')
+  const star = parts.indexOf('*')
+  const parameters = parts
+    .filter((part) => part !== '*')
+    .map((part): Parameter => {
+      const [, name, type, value] = /^(\w+):([^=]*)(?:=(.*))?$/.exec(part) as unknown as [
+        string,
+        string,
+        string,
+        string?,
+      ]
+      const required = value === undefined
+      return {
+        name,
+        type,
+        required,
+        default: required ? undefined : value === 'Infinity' ? Number.POSITIVE_INFINITY : JSON.parse(value),
+        accepts: testOf(type),
+        takesObject: OBJECTS.has(type.replace('?', '')) || (type === 'unknown' && required),
+      }
+    })
+  return {
+    callee: key.slice(key.lastIndexOf('.') + 1),
+    parameters,
+    names: parameters.map(({ name }) => name),
+    inPlace: star === -1 ? parameters.length : star,
+  }
+}
+
+// --- reading --------------------------------------------------------------------------------------------------
+
+/** The keyword arguments, where the last argument holds them. */
+function keywordsOf(signature: Signature, args: readonly unknown[], count: number): Record<string, unknown> | null {
+  const last = args[count - 1]
+  if (typeof last !== 'object' || !isOptions(last)) return null
+  const parameter = signature.parameters[count - 1]
+  if (count > signature.inPlace || parameter?.takesObject !== true) return last
+  const isKeywords = parameter.name in last && Object.keys(last).every((name) => signature.names.includes(name))
+  return isKeywords ? last : null
+}
+
+/** The value of each parameter, in order. `callee` names it in messages. */
+function valuesOf(signature: Signature, callee: string, args: readonly unknown[]): unknown[] {
+  const { parameters, inPlace } = signature
+  let count = args.length
+  while (count > 0 && args[count - 1] === undefined) count--
+  const keywords = keywordsOf(signature, args, count)
+  if (keywords !== null) {
+    count--
+    checkKeys(callee, keywords, signature.names)
+  }
+  if (count > inPlace) {
+    const taken = inPlace === 1 ? '1 argument' : `${inPlace} arguments`
+    throw new TypeError(`${callee}() takes ${taken} in place but ${count} were given`)
+  }
+  const values = new Array<unknown>(parameters.length)
+  let missing: string[] | null = null
+  for (let i = 0; i < parameters.length; i++) {
+    const parameter = parameters[i] as Parameter
+    let value = i < count ? args[i] : undefined
+    if (keywords !== null && Object.hasOwn(keywords, parameter.name)) {
+      const named = keywords[parameter.name]
+      if (value !== undefined && named !== undefined) {
+        throw new TypeError(`${callee}() got multiple values for argument '${parameter.name}'`)
+      }
+      value ??= named
+    }
+    if (value === undefined) {
+      if (parameter.required) {
+        missing ??= []
+        missing.push(parameter.name)
+      }
+      values[i] = parameter.default
+    } else if (parameter.accepts(value)) {
+      values[i] = value
+    } else {
+      throw explained(
+        new TypeError(
+          `${callee}(): argument '${parameter.name}' (position ${i + 1}) must be ${nameOf(parameter.type)}, not ${describe(value)}`,
+        ),
+      )
+    }
+  }
+  if (missing !== null) throw new TypeError(missingMessage(callee, missing))
+  return values
+}
+
+function missingMessage(callee: string, names: readonly string[]): string {
+  const [only] = names
+  if (names.length === 1) return `${callee}() missing required argument '${only}'`
+  return `${callee}() missing ${names.length} required arguments: ${names.map((name) => `'${name}'`).join(', ')}`
+}
+
+/**
+ * The values of a callable's parameters by name, from what it was called with: arguments in place, then keywords, then
+ * defaults. `undefined` is not given. `callee` is the name in messages, where it is not the key's last part.
+ * @throws TypeError for what is missing, unknown, given twice, too much or of another type.
+ */
+export function readArguments(key: SignatureKey, args: readonly unknown[], callee?: string): Record<string, unknown> {
+  const signature = signatureOf(key)
+  const values = valuesOf(signature, callee ?? signature.callee, args)
+  const named: Record<string, unknown> = {}
+  for (let i = 0; i < values.length; i++) named[signature.names[i] as string] = values[i]
+  return named
+}
+
+/** Throws where a parameter that Python has and this library has not was given another value than its default. */
+export function refuse(key: SignatureKey, values: Readonly<Record<string, unknown>>, ...names: string[]): void {
+  const { callee, parameters } = signatureOf(key)
+  for (const parameter of parameters) {
+    if (!names.includes(parameter.name) || Object.is(values[parameter.name], parameter.default)) continue
+    throw new Error(`${callee}(): ${parameter.name} is not supported (only its default, ${parameter.default})`)
+  }
+}
+
+/**
+ * The function that `body` is the inside of: `body` gets the values of all parameters in order. `F` is its type: the
+ * generated one, unless the caller knows a better one.
+ */
+export function pythonFunction<F>(key: SignatureKey, body: (...values: never[]) => unknown): F {
+  const inside = body as (...values: unknown[]) => unknown
+  const callee = key.slice(key.lastIndexOf('.') + 1)
+  const invoke = (...args: unknown[]): unknown => inside(...valuesOf(signatureOf(key), callee, args))
+  return Object.defineProperty(invoke, 'name', { value: callee }) as F
+}
+
+// --- names ----------------------------------------------------------------------------------------------------
 
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j)
@@ -23,55 +264,21 @@ function editDistance(a: string, b: string): number {
 }
 
 /** ` (did you mean 'lr'?)`, or nothing where no name is near. */
-export function suggestion(name: string, known: readonly string[]): string {
-  const longer = known.find((candidate) => name.length > 2 && candidate.startsWith(name))
+export function suggestion(name: string, candidates: readonly string[]): string {
+  const longer = candidates.find((candidate) => name.length > 2 && candidate.startsWith(name))
   if (longer !== undefined) return ` (did you mean '${longer}'?)`
-  const nearest = known
+  const nearest = candidates
     .map((candidate) => ({ candidate, distance: editDistance(name, candidate) }))
     .sort((a, b) => a.distance - b.distance)[0]
   return nearest !== undefined && nearest.distance <= name.length / 2 ? ` (did you mean '${nearest.candidate}'?)` : ''
 }
 
 /** Throws for keys that are no parameter's. */
-export function checkKeys(callee: string, options: object, known: readonly string[]): void {
+export function checkKeys(callee: string, options: object, names: readonly string[]): void {
   for (const key of Object.keys(options)) {
-    if (known.includes(key)) continue
-    throw new TypeError(`${callee}() got an unexpected keyword argument '${key}'${suggestion(key, known)}`)
+    if (names.includes(key)) continue
+    throw new TypeError(`${callee}() got an unexpected keyword argument '${key}'${suggestion(key, names)}`)
   }
-}
-
-/**
- * The parameters' values, from arguments in place, then keywords, then defaults. The defaults' order is the
- * parameters' order; one whose default is `required()` must be given. `undefined` counts as not given.
- */
-export function readArguments<D extends Record<string, unknown>>(
-  callee: string,
-  args: readonly unknown[],
-  defaults: D,
-): D {
-  const names = Object.keys(defaults)
-  const options = isOptions(args.at(-1)) ? (args.at(-1) as Record<string, unknown>) : null
-  const positional = options === null ? args : args.slice(0, -1)
-  if (positional.length > names.length) {
-    throw new TypeError(`${callee}() takes ${names.length} positional arguments but ${positional.length} were given`)
-  }
-  const values: Record<string, unknown> = { ...defaults }
-  positional.forEach((value, i) => {
-    if (value !== undefined) values[names[i] as string] = value
-  })
-  if (options !== null) {
-    checkKeys(callee, options, names)
-    for (const [key, value] of Object.entries(options)) {
-      if (value === undefined) continue
-      if (names.indexOf(key) < positional.length && positional[names.indexOf(key)] !== undefined) {
-        throw new TypeError(`${callee}() got multiple values for argument '${key}'`)
-      }
-      values[key] = value
-    }
-  }
-  const missing = names.filter((name) => values[name] === REQUIRED)
-  if (missing.length > 0) throw new TypeError(`${callee}() missing required arguments: ${missing.join(', ')}`)
-  return values as D
 }
 
 /** Checks that a count is a whole number from `least` on. */

@@ -2,10 +2,11 @@
 
 import { Device, Layout, MemoryFormat } from '../core/device.js'
 import { DType, dtypeOf } from '../core/dtype.js'
-import { Generator } from '../core/generator.js'
 import { native } from '../core/native.js'
 import { internals, type Tensor } from '../core/tensor.js'
 import { explained } from './errors.js'
+import { Generator } from './generator.js'
+import { isOptions } from './options.js'
 
 const { handleOf, isTensor, wrap } = internals
 
@@ -72,15 +73,6 @@ function withNamedOutputs(operator: Operator, options: Record<string, unknown>):
   const names = operator.outputNames(out.length)
   if (names === undefined) return options
   return { ...rest, ...Object.fromEntries(names.map((name, i) => [name, out[i]])) }
-}
-
-/** Whether a last argument holds keyword arguments: a plain object, but for {re, im}, which is a complex number. */
-export function isOptions(value: unknown): value is Record<string, unknown> {
-  if (typeof value !== 'object' || value === null) return false
-  const prototype = Object.getPrototypeOf(value)
-  if (prototype !== Object.prototype && prototype !== null) return false
-  const keys = Object.keys(value)
-  return !(keys.length === 2 && 're' in value && 'im' in value)
 }
 
 /** Calls an operator with positional arguments and, as the last one, an object of keyword arguments. */

@@ -2,7 +2,8 @@
 
 import type { Tensor } from '../core/tensor.js'
 import { factories, overloads } from './generated/overloads.js'
-import { call, isOptions, Operator, operatorFunction, operatorMethod } from './operator.js'
+import { call, Operator, operatorFunction, operatorMethod } from './operator.js'
+import { isOptions } from './options.js'
 
 const operators = new Map<string, Operator>()
 

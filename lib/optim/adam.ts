@@ -2,58 +2,34 @@ import * as dtypes from '../core/dtype.js'
 import { native } from '../core/native.js'
 import { internals, type Tensor } from '../core/tensor.js'
 import { zeros, zeros_like } from '../generated/functions.js'
-import { checkKeys } from '../operators/arguments.js'
-import { checkLearningRate, type LearningRate, nativeLearningRate, withLearningRate } from './learning_rate.js'
-import {
-  checkAtLeast,
-  type ImplementationOptions,
-  Optimizer,
-  type ParamGroup,
-  type Params,
-  stepDevice,
-} from './optimizer.js'
+import { type Arguments, type Keywords, read, type Settings } from './generated/arguments.js'
+import { checkLearningRate, nativeLearningRate, numberOf } from './learning_rate.js'
+import { checkAtLeast, checkImplementation, Optimizer, type ParamGroup, stepDevice } from './optimizer.js'
 
-export interface AdamOptions extends ImplementationOptions {
-  lr?: LearningRate | undefined
-  /** Decay of the running averages of the gradient and of its square. */
-  betas?: readonly [number, number] | undefined
-  /** Added to the denominator. */
-  eps?: number | undefined
-  /** The factor of the L2 penalty; of the decay itself where decoupled_weight_decay is true. */
-  weight_decay?: number | undefined
-  /** Divides by the greatest average so far (Reddi et al. 2018). */
-  amsgrad?: boolean | undefined
-  maximize?: boolean | undefined
-  decoupled_weight_decay?: boolean | undefined
-}
+export type AdamOptions = Keywords<'optim.Adam', 'params'>
+export type AdamWOptions = Keywords<'optim.AdamW', 'params'>
 
-export type AdamWOptions = Omit<AdamOptions, 'decoupled_weight_decay'>
+type AdamSettings = Settings<'optim.Adam'>
 
-type Settings = { [K in keyof AdamOptions]-?: Exclude<AdamOptions[K], undefined> }
-
-const DEFAULTS: Settings = {
-  lr: 1e-3,
-  betas: [0.9, 0.999],
-  eps: 1e-8,
-  weight_decay: 0,
-  amsgrad: false,
-  maximize: false,
-  foreach: null,
-  capturable: false,
-  fused: null,
-  decoupled_weight_decay: false,
-}
-
-/** Adam (Kingma and Ba 2014). */
-export class Adam extends Optimizer<Settings> {
-  constructor(params: Params<Settings>, lr: LearningRate | AdamOptions = {}, options: AdamOptions = {}) {
-    const given = withLearningRate(lr, options)
-    checkKeys('Adam', given, Object.keys(DEFAULTS))
-    const set = Object.entries(given).filter(([, value]) => value !== undefined)
-    super(params, { ...DEFAULTS, ...Object.fromEntries(set) })
+/**
+ * Adam (Kingma and Ba 2014): m ← β₁ m + (1 - β₁) g, v ← β₂ v + (1 - β₂) g², p ← p - lr m̂ / (√v̂ + eps), with m̂ and v̂
+ * the averages divided by 1 - βᵗ. `weight_decay` is the factor of the L2 penalty, or with `decoupled_weight_decay` of the
+ * decay itself; `amsgrad` divides by the greatest average so far (Reddi et al. 2018); `maximize` goes up instead of down.
+ */
+export class Adam extends Optimizer<AdamSettings> {
+  constructor(...args: Arguments['optim.Adam']) {
+    const { params, ...settings } = read('optim.Adam', args, new.target.name)
+    checkImplementation('Adam', settings)
+    const { lr, eps, weight_decay, amsgrad, maximize, foreach, capturable, differentiable, fused } = settings
+    const { decoupled_weight_decay } = settings
+    const betas = settings.betas.map(numberOf) as unknown as readonly [number, number]
+    super(params, {
+      ...{ lr, betas, eps, weight_decay, amsgrad, maximize, foreach, capturable, differentiable, fused },
+      decoupled_weight_decay,
+    })
   }
 
-  protected checkOptions({ lr, betas, eps, weight_decay }: Settings): void {
+  protected override checkOptions({ lr, betas, eps, weight_decay }: AdamSettings): void {
     checkLearningRate(lr)
     checkAtLeast('epsilon value', eps)
     betas.forEach((beta, i) => {
@@ -62,7 +38,7 @@ export class Adam extends Optimizer<Settings> {
     checkAtLeast('weight_decay value', weight_decay)
   }
 
-  protected stepGroup(group: ParamGroup<Settings>): void {
+  protected override stepGroup(group: ParamGroup<AdamSettings>): void {
     const { params, lr, betas, eps, weight_decay, amsgrad, maximize, decoupled_weight_decay } = group
     for (const param of params) {
       if (this.state.get(param)?.step === undefined && native.has_grad(internals.handleOf(param)))
@@ -95,21 +71,11 @@ export class Adam extends Optimizer<Settings> {
     const averages = ['exp_avg', 'exp_avg_sq', ...(amsgrad ? ['max_exp_avg_sq'] : [])]
     for (const name of averages) this.keepState(state, name, zeros_like(param))
   }
-
-  protected settingsForStateDict({ decoupled_weight_decay, fused, ...settings }: Settings) {
-    return { ...settings, differentiable: false, fused, decoupled_weight_decay }
-  }
 }
 
 /** Adam with weight decay apart from the gradient (Loshchilov and Hutter 2017). weight_decay is 0.01 by default. */
 export class AdamW extends Adam {
-  constructor(params: Params<Settings>, lr: LearningRate | AdamWOptions = {}, options: AdamWOptions = {}) {
-    const given = withLearningRate(lr, options)
-    checkKeys(
-      'AdamW',
-      given,
-      Object.keys(DEFAULTS).filter((name) => name !== 'decoupled_weight_decay'),
-    )
-    super(params, { ...given, weight_decay: given.weight_decay ?? 1e-2, decoupled_weight_decay: true })
+  constructor(...args: Arguments['optim.AdamW']) {
+    super({ ...read('optim.AdamW', args), decoupled_weight_decay: true })
   }
 }

@@ -7,6 +7,9 @@ import { pythonRepr } from '../core/python_repr.js'
 import { internals, type Tensor } from '../core/tensor.js'
 import * as aten from '../generated/aten.js'
 import { checkKeys } from '../operators/arguments.js'
+import { describe } from '../operators/describe.js'
+import { isOptions } from '../operators/options.js'
+import { type Arguments, read } from './generated/arguments.js'
 
 /** One group of parameters with its own settings. */
 export type ParamGroup<O> = O & { params: Tensor[] }
@@ -26,33 +29,46 @@ export interface OptimizerStateDict {
   param_groups: (Record<string, unknown> & { params: number[] })[]
 }
 
-export abstract class Optimizer<O extends object> {
+/**
+ * What optimizers share. A subclass gives its settings with their defaults to the constructor and overrides `step`, or
+ * `stepGroup`, which updates the parameters of one group.
+ */
+export class Optimizer<O extends object> {
   readonly defaults: O
   readonly param_groups: ParamGroup<O>[] = []
   readonly state = new Map<Tensor, ParamState>()
 
-  constructor(params: Params<O>, defaults: O) {
+  constructor(...args: [params: Params<O>, defaults: O] | [options: { params: Params<O>; defaults: O }]) {
+    const { params, defaults } = read('optim.Optimizer', args, new.target.name) as { params: unknown; defaults: O }
     this.defaults = defaults
     if (internals.isTensor(params)) {
       throw new TypeError(
         'params argument given to the optimizer should be an iterable of Tensors or groups, not a Tensor',
       )
     }
-    const list: unknown[] = [...params]
+    if (typeof (params as Iterable<unknown> | null)?.[Symbol.iterator] !== 'function') {
+      throw new TypeError(
+        `params argument given to the optimizer should be an iterable of Tensors or groups, not ${describe(params)}`,
+      )
+    }
+    const list: unknown[] = [...(params as Iterable<unknown>)]
     if (list.length === 0) throw new RangeError('optimizer got an empty parameter list')
     const tensors = list.map((item) => (Array.isArray(item) && item.length === 2 ? item[1] : item))
-    const groups = internals.isTensor(tensors[0]) ? [{ params: tensors }] : tensors
+    const groups = tensors.every((item) => isOptions(item)) ? tensors : [{ params: tensors }]
     for (const group of groups) this.add_param_group(group as { params: Iterable<Tensor> } & Partial<O>)
   }
 
   /** Throws where a group's settings make no sense. */
-  protected abstract checkOptions(options: O): void
+  protected checkOptions(_options: O): void {}
 
   /** Updates the parameters of one group. */
-  protected abstract stepGroup(group: ParamGroup<O>): void
+  protected stepGroup(_group: ParamGroup<O>): void {
+    throw new Error(`${this.constructor.name} has no step`)
+  }
 
   /** Adds parameters with settings of their own; settings not given are the optimizer's. */
-  add_param_group(group: { params: Tensor | Iterable<Tensor> } & Partial<O>): void {
+  add_param_group(...args: [param_group: { params: Tensor | Iterable<Tensor> } & Partial<O>]): void {
+    const group = read('optim.Optimizer.add_param_group', args).param_group as (typeof args)[0]
     if (typeof group !== 'object' || group === null || group.params === undefined) {
       throw new TypeError('a parameter group must be an object with the field params')
     }
@@ -61,7 +77,7 @@ export abstract class Optimizer<O extends object> {
     const known = new Set(this.param_groups.flatMap((other) => other.params))
     for (const param of params) {
       if (!internals.isTensor(param))
-        throw new TypeError(`optimizer can only optimize Tensors, but one of the params is ${typeof param}`)
+        throw new TypeError(`optimizer can only optimize Tensors, but one of the params is ${describe(param)}`)
       if (!param.is_leaf) throw new RangeError("can't optimize a non-leaf Tensor")
       if (known.has(param)) throw new RangeError('some parameters appear in more than one parameter group')
       known.add(param)
@@ -73,15 +89,20 @@ export abstract class Optimizer<O extends object> {
 
   /** Updates all parameters from their gradients. `closure` computes the loss anew; its result is returned. */
   step(): undefined
-  step<T>(closure: () => T): T
-  step<T>(closure?: () => T): T | undefined {
-    const loss = closure?.()
+  step<T>(closure: (() => T) | { closure: () => T }): T
+  step<T>(...args: Arguments['optim.Optimizer.step']): T | undefined {
+    const { closure } = read('optim.Optimizer.step', args)
+    if (closure !== null && typeof closure !== 'function') {
+      throw new TypeError(`step(): the closure must be a function, not ${describe(closure)}`)
+    }
+    const loss = closure?.() as T | undefined
     for (const group of this.param_groups) this.stepGroup(group)
     return loss
   }
 
   /** Forgets the gradients: sets them to null, or to zero where `set_to_none` is false. */
-  zero_grad({ set_to_none = true } = {}): void {
+  zero_grad(...args: Arguments['optim.Optimizer.zero_grad']): void {
+    const { set_to_none } = read('optim.Optimizer.zero_grad', args)
     const handles = this.param_groups.flatMap((group) => group.params.map(internals.handleOf))
     native.zero_grad(handles, set_to_none)
   }
@@ -113,9 +134,6 @@ export abstract class Optimizer<O extends object> {
     return handles
   }
 
-  /** Python's names of the settings, in Python's order, for the state_dict. */
-  protected abstract settingsForStateDict(options: O): Record<string, unknown>
-
   /** Settings and state, in Python's layout. The tensors are the optimizer's own, not copies. */
   state_dict(): OptimizerStateDict {
     const all = this.param_groups.flatMap((group) => group.params)
@@ -126,7 +144,7 @@ export abstract class Optimizer<O extends object> {
       if (own !== undefined && Object.keys(own).length > 0) state[i] = { ...own }
     })
     const param_groups = this.param_groups.map(({ params, ...options }) => ({
-      ...this.settingsForStateDict(options as unknown as O),
+      ...options,
       params: params.map((param) => numberOf.get(param) as number),
     }))
     return { state, param_groups }
@@ -136,7 +154,8 @@ export abstract class Optimizer<O extends object> {
    * Takes over settings and copies of the state. Parameters are matched by position.
    * @throws if groups, their lengths or the shapes of the state do not fit; nothing has changed then.
    */
-  load_state_dict(state_dict: OptimizerStateDict): void {
+  load_state_dict(...args: Arguments['optim.Optimizer.load_state_dict']): void {
+    const { state_dict } = read('optim.Optimizer.load_state_dict', args)
     const groups = this.param_groups
     const saved = state_dict.param_groups
     if (groups.length !== saved.length)
@@ -177,9 +196,7 @@ export abstract class Optimizer<O extends object> {
 
   toString(): string {
     const groups = this.param_groups.map(({ params: _, ...options }, i) => {
-      const settings = Object.entries(this.settingsForStateDict(options as unknown as O)).sort(([a], [b]) =>
-        a < b ? -1 : 1,
-      )
+      const settings = Object.entries(options).sort(([a], [b]) => (a < b ? -1 : 1))
       return [`Parameter Group ${i}`, ...settings.map(([name, value]) => `    ${name}: ${pythonRepr(value)}`)].join(
         '\n',
       )
@@ -207,12 +224,15 @@ function copyFor(param: Tensor, name: string, value: Tensor): Tensor {
 /** Where the count of a parameter's steps is: with it on a GPU, so that nothing is copied there in each step. */
 export const stepDevice = (param: Tensor): Device | 'cpu' => (param.is_cuda ? param.device : 'cpu')
 
-/** What Python's optimizers take for how they compute. tstorch always takes the fused way where there is one. */
-export interface ImplementationOptions {
-  foreach?: boolean | null | undefined
-  fused?: boolean | null | undefined
-  /** Whether a CUDA graph may hold the step: always so. */
-  capturable?: boolean | undefined
+/** Refuses what an optimizer cannot do; foreach, fused and capturable change nothing: there is one fused way for all. */
+export function checkImplementation(
+  callee: string,
+  { differentiable, fused, foreach }: { differentiable: boolean; fused: boolean | null; foreach: boolean | null },
+): void {
+  if (differentiable) {
+    throw new Error(`${callee}: differentiable=true is not supported: steps are not recorded by autograd`)
+  }
+  if (fused && foreach) throw new Error('`fused` and `foreach` cannot be `True` together.')
 }
 
 /** Throws unless `value` is at least `least`. */

@@ -1,55 +1,41 @@
 import { native } from '../core/native.js'
 import { internals } from '../core/tensor.js'
-import { checkKeys } from '../operators/arguments.js'
-import { checkLearningRate, type LearningRate, nativeLearningRate, withLearningRate } from './learning_rate.js'
-import { checkAtLeast, type ImplementationOptions, Optimizer, type ParamGroup, type Params } from './optimizer.js'
+import { type Arguments, type Keywords, read, type Settings } from './generated/arguments.js'
+import { checkLearningRate, nativeLearningRate, numberOf } from './learning_rate.js'
+import { checkAtLeast, checkImplementation, Optimizer, type ParamGroup } from './optimizer.js'
 
-export interface SGDOptions extends Omit<ImplementationOptions, 'capturable'> {
-  lr?: LearningRate | undefined
-  momentum?: number | undefined
-  /** How much of a new gradient the momentum leaves out. */
-  dampening?: number | undefined
-  /** The factor of the L2 penalty. */
-  weight_decay?: number | undefined
-  nesterov?: boolean | undefined
-  maximize?: boolean | undefined
-}
+export type SGDOptions = Keywords<'optim.SGD', 'params'>
 
-type Settings = { [K in keyof SGDOptions]-?: Exclude<SGDOptions[K], undefined> }
+type SGDSettings = Settings<'optim.SGD'>
 
-const DEFAULTS: Settings = {
-  lr: 1e-3,
-  momentum: 0,
-  dampening: 0,
-  weight_decay: 0,
-  nesterov: false,
-  maximize: false,
-  foreach: null,
-  fused: null,
-}
-
-/** Stochastic gradient descent, with momentum on request (Sutskever et al. 2013). */
-export class SGD extends Optimizer<Settings> {
-  constructor(params: Params<Settings>, lr: LearningRate | SGDOptions = {}, options: SGDOptions = {}) {
-    const given = withLearningRate(lr, options)
-    checkKeys('SGD', given, Object.keys(DEFAULTS))
-    const set = Object.entries(given).filter(([, value]) => value !== undefined)
-    super(params, { ...DEFAULTS, ...Object.fromEntries(set) })
+/**
+ * Stochastic gradient descent: b ← μ b + (1 - τ) g, p ← p - lr b, with g the gradient plus weight_decay · p; with
+ * `nesterov` the step is along g + μ b (Sutskever et al. 2013). `momentum` is μ, `dampening` τ: how much of a new
+ * gradient the momentum leaves out. The first b is g. `maximize` goes up instead of down.
+ */
+export class SGD extends Optimizer<SGDSettings> {
+  constructor(...args: Arguments['optim.SGD']) {
+    const { params, ...settings } = read('optim.SGD', args)
+    checkImplementation('SGD', settings)
+    const { lr, momentum, dampening, weight_decay, nesterov, maximize, foreach, differentiable, fused } = settings
+    super(params, { lr, momentum, dampening, weight_decay, nesterov, maximize, foreach, differentiable, fused })
   }
 
-  protected checkOptions({ lr, momentum, dampening, weight_decay, nesterov }: Settings): void {
+  protected override checkOptions({ lr, momentum, dampening, weight_decay, nesterov }: SGDSettings): void {
     checkLearningRate(lr)
     checkAtLeast('momentum value', momentum)
-    checkAtLeast('weight_decay value', weight_decay)
+    checkAtLeast('weight_decay value', numberOf(weight_decay))
     if (nesterov && (momentum <= 0 || dampening !== 0)) {
       throw new RangeError('Nesterov momentum requires a momentum and zero dampening')
     }
   }
 
-  protected stepGroup(group: ParamGroup<Settings>): void {
+  protected override stepGroup(group: ParamGroup<SGDSettings>): void {
     const { params, lr, momentum, dampening, weight_decay, nesterov, maximize } = group
     const [number, tensor] = nativeLearningRate(lr)
-    const options = Float64Array.of(number, momentum, dampening, weight_decay, Number(nesterov), Number(maximize))
+    const options = Float64Array.of(
+      ...[number, momentum, dampening, numberOf(weight_decay), Number(nesterov), Number(maximize)],
+    )
     const made = native.sgd_step(this.handles(params), this.handles(params, 'momentum_buffer'), options, tensor)
     made?.forEach((handle, i) => {
       const param = params[i]
@@ -57,9 +43,5 @@ export class SGD extends Optimizer<Settings> {
         this.keepState(this.stateOf(param), 'momentum_buffer', internals.wrap(handle))
       }
     })
-  }
-
-  protected settingsForStateDict({ fused, ...settings }: Settings) {
-    return { ...settings, differentiable: false, fused }
   }
 }

@@ -28,13 +28,16 @@ export interface LineChart {
 const PALETTE = ['#1f77b4', '#d62728', '#2ca02c', '#9467bd', '#ff7f0e', '#17becf']
 const FONT = 'DejaVu Sans'
 
+/** A logarithmic axis has no place for zero, and no axis for what is not finite. */
+const hasPlace = (value: number, scale: 'linear' | 'log'): boolean =>
+  Number.isFinite(value) && (scale === 'linear' || value > 0)
+
 function specification(chart: LineChart): TopLevelSpec {
   const { title, xlabel, ylabel, series, xlim, xscale = 'linear', yscale = 'linear', points = false } = chart
   const values = series.flatMap(({ name, x, y }) =>
     x
       .map((value, i) => ({ series: name, x: value, y: y[i] as number }))
-      // A logarithmic axis has no place for zero, and no axis for what is not finite.
-      .filter((point) => Number.isFinite(point.y) && (yscale === 'linear' || point.y > 0)),
+      .filter((point) => hasPlace(point.x, xscale) && hasPlace(point.y, yscale)),
   )
   return {
     ...(title === undefined ? {} : { title }),
@@ -49,7 +52,7 @@ function specification(chart: LineChart): TopLevelSpec {
         field: 'x',
         type: 'quantitative',
         title: xlabel,
-        scale: xscale === 'log' ? { type: 'log' } : { zero: false, ...(xlim ? { domain: [...xlim] } : {}) },
+        scale: { ...(xscale === 'log' ? { type: 'log' } : { zero: false }), ...(xlim ? { domain: [...xlim] } : {}) },
       },
       y: {
         field: 'y',

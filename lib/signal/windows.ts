@@ -6,8 +6,8 @@ import * as dtypes from '../core/dtype.js'
 import type { Tensor } from '../core/tensor.js'
 import * as aten from '../generated/aten.js'
 import * as torch from '../generated/functions.js'
+import { pythonFunction } from '../operators/arguments.js'
 import type * as signature from '../operators/generated/python_functions.js'
-import { pythonFunction } from '../operators/python_function.js'
 
 /** What all windows take last. */
 type Common = [

@@ -225,12 +225,12 @@ function packed(elements: readonly Element[], dtype: DType): { bytes: TypedArray
 }
 
 /** A CPU tensor with a copy of the data. */
-export function fromData(data: NestedArray, wanted: DType | undefined): Tensor {
+export function fromData(data: NestedArray, wanted?: DType | null): Tensor {
   if (ArrayBuffer.isView(data)) {
     const dtype = dtypeOfArray(data)
     if (dtype === undefined) throw new TypeError(`a ${data.constructor.name} has no dtype`)
     const tensor = internals.wrap(native.from_bytes(data, dtype.code, [(data as TypedArray).length]))
-    return wanted === undefined ? tensor : convert(tensor, wanted)
+    return wanted ? convert(tensor, wanted) : tensor
   }
   const { shape, elements } = flatten(data)
   const dtype = wanted ?? inferredDtype(elements)

@@ -6,12 +6,13 @@ import type { DType } from '../core/dtype.js'
 import * as dtypes from '../core/dtype.js'
 import { internals, type Tensor } from '../core/tensor.js'
 import * as aten from '../generated/aten.js'
+import { read } from '../operators/generated/arguments.js'
 import type { Scalar } from '../operators/operator.js'
 import { fromData, type NestedArray } from './elements.js'
 
 export interface TensorOptions {
-  dtype?: DType | undefined
-  device?: DeviceLike | undefined
+  dtype?: DType | null | undefined
+  device?: DeviceLike | null | undefined
   requires_grad?: boolean | undefined
   /** Puts it in memory of the host that a GPU reads by itself: copies from there need not wait. */
   pin_memory?: boolean | undefined
@@ -22,46 +23,43 @@ export interface TensorOptions {
  * Numbers give float32 (Python's 1.0), bigints int64 (Python's 1), booleans bool, {re, im} complex64.
  * @throws {RangeError} if nested arrays are ragged.
  */
-export function tensor(data: NestedArray, { dtype, device, requires_grad, pin_memory }: TensorOptions = {}): Tensor {
-  let made = internals.isTensor(data) ? data.detach().clone() : fromData(data, dtype)
-  if (device !== undefined || (dtype !== undefined && made.dtype !== dtype)) made = aten.to(made, { dtype, device })
+export function tensor(data: NestedArray, options?: TensorOptions): Tensor
+export function tensor(options: TensorOptions & { data: NestedArray }): Tensor
+export function tensor(...args: unknown[]): Tensor {
+  const { data, dtype, device, requires_grad, pin_memory } = read('torch.tensor', args)
+  let made = internals.isTensor(data) ? data.detach().clone() : fromData(data as NestedArray, dtype)
+  if (device !== null || (dtype !== null && made.dtype !== dtype)) made = aten.to(made, { dtype, device })
   if (pin_memory) made = made.pin_memory()
   return requires_grad ? made.requires_grad_() : made
 }
 
 /** The data as a tensor: a tensor of this dtype and device comes back as itself. */
-export function as_tensor(
-  data: NestedArray,
-  { dtype, device }: Omit<TensorOptions, 'requires_grad' | 'pin_memory'> = {},
-): Tensor {
+export function as_tensor(data: NestedArray, options?: Pick<TensorOptions, 'dtype' | 'device'>): Tensor
+export function as_tensor(options: Pick<TensorOptions, 'dtype' | 'device'> & { data: NestedArray }): Tensor
+export function as_tensor(...args: unknown[]): Tensor {
+  const { data, dtype, device } = read('torch.as_tensor', args)
+  return asTensor(data as NestedArray, dtype, device)
+}
+
+function asTensor(data: NestedArray, dtype: DType | null, device: DeviceLike | null): Tensor {
   const made = internals.isTensor(data) ? data : fromData(data, dtype)
-  if (dtype === undefined && device === undefined) return made
+  if (dtype === null && device === null) return made
   return aten.to(made, { dtype: dtype ?? made.dtype, device: device ?? made.device })
 }
 
 export interface FullOptions extends TensorOptions {
-  layout?: Layout | undefined
+  out?: Tensor | null | undefined
+  layout?: Layout | null | undefined
 }
 
 /** A tensor of `size` filled with one value. A number gives float32, a bigint int64, a boolean bool. */
 export function full(size: readonly number[], fill_value: Scalar, options?: FullOptions): Tensor
+export function full(size: readonly number[], options: { fill_value: Scalar } & FullOptions): Tensor
 export function full(options: { size: readonly number[]; fill_value: Scalar } & FullOptions): Tensor
-export function full(
-  size: readonly number[] | ({ size: readonly number[]; fill_value: Scalar } & FullOptions),
-  fill_value?: Scalar,
-  options: FullOptions = {},
-): Tensor {
-  if (!Array.isArray(size)) {
-    const {
-      size: sizes,
-      fill_value: value,
-      ...rest
-    } = size as { size: readonly number[]; fill_value: Scalar } & FullOptions
-    return full(sizes, value, rest)
-  }
-  const { requires_grad, ...rest } = options
-  const dtype = rest.dtype ?? (typeof fill_value === 'number' ? get_default_dtype() : undefined)
-  const made = aten.full(size, fill_value as Scalar, { ...rest, dtype })
+export function full(...args: unknown[]): Tensor {
+  const { size, fill_value, requires_grad, out, ...rest } = read('torch.full', args)
+  const dtype = rest.dtype ?? (typeof fill_value === 'number' && out === null ? get_default_dtype() : null)
+  const made = out === null ? aten.full(size, fill_value, { ...rest, dtype }) : aten.full(size, fill_value, { out })
   return requires_grad ? made.requires_grad_() : made
 }
 
@@ -87,11 +85,12 @@ export interface AsArrayOptions extends TensorOptions {
 }
 
 /** The data as a tensor: a tensor of this dtype and device comes back as it is, unless a copy is asked for. */
-export function asarray(
-  data: NestedArray,
-  { dtype, device, copy = null, requires_grad = false }: AsArrayOptions = {},
-): Tensor {
-  const made = as_tensor(data, { dtype, device })
+export function asarray(obj: NestedArray, options?: AsArrayOptions): Tensor
+export function asarray(options: AsArrayOptions & { obj: NestedArray }): Tensor
+export function asarray(...args: unknown[]): Tensor {
+  const { obj, dtype, device, copy, requires_grad } = read('torch.asarray', args)
+  const data = obj as NestedArray
+  const made = asTensor(data, dtype, device)
   if (copy === false && made !== data) {
     throw new RangeError(
       internals.isTensor(data) ? "can't alias tensor with another dtype or device" : "can't alias arbitrary sequence",

@@ -6,9 +6,11 @@ import { internals, type Tensor } from '../core/tensor.js'
 import * as aten from '../generated/aten.js'
 import { split_with_sizes } from '../generated/functions.js'
 import { matrix_norm, vector_norm } from '../generated/linalg.js'
+import { pythonFunction, refuse } from '../operators/arguments.js'
+import { read } from '../operators/generated/arguments.js'
 import type * as signature from '../operators/generated/python_functions.js'
-import { isOptions, type Scalar } from '../operators/operator.js'
-import { pythonFunction } from '../operators/python_function.js'
+import type { Scalar } from '../operators/operator.js'
+import { isOptions } from '../operators/options.js'
 import { tensor } from './factories.js'
 
 type Optional = Tensor | null
@@ -149,12 +151,11 @@ export const atleast_3d = atLeast(aten.atleast_3d)
 /** The places of elements that are not 0: (n, dims); or, with as_tuple, a vector for each dimension. */
 export function nonzero(input: Tensor, options?: { as_tuple?: false; out?: Tensor | undefined }): Tensor
 export function nonzero(input: Tensor, options: { as_tuple: true }): Tensor[]
-export function nonzero(
-  input: Tensor,
-  { as_tuple = false, out }: { as_tuple?: boolean; out?: Tensor | undefined } = {},
-): Tensor | Tensor[] {
+export function nonzero(options: { input: Tensor; as_tuple?: boolean; out?: Tensor | undefined }): Tensor | Tensor[]
+export function nonzero(...args: unknown[]): Tensor | Tensor[] {
+  const { input, out, as_tuple } = read('torch.nonzero', args)
   if (as_tuple) return aten.nonzero_numpy(input)
-  return out === undefined ? aten.nonzero(input) : aten.nonzero(input, { out })
+  return out === null ? aten.nonzero(input) : aten.nonzero(input, { out })
 }
 
 const COMPUTE_MODES = ['use_mm_for_euclid_dist_if_necessary', 'use_mm_for_euclid_dist', 'donot_use_mm_for_euclid_dist']
@@ -349,9 +350,10 @@ export function lu(
   options: { pivot?: boolean; get_infos: true },
 ): [LU: Tensor, pivots: Tensor, infos: Tensor]
 export function lu(A: Tensor, pivot: boolean, get_infos?: boolean): Tensor[]
-export function lu(A: Tensor, ...rest: unknown[]): Tensor[] {
-  const options = (isOptions(rest.at(-1)) ? rest.pop() : {}) as { pivot?: boolean; get_infos?: boolean }
-  const { pivot = true, get_infos = false } = { pivot: rest[0] as boolean, get_infos: rest[1] as boolean, ...options }
-  const results = [...aten._lu_with_info(A, pivot, !get_infos)]
-  return get_infos ? results : results.slice(0, 2)
+export function lu(options: { A: Tensor; pivot?: boolean; get_infos?: boolean }): Tensor[]
+export function lu(...args: unknown[]): Tensor[] {
+  const values = read('torch.lu', args)
+  refuse('torch.lu', values, 'out')
+  const results = [...aten._lu_with_info(values.A, values.pivot, !values.get_infos)]
+  return values.get_infos ? results : results.slice(0, 2)
 }

@@ -4,8 +4,8 @@
 import type { Tensor } from '../core/tensor.js'
 import { randn } from '../generated/functions.js'
 import * as linalg from '../generated/linalg.js'
+import { pythonFunction } from '../operators/arguments.js'
 import type * as signature from '../operators/generated/python_functions.js'
-import { pythonFunction } from '../operators/python_function.js'
 
 /** Q with q orthonormal columns whose span nearly holds that of A - M: (..., m, q). */
 function approximateBasis(A: Tensor, q: number, rounds: number, M: Tensor | null): Tensor {

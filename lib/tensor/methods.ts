@@ -1,32 +1,27 @@
 // Gives Tensor its methods: the operators (generated/methods.ts), and what Python writes by hand.
 
 import { requireCuda } from '../core/cuda_available.js'
-import { Device, type DeviceLike, type Layout, layoutNamed, type MemoryFormat } from '../core/device.js'
+import { type Layout, layoutNamed } from '../core/device.js'
 import * as dtypes from '../core/dtype.js'
-import { DType, dtypeNamed } from '../core/dtype.js'
+import { type DType, dtypeNamed } from '../core/dtype.js'
 import { native } from '../core/native.js'
+import type { Size } from '../core/size.js'
 import { internals, Tensor } from '../core/tensor.js'
 import * as aten from '../generated/aten.js'
 import { broadcast_to, imag, polygamma, real } from '../generated/functions.js'
 import { methodNames, type TensorMethods } from '../generated/methods.js'
+import { type Arguments, read } from '../operators/generated/arguments.js'
 import type { PythonMethods } from '../operators/generated/python_functions.js'
-import { isOptions, type Scalar } from '../operators/operator.js'
+import type { Scalar } from '../operators/operator.js'
 import { methodNamed } from '../operators/table.js'
+import { type Conversion, type ConversionArguments, conversionOf } from './conversion.js'
 import { define, defineGetters } from './define.js'
 import type { Element, NestedArray, NestedList, TypedArray } from './elements.js'
 import { elementsOf, item, to_typed_array, tolist } from './elements.js'
-import { tensor } from './factories.js'
+import { type TensorOptions, tensor } from './factories.js'
 import { lu, nonzero, norm, split, stft, type UniqueOptions, unique, unique_consecutive, where } from './functions.js'
 import { getIndex, type Index, setIndex } from './indexing.js'
 import { tensorString } from './printing.js'
-
-export interface ToOptions {
-  dtype?: DType | null | undefined
-  device?: DeviceLike | null | undefined
-  non_blocking?: boolean | undefined
-  copy?: boolean | undefined
-  memory_format?: MemoryFormat | null | undefined
-}
 
 declare module '../core/tensor.js' {
   interface Tensor extends TensorMethods, PythonMethods {
@@ -39,20 +34,9 @@ declare module '../core/tensor.js' {
     toJSON(): Element | NestedList
 
     /** This dtype, this device: the tensor itself where it already is so. */
-    to(dtype: DType, non_blocking?: boolean, copy?: boolean, options?: ToOptions): Tensor
-    to(dtype: DType, options?: ToOptions): Tensor
-    to(
-      device: DeviceLike | null,
-      dtype?: DType | null,
-      non_blocking?: boolean,
-      copy?: boolean,
-      options?: ToOptions,
-    ): Tensor
-    to(device: DeviceLike, options?: ToOptions): Tensor
-    to(other: Tensor, options?: ToOptions): Tensor
-    to(options: ToOptions): Tensor
-    cpu(): Tensor
-    cuda(device?: DeviceLike | number): Tensor
+    to(...args: ConversionArguments): Tensor
+    cpu(...args: Arguments['Tensor.cpu']): Tensor
+    cuda(...args: Arguments['Tensor.cuda']): Tensor
     float(): Tensor
     double(): Tensor
     half(): Tensor
@@ -68,7 +52,17 @@ declare module '../core/tensor.js' {
     chalf(): Tensor
     /** The dtype's name; or the tensor in another dtype. */
     type(): string
-    type(dtype: DType | string): Tensor
+    type(dtype: DType | string, non_blocking?: boolean): Tensor
+    type(...args: Arguments['Tensor.type']): string | Tensor
+
+    /** The shape, or the size of dimension `dim`, counted from the end where negative. */
+    size(): Size
+    size(dim: number | { dim: number }): number
+    size(...args: Arguments['Tensor.size']): Size | number
+    /** How many elements lie between neighbours of each dimension, or of dimension `dim`. */
+    stride(): number[]
+    stride(dim: number | { dim: number }): number
+    stride(...args: Arguments['Tensor.stride']): number[] | number
 
     /** Python's `x[...]`: `x.index(0, '1:', null, '...', mask)`. */
     index(...indices: Index[]): Tensor
@@ -77,7 +71,8 @@ declare module '../core/tensor.js' {
     /** Slices along the first dimension. */
     [Symbol.iterator](): IterableIterator<Tensor>
 
-    new_tensor(data: NestedArray, options?: { dtype?: DType; device?: DeviceLike; requires_grad?: boolean }): Tensor
+    new_tensor(data: NestedArray, options?: TensorOptions): Tensor
+    new_tensor(options: TensorOptions & { data: NestedArray }): Tensor
 
     /** Parts of this size (the last may be smaller), or of these sizes, along a dimension: views. */
     split(split_size: number | readonly number[], dim?: number): Tensor[]
@@ -100,10 +95,10 @@ declare module '../core/tensor.js' {
     unique_consecutive(options: Omit<UniqueOptions, 'sorted'>): Tensor[]
     /** The tensor in sparse COO layout. */
     to_sparse_coo(): Tensor
-    /** Replaces each element by what `fn` makes of it. On the CPU; slow, as in Python. */
-    apply_(fn: (value: Element) => Element): this
-    /** Replaces each element by what `fn` makes of it and its counterpart. On the CPU; slow, as in Python. */
-    map_(tensor: Tensor, fn: (a: Element, b: Element) => Element): this
+    /** Replaces each element by what `callable` makes of it. On the CPU; slow, as in Python. */
+    apply_(callable: (value: Element) => Element): this
+    /** Replaces each element by what `callable` makes of it and its counterpart. On the CPU; slow, as in Python. */
+    map_(tensor: Tensor, callable: (a: Element, b: Element) => Element): this
     /** torch.lu of this tensor. */
     lu(options?: { pivot?: boolean; get_infos?: boolean }): Tensor[]
 
@@ -125,35 +120,24 @@ for (const name of methodNames.split(' ')) {
 /** Methods that are functions with the tensor first. */
 for (const [name, invoke] of Object.entries({ norm, split, stft, nonzero, unique, unique_consecutive, lu })) {
   const method = function (this: Tensor, ...args: unknown[]): unknown {
+    internals.checkTensor(this)
     return (invoke as (...args: unknown[]) => unknown)(this, ...args)
   }
   Object.defineProperty(Tensor.prototype, name, { value: method, writable: true, configurable: true })
 }
 
-/** The keyword form of whatever `to` was called with. */
-function toOptions(args: unknown[]): ToOptions {
-  const given = args.filter((arg) => arg !== undefined)
-  const last = given.at(-1)
-  const options = (isOptions(last) ? given.pop() : {}) as ToOptions
-  const [target] = given
-  const flags = (rest: unknown[]) => ({ non_blocking: rest[0] as boolean, copy: rest[1] as boolean })
-  if (target === undefined) return options
-  if (target instanceof DType) return { dtype: target, ...flags(given.slice(1)), ...options }
-  if (internals.isTensor(target)) {
-    return { dtype: target.dtype, device: target.device, ...flags(given.slice(1)), ...options }
-  }
-  if (target === null || typeof target === 'string' || target instanceof Device) {
-    const dtype = given[1] === undefined ? undefined : (given[1] as DType | null)
-    if (dtype !== undefined && dtype !== null && !(dtype instanceof DType)) {
-      throw new TypeError(`to(): the argument after the device must be a dtype, not ${typeof dtype}`)
-    }
-    return { device: target as DeviceLike | null, dtype, ...flags(given.slice(2)), ...options }
-  }
-  throw new TypeError(`to() takes a dtype, a device or a tensor, not ${typeof target}`)
+function to(self: Tensor, options: Partial<Conversion>): Tensor {
+  return aten.to(self, { ...options })
 }
 
-function to(self: Tensor, options: ToOptions): Tensor {
-  return aten.to(self, { ...options })
+/** The element at dimension `dim`, counted from the end where negative. */
+function elementOf(list: readonly number[], dim: number): number {
+  const element = list.at(dim)
+  if (element === undefined || !Number.isInteger(dim)) {
+    const range = `[${-Math.max(list.length, 1)}, ${Math.max(list.length, 1) - 1}]`
+    throw new RangeError(`Dimension out of range (expected to be in range of ${range}, but got ${dim})`)
+  }
+  return element
 }
 
 function replaceElements(self: Tensor, values: Element[]): Tensor {
@@ -183,14 +167,28 @@ define({
     return to_typed_array(this, options)
   },
   to(...args: unknown[]) {
-    return to(this, toOptions(args))
+    return to(this, conversionOf(args))
   },
-  cpu() {
-    return to(this, { device: 'cpu' })
+  cpu(...args: Arguments['Tensor.cpu']) {
+    return to(this, { device: 'cpu', ...read('Tensor.cpu', args) })
   },
-  cuda(device: DeviceLike | number = 'cuda') {
+  cuda(...args: Arguments['Tensor.cuda']) {
+    const { device, ...options } = read('Tensor.cuda', args)
     requireCuda()
-    return to(this, { device: typeof device === 'number' ? `cuda:${device}` : device })
+    return to(this, { device: typeof device === 'number' ? `cuda:${device}` : (device ?? 'cuda'), ...options })
+  },
+  size(...args: Arguments['Tensor.size']) {
+    const { shape } = this
+    const [first] = args
+    // Not by the reader where that is plain: this is called everywhere.
+    const dim = args.length === 0 || typeof first === 'number' ? first : read('Tensor.size', args).dim
+    if (dim === undefined || dim === null) return shape
+    return elementOf(shape, dim as number)
+  },
+  stride(...args: Arguments['Tensor.stride']) {
+    const { dim } = read('Tensor.stride', args)
+    const strides = native.strides(internals.handleOf(this))
+    return dim === null ? strides : elementOf(strides, dim)
   },
   // An operator only from libtorch 2.12 on.
   get_device() {
@@ -209,29 +207,36 @@ define({
   cfloat: cast(dtypes.complex64),
   cdouble: cast(dtypes.complex128),
   chalf: cast(dtypes.complex32),
-  type(dtype?: DType | string) {
-    if (dtype === undefined) return this.dtype.toString()
+  type(...args: Arguments['Tensor.type']) {
+    const { dtype, non_blocking } = read('Tensor.type', args)
+    if (dtype === null) return this.dtype.toString()
     const wanted = typeof dtype === 'string' ? dtypeNamed(dtype) : dtype
     if (wanted === undefined) throw new TypeError(`invalid type: '${dtype}'`)
-    return to(this, { dtype: wanted })
+    return to(this, { dtype: wanted, non_blocking })
   },
-  where(condition: Tensor, other: Tensor | Scalar) {
+  where(...args: Arguments['Tensor.where']) {
+    const { condition, other } = read('Tensor.where', args)
     return where(condition, this, other)
   },
-  polygamma(n: number) {
-    return polygamma(n, this)
+  polygamma(...args: Arguments['Tensor.polygamma']) {
+    return polygamma(read('Tensor.polygamma', args).n, this)
   },
   to_sparse_coo() {
     return this.to_sparse()
   },
-  apply_(fn: (value: Element) => Element) {
-    return replaceElements(this, elementsOf(this).map(fn))
+  apply_(...args: Arguments['Tensor.apply_']) {
+    const { callable } = read('Tensor.apply_', args)
+    return replaceElements(
+      this,
+      elementsOf(this).map((value) => callable(value)),
+    )
   },
-  map_(tensor: Tensor, fn: (a: Element, b: Element) => Element) {
+  map_(...args: Arguments['Tensor.map_']) {
+    const { tensor, callable } = read('Tensor.map_', args)
     const others = elementsOf(broadcast_to(tensor, [...this.shape]))
     return replaceElements(
       this,
-      elementsOf(this).map((value, i) => fn(value, others[i] as Element)),
+      elementsOf(this).map((value, i) => callable(value, others[i])),
     )
   },
   index(...indices: Index[]) {
@@ -245,8 +250,9 @@ define({
     if (this.dim() === 0) throw new TypeError('iteration over a 0-d tensor')
     yield* this.unbind(0)
   },
-  new_tensor(data: NestedArray, options: { dtype?: DType; device?: DeviceLike; requires_grad?: boolean } = {}) {
-    return tensor(data, { dtype: this.dtype, device: this.device, ...options })
+  new_tensor(...args: unknown[]) {
+    const { data, dtype, device, ...options } = read('Tensor.new_tensor', args)
+    return tensor(data as NestedArray, { dtype: dtype ?? this.dtype, device: device ?? this.device, ...options })
   },
   toString() {
     return tensorString(this)

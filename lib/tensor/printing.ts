@@ -6,6 +6,7 @@ import { runInMode, type Synchronous } from '../core/modes.js'
 import type { Tensor } from '../core/tensor.js'
 import * as aten from '../generated/aten.js'
 import * as torch from '../generated/functions.js'
+import { type Arguments, type Keywords, read } from '../operators/generated/arguments.js'
 import type { Complex } from '../operators/operator.js'
 import { type Element, elementsOf } from './elements.js'
 
@@ -31,18 +32,21 @@ const PROFILES = {
   full: { ...DEFAULTS, threshold: Number.POSITIVE_INFINITY },
 }
 
-type PrintChanges = { [K in keyof PrintOptions]?: PrintOptions[K] | null | undefined } & {
-  profile?: keyof typeof PROFILES | undefined
-}
+type PrintChanges = Keywords<'torch.set_printoptions'>
 
 /**
  * Changes how tensors print. `profile`: 'default', 'short' (2 digits) or 'full' (nothing summarized). As in Python,
  * sci_mode goes back to null where it is not given.
  */
-export function set_printoptions(changes: PrintChanges): void {
-  const { profile, sci_mode = null, ...rest } = changes
-  if (profile !== undefined) options = { ...PROFILES[profile] }
-  const given = Object.entries(rest).filter(([, value]) => value !== undefined && value !== null)
+export function set_printoptions(...args: Arguments['torch.set_printoptions']): void {
+  const { profile, sci_mode, ...rest } = read('torch.set_printoptions', args)
+  if (profile !== null) {
+    if (!Object.hasOwn(PROFILES, profile)) {
+      throw new RangeError(`profile must be 'default', 'short' or 'full', not '${profile}'`)
+    }
+    options = { ...PROFILES[profile] }
+  }
+  const given = Object.entries(rest).filter(([, value]) => value !== null)
   options = { ...options, ...Object.fromEntries(given), sci_mode }
 }
 

@@ -3,6 +3,7 @@
 import { get_default_dtype } from '../core/default_dtype.js'
 import type { DType } from '../core/dtype.js'
 import * as dtypes from '../core/dtype.js'
+import { type Arguments, read } from '../operators/generated/arguments.js'
 
 /** Of a floating-point format: its bits, those of its significand, and the exponents of its largest and least numbers. */
 interface Format {
@@ -88,10 +89,10 @@ class IntegerInfo {
 
 export type { FloatInfo, IntegerInfo }
 
-export function finfo(dtype: DType = get_default_dtype()): FloatInfo {
-  return new FloatInfo(dtype)
+export function finfo(...args: Arguments['torch.finfo']): FloatInfo {
+  return new FloatInfo(read('torch.finfo', args).type ?? get_default_dtype())
 }
 
-export function iinfo(dtype: DType): IntegerInfo {
-  return new IntegerInfo(dtype)
+export function iinfo(...args: Arguments['torch.iinfo']): IntegerInfo {
+  return new IntegerInfo(read('torch.iinfo', args).type)
 }

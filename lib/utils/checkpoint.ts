@@ -3,11 +3,12 @@
 import { backward } from '../autograd/backward.js'
 import { AutogradFunction, type FunctionCtx } from '../autograd/function.js'
 import { enable_grad } from '../autograd/grad_mode.js'
-import { get_rng_state, set_rng_state } from '../core/generator.js'
 import { native } from '../core/native.js'
 import { internals, type Tensor } from '../core/tensor.js'
 import { empty } from '../generated/functions.js'
-import { isOptions } from '../operators/operator.js'
+import { checkKeys } from '../operators/arguments.js'
+import { get_rng_state, set_rng_state } from '../operators/generator.js'
+import { isOptions } from '../operators/options.js'
 
 type Run = (...args: never[]) => Tensor | Tensor[]
 
@@ -16,6 +17,14 @@ export interface CheckpointOptions {
   preserve_rng_state?: boolean | undefined
   /** Taken for Python's sake: both of Python's forms are one here. */
   use_reentrant?: boolean | undefined
+}
+
+/** Python's other options of how it computes again. */
+const KEYWORDS = ['use_reentrant', 'preserve_rng_state', 'context_fn', 'determinism_check', 'debug', 'early_stop']
+
+function optionsOf(callee: string, options: unknown): CheckpointOptions {
+  checkKeys(callee, options as object, KEYWORDS)
+  return options as CheckpointOptions
 }
 
 const { isTensor } = internals
@@ -71,7 +80,7 @@ export function checkpoint<A extends unknown[], R extends Tensor | Tensor[]>(
   ...args: [...A] | [...A, CheckpointOptions]
 ): R {
   const isLast = args.length > 0 && isOptions(args.at(-1))
-  const { preserve_rng_state = true } = (isLast ? args.at(-1) : {}) as CheckpointOptions
+  const { preserve_rng_state = true } = optionsOf('checkpoint', isLast ? args.at(-1) : {})
   const inputs = (isLast ? args.slice(0, -1) : args) as A
   // Parameters are no arguments: this tensor makes the result part of the graph.
   const recorded = empty([0]).requires_grad_()
@@ -86,6 +95,7 @@ export function checkpoint_sequential(
   options: CheckpointOptions = {},
 ): Tensor {
   const all = [...functions]
+  optionsOf('checkpoint_sequential', options)
   if (!Number.isInteger(segments) || segments < 1) throw new RangeError(`segments must be at least 1, got ${segments}`)
   const size = Math.floor(all.length / segments)
   const part = (start: number, end: number) => (x: Tensor) =>

@@ -2,10 +2,11 @@
 // that lib/ calls beside them (BENEATH), with the overloads of the loaded libtorch, and the functions that PyTorch writes
 // in Python (python_signatures.json), with their TypeScript signatures. `--check` compares instead of writing.
 
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { native } from '../../lib/core/native.js'
 import { packageRoot } from '../../lib/core/package_root.js'
+import { argumentTypes, keyOf, signatureTable } from './arguments.js'
 import { type PythonSignature, pythonFunctions } from './python.js'
 import { type Parameter, parseSchema, type Schema } from './schema.js'
 import { callSignatures, documentation, RESERVED } from './signatures.js'
@@ -97,11 +98,23 @@ function varargs(overloads: readonly Schema[], receiver: number): 0 | 1 | 2 {
 /** Operators in which a number may stand for a tensor. The addon's list is the one that counts (native/operators.cc). */
 const NUMBERS_AS_TENSORS = /^(add|sub|subtract|mul|multiply|div|divide|true_divide|floor_divide)_?$/
 
-/** PyTorch's page about a public name. */
+/** PyTorch's pages that describe many names. */
+const SHARED_PAGES: [names: RegExp, page: string][] = [
+  [/^torch\.special\./, 'special'],
+  [/^torch\.nn\.init\./, 'nn.init'],
+  [/^torch\.testing\./, 'testing'],
+  [/^torch\.utils\.checkpoint\./, 'checkpoint'],
+  [/^torch\.amp\.|^torch\.autocast$/, 'amp'],
+]
+
+/** PyTorch's page about a public name. A method's is its class's. */
 function pageOf(qualified: string): string | null {
   if (exposed.undocumented.includes(qualified)) return null
   const version = exposed.torch_version.split('.').slice(0, 2).join('.')
-  const place = qualified.startsWith('torch.special.') ? `special.html#${qualified}` : `generated/${qualified}.html`
+  const shared = SHARED_PAGES.find(([names]) => names.test(qualified))?.[1]
+  const owner = /^torch\.(nn|optim)(\.lr_scheduler|\.utils\.rnn)?\.[A-Z]\w*(?=\.)/.exec(qualified)?.[0]
+  const page = shared ?? `generated/${owner ?? qualified}`
+  const place = `${page}.html${(shared ?? owner) ? `#${qualified}` : ''}`
   return `https://docs.pytorch.org/docs/${version}/${place}`
 }
 
@@ -163,9 +176,9 @@ const available = (names: readonly string[], prefix = '') => names.filter((name)
 const IMPORTS =
   "import type { DeviceLike, Layout, MemoryFormat } from '#lib/core/device.js'\n" +
   "import type { DType } from '#lib/core/dtype.js'\n" +
-  "import type { Generator } from '#lib/core/generator.js'\n" +
+  "import type { Generator } from '#lib/operators/generator.js'\n" +
   "import type { Tensor } from '#lib/core/tensor.js'\n" +
-  "import type { Named, Scalar } from '#lib/operators/operator.js'\n\n"
+  "import type { Complex, Named, Scalar } from '#lib/operators/operator.js'\n\n"
 
 function functionsFile(names: readonly string[], prefix: string, space: string): string {
   const types = names.map((name) => {
@@ -207,18 +220,47 @@ function methodsFile(names: readonly string[]): string {
   return `${HEADER}${usedImports(IMPORTS, body)}/** The operators that Python exposes as methods. */\nexport interface TensorMethods {\n${body}\n}\n\nexport const methodNames =\n  '${names.join(' ')}'\n`
 }
 
+/** The spaces whose functions have types with their results. */
+const FUNCTIONS = /^(nn\.functional|masked|signal\.windows)$/
+const isTyped = ({ space, name, kind, result }: PythonSignature) =>
+  kind === 'function' &&
+  (FUNCTIONS.test(space) || (space === 'torch' && (result !== 'unknown' || name.startsWith('unique'))))
+
 function pythonFunctionsFile(): string {
-  const body = pythonFunctions(pythonSignatures, pageOf)
+  const body = pythonFunctions(pythonSignatures.filter(isTyped), pageOf)
   return HEADER + usedImports(`${IMPORTS}import type { Reduction } from '#lib/operators/reduction.js'\n`, body) + body
 }
 
+const ARGUMENT_IMPORTS = `${IMPORTS}import type { Hook } from '#lib/core/tensor.js'
+import type { Optimizer, OptimizerStateDict, Params } from '#lib/optim/optimizer.js'
+import type { PackedSequence } from '#lib/nn/utils/rnn.js'
+import type { ForwardHook, ForwardPreHook, Module } from '#lib/nn/modules/module.js'
+import type { Parameter } from '#lib/nn/parameter.js'
+import type { Reduction } from '#lib/operators/reduction.js'
+`
+
+/** The arguments of what belongs to a room. */
+function argumentsFile(belongs: (key: string) => boolean): string {
+  const body = argumentTypes(
+    pythonSignatures.filter((signature) => !isTyped(signature) && belongs(keyOf(signature))),
+    pageOf,
+  )
+  return (
+    HEADER +
+    usedImports(ARGUMENT_IMPORTS, body) +
+    "import { readArguments } from '#lib/operators/arguments.js'\n\n" +
+    body
+  )
+}
+
 function usedImports(imports: string, body: string): string {
+  const code = body.replace(/\/\*\*[\s\S]*?\*\/|'[^'\n]*'/g, '')
   const used = imports
     .split('\n')
     .map((line) => {
       const match = /^import type \{ (.*) \} from (.*)$/.exec(line)
       if (match === null) return ''
-      const names = (match[1] as string).split(', ').filter((name) => new RegExp(`\\b${name}\\b`).test(body))
+      const names = (match[1] as string).split(', ').filter((name) => new RegExp(`\\b${name}\\b`).test(code))
       return names.length === 0 ? '' : `import type { ${names.join(', ')} } from ${match[2]}\n`
     })
     .join('')
@@ -255,6 +297,10 @@ const files: Record<string, string> = {
   ),
   'generated/aten.ts': atenFile(available(BENEATH)),
   'operators/generated/python_functions.ts': pythonFunctionsFile(),
+  'operators/generated/signatures.ts': HEADER + signatureTable(pythonSignatures),
+  'operators/generated/arguments.ts': argumentsFile((key) => !/^(nn|optim)\./.test(key)),
+  'nn/generated/arguments.ts': argumentsFile((key) => key.startsWith('nn.')),
+  'optim/generated/arguments.ts': argumentsFile((key) => key.startsWith('optim.')),
   'generated/methods.ts': methodsFile(available(exposed.Tensor).filter((name) => !BY_HAND.Tensor.has(name))),
   ...Object.fromEntries(
     modules.map((module) => [
@@ -293,7 +339,10 @@ if (process.argv.includes('--check')) {
     console.log(`${Object.keys(files).length} generated files are up to date`)
   }
 } else {
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text)
+  for (const [name, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true })
+    writeFileSync(join(folder, name), text)
+  }
   console.log(
     `wrote ${Object.keys(files).length} files: ${available(exposed.torch).length} functions, ${available(exposed.Tensor).length} methods`,
   )

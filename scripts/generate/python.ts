@@ -1,4 +1,4 @@
-// The functions that PyTorch writes in Python: their types, defaults and documentation.
+// The functions that PyTorch writes in Python: their types and documentation.
 
 import { pythonRepr } from '../../lib/core/python_repr.js'
 import type { Parameter, Schema } from './schema.js'
@@ -7,8 +7,11 @@ import { callSignatures, documentation } from './signatures.js'
 export interface PythonSignature {
   space: string
   name: string
+  kind: 'function' | 'class' | 'method'
   result: string
   parameters: { name: string; type: string; default?: unknown; keyword_only?: boolean }[]
+  /** Whether it takes any number of arguments besides. */
+  variadic?: boolean
 }
 
 function pythonSchema({ name, result, parameters }: PythonSignature): Schema {
@@ -29,10 +32,13 @@ function pythonSchema({ name, result, parameters }: PythonSignature): Schema {
   return { text: '', name, overload: '', parameters: own, results }
 }
 
+/** A default as it is written in TypeScript. */
+export const writtenDefault = (value: unknown): string => (value === 'inf' ? 'Infinity' : JSON.stringify(value))
+
 const shownDefault = (value: unknown) => (typeof value === 'string' ? `'${value}'` : pythonRepr(value))
 
 /** `def` of a function, as Python's help shows it. */
-function pythonText({ space, name, parameters }: PythonSignature): string {
+export function pythonText({ space, name, parameters }: PythonSignature): string {
   const qualified = space === 'torch' ? `torch.${name}` : `torch.${space}.${name}`
   const shown = parameters.filter((parameter) => !parameter.name.startsWith('_'))
   const star = shown.findIndex((parameter) => parameter.keyword_only)
@@ -94,25 +100,8 @@ export function pythonFunctions(
       (signature) =>
         `  /** torch.${signature.name} of this tensor. */\n${methodType(signature, METHODS[signature.name] as string[])}`,
     )
-  const rows = pythonSignatures.map(({ space, name, parameters }) => {
-    const values = parameters.map((parameter) => {
-      if (!('default' in parameter)) return `${parameter.name}: required`
-      const value = parameter.default === 'inf' ? 'Infinity' : JSON.stringify(parameter.default)
-      return `${parameter.name}: ${value?.replaceAll('"', "'")}`
-    })
-    return `  '${space}.${name}': { ${values.join(', ')} },`
-  })
-  const limits = pythonSignatures.flatMap(({ space, name, parameters }) => {
-    const first = parameters.findIndex((parameter) => parameter.keyword_only)
-    return first === -1 ? [] : [`  '${space}.${name}': ${first},`]
-  })
   return (
     `${types.join('\n')}\n/** Functions among these that are methods too. */\n` +
-    `export interface PythonMethods {\n${methods.join('\n')}\n}\n\n/** Stands for the default of a parameter that must be given. */\n` +
-    "export const required = Symbol('required')\n\n" +
-    '/** Of each function that PyTorch writes in Python: its parameters in order, with their defaults. */\n' +
-    `export const signatures = {\n${rows.join('\n')}\n}\n\n` +
-    '/** How many of its parameters a function takes in their places, where that is not all. */\n' +
-    `export const positional: Readonly<Record<string, number>> = {\n${limits.join('\n')}\n}\n`
+    `export interface PythonMethods {\n${methods.join('\n')}\n}\n`
   )
 }

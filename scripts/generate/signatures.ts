@@ -32,12 +32,43 @@ const TYPES: Record<string, string> = {
   Lengths: 'Tensor | readonly number[]',
   unknown: 'unknown',
   Distance: '((x: Tensor, y: Tensor) => Tensor)',
+  NestedArray: 'unknown',
+  Seed: 'number | bigint',
+  ElementFunction: '((...elements: any[]) => number | bigint | boolean | Complex)',
+  Message: 'string | ((message: string) => string)',
+  Hook: 'Hook',
+  LeafHook: '((leaf: Tensor) => void)',
+  TensorFunction: '((...inputs: any[]) => any)',
+  Gradients: 'Tensor | readonly (Tensor | null)[]',
+  Parameters: 'Tensor | Iterable<Tensor>',
+  Module: 'Module',
+  Modules: 'Iterable<Module>',
+  NamedModules: 'Readonly<Record<string, Module>>',
+  ModuleSet: 'Set<Module>',
+  ModuleFunction: '((module: Module) => void)',
+  Parameter: 'Parameter',
+  Values: 'Iterable<Tensor>',
+  StateDict: 'Readonly<Record<string, Tensor>>',
+  ForwardHook: 'ForwardHook',
+  ForwardPreHook: 'ForwardPreHook',
+  PackedSequence: 'PackedSequence',
+  Params: 'Params<OPTIONS>',
+  Settings: 'object',
+  ParamGroup: 'object',
+  Closure: '(() => unknown)',
+  OptimizerState: 'OptimizerStateDict',
+  Optimizer: 'Optimizer<any>',
 }
 
-function inputType(type: string): string {
+/** TypeScript's type of what a parameter takes; a union's members are apart by |, None is a ? at the end. */
+export function inputType(type: string): string {
+  if (type.endsWith('?')) return `${inputType(type.slice(0, -1))} | null`
+  if (type.includes('|')) return type.split('|').map(inputType).join(' | ')
+  if (type.startsWith("'")) return type
+  const tuple = /^(\w+)\((\d)\)$/.exec(type)
+  if (tuple !== null) return `readonly [${new Array(Number(tuple[2])).fill(inputType(tuple[1] as string)).join(', ')}]`
   const outputs = /^Outputs(\d)$/.exec(type)
   if (outputs !== null) return `readonly [${new Array(Number(outputs[1])).fill('Tensor').join(', ')}]`
-  if (type.endsWith('?')) return `${inputType(type.slice(0, -1))} | null`
   const list = /^(.*)\[(\d*)\]$/.exec(type)
   if (list === null) return TYPES[type] ?? 'unknown'
   const element = inputType(list[1] as string)

@@ -1,4 +1,5 @@
-"""Lists the functions that PyTorch writes in Python, with their parameters, as scripts/generate/python_signatures.json.
+"""Lists what PyTorch writes in Python, functions, classes and methods, with their parameters, as
+scripts/generate/python_signatures.json.
 
 Run with the pinned torch: python3 scripts/reference/python_signatures.py
 """
@@ -7,9 +8,14 @@ import inspect
 import json
 import math
 import pathlib
+import re
 import types
+import typing
 
 import torch
+import torch.optim.swa_utils
+import torch.utils.checkpoint
+import torch.utils.data
 
 F = torch.nn.functional
 
@@ -111,6 +117,354 @@ def unique_rows(name):
     return {"space": "torch", "name": name, "result": "unknown", "parameters": own}
 
 
+# --- classes, their methods, and the functions beside them --------------------------------------------------
+
+# Parameters that annotations do not describe, or that take what only JavaScript has: by callable, or by name alone.
+NAMED = {
+    "device": "Device?", "dtype": "ScalarType?", "size_average": "bool?", "reduce": "bool?", "reduction": "Reduction",
+    "generator": "Generator?", "requires_grad": "bool", "create_graph": "bool", "strict": "bool", "vectorize": "bool",
+    "check_nan": "bool", "use_buffers": "bool", "memory_format": "MemoryFormat?", "pin_memory": "bool",
+    "unsorted_indices": "Tensor?", "sorted_indices": "Tensor?", "loss": "unknown", "hook": "unknown",
+}
+OWN = {
+    "nn.Softmax2d": {}, "nn.Parameter": {"data": "Tensor?"}, "nn.Buffer": {"data": "Tensor?", "persistent": "bool"},
+    "nn.Module.cuda": {"device": "Device|int?"}, "nn.Module.add_module": {"module": "Module?"},
+    "nn.Module.register_module": {"module": "Module?"}, "nn.Module.set_submodule": {"module": "Module"},
+    "nn.Module.register_parameter": {"param": "Parameter?"}, "nn.Module.apply": {"fn": "ModuleFunction"},
+    "nn.Module.load_state_dict": {"state_dict": "StateDict"},
+    "nn.Module.state_dict": {"destination": "StateDict?", "prefix": "str", "keep_vars": "bool"},
+    "nn.Module.named_modules": {"memo": "ModuleSet?"},
+    "nn.Module.register_forward_hook": {"hook": "ForwardHook"},
+    "nn.Module.register_forward_pre_hook": {"hook": "ForwardPreHook"},
+    "nn.Sequential.append": {"module": "Module"}, "nn.Sequential.insert": {"module": "Module"},
+    "nn.Sequential.extend": {"sequential": "Modules"}, "nn.Sequential.pop": {"key": "int"},
+    "nn.ModuleList": {"modules": "Modules?"}, "nn.ModuleList.append": {"module": "Module"},
+    "nn.ModuleList.insert": {"module": "Module"}, "nn.ModuleList.extend": {"modules": "Modules"},
+    "nn.ModuleList.pop": {"key": "int"}, "nn.ModuleDict": {"modules": "NamedModules?"},
+    "nn.ModuleDict.update": {"modules": "NamedModules"}, "nn.ParameterList": {"values": "Values?"},
+    "nn.ParameterList.append": {"value": "Tensor"}, "nn.ParameterList.extend": {"values": "Values"},
+    "nn.RNN": {"nonlinearity": "'tanh'|'relu'", "batch_first": "bool"},
+    "nn.RNNBase": {"mode": "'RNN_TANH'|'RNN_RELU'|'LSTM'|'GRU'"},
+    "nn.Conv": {"padding": "int[1]|str"},
+    "nn.utils.rnn.PackedSequence": {"data": "Tensor", "batch_sizes": "Tensor?"},
+    "nn.utils.rnn.pad_packed_sequence": {"sequence": "PackedSequence"},
+    "nn.utils.rnn.unpack_sequence": {"packed_sequences": "PackedSequence"},
+    "nn.utils.rnn.pack_padded_sequence": {"lengths": "Lengths"},
+    "nn.utils.rnn.unpad_sequence": {"lengths": "Lengths"},
+    "nn.utils.rnn.pad_sequence": {"sequences": "Tensor[]", "padding_side": "'left'|'right'"},
+    "nn.utils.rnn.pack_sequence": {"sequences": "Tensor[]"},
+    "optim.Optimizer": {"defaults": "Settings"}, "optim.Optimizer.add_param_group": {"param_group": "ParamGroup"},
+    "optim.Optimizer.step": {"closure": "Closure?"}, "optim.Optimizer.load_state_dict": {"state_dict": "OptimizerState"},
+    "autograd.backward": {"tensors": "Tensor|Tensor[]", "grad_tensors": "Gradients?", "inputs": "Tensor|Tensor[]?"},
+    "autograd.grad": {"outputs": "Tensor|Tensor[]", "inputs": "Tensor|Tensor[]", "grad_outputs": "Gradients?"},
+    "autograd.gradcheck": {"func": "TensorFunction", "inputs": "Tensor|Tensor[]"},
+    "autograd.gradgradcheck": {"func": "TensorFunction", "inputs": "Tensor|Tensor[]", "grad_outputs": "Gradients?"},
+    "Tensor.backward": {"gradient": "Tensor?", "retain_graph": "bool?", "inputs": "Tensor|Tensor[]?"},
+    "Tensor.register_hook": {"hook": "Hook"}, "Tensor.register_post_accumulate_grad_hook": {"hook": "LeafHook"},
+    "Tensor.requires_grad_": {"requires_grad": "bool"},
+    "Tensor.new_tensor": {"data": "NestedArray", "dtype": "ScalarType?"},
+    "nonzero": {"input": "Tensor", "out": "Tensor?", "as_tuple": "bool"}, "Tensor.nonzero": {"as_tuple": "bool"},
+    "lu": {"A": "Tensor", "pivot": "bool", "get_infos": "bool", "out": "Tensor[]?"}, "Tensor.size": {"dim": "int?"},
+    "Tensor.stride": {"dim": "int?"}, "Tensor.cuda": {"device": "Device|int?", "non_blocking": "bool"},
+    "Tensor.type": {"dtype": "ScalarType|str?", "non_blocking": "bool"}, "Tensor.polygamma": {"n": "int"},
+    "Tensor.map_": {"tensor": "Tensor", "callable": "ElementFunction"}, "Tensor.apply_": {"callable": "ElementFunction"},
+    "Tensor.where": {"condition": "Tensor", "other": "Tensor|Scalar"},
+    "full": {"size": "int[]", "fill_value": "Scalar", "out": "Tensor?", "layout": "Layout?", "pin_memory": "bool"},
+    "where": {"condition": "Tensor", "input": "Tensor|Scalar?", "other": "Tensor|Scalar?", "out": "Tensor?"},
+    "finfo": {"type": "ScalarType?"}, "iinfo": {"type": "ScalarType"}, "is_tensor": {"obj": "unknown"},
+    "Generator.manual_seed": {"seed": "Seed"}, "Generator.set_state": {"state": "Tensor"}, "set_num_threads": {"int": "int"},
+    "sparse.addmm": {"mat": "Tensor", "mat1": "Tensor", "mat2": "Tensor", "beta": "Scalar", "alpha": "Scalar"},
+    "sparse.mm": {"mat1": "Tensor", "mat2": "Tensor", "reduce": "str?"},
+    "sparse.sampled_addmm": {"input": "Tensor", "mat1": "Tensor", "mat2": "Tensor", "beta": "Scalar", "alpha": "Scalar",
+                             "out": "Tensor?"},
+    "sparse.sum": {"input": "Tensor", "dim": "int[1]?"}, "sparse.softmax": {"input": "Tensor", "dim": "int"},
+    "sparse.log_softmax": {"input": "Tensor", "dim": "int"},
+    "sparse.spdiags": {"diagonals": "Tensor", "offsets": "Tensor", "shape": "int[]", "layout": "Layout?"},
+    "tensor": {"data": "NestedArray"}, "as_tensor": {"data": "NestedArray"}, "asarray": {"obj": "NestedArray", "copy": "bool?"},
+    "Generator": {"device": "Device"}, "manual_seed": {"seed": "Seed"}, "set_rng_state": {"new_state": "Tensor"},
+    "set_default_dtype": {"d": "ScalarType"}, "use_deterministic_algorithms": {"mode": "bool", "warn_only": "bool"},
+    "set_deterministic_debug_mode": {"debug_mode": "int|'default'|'warn'|'error'"},
+    "set_float32_matmul_precision": {"precision": "'highest'|'high'|'medium'"},
+    "set_printoptions": {"precision": "int?", "threshold": "float?", "edgeitems": "int?", "linewidth": "float?",
+                         "profile": "'default'|'short'|'full'?", "sci_mode": "bool?"},
+    "autocast": {"device_type": "'cpu'|'cuda'", "dtype": "ScalarType?"},
+    "amp.GradScaler": {"device": "'cuda'|'cpu'"}, "amp.GradScaler.step": {"optimizer": "unknown"},
+    "amp.GradScaler.unscale_": {"optimizer": "unknown"},
+    "testing.assert_close": {"actual": "unknown", "expected": "unknown", "msg": "Message?"},
+    "utils.checkpoint.checkpoint_sequential": {"functions": "unknown", "segments": "int", "input": "unknown",
+                                               "use_reentrant": "bool?"},
+    "cuda.Event": {"enable_timing": "bool", "blocking": "bool", "interprocess": "bool"},
+}
+for _name in ("jacobian", "hessian", "hvp", "vhp", "vjp", "jvp"):
+    OWN[f"autograd.functional.{_name}"] = {"func": "TensorFunction", "inputs": "Tensor|Tensor[]", "v": "Tensor|Tensor[]?",
+                                           "strategy": "str", "outer_jacobian_strategy": "str"}
+# Defaults that are objects of Python's, as they are written here.
+DEFAULTS = {("Transformer", "activation"): "relu", ("TransformerEncoderLayer", "activation"): "relu",
+            ("TransformerDecoderLayer", "activation"): "relu", ("random_split", "generator"): None}
+# What stands in C, by the first line of its documentation.
+IN_C = {
+    "Tensor.requires_grad_": "requires_grad=True", "Generator": "device='cpu'", "as_tensor": "data, *, dtype=None, device=None",
+    "asarray": "obj, *, dtype=None, device=None, copy=None, requires_grad=False",
+    "nonzero": "input, *, out=None, as_tuple=False", "Tensor.nonzero": "*, as_tuple=False",
+    "lu": "A, pivot=True, get_infos=False, out=None", "Tensor.size": "dim=None", "Tensor.stride": "dim=None",
+    "Tensor.cuda": "device=None, non_blocking=False, memory_format=None", "Tensor.cpu": "memory_format=None",
+    "Tensor.type": "dtype=None, non_blocking=False", "Tensor.polygamma": "n", "Tensor.map_": "tensor, callable",
+    "Tensor.apply_": "callable", "Tensor.where": "condition, other",
+    "full": "size, fill_value, *, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False",
+    "where": "condition, input=None, other=None, *, out=None", "finfo": "type=None", "iinfo": "type",
+    "Generator.manual_seed": "seed", "Generator.set_state": "state", "set_num_threads": "int",
+    "sparse.addmm": "mat, mat1, mat2, *, beta=1, alpha=1", "sparse.mm": "mat1, mat2, reduce=None",
+    "sparse.sampled_addmm": "input, mat1, mat2, *, beta=1, alpha=1, out=None", "sparse.sum": "input, dim=None, dtype=None",
+    "sparse.softmax": "input, dim, *, dtype=None", "sparse.log_softmax": "input, dim, *, dtype=None",
+    "sparse.spdiags": "diagonals, offsets, shape, layout=None", "is_tensor": "obj",
+    "Tensor.new_tensor": "data, *, dtype=None, device=None, requires_grad=False, pin_memory=False",
+}
+# Python's own plumbing and what is deprecated there.
+NOT_WALKED = {
+    "nn.Container", "nn.DataParallel", "nn.factory_kwargs", "nn.CrossMapLRN2d", "nn.Module.compile", "nn.Module.forward",
+    "nn.Module.to", "nn.Module.ipu", "nn.Module.xpu", "nn.Module.mtia", "nn.Module.register_backward_hook",
+    "nn.Module.share_memory", "nn.Module.extra_repr", "nn.ParameterList.extra_repr", "nn.ParameterDict.extra_repr",
+    "optim.Optimizer.profile_hook_step", "optim.swap_in_optimizer_params_and_state", "nn.Sequential.forward",
+    "nn.utils.clip_grad_norm", "nn.utils.spectral_norm", "nn.utils.weight_norm", "nn.utils.remove_spectral_norm",
+    "nn.utils.remove_weight_norm", "nn.utils.skip_init", "Tensor.eig", "Tensor.lstsq", "Tensor.solve", "Tensor.symeig",
+    "Tensor.storage", "Tensor.storage_type", "Tensor.reinforce", "Tensor.resize", "Tensor.resize_as", "Tensor.index",
+    "Tensor.share_memory_", "Tensor.is_shared", "Tensor.module_load", "Tensor.dim_order", "Tensor.istft", "Tensor.unflatten",
+}
+
+
+def members(text):
+    """The members of a union, None apart."""
+    text = text.strip()
+    for wrapper in ("Optional", "Union"):
+        if text.startswith(f"{wrapper}[") and text.endswith("]"):
+            inner = split(text[len(wrapper) + 1:-1], ",")
+            return [part for item in inner for part in members(item)] + (["None"] if wrapper == "Optional" else [])
+    parts = split(text, "|")
+    if len(parts) > 1:
+        return [part for item in parts for part in members(item)]
+    return ["None" if text == "NoneType" else text]
+
+
+def split(text, separator):
+    parts, depth, start = [], 0, 0
+    for i, letter in enumerate(text):
+        depth += letter in "[("
+        depth -= letter in "])"
+        if letter == separator and depth == 0:
+            parts.append(text[start:i].strip())
+            start = i + 1
+    return [*parts, text[start:].strip()]
+
+
+MEMBER = {
+    "int": "int", "float": "float", "bool": "bool", "str": "str", "Tensor": "Tensor", "dtype": "ScalarType",
+    "device": "Device", "Generator": "Generator", "memory_format": "MemoryFormat", "Module": "Module",
+    "Optimizer": "Optimizer", "Parameter": "Parameter", "Size": "int[]", "PackedSequence": "PackedSequence",
+    "LRScheduler": "LRScheduler",
+}
+
+
+def member(text):
+    if text in MEMBER:
+        return MEMBER[text]
+    if text.startswith("Literal["):
+        return "|".join(part.strip() for part in text[len("Literal["):-1].split(","))
+    match = re.fullmatch(r"(tuple|list|Sequence|Iterable)\[(.*)\]", text)
+    if match is None:
+        return "unknown"
+    items = split(match[2], ",")
+    element = member(members(items[0])[0])
+    if "unknown" in element:
+        return "unknown"
+    if match[1] == "tuple" and items[-1] != "...":
+        return f"{element}({len(items)})"
+    return f"{element}[]"
+
+
+def declared(key, owner, parameter):
+    """A parameter's type, in the words of the generator."""
+    for name in (key, owner):
+        if parameter.name in OWN.get(name, {}):
+            return OWN[name][parameter.name]
+    annotation = parameter.annotation
+    if annotation is parameter.empty or parameter.name in ("reduction", "device", "hook"):
+        if parameter.name in NAMED:
+            return NAMED[parameter.name]
+        value = parameter.default
+        return {bool: "bool", int: "int", float: "float", str: "str"}.get(type(value), "unknown")
+    text = annotation.__name__ if isinstance(annotation, type) and not typing.get_args(annotation) else str(annotation)
+    text = re.sub(r"ForwardRef\('(.*?)'\)", r"\1", text).replace("'", "'")
+    text = re.sub(r"\b(torch\._C|torch(\.\w+)*|collections\.abc|typing|~)\.", "", text)
+    parts = members(text)
+    optional = "?" if "None" in parts else ""
+    found = list(dict.fromkeys(member(part) for part in parts if part != "None"))
+    if "unknown" in found:
+        if "dict[str, Any]" in text and "Tensor" in text:
+            return "Params"
+        if text.startswith("Tensor | Iterable[Tensor]") or text.startswith("Union[Tensor, Iterable[Tensor]]"):
+            return "Parameters"
+        return "unknown"
+    if found[:2] == ["Tensor", "Tensor[]"] and "Iterable" in text:
+        return "Parameters"
+    if set(found) == {"int", "float"} or set(found) == {"float[]", "float"}:
+        return f"float{'[1]' if 'float[]' in found else ''}{optional}"
+    if found[:2] == ["str", "int"]:
+        return f"int[{found[2][4]}]|str"
+    sizes = re.fullmatch(r"(int|float)(?:\[\]|\((\d)\))", found[-1])
+    if len(found) == 2 and sizes and found[0] == sizes[1]:
+        return f"{sizes[1]}[{sizes[2] or 1}]{optional}"
+    if found[0] == "int" and set(found[1:]) <= {"int[]"}:
+        return f"int[1]{optional}" if len(found) > 1 else f"int{optional}"
+    if "Device" in found:
+        return f"Device{optional}"
+    return "|".join(dict.fromkeys(found)) + optional
+
+
+def parameters_of(function):
+    """Those of the first overload where the function itself takes *args."""
+    own = list(inspect.signature(function).parameters.values())
+    if any(p.kind == p.VAR_POSITIONAL for p in own) and isinstance(function, types.FunctionType):
+        overloads = typing.get_overloads(function)
+        if overloads:
+            own = list(inspect.signature(overloads[0]).parameters.values())
+    return own
+
+
+def documented(text):
+    """The parameters of a line of documentation, for what is not written in Python."""
+    space = {}
+    exec(f"from __future__ import annotations\ndef f({text}): pass", {"torch": torch}, space)
+    return list(inspect.signature(space["f"]).parameters.values())
+
+
+def row(space, name, kind, parameters, result="unknown"):
+    key = name if space == "torch" else f"{space}.{name}"
+    owner = key if kind == "class" else space
+    shown = {"space": space, "name": name, "kind": kind, "result": result, "parameters": []}
+    for parameter in parameters:
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            shown["variadic"] = True
+            continue
+        entry = {"name": parameter.name, "type": declared(key, owner, parameter)}
+        if parameter.default is not parameter.empty:
+            value = DEFAULTS[name, parameter.name] if (name, parameter.name) in DEFAULTS else default_of(parameter)
+            value = list(value) if isinstance(value, tuple) else value
+            entry["default"] = None if callable(value) else value
+            if entry["default"] is None and not entry["type"].endswith("?") and entry["type"] != "unknown":
+                entry["type"] += "?"
+        if parameter.kind == parameter.KEYWORD_ONLY or shown.get("variadic"):
+            entry["keyword_only"] = True
+        shown["parameters"].append(entry)
+    return shown
+
+
+def wanted(space, name):
+    return not name.startswith("_") and (f"{space}.{name}" if space != "torch" else name) not in NOT_WALKED
+
+
+def classes(space, owner, names):
+    rows = []
+    for name in sorted(names):
+        chosen = getattr(owner, name)
+        if not isinstance(chosen, type) or not wanted(space, name):
+            continue
+        maker = chosen.__init__
+        # Classes without a constructor of their own take nothing; tensors' kin are made by __new__.
+        if isinstance(chosen.__new__, types.FunctionType) and not isinstance(maker, types.FunctionType):
+            maker = chosen.__new__
+        if not isinstance(maker, types.FunctionType) or maker is torch.nn.Module.__init__:
+            rows.append(row(space, name, "class", []))
+            continue
+        rows.append(row(space, name, "class", parameters_of(maker)[1:]))
+    return rows
+
+
+def methods(space, owner, without=()):
+    rows = []
+    for name, function in sorted(vars(owner).items()):
+        if isinstance(function, types.FunctionType) and wanted(space, name) and name not in without:
+            rows.append(row(space, name, "method", list(inspect.signature(function).parameters.values())[1:]))
+    return rows
+
+
+def functions(space, owner, names):
+    return [row(space, name, "function", list(inspect.signature(getattr(owner, name)).parameters.values()))
+            for name in sorted(names) if wanted(space, name)]
+
+
+def from_documentation(space, owner, names):
+    """What stands in C: its parameters are in its documentation's first line."""
+    rows = []
+    for name in names:
+        key = name if space == "torch" else f"{space}.{name}"
+        text = IN_C.get(key)
+        if text is None:
+            text = re.search(rf"{name}\((.*)\)(?: ->|\n|$)", getattr(owner, name).__doc__)[1]
+        kind = "class" if isinstance(getattr(owner, name), type) else "method" if isinstance(owner, type) else "function"
+        rows.append(row(space, name, kind, documented(text)))
+    return rows
+
+
+# The forms of to(), of Tensor and of Module, as the parser in C has them.
+CONVERSIONS = {
+    "to.device": "device=None, dtype=None, non_blocking=False, copy=False, *, memory_format=None",
+    "to.dtype": "dtype, non_blocking=False, copy=False, *, memory_format=None",
+    "to.tensor": "tensor, non_blocking=False, copy=False, *, memory_format=None",
+}
+OWN["Tensor.to.dtype"] = {"dtype": "ScalarType"}
+OWN["Tensor.to.tensor"] = {"tensor": "Tensor"}
+
+# The functions of torch.cuda that are here.
+CUDA = set("""set_device get_device_properties get_device_name get_device_capability can_device_access_peer synchronize
+    memory_allocated max_memory_allocated memory_reserved max_memory_reserved reset_peak_memory_stats memory_stats
+    memory_summary set_per_process_memory_fraction get_rng_state set_rng_state manual_seed manual_seed_all initial_seed
+    current_stream default_stream set_stream mem_get_info""".split())
+
+for _name in CUDA:
+    OWN[f"cuda.{_name}"] = {"device": "Device|int?", "peer_device": "Device|int?", "seed": "Seed", "fraction": "float"}
+
+nn, optim, autograd = torch.nn, torch.optim, torch.autograd
+public_of = lambda module: [name for name in getattr(module, "__all__", dir(module)) if not name.startswith("_")]
+own_functions = lambda module: [name for name in public_of(module)
+                                if isinstance(getattr(module, name), types.FunctionType)
+                                and getattr(module, name).__module__.startswith(module.__name__)]
+named = [
+    *classes("nn", nn, [name for name in dir(nn) if isinstance(getattr(nn, name), type) and getattr(nn, name).__module__.startswith("torch.nn")]),
+    *methods("nn.Module", nn.Module),
+    *methods("nn.Sequential", nn.Sequential), *methods("nn.ModuleList", nn.ModuleList),
+    *methods("nn.ModuleDict", nn.ModuleDict), *methods("nn.ParameterList", nn.ParameterList),
+    *methods("nn.ParameterDict", nn.ParameterDict),
+    *functions("nn.init", nn.init, [name for name in own_functions(nn.init) if name.endswith("_") or name == "calculate_gain"]),
+    *functions("nn.utils", nn.utils, own_functions(nn.utils)),
+    *classes("nn.utils.rnn", nn.utils.rnn, ["PackedSequence"]),
+    *functions("nn.utils.rnn", nn.utils.rnn, own_functions(nn.utils.rnn)),
+    *classes("optim", optim, [name for name in dir(optim) if isinstance(getattr(optim, name), type)]),
+    *methods("optim.Optimizer", optim.Optimizer),
+    *classes("optim.lr_scheduler", optim.lr_scheduler, [name for name in public_of(optim.lr_scheduler) if name not in ("Optimizer", "Tensor")]),
+    *functions("autograd", autograd, ["backward", "grad", "gradcheck", "gradgradcheck"]),
+    *classes("autograd", autograd, ["detect_anomaly", "set_detect_anomaly"]),
+    *functions("autograd.functional", autograd.functional, own_functions(autograd.functional)),
+    *methods("Tensor", torch.Tensor, without=("norm", "split", "stft", "unique", "unique_consecutive")),
+    *from_documentation("Tensor", torch.Tensor, ["requires_grad_", "new_tensor"]),
+    *(row("Tensor", name, "method", documented(text)) for name, text in CONVERSIONS.items()),
+    *from_documentation("Tensor", torch.Tensor, ["nonzero", "size", "stride", "cuda", "cpu", "type", "polygamma", "map_",
+                                                  "apply_", "where"]),
+    *from_documentation("torch", torch, ["tensor", "as_tensor", "asarray", "full", "where", "nonzero", "lu", "finfo", "iinfo",
+                                         "Generator", "set_num_threads"]),
+    *from_documentation("Generator", torch.Generator, ["manual_seed", "set_state"]),
+    *from_documentation("sparse", torch.sparse, ["addmm", "mm", "sampled_addmm", "sum", "softmax", "log_softmax", "spdiags"]),
+    *functions("cuda", torch.cuda, [name for name in own_functions(torch.cuda) if name in CUDA]),
+    *functions("cuda", torch.cuda.memory, [name for name in own_functions(torch.cuda.memory) if name in CUDA]),
+    *functions("cuda", torch.cuda.random, [name for name in own_functions(torch.cuda.random) if name in CUDA]),
+    *functions("torch", torch, ["manual_seed", "set_rng_state", "set_default_dtype", "use_deterministic_algorithms",
+                                "set_deterministic_debug_mode", "set_float32_matmul_precision", "set_printoptions"]),
+    *classes("torch", torch, ["autocast"]),
+    *classes("amp", torch.amp, ["GradScaler"]), *methods("amp.GradScaler", torch.amp.GradScaler),
+    *functions("utils.checkpoint", torch.utils.checkpoint, ["checkpoint", "checkpoint_sequential"]),
+    *functions("testing", torch.testing, ["assert_close"]),
+]
+
+
 public = [name for name in dir(F) if not name.startswith("_")]
 signatures = [
     *rows("nn.functional", F, public),
@@ -120,7 +474,11 @@ signatures = [
     *rows("masked", torch.masked, MASKED),
     *rows("signal.windows", torch.signal.windows, torch.signal.windows.__all__),
 ]
+for signature in signatures:
+    signature["kind"] = "function"
+# torch.cuda gives what its modules have once more.
+unique = {(signature["space"], signature["name"]): signature for signature in named}
 target = pathlib.Path(__file__).parent.parent / "generate" / "python_signatures.json"
-content = {"torch_version": torch.__version__.split("+")[0], "signatures": signatures}
+content = {"torch_version": torch.__version__.split("+")[0], "signatures": signatures + [*unique.values()]}
 target.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
-print(len(signatures))
+print(len(signatures) + len(unique))

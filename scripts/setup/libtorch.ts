@@ -8,7 +8,7 @@ import { output, pythons, run, SetupError, say } from './terminal.js'
 
 /** The versions that are downloaded; any of SUPPORTED is used where it is found. */
 export const PINNED = { cpu: '2.13.0', cuda: '2.14.1' }
-const SUPPORTED = /^2\.1[1-4]\./
+const SUPPORTED = /^2\.1[1-5]\./
 
 export type Variant = 'cpu' | 'cuda'
 
@@ -78,7 +78,7 @@ export function findLibtorch(refused: string[] = []): Libtorch | null {
     throw new SetupError(
       typeof found === 'string'
         ? `LIBTORCH: ${found}; it must name a folder with lib and include`
-        : `LIBTORCH is libtorch ${found.version} (${found.variant}); needed is 2.11 to 2.14${variant ? ` for ${variant}` : ''}`,
+        : `LIBTORCH is libtorch ${found.version} (${found.variant}); needed is 2.11 to 2.15${variant ? ` for ${variant}` : ''}`,
     )
   }
   for (const found of [...pythonTorch(), cached(variant ?? 'cpu')]) {

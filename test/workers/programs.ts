@@ -28,6 +28,7 @@ const programs: Record<string, (times: number) => Promise<void>> = {
   async pair() {
     const workers = [1, 2].map((seed) => start({ seed, iterations: 300 }))
     const results = await Promise.all(workers.map((worker) => once(worker, 'message')))
+    for (const worker of workers) worker.postMessage('end')
     console.log(
       JSON.stringify(results.map(([{ losses, threads }]) => ({ last: losses.at(-1), count: losses.length, threads }))),
     )

@@ -14,6 +14,8 @@ if (shared !== undefined) {
   const losses: number[] = []
   trainSine({ iterations, seed, onLoss: (_, loss) => losses.push(loss) })
   parentPort?.postMessage({ losses, threads: torch.get_num_threads() })
+  // There until it is told to end: the processors are shared with it as long.
+  parentPort?.once('message', () => {})
 } else {
   parentPort?.postMessage('running')
   // Hooks and scopes too: a termination may come while C++ calls JavaScript.

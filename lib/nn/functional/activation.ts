@@ -6,8 +6,8 @@ import { warn } from '../../core/warn.js'
 import * as aten from '../../generated/aten.js'
 import * as torch from '../../generated/functions.js'
 import * as nn from '../../generated/nn_functional.js'
+import { pythonFunction } from '../../operators/arguments.js'
 import type * as signature from '../../operators/generated/python_functions.js'
-import { pythonFunction } from '../../operators/python_function.js'
 
 /** The operator, or the one that works in place where the last value, `inplace`, says so. */
 const withInplace =

@@ -5,8 +5,8 @@ import type { Tensor } from '../../core/tensor.js'
 import * as aten from '../../generated/aten.js'
 import * as torch from '../../generated/functions.js'
 import * as nn from '../../generated/nn_functional.js'
+import { pythonFunction } from '../../operators/arguments.js'
 import type * as signature from '../../operators/generated/python_functions.js'
-import { pythonFunction } from '../../operators/python_function.js'
 import { linear } from './linear.js'
 
 type Optional = Tensor | null

@@ -3,8 +3,8 @@
 import type { Tensor } from '../../core/tensor.js'
 import { warn } from '../../core/warn.js'
 import * as torch from '../../generated/functions.js'
+import { pythonFunction } from '../../operators/arguments.js'
 import type * as signature from '../../operators/generated/python_functions.js'
-import { pythonFunction } from '../../operators/python_function.js'
 
 type Body = (input: Tensor, p: number, training: boolean, inplace: boolean) => Tensor
 

@@ -2,8 +2,8 @@
 
 import type { Tensor } from '../../core/tensor.js'
 import * as torch from '../../generated/functions.js'
+import { pythonFunction } from '../../operators/arguments.js'
 import type * as signature from '../../operators/generated/python_functions.js'
-import { pythonFunction } from '../../operators/python_function.js'
 
 /** Scales rows whose norm is too large, in place and unseen by autograd. */
 function renormalize(weight: Tensor, input: Tensor, max_norm: number, norm_type: number): void {

@@ -2,7 +2,7 @@
 
 import { native } from '../../core/native.js'
 import { internals, type Tensor } from '../../core/tensor.js'
-import { isOptions } from '../../operators/operator.js'
+import { isOptions } from '../../operators/options.js'
 
 const { handleOf, isTensor } = internals
 

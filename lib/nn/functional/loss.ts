@@ -6,23 +6,15 @@ import { warn } from '../../core/warn.js'
 import * as aten from '../../generated/aten.js'
 import * as torch from '../../generated/functions.js'
 import * as nn from '../../generated/nn_functional.js'
+import { pythonFunction } from '../../operators/arguments.js'
 import type * as signature from '../../operators/generated/python_functions.js'
-import { pythonFunction } from '../../operators/python_function.js'
-import { type Reduction, reductionCode } from '../../operators/reduction.js'
+import { type Reduction, reductionCode, reductionOf } from '../../operators/reduction.js'
 import { linear } from './linear.js'
 
 const { handleOf } = internals
 
 type Optional = Tensor | null
 type Flag = boolean | null
-
-/** The reduction that PyTorch's two old flags stand for, where one is given. */
-function reductionOf(size_average: Flag, reduce: Flag, reduction: Reduction): Reduction {
-  if (size_average === null && reduce === null) return reduction
-  const named: Reduction = reduce === false ? 'none' : size_average === false ? 'sum' : 'mean'
-  warn(`size_average and reduce args will be deprecated, please use reduction='${named}' instead.`)
-  return named
-}
 
 const codeOf = (size_average: Flag, reduce: Flag, reduction: Reduction) =>
   reductionCode(reductionOf(size_average, reduce, reduction))

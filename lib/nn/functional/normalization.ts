@@ -6,8 +6,8 @@ import * as aten from '../../generated/aten.js'
 import * as torch from '../../generated/functions.js'
 import { vector_norm } from '../../generated/linalg.js'
 import * as nn from '../../generated/nn_functional.js'
+import { pythonFunction } from '../../operators/arguments.js'
 import type * as signature from '../../operators/generated/python_functions.js'
-import { pythonFunction } from '../../operators/python_function.js'
 
 type Optional = Tensor | null
 

@@ -1,9 +1,16 @@
 import type { Tensor } from '../../core/tensor.js'
 import * as torch from '../../generated/functions.js'
+import * as F from '../functional/index.js'
+import { type Arguments, read } from '../generated/arguments.js'
 import { Module } from './module.js'
 
 /** Element by element. */
 export class Tanh extends Module {
+  constructor(...args: Arguments['nn.Tanh']) {
+    super()
+    read('nn.Tanh', args)
+  }
+
   override forward(input: Tensor): Tensor {
     return torch.tanh(input)
   }
@@ -11,6 +18,11 @@ export class Tanh extends Module {
 
 /** Element by element. */
 export class Sigmoid extends Module {
+  constructor(...args: Arguments['nn.Sigmoid']) {
+    super()
+    read('nn.Sigmoid', args)
+  }
+
   override forward(input: Tensor): Tensor {
     return torch.sigmoid(input)
   }
@@ -18,11 +30,11 @@ export class Sigmoid extends Module {
 
 /** max(0, x), element by element. */
 export class ReLU extends Module {
-  readonly inplace: boolean
+  inplace: boolean
 
-  constructor({ inplace = false }: { inplace?: boolean } = {}) {
+  constructor(...args: Arguments['nn.ReLU']) {
     super()
-    this.inplace = inplace
+    this.inplace = read('nn.ReLU', args).inplace
   }
 
   override forward(input: Tensor): Tensor {
@@ -34,27 +46,38 @@ export class ReLU extends Module {
   }
 }
 
-/** Probabilities along a dimension. */
+/** Probabilities along a dimension: exp(x_i) / Σ_j exp(x_j). Without `dim`, Python's choice by the number of dimensions. */
 export class Softmax extends Module {
-  readonly dim: number
+  dim: number | null
 
-  constructor(dim: number | { dim: number }) {
+  constructor(...args: Arguments['nn.Softmax']) {
     super()
-    this.dim = typeof dim === 'number' ? dim : dim.dim
+    this.dim = read('nn.Softmax', args).dim
   }
 
   override forward(input: Tensor): Tensor {
-    return torch.softmax(input, this.dim)
+    return F.softmax(input, { dim: this.dim })
   }
 
   override extra_repr(): string {
-    return `dim=${this.dim}`
+    return `dim=${this.dim ?? 'None'}`
   }
 }
 
-/** Log-probabilities along a dimension. */
-export class LogSoftmax extends Softmax {
+/** Log-probabilities along a dimension: the logarithm of Softmax, computed in one step. */
+export class LogSoftmax extends Module {
+  dim: number | null
+
+  constructor(...args: Arguments['nn.LogSoftmax']) {
+    super()
+    this.dim = read('nn.LogSoftmax', args).dim
+  }
+
   override forward(input: Tensor): Tensor {
-    return torch.log_softmax(input, this.dim)
+    return F.log_softmax(input, { dim: this.dim })
+  }
+
+  override extra_repr(): string {
+    return `dim=${this.dim ?? 'None'}`
   }
 }

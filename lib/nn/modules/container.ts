@@ -1,5 +1,7 @@
-import type { Tensor } from '../../core/tensor.js'
-import { isOptions } from '../../operators/operator.js'
+import { internals } from '../../core/tensor.js'
+import { describe } from '../../operators/describe.js'
+import { isOptions } from '../../operators/options.js'
+import { type Arguments, read } from '../generated/arguments.js'
 import { Parameter } from '../parameter.js'
 import { Module } from './module.js'
 import { listString } from './module_printing.js'
@@ -35,7 +37,8 @@ export class Sequential extends Module {
     return elementAt(this.children(), position)
   }
 
-  append(module: Module): this {
+  append(...args: Arguments['nn.Sequential.append']): this {
+    const { module } = read('nn.Sequential.append', args)
     this.add_module(String(this.length), module)
     return this
   }
@@ -53,18 +56,24 @@ function elementAt<T>(list: readonly T[], position: number): T {
 
 /** A list of modules that are found as parts. It has no forward. */
 export class ModuleList<M extends Module = Module> extends Module {
-  constructor(modules: Iterable<M> = []) {
+  constructor(...args: [modules?: Iterable<M> | { modules?: Iterable<M> | null } | null]) {
     super()
-    for (const module of modules) this.append(module)
+    const { modules } = read('nn.ModuleList', args)
+    this.extend((modules ?? []) as Iterable<M>)
   }
 
-  append(module: M): this {
+  append(...args: [module: M | { module: M }]): this {
+    const { module } = read('nn.ModuleList.append', args)
     this.add_module(String(this.length), module)
     return this
   }
 
-  extend(modules: Iterable<M>): this {
-    for (const module of modules) this.append(module)
+  extend(...args: [modules: Iterable<M> | { modules: Iterable<M> }]): this {
+    const { modules } = read('nn.ModuleList.extend', args)
+    if (typeof modules?.[Symbol.iterator] !== 'function') {
+      throw new TypeError(`ModuleList.extend should be called with an iterable, but got ${describe(modules)}`)
+    }
+    for (const module of modules) this.append(module as M)
     return this
   }
 
@@ -94,9 +103,12 @@ export class ModuleList<M extends Module = Module> extends Module {
 
 /** Modules by name that are found as parts: `heads['a']`. It has no forward. */
 class ModuleDictBase extends Module {
-  constructor(modules: Record<string, Module> = {}) {
+  static override readonly name: string = 'ModuleDict'
+
+  constructor(...args: Arguments['nn.ModuleDict']) {
     super()
-    for (const [name, module] of Object.entries(modules)) {
+    const { modules } = read('nn.ModuleDict', args)
+    for (const [name, module] of Object.entries(modules ?? {})) {
       if (name in this) throw new RangeError(`'${name}' is a name that modules use themselves`)
       this.add_module(name, module)
     }
@@ -109,18 +121,29 @@ class ModuleDictBase extends Module {
 
 export type ModuleDict<M extends Record<string, Module> = Record<string, Module>> = ModuleDictBase & M
 export const ModuleDict = ModuleDictBase as unknown as new <M extends Record<string, Module>>(
-  modules: M,
+  modules?: M | { modules: M } | null,
 ) => ModuleDict<M>
 
 /** A list of parameters that are found as a module's own. */
 export class ParameterList extends Module {
-  constructor(values: Iterable<Tensor> = []) {
+  constructor(...args: Arguments['nn.ParameterList']) {
     super()
-    for (const value of values) this.append(value)
+    const { values } = read('nn.ParameterList', args)
+    if (values !== null) this.extend(values)
   }
 
-  append(value: Tensor): this {
+  append(...args: Arguments['nn.ParameterList.append']): this {
+    const { value } = read('nn.ParameterList.append', args)
     this.register_parameter(String(this.length), value instanceof Parameter ? value : new Parameter(value))
+    return this
+  }
+
+  extend(...args: Arguments['nn.ParameterList.extend']): this {
+    const { values } = read('nn.ParameterList.extend', args)
+    if (typeof values?.[Symbol.iterator] !== 'function' || internals.isTensor(values)) {
+      throw new TypeError(`ParameterList.extend should be called with an iterable, but got ${describe(values)}`)
+    }
+    for (const value of values) this.append(value)
     return this
   }
 
@@ -130,6 +153,12 @@ export class ParameterList extends Module {
 
   at(position: number): Parameter {
     return elementAt(this.parameters(false), position)
+  }
+
+  override extra_repr(): string {
+    const line = ({ dtype, shape, is_cuda, device }: Parameter, i: number) =>
+      `  (${i}): Parameter containing: [${dtype} of size ${shape.join('x')}${is_cuda ? ` (${device})` : ''}]`
+    return this.parameters(false).map(line).join('\n')
   }
 
   [Symbol.iterator](): Iterator<Parameter> {

@@ -1,6 +1,6 @@
 import type { Tensor } from '../../core/tensor.js'
-import { readArguments } from '../../operators/arguments.js'
 import { dropout } from '../functional/index.js'
+import { type Arguments, read } from '../generated/arguments.js'
 import { Module } from './module.js'
 import { settings } from './module_printing.js'
 
@@ -9,11 +9,9 @@ export class Dropout extends Module {
   p: number
   inplace: boolean
 
-  constructor(p?: number, options?: { inplace?: boolean })
-  constructor(options: { p?: number; inplace?: boolean })
-  constructor(...args: unknown[]) {
+  constructor(...args: Arguments['nn.Dropout']) {
     super()
-    const { p, inplace } = readArguments('Dropout', args, { p: 0.5 as number, inplace: false as boolean })
+    const { p, inplace } = read('nn.Dropout', args)
     if (!(p >= 0 && p <= 1)) throw new RangeError(`dropout probability has to be between 0 and 1, but got ${p}`)
     this.p = p
     this.inplace = inplace

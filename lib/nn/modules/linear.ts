@@ -1,23 +1,12 @@
-import type { DeviceLike } from '../../core/device.js'
-import type { DType } from '../../core/dtype.js'
 import type { Tensor } from '../../core/tensor.js'
 import { empty } from '../../generated/functions.js'
-import { checkCount, readArguments, required } from '../../operators/arguments.js'
+import { checkCount } from '../../operators/arguments.js'
 import * as F from '../functional/index.js'
+import { type Arguments, read } from '../generated/arguments.js'
 import * as init from '../init.js'
 import { Parameter } from '../parameter.js'
 import { Module } from './module.js'
 import { settings } from './module_printing.js'
-
-/** Where a module's parameters are made. */
-export interface FactoryOptions {
-  device?: DeviceLike | null | undefined
-  dtype?: DType | null | undefined
-}
-
-export interface LinearOptions extends FactoryOptions {
-  bias?: boolean | undefined
-}
 
 /**
  * y = x Aᵀ + b. Input (*, in_features), output (*, out_features).
@@ -29,18 +18,9 @@ export class Linear extends Module {
   weight: Parameter
   bias: Parameter | null
 
-  constructor(in_features: number, out_features: number, options?: LinearOptions)
-  constructor(in_features: number, out_features: number, bias: boolean, options?: FactoryOptions)
-  constructor(options: { in_features: number; out_features: number } & LinearOptions)
-  constructor(...args: unknown[]) {
+  constructor(...args: Arguments['nn.Linear']) {
     super()
-    const { in_features, out_features, bias, device, dtype } = readArguments('Linear', args, {
-      in_features: required<number>(),
-      out_features: required<number>(),
-      bias: true as boolean,
-      device: null as DeviceLike | null,
-      dtype: null as DType | null,
-    })
+    const { in_features, out_features, bias, device, dtype } = read('nn.Linear', args)
     checkCount('Linear', 'in_features', in_features, 0)
     checkCount('Linear', 'out_features', out_features, 0)
     this.in_features = in_features
@@ -51,7 +31,7 @@ export class Linear extends Module {
   }
 
   reset_parameters(): void {
-    init.kaiming_uniform_(this.weight, { a: Math.sqrt(5) })
+    init.kaiming_uniform_(this.weight, Math.sqrt(5))
     if (this.bias === null) return
     const bound = this.in_features > 0 ? 1 / Math.sqrt(this.in_features) : 0
     init.uniform_(this.bias, -bound, bound)
@@ -67,8 +47,12 @@ export class Linear extends Module {
   }
 }
 
-/** Returns its input. */
+/** Returns its input. Takes any arguments, as in Python, and ignores them. */
 export class Identity extends Module {
+  constructor(..._args: unknown[]) {
+    super()
+  }
+
   override forward(input: Tensor): Tensor {
     return input
   }

@@ -1,41 +1,41 @@
 import type { Tensor } from '../../core/tensor.js'
-import { checkKeys } from '../../operators/arguments.js'
-import { reductionCode } from '../../operators/reduction.js'
+import { reductionCode, reductionOf } from '../../operators/reduction.js'
 import * as F from '../functional/index.js'
+import { type Arguments, read } from '../generated/arguments.js'
 import { Buffer } from '../parameter.js'
 import { Module } from './module.js'
 
-interface LossOptions {
-  reduction?: F.Reduction | undefined
-}
-
-interface ClassLossOptions extends LossOptions {
-  /** (C): the weight of each class. */
-  weight?: Tensor | null | undefined
-  /** The class whose targets count nothing. */
-  ignore_index?: number | undefined
-}
-
-interface CrossEntropyOptions extends ClassLossOptions {
-  /** In [0, 1]: how much of the target is spread over all classes. */
-  label_smoothing?: number | undefined
+/** What the losses' constructors have in common: size_average and reduce are Python's old words for the reduction. */
+interface Reducing {
+  size_average: boolean | null
+  reduce: boolean | null
+  reduction: F.Reduction
 }
 
 class Loss extends Module {
   reduction: F.Reduction
 
-  constructor(reduction: F.Reduction = 'mean') {
+  constructor({ size_average, reduce, reduction }: Reducing) {
     super()
-    reductionCode(reduction)
-    this.reduction = reduction
+    this.reduction = reductionOf(size_average, reduce, reduction)
+    reductionCode(this.reduction)
   }
 }
 
-/** Mean squared error of input and target (*). Reduced to a number unless reduction is 'none'. */
+/** A loss over classes, each with a weight. */
+class WeightedLoss extends Loss {
+  weight: Buffer | null
+
+  constructor(values: Reducing & { weight: Tensor | null }) {
+    super(values)
+    this.weight = values.weight === null ? null : new Buffer(values.weight)
+  }
+}
+
+/** Mean squared error of input and target (*): the mean of (x - y)², or their sum, or each, as `reduction` says. */
 export class MSELoss extends Loss {
-  constructor(options: LossOptions = {}) {
-    checkKeys('MSELoss', options, ['reduction'])
-    super(options.reduction)
+  constructor(...args: Arguments['nn.MSELoss']) {
+    super(read('nn.MSELoss', args))
   }
 
   override forward(input: Tensor, target: Tensor): Tensor {
@@ -43,11 +43,10 @@ export class MSELoss extends Loss {
   }
 }
 
-/** Mean absolute error of input and target (*). */
+/** Mean absolute error of input and target (*): the mean of |x - y|, or their sum, or each, as `reduction` says. */
 export class L1Loss extends Loss {
-  constructor(options: LossOptions = {}) {
-    checkKeys('L1Loss', options, ['reduction'])
-    super(options.reduction)
+  constructor(...args: Arguments['nn.L1Loss']) {
+    super(read('nn.L1Loss', args))
   }
 
   override forward(input: Tensor, target: Tensor): Tensor {
@@ -57,19 +56,18 @@ export class L1Loss extends Loss {
 
 /**
  * Cross entropy of logits (C), (N, C) or (N, C, d1, ...) and targets: int64 classes (), (N) or (N, d1, ...), or
- * probabilities of the logits' shape.
+ * probabilities of the logits' shape. `weight` (C): the weight of each class; `ignore_index`: the class whose targets
+ * count nothing; `label_smoothing`, in [0, 1]: how much of the target is spread over all classes.
  */
-export class CrossEntropyLoss extends Loss {
-  weight: Buffer | null
+export class CrossEntropyLoss extends WeightedLoss {
   ignore_index: number
   label_smoothing: number
 
-  constructor(options: CrossEntropyOptions = {}) {
-    checkKeys('CrossEntropyLoss', options, ['weight', 'ignore_index', 'reduction', 'label_smoothing'])
-    super(options.reduction)
-    this.weight = options.weight ? new Buffer(options.weight) : null
-    this.ignore_index = options.ignore_index ?? -100
-    this.label_smoothing = options.label_smoothing ?? 0
+  constructor(...args: Arguments['nn.CrossEntropyLoss']) {
+    const values = read('nn.CrossEntropyLoss', args)
+    super(values)
+    this.ignore_index = values.ignore_index
+    this.label_smoothing = values.label_smoothing
   }
 
   override forward(input: Tensor, target: Tensor): Tensor {
@@ -78,16 +76,17 @@ export class CrossEntropyLoss extends Loss {
   }
 }
 
-/** Negative log likelihood of log-probabilities (N, C) or (N, C, d1, ...) and int64 classes (N) or (N, d1, ...). */
-export class NLLLoss extends Loss {
-  weight: Buffer | null
+/**
+ * Negative log likelihood of log-probabilities (N, C) or (N, C, d1, ...) and int64 classes (N) or (N, d1, ...).
+ * `weight` (C): the weight of each class; `ignore_index`: the class whose targets count nothing.
+ */
+export class NLLLoss extends WeightedLoss {
   ignore_index: number
 
-  constructor(options: ClassLossOptions = {}) {
-    checkKeys('NLLLoss', options, ['weight', 'ignore_index', 'reduction'])
-    super(options.reduction)
-    this.weight = options.weight ? new Buffer(options.weight) : null
-    this.ignore_index = options.ignore_index ?? -100
+  constructor(...args: Arguments['nn.NLLLoss']) {
+    const values = read('nn.NLLLoss', args)
+    super(values)
+    this.ignore_index = values.ignore_index
   }
 
   override forward(input: Tensor, target: Tensor): Tensor {

@@ -3,13 +3,14 @@
 import { no_grad } from '../../autograd/grad_mode.js'
 import { Callable } from '../../core/callable.js'
 import { requireCuda } from '../../core/cuda_available.js'
-import { type DeviceLike, device as deviceOf } from '../../core/device.js'
-import type { DType } from '../../core/dtype.js'
+import { device as deviceOf } from '../../core/device.js'
 import * as dtypes from '../../core/dtype.js'
 import { native } from '../../core/native.js'
 import { internals, RemovableHandle, type Tensor } from '../../core/tensor.js'
-import { checkKeys } from '../../operators/arguments.js'
-import { isOptions } from '../../operators/operator.js'
+import { describe } from '../../operators/describe.js'
+import { isOptions } from '../../operators/options.js'
+import { type ConversionArguments, conversionOf } from '../../tensor/conversion.js'
+import { type Arguments, read } from '../generated/arguments.js'
 import { Buffer, Parameter } from '../parameter.js'
 import { moduleString } from './module_printing.js'
 import { type LoadResult, loadStateDict, type StateDict, stateDict } from './state_dict.js'
@@ -26,13 +27,6 @@ export interface Module<A extends any[] = any[], R = any> {
 export type ForwardPreHook = (module: Module, args: unknown[]) => unknown
 export type ForwardHook = (module: Module, args: unknown[], output: unknown) => unknown
 
-/** What a module can be moved to. */
-export interface MoveOptions {
-  dtype?: DType | undefined
-  device?: DeviceLike | undefined
-  non_blocking?: boolean | undefined
-}
-
 /**
  * A layer, or a network of layers. A subclass creates its parts in its constructor, as fields, and computes in `forward`:
  * a field that is a Parameter is learned, a Buffer is kept, a Module is a part. Calling the module calls `forward`.
@@ -43,6 +37,7 @@ export class Module<A extends any[] = any[], R = any> extends Callable {
   training = true
   readonly #preHooks = new Set<ForwardPreHook>()
   readonly #hooks = new Set<ForwardHook>()
+  readonly #alwaysCalled = new Set<ForwardHook>()
 
   // biome-ignore lint/suspicious/noExplicitAny: subclasses say what they take and give
   forward(..._args: any[]): any {
@@ -56,21 +51,45 @@ export class Module<A extends any[] = any[], R = any> extends Callable {
       const changed = hook(this, inputs)
       if (changed !== undefined && changed !== null) inputs = Array.isArray(changed) ? changed : [changed]
     }
-    let output: unknown = this.forward(...inputs)
-    for (const hook of this.#hooks) output = hook(this, inputs, output) ?? output
+    let output: unknown
+    const called = new Set<ForwardHook>()
+    try {
+      output = this.forward(...inputs)
+      for (const hook of this.#hooks) {
+        called.add(hook)
+        output = hook(this, inputs, output) ?? output
+      }
+    } catch (error) {
+      for (const hook of this.#alwaysCalled) if (!called.has(hook)) hook(this, inputs, undefined)
+      throw error
+    }
     return output
   }
 
-  /** Calls `hook` before every forward; what it returns replaces the arguments. */
-  register_forward_pre_hook(hook: ForwardPreHook): RemovableHandle {
-    this.#preHooks.add(hook)
-    return new RemovableHandle(() => this.#preHooks.delete(hook))
+  /**
+   * Calls `hook` before every forward; what it returns replaces the arguments. `prepend` puts it before the hooks that
+   * are there. There are no keywords apart from the arguments: `with_kwargs` is refused.
+   */
+  register_forward_pre_hook(...args: Arguments['nn.Module.register_forward_pre_hook']): RemovableHandle {
+    const { hook, prepend, with_kwargs } = read('nn.Module.register_forward_pre_hook', args)
+    refuseKwargs(with_kwargs)
+    return addHook(this.#preHooks, hook, prepend)
   }
 
-  /** Calls `hook` after every forward; what it returns replaces the output. */
-  register_forward_hook(hook: ForwardHook): RemovableHandle {
-    this.#hooks.add(hook)
-    return new RemovableHandle(() => this.#hooks.delete(hook))
+  /**
+   * Calls `hook` after every forward; what it returns replaces the output. `prepend` puts it before the hooks that are
+   * there; with `always_call` it runs after a forward that threw too, with undefined as its output.
+   */
+  register_forward_hook(...args: Arguments['nn.Module.register_forward_hook']): RemovableHandle {
+    const { hook, prepend, with_kwargs, always_call } = read('nn.Module.register_forward_hook', args)
+    refuseKwargs(with_kwargs)
+    if (!always_call) return addHook(this.#hooks, hook, prepend)
+    const removable = addHook(this.#hooks, hook, prepend)
+    this.#alwaysCalled.add(hook)
+    return new RemovableHandle(() => {
+      removable.remove()
+      this.#alwaysCalled.delete(hook)
+    })
   }
 
   // --- parts ------------------------------------------------------------------------------------
@@ -94,17 +113,28 @@ export class Module<A extends any[] = any[], R = any> extends Callable {
     return this.named_children().map(([, module]) => module)
   }
 
-  /** This module and all below it, each once, with their paths. */
-  named_modules(prefix = '', seen: Set<Module> = new Set()): [string, Module][] {
-    if (seen.has(this)) return []
-    seen.add(this)
+  /** This module and all below it with their paths, each once unless `remove_duplicate` is false. */
+  named_modules(...args: Arguments['nn.Module.named_modules']): [string, Module][] {
+    const { memo, prefix, remove_duplicate } = read('nn.Module.named_modules', args)
+    return this.#namedModules(memo ?? new Set(), prefix, remove_duplicate)
+  }
+
+  #namedModules(memo: Set<Module>, prefix: string, remove_duplicate: boolean): [string, Module][] {
+    if (memo.has(this)) return []
+    if (remove_duplicate) memo.add(this)
     const below = [...this.#fields(isModule)].flatMap(([name, module]) =>
-      module.named_modules(prefix === '' ? name : `${prefix}.${name}`, seen),
+      module.#namedModules(memo, prefix === '' ? name : `${prefix}.${name}`, remove_duplicate),
     )
     return [[prefix, this], ...below]
   }
 
-  modules(): Module[] {
+  /** This module and all below it, each once unless `remove_duplicate` is false. */
+  modules(...args: Arguments['nn.Module.modules']): Module[] {
+    const { remove_duplicate } = read('nn.Module.modules', args)
+    return remove_duplicate ? this.#modules() : this.#namedModules(new Set(), '', false).map(([, module]) => module)
+  }
+
+  #modules(): Module[] {
     const found = new Set<Module>()
     const collect = (module: Module): void => {
       if (found.has(module)) return
@@ -115,25 +145,31 @@ export class Module<A extends any[] = any[], R = any> extends Callable {
     return [...found]
   }
 
-  #named<T>(is: (value: unknown) => value is T, prefix: string, recurse: boolean): [string, T][] {
+  #named<T>(
+    is: (value: unknown) => value is T,
+    { prefix, recurse, remove_duplicate }: { prefix: string; recurse: boolean; remove_duplicate: boolean },
+  ): [string, T][] {
     const seen = new Set<T>()
-    const modules: [string, Module][] = recurse ? this.named_modules(prefix) : [[prefix, this]]
+    const modules: [string, Module][] = recurse
+      ? this.#namedModules(new Set(), prefix, remove_duplicate)
+      : [[prefix, this]]
     return modules.flatMap(([path, module]) =>
       [...module.#fields(is)]
-        .filter(([, value]) => !seen.has(value) && seen.add(value))
+        .filter(([, value]) => !remove_duplicate || (!seen.has(value) && seen.add(value)))
         .map(([name, value]): [string, T] => [path === '' ? name : `${path}.${name}`, value]),
     )
   }
 
-  /** The parameters of this module and, unless `recurse` is false, of all below it, each once. */
-  named_parameters(prefix = '', recurse = true): [string, Parameter][] {
-    return this.#named(isParameter, prefix, recurse)
+  /** The parameters of this module and, unless `recurse` is false, of all below it, each once unless told otherwise. */
+  named_parameters(...args: Arguments['nn.Module.named_parameters']): [string, Parameter][] {
+    return this.#named(isParameter, read('nn.Module.named_parameters', args))
   }
 
   /** Without names, which cost more than the rest: training asks for these in every step. */
-  parameters(recurse = true): Parameter[] {
+  parameters(...args: Arguments['nn.Module.parameters']): Parameter[] {
+    const { recurse } = read('nn.Module.parameters', args)
     const found = new Set<Parameter>()
-    for (const module of recurse ? this.modules() : [this]) {
+    for (const module of recurse ? this.#modules() : [this]) {
       for (const name of Object.keys(module)) {
         const value = (module as unknown as Record<string, unknown>)[name]
         if (isParameter(value)) found.add(value)
@@ -143,24 +179,34 @@ export class Module<A extends any[] = any[], R = any> extends Callable {
     return [...found]
   }
 
-  named_buffers(prefix = '', recurse = true): [string, Buffer][] {
-    return this.#named(isBuffer, prefix, recurse)
+  named_buffers(...args: Arguments['nn.Module.named_buffers']): [string, Buffer][] {
+    return this.#named(isBuffer, read('nn.Module.named_buffers', args))
   }
 
-  buffers(recurse = true): Buffer[] {
-    return this.named_buffers('', recurse).map(([, buffer]) => buffer)
+  buffers(...args: Arguments['nn.Module.buffers']): Buffer[] {
+    const { recurse } = read('nn.Module.buffers', args)
+    return this.#named(isBuffer, { prefix: '', recurse, remove_duplicate: true }).map(([, buffer]) => buffer)
   }
 
   /** The submodule at a path such as 'encoder.0'. */
-  get_submodule(target: string): Module {
-    const found = this.named_modules().find(([path]) => path === target)
-    if (found === undefined) throw new RangeError(`${this.constructor.name} has no submodule '${target}'`)
-    return found[1]
+  get_submodule(...args: Arguments['nn.Module.get_submodule']): Module {
+    const { target } = read('nn.Module.get_submodule', args)
+    return this.#at('submodule', target, this.named_modules())
   }
 
-  get_parameter(target: string): Parameter {
-    const found = this.named_parameters().find(([path]) => path === target)
-    if (found === undefined) throw new RangeError(`${this.constructor.name} has no parameter '${target}'`)
+  get_parameter(...args: Arguments['nn.Module.get_parameter']): Parameter {
+    const { target } = read('nn.Module.get_parameter', args)
+    return this.#at('parameter', target, this.named_parameters())
+  }
+
+  get_buffer(...args: Arguments['nn.Module.get_buffer']): Buffer {
+    const { target } = read('nn.Module.get_buffer', args)
+    return this.#at('buffer', target, this.named_buffers())
+  }
+
+  #at<T>(kind: string, target: string, named: readonly [string, T][]): T {
+    const found = named.find(([path]) => path === target)
+    if (found === undefined) throw new RangeError(`${this.constructor.name} has no ${kind} '${target}'`)
     return found[1]
   }
 
@@ -170,36 +216,57 @@ export class Module<A extends any[] = any[], R = any> extends Callable {
     ;(this as unknown as Record<string, unknown>)[name] = value
   }
 
-  register_buffer(name: string, tensor: Tensor | null, { persistent = true } = {}): void {
+  register_buffer(...args: Arguments['nn.Module.register_buffer']): void {
+    const { name, tensor, persistent } = read('nn.Module.register_buffer', args)
     this.#register(name, tensor === null ? null : new Buffer(tensor, { persistent }))
   }
 
-  register_parameter(name: string, parameter: Parameter | null): void {
-    this.#register(name, parameter)
+  register_parameter(...args: Arguments['nn.Module.register_parameter']): void {
+    const { name, param } = read('nn.Module.register_parameter', args)
+    if (param !== null && !isParameter(param)) {
+      throw new TypeError(
+        `cannot assign '${describe(param)}' to parameter '${name}': it must be an nn.Parameter or null`,
+      )
+    }
+    this.#register(name, param)
   }
 
-  add_module(name: string, module: Module | null): void {
+  add_module(...args: Arguments['nn.Module.add_module']): void {
+    const { name, module } = read('nn.Module.add_module', args)
+    if (module !== null && !isModule(module)) throw new TypeError(`${describe(module)} is not a Module subclass`)
     this.#register(name, module)
+  }
+
+  /** Another name of `add_module`. */
+  register_module(...args: Arguments['nn.Module.register_module']): void {
+    const { name, module } = read('nn.Module.register_module', args)
+    this.add_module(name, module)
   }
 
   // --- state ------------------------------------------------------------------------------------
 
-  /** Parameters and persistent buffers by path, detached, over the same data. */
-  state_dict({ prefix = '', keep_vars = false } = {}): StateDict {
-    return stateDict(this, prefix, keep_vars)
+  /**
+   * Parameters and persistent buffers by path, over the same data: detached, unless `keep_vars` is true. They are added
+   * to `destination` where that is given.
+   */
+  state_dict(...args: Arguments['nn.Module.state_dict']): StateDict {
+    const { destination, prefix, keep_vars } = read('nn.Module.state_dict', args)
+    return stateDict(this, destination, prefix, keep_vars)
   }
 
   /**
-   * Copies a state_dict's tensors into this module's.
+   * Copies a state_dict's tensors into this module's; with `assign` its tensors take their place.
    * @throws if shapes differ or, unless `strict` is false, names do; nothing has changed then.
    */
-  load_state_dict(state_dict: Readonly<Record<string, Tensor>>, { strict = true } = {}): LoadResult {
-    return loadStateDict(this, state_dict, strict)
+  load_state_dict(...args: Arguments['nn.Module.load_state_dict']): LoadResult {
+    const { state_dict, strict, assign } = read('nn.Module.load_state_dict', args)
+    return loadStateDict(this, state_dict, strict, assign)
   }
 
   /** Sets training mode (dropout at work) here and below. */
-  train(mode = true): this {
-    for (const module of this.modules()) module.training = mode
+  train(...args: Arguments['nn.Module.train']): this {
+    const { mode } = read('nn.Module.train', args)
+    for (const module of this.#modules()) module.training = mode
     return this
   }
 
@@ -207,18 +274,22 @@ export class Module<A extends any[] = any[], R = any> extends Callable {
     return this.train(false)
   }
 
-  requires_grad_(requires_grad = true): this {
+  requires_grad_(...args: Arguments['nn.Module.requires_grad_']): this {
+    const { requires_grad } = read('nn.Module.requires_grad_', args)
     for (const parameter of this.parameters()) parameter.requires_grad_(requires_grad)
     return this
   }
 
   /** Forgets all gradients: sets them to null, or to zero where `set_to_none` is false. */
-  zero_grad({ set_to_none = true } = {}): void {
+  zero_grad(...args: Arguments['nn.Module.zero_grad']): void {
+    const { set_to_none } = read('nn.Module.zero_grad', args)
     native.zero_grad(this.parameters().map(internals.handleOf), set_to_none)
   }
 
   /** Calls `fn` with every module below this one, deepest first, then with this one. */
-  apply(fn: (module: Module) => void): this {
+  apply(...args: Arguments['nn.Module.apply']): this {
+    const { fn } = read('nn.Module.apply', args)
+    if (typeof fn !== 'function') throw new TypeError(`apply(): fn must be a function, not ${describe(fn)}`)
     for (const child of this.children()) child.apply(fn)
     fn(this)
     return this
@@ -236,33 +307,29 @@ export class Module<A extends any[] = any[], R = any> extends Callable {
         if (grad !== null) tensor.grad = convert(grad)
       }
     })
-    for (const module of this.modules()) module.moved()
+    for (const module of this.#modules()) module.moved()
     return this
   }
 
   /** Called when the parameters were moved to another device or dtype. */
   protected moved(): void {}
 
-  /** Moves parameters and buffers to a device or (floating-point ones alone) a dtype, in place. */
-  to(target: DType | DeviceLike | MoveOptions, dtype?: DType): this {
-    const options: MoveOptions = isOptions(target)
-      ? (target as MoveOptions)
-      : typeof target === 'object' && 'itemsize' in target
-        ? { dtype: target }
-        : { device: target as DeviceLike, dtype }
-    checkKeys('to', options, ['dtype', 'device', 'non_blocking'])
-    if (options.dtype !== undefined && !options.dtype.is_floating_point && !options.dtype.is_complex) {
-      throw new TypeError(
-        `nn.Module.to only accepts floating point or complex dtypes, but got desired dtype=${options.dtype}`,
-      )
+  /** Moves parameters and buffers to a device or (floating-point ones alone) a dtype, in place. Called as Tensor.to. */
+  to(...args: ConversionArguments): this {
+    const { device, dtype, non_blocking, copy, memory_format } = conversionOf(args)
+    if (copy) throw new TypeError('.to() does not accept copy argument')
+    if (dtype !== null && !dtype.is_floating_point && !dtype.is_complex) {
+      throw new TypeError(`nn.Module.to only accepts floating point or complex dtypes, but got desired dtype=${dtype}`)
     }
-    if (options.device !== undefined && deviceOf(options.device).type === 'cuda') requireCuda()
+    if (device !== null && deviceOf(device).type === 'cuda') requireCuda()
     return this.#convert((tensor) => {
       const floating = tensor.dtype.is_floating_point || tensor.dtype.is_complex
+      const format = memory_format !== null && (tensor.dim() === 4 || tensor.dim() === 5) ? memory_format : null
       return tensor.to({
-        device: options.device,
-        dtype: floating ? options.dtype : undefined,
-        non_blocking: options.non_blocking,
+        device,
+        dtype: floating ? dtype : null,
+        non_blocking,
+        memory_format: format,
       })
     })
   }
@@ -271,8 +338,9 @@ export class Module<A extends any[] = any[], R = any> extends Callable {
     return this.to('cpu')
   }
 
-  cuda(device: DeviceLike | number = 'cuda'): this {
-    return this.to(typeof device === 'number' ? `cuda:${device}` : device)
+  cuda(...args: Arguments['nn.Module.cuda']): this {
+    const { device } = read('nn.Module.cuda', args)
+    return this.to(typeof device === 'number' ? `cuda:${device}` : (device ?? 'cuda'))
   }
 
   float(): this {
@@ -310,6 +378,19 @@ export class Module<A extends any[] = any[], R = any> extends Callable {
 const isModule = (value: unknown): value is Module => value instanceof Module
 const isParameter = (value: unknown): value is Parameter => value instanceof Parameter
 const isBuffer = (value: unknown): value is Buffer => value instanceof Buffer
+
+function addHook<H>(hooks: Set<H>, hook: H, prepend: boolean): RemovableHandle {
+  if (typeof hook !== 'function') throw new TypeError(`a hook must be a function, not ${describe(hook)}`)
+  const before = prepend ? [...hooks] : []
+  if (prepend) hooks.clear()
+  for (const each of [hook, ...before]) hooks.add(each)
+  return new RemovableHandle(() => hooks.delete(hook))
+}
+
+function refuseKwargs(with_kwargs: boolean): void {
+  if (!with_kwargs) return
+  throw new TypeError('with_kwargs is not supported: keyword arguments are the last element of the arguments')
+}
 
 /** Parts in a plain container would silently not be learned. #private fields hide parts on purpose. */
 function refuseHidden(module: Module, name: string, value: unknown): void {

@@ -4,46 +4,29 @@
 import { is_autocast_enabled } from '../../amp/autocast.js'
 import { no_grad } from '../../autograd/grad_mode.js'
 import { tstorch } from '../../backends/index.js'
-import type { DeviceLike } from '../../core/device.js'
-import type { DType } from '../../core/dtype.js'
 import { native } from '../../core/native.js'
+import { pythonRepr } from '../../core/python_repr.js'
 import { internals, type Tensor } from '../../core/tensor.js'
 import { warn } from '../../core/warn.js'
 import * as aten from '../../generated/aten.js'
 import * as torch from '../../generated/functions.js'
-import { checkCount, readArguments, required } from '../../operators/arguments.js'
+import { checkCount } from '../../operators/arguments.js'
+import { type Arguments, type Keywords, read, type Values } from '../generated/arguments.js'
 import * as init from '../init.js'
 import { Parameter } from '../parameter.js'
 import { PackedSequence } from '../utils/rnn.js'
-import type { FactoryOptions } from './linear.js'
 import { Module } from './module.js'
 
-export interface RNNBaseOptions extends FactoryOptions {
-  /** Layers stacked on each other. */
-  num_layers?: number | undefined
-  bias?: boolean | undefined
-  /** Input and output are (N, L, *) instead of (L, N, *); the state is not affected. */
-  batch_first?: boolean | undefined
-  /** The probability of dropout between layers, while training. */
-  dropout?: number | undefined
-  bidirectional?: boolean | undefined
-}
-
-export interface RNNOptions extends RNNBaseOptions {
-  nonlinearity?: 'tanh' | 'relu' | undefined
-}
-
-export interface LSTMOptions extends RNNBaseOptions {
-  /** Projects each hidden state to this size (0: no projection). */
-  proj_size?: number | undefined
-}
+type Sizes = 'input_size' | 'hidden_size'
+export type RNNOptions = Keywords<'nn.RNN', Sizes>
+export type LSTMOptions = Keywords<'nn.LSTM', Sizes>
+export type RNNBaseOptions = Keywords<'nn.GRU', Sizes>
 
 const { handleOf, wrap } = internals
 
 /** h_0 and c_0. */
 type LSTMState = readonly [h_0: Tensor, c_0: Tensor]
 
-type Sizes = { input_size: number; hidden_size: number }
 type Mode = 'RNN_TANH' | 'RNN_RELU' | 'LSTM' | 'GRU'
 const GATES: Record<Mode, number> = { RNN_TANH: 1, RNN_RELU: 1, GRU: 3, LSTM: 4 }
 /** Native code's numbers of the cells. */
@@ -51,23 +34,10 @@ const CELL: Record<Mode, number> = { RNN_TANH: 0, RNN_RELU: 1, LSTM: 2, GRU: 3 }
 /** cuDNN's. */
 const CUDNN_MODE: Record<Mode, number> = { RNN_RELU: 0, RNN_TANH: 1, LSTM: 2, GRU: 3 }
 
-const BASE_DEFAULTS = {
-  input_size: required<number>(),
-  hidden_size: required<number>(),
-  num_layers: 1 as number,
-}
-const REST_DEFAULTS = {
-  bias: true as boolean,
-  batch_first: false as boolean,
-  dropout: 0 as number,
-  bidirectional: false as boolean,
-}
-const FACTORY_DEFAULTS = { device: null as DeviceLike | null, dtype: null as DType | null }
-
-type Settings = typeof BASE_DEFAULTS & typeof REST_DEFAULTS & typeof FACTORY_DEFAULTS & { proj_size?: number }
+type Settings = Values['nn.RNNBase']
 
 /** What the three layers share: their weights, their checks, their printing. */
-export abstract class RNNBase extends Module {
+export class RNNBase extends Module {
   readonly mode: Mode
   readonly input_size: number
   readonly hidden_size: number
@@ -80,15 +50,17 @@ export abstract class RNNBase extends Module {
   readonly #weightNames: string[][]
   readonly #options: Float64Array
 
-  constructor(mode: Mode, settings: Settings) {
+  constructor(...args: Arguments['nn.RNNBase']) {
     super()
-    const { input_size, hidden_size, num_layers, bias, dropout, bidirectional, proj_size = 0 } = settings
+    const settings = read('nn.RNNBase', args, new.target.name)
+    const { mode, input_size, hidden_size, num_layers, bias, dropout, bidirectional, proj_size } = settings
+    if (GATES[mode] === undefined) throw new RangeError(`Unrecognized RNN mode: ${mode}`)
     const callee = mode.startsWith('RNN') ? 'RNN' : mode
     checkCount(callee, 'input_size', input_size, 0)
     checkCount(callee, 'hidden_size', hidden_size)
     checkCount(callee, 'num_layers', num_layers)
     checkCount(callee, 'proj_size', proj_size, 0)
-    if (typeof dropout !== 'number' || !(dropout >= 0 && dropout <= 1)) {
+    if (!(dropout >= 0 && dropout <= 1)) {
       throw new RangeError(
         'dropout should be a number in range [0, 1] representing the probability of an element being zeroed',
       )
@@ -293,7 +265,8 @@ export abstract class RNNBase extends Module {
     if (this.num_layers !== 1) text += `, num_layers=${this.num_layers}`
     if (!this.bias) text += ', bias=False'
     if (this.batch_first) text += ', batch_first=True'
-    if (this.dropout !== 0) text += `, dropout=${Number.isInteger(this.dropout) ? `${this.dropout}.0` : this.dropout}`
+    if (this.dropout !== 0)
+      text += `, dropout=${Number.isInteger(this.dropout) ? `${this.dropout}.0` : pythonRepr(this.dropout)}`
     if (this.bidirectional) text += ', bidirectional=True'
     return text
   }
@@ -315,22 +288,12 @@ export interface RNN {
 export class RNN extends RNNBase {
   readonly nonlinearity: 'tanh' | 'relu'
 
-  constructor(input_size: number, hidden_size: number, options?: RNNOptions)
-  constructor(input_size: number, hidden_size: number, num_layers: number, options?: RNNOptions)
-  constructor(options: Sizes & RNNOptions)
-  constructor(...args: unknown[]) {
-    const defaults = {
-      ...BASE_DEFAULTS,
-      nonlinearity: 'tanh' as 'tanh' | 'relu',
-      ...REST_DEFAULTS,
-      ...FACTORY_DEFAULTS,
-    }
-    const settings = readArguments('RNN', args, defaults)
-    const { nonlinearity } = settings
+  constructor(...args: Arguments['nn.RNN']) {
+    const { nonlinearity, ...settings } = read('nn.RNN', args)
     if (nonlinearity !== 'tanh' && nonlinearity !== 'relu') {
       throw new RangeError(`Unknown nonlinearity '${nonlinearity}'. Select from 'tanh' or 'relu'.`)
     }
-    super(nonlinearity === 'tanh' ? 'RNN_TANH' : 'RNN_RELU', settings)
+    super({ mode: nonlinearity === 'tanh' ? 'RNN_TANH' : 'RNN_RELU', ...settings })
     this.nonlinearity = nonlinearity
   }
 
@@ -351,11 +314,8 @@ export interface GRU {
  * Gated recurrent unit (Cho et al. 2014), with PyTorch's reset gate after the product. Shapes as of RNN.
  */
 export class GRU extends RNNBase {
-  constructor(input_size: number, hidden_size: number, options?: RNNBaseOptions)
-  constructor(input_size: number, hidden_size: number, num_layers: number, options?: RNNBaseOptions)
-  constructor(options: Sizes & RNNBaseOptions)
-  constructor(...args: unknown[]) {
-    super('GRU', readArguments('GRU', args, { ...BASE_DEFAULTS, ...REST_DEFAULTS, ...FACTORY_DEFAULTS }))
+  constructor(...args: Arguments['nn.GRU']) {
+    super({ mode: 'GRU', ...read('nn.GRU', args) })
   }
 
   override forward(input: PackedSequence, hx?: Tensor | null): [output: PackedSequence, h_n: Tensor]
@@ -376,12 +336,8 @@ export interface LSTM {
  * proj_size h and the output have that size instead of hidden_size.
  */
 export class LSTM extends RNNBase {
-  constructor(input_size: number, hidden_size: number, options?: LSTMOptions)
-  constructor(input_size: number, hidden_size: number, num_layers: number, options?: LSTMOptions)
-  constructor(options: Sizes & LSTMOptions)
-  constructor(...args: unknown[]) {
-    const defaults = { ...BASE_DEFAULTS, ...REST_DEFAULTS, proj_size: 0 as number, ...FACTORY_DEFAULTS }
-    super('LSTM', readArguments('LSTM', args, defaults))
+  constructor(...args: Arguments['nn.LSTM']) {
+    super({ mode: 'LSTM', ...read('nn.LSTM', args) })
   }
 
   override forward(

@@ -1,14 +1,13 @@
 import { no_grad } from '../../autograd/grad_mode.js'
-import type { DeviceLike } from '../../core/device.js'
-import type { DType } from '../../core/dtype.js'
 import type { Tensor } from '../../core/tensor.js'
 import { empty } from '../../generated/functions.js'
-import { checkCount, readArguments, required } from '../../operators/arguments.js'
-import { type EmbeddingOptions, embedding } from '../functional/index.js'
+import { checkCount } from '../../operators/arguments.js'
+import { embedding } from '../functional/index.js'
+import { type Arguments, read } from '../generated/arguments.js'
 import * as init from '../init.js'
 import { Parameter } from '../parameter.js'
-import type { FactoryOptions } from './linear.js'
 import { Module } from './module.js'
+import { settings } from './module_printing.js'
 
 /**
  * A table of vectors: int64 indices (*) in, (*, embedding_dim) out. Weight (num_embeddings, embedding_dim) starts in
@@ -24,22 +23,10 @@ export class Embedding extends Module {
   sparse: boolean
   weight: Parameter
 
-  constructor(num_embeddings: number, embedding_dim: number, options?: EmbeddingOptions & FactoryOptions)
-  constructor(options: { num_embeddings: number; embedding_dim: number } & EmbeddingOptions & FactoryOptions)
-  constructor(...args: unknown[]) {
+  constructor(...args: Arguments['nn.Embedding']) {
     super()
-    const values = readArguments('Embedding', args, {
-      num_embeddings: required<number>(),
-      embedding_dim: required<number>(),
-      padding_idx: null as number | null,
-      max_norm: null as number | null,
-      norm_type: 2 as number,
-      scale_grad_by_freq: false as boolean,
-      sparse: false as boolean,
-      device: null as DeviceLike | null,
-      dtype: null as DType | null,
-    })
-    const { num_embeddings, embedding_dim, padding_idx, device, dtype } = values
+    const values = read('nn.Embedding', args)
+    const { num_embeddings, embedding_dim, padding_idx, _weight, _freeze, device, dtype } = values
     checkCount('Embedding', 'num_embeddings', num_embeddings, 0)
     checkCount('Embedding', 'embedding_dim', embedding_dim, 0)
     if (padding_idx !== null && (padding_idx >= num_embeddings || padding_idx < -num_embeddings)) {
@@ -52,8 +39,16 @@ export class Embedding extends Module {
     this.norm_type = values.norm_type
     this.scale_grad_by_freq = values.scale_grad_by_freq
     this.sparse = values.sparse
-    this.weight = new Parameter(empty([num_embeddings, embedding_dim], { device, dtype }))
-    this.reset_parameters()
+    if (_weight === null) {
+      const made = empty([num_embeddings, embedding_dim], { device, dtype })
+      this.weight = new Parameter(made, !_freeze)
+      this.reset_parameters()
+    } else {
+      if (!_weight.shape.equals([num_embeddings, embedding_dim])) {
+        throw new RangeError('Shape of weight does not match num_embeddings and embedding_dim')
+      }
+      this.weight = new Parameter(_weight, !_freeze)
+    }
   }
 
   reset_parameters(): void {
@@ -71,8 +66,8 @@ export class Embedding extends Module {
     const { num_embeddings, embedding_dim, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse } = this
     let text = `${num_embeddings}, ${embedding_dim}`
     if (padding_idx !== null) text += `, padding_idx=${padding_idx}`
-    if (max_norm !== null) text += `, max_norm=${max_norm}`
-    if (norm_type !== 2) text += `, norm_type=${norm_type}`
+    if (max_norm !== null) text += `, ${settings({ max_norm })}`
+    if (norm_type !== 2) text += `, ${settings({ norm_type })}`
     if (scale_grad_by_freq) text += ', scale_grad_by_freq=True'
     return sparse ? `${text}, sparse=True` : text
   }

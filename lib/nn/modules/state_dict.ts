@@ -1,11 +1,12 @@
 import { no_grad } from '../../autograd/grad_mode.js'
 import { internals, type Tensor } from '../../core/tensor.js'
-import type { Buffer, Parameter } from '../parameter.js'
+import { describe } from '../../operators/describe.js'
+import { Buffer, Parameter } from '../parameter.js'
 
 /** What a state_dict asks of a module. */
 interface Stateful {
-  named_parameters(prefix: string, recurse: boolean): [string, Parameter][]
-  named_buffers(prefix: string, recurse: boolean): [string, Buffer][]
+  named_parameters(options: { recurse: boolean }): [string, Parameter][]
+  named_buffers(options: { recurse: boolean }): [string, Buffer][]
   named_children(): [string, Stateful][]
   named_modules(): [string, Stateful][]
 }
@@ -30,36 +31,58 @@ export class LoadResult {
   }
 }
 
-/** The tensors that make up a module's state, shared ones under each of their names, as in Python. */
-function stateOf(module: Stateful, prefix: string): [string, Tensor][] {
-  const state: [string, Tensor][] = []
-  for (const [name, parameter] of module.named_parameters('', false)) state.push([prefix + name, parameter])
-  for (const [name, buffer] of module.named_buffers('', false)) {
-    if (buffer.persistent) state.push([prefix + name, buffer])
-  }
-  for (const [name, child] of module.named_children()) state.push(...stateOf(child, `${prefix}${name}.`))
-  return state
+interface Entry {
+  path: string
+  tensor: Parameter | Buffer
+  /** Whose field it is, and the field's name. */
+  owner: Stateful
+  name: string
 }
 
-export function stateDict(module: Stateful, prefix: string, keep_vars: boolean): StateDict {
-  const result: StateDict = Object.create(null)
-  for (const [name, tensor] of stateOf(module, prefix)) result[name] = keep_vars ? tensor : tensor.detach()
+/** The tensors that make up a module's state, shared ones under each of their names, as in Python. */
+function stateOf(module: Stateful, prefix: string): Entry[] {
+  const own: [string, Parameter | Buffer][] = [
+    ...module.named_parameters({ recurse: false }),
+    ...module.named_buffers({ recurse: false }).filter(([, buffer]) => buffer.persistent),
+  ]
+  return [
+    ...own.map(([name, tensor]) => ({ path: prefix + name, tensor, owner: module, name })),
+    ...module.named_children().flatMap(([name, child]) => stateOf(child, `${prefix}${name}.`)),
+  ]
+}
+
+export function stateDict(
+  module: Stateful,
+  destination: Record<string, Tensor> | null,
+  prefix: string,
+  keep_vars: boolean,
+): StateDict {
+  const result: StateDict = destination ?? Object.create(null)
+  for (const { path, tensor } of stateOf(module, prefix)) result[path] = keep_vars ? tensor : tensor.detach()
   const metadata = Object.fromEntries(module.named_modules().map(([path]) => [path, { version: 1 }]))
-  Object.defineProperty(result, '_metadata', { value: metadata })
+  Object.defineProperty(result, '_metadata', { value: metadata, configurable: true, writable: true })
   return result
 }
 
 const quoted = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ')
 
-export function loadStateDict(module: Stateful, state: Readonly<Record<string, Tensor>>, strict: boolean): LoadResult {
+export function loadStateDict(
+  module: Stateful,
+  state: Readonly<Record<string, Tensor>>,
+  strict: boolean,
+  assign: boolean,
+): LoadResult {
+  if (typeof state !== 'object' || state === null || internals.isTensor(state)) {
+    throw new TypeError(`Expected state_dict to be a dict of tensors, not ${describe(state)}`)
+  }
   const own = stateOf(module, '')
-  const names = new Set(own.map(([name]) => name))
-  const missing = own.map(([name]) => name).filter((name) => !(name in state))
+  const names = new Set(own.map(({ path }) => path))
+  const missing = [...names].filter((name) => !(name in state))
   const unexpected = Object.keys(state).filter((name) => !names.has(name))
   const problems: string[] = []
   if (strict && unexpected.length > 0) problems.push(`Unexpected key(s) in state_dict: ${quoted(unexpected)}. `)
   if (strict && missing.length > 0) problems.push(`Missing key(s) in state_dict: ${quoted(missing)}. `)
-  for (const [name, tensor] of own) {
+  for (const { path: name, tensor } of own) {
     const given: unknown = state[name]
     if (!(name in state)) continue
     if (!internals.isTensor(given))
@@ -75,7 +98,21 @@ export function loadStateDict(module: Stateful, state: Readonly<Record<string, T
     throw new Error(`Error(s) in loading state_dict for ${module.constructor.name}:\n\t${problems.join('\n\t')}`)
   }
   no_grad(() => {
-    for (const [name, tensor] of own) if (name in state) tensor.copy_(state[name] as Tensor)
+    for (const entry of own) {
+      if (!(entry.path in state)) continue
+      const given = state[entry.path] as Tensor
+      if (assign) assignTo(entry, given)
+      else entry.tensor.copy_(given)
+    }
   })
   return new LoadResult(missing, unexpected)
+}
+
+/** Puts a tensor in the place of a module's own. A parameter keeps its own requires_grad, as in Python. */
+function assignTo({ tensor, owner, name }: Entry, given: Tensor): void {
+  const taken =
+    tensor instanceof Parameter
+      ? new Parameter(given, tensor.requires_grad)
+      : new Buffer(given, { persistent: (tensor as Buffer).persistent })
+  ;(owner as unknown as Record<string, Tensor>)[name] = taken
 }

@@ -1,3 +1,3 @@
 // torch.nn.utils
-export { type ClipGradNormOptions, clip_grad_norm_, clip_grad_value_ } from './clip_grad.js'
+export { clip_grad_norm_, clip_grad_value_ } from './clip_grad.js'
 export * as rnn from './rnn.js'

@@ -6,14 +6,11 @@ import { internals, type Tensor } from '../../core/tensor.js'
 import * as aten from '../../generated/aten.js'
 import * as torch from '../../generated/functions.js'
 import * as nn from '../../generated/nn_functional.js'
-import { readArguments, required } from '../../operators/arguments.js'
 import { fromData } from '../../tensor/elements.js'
+import { type Arguments, read } from '../generated/arguments.js'
 
 /** A permutation of the batch, or null where there is none. */
 type Permutation = Tensor | null
-
-/** Lengths as numbers, or as an int64 tensor on the CPU. */
-export type Lengths = Tensor | readonly number[]
 
 /**
  * Sequences of different lengths without padding: `data` (elements, *) holds the first elements of all sequences, the
@@ -27,12 +24,9 @@ export class PackedSequence {
   readonly sorted_indices: Permutation
   readonly unsorted_indices: Permutation
 
-  constructor(
-    data: Tensor,
-    batch_sizes: Tensor,
-    sorted_indices: Permutation = null,
-    unsorted_indices: Permutation = invert_permutation(sorted_indices),
-  ) {
+  constructor(...args: Arguments['nn.utils.rnn.PackedSequence']) {
+    const { data, batch_sizes, sorted_indices, unsorted_indices } = read('nn.utils.rnn.PackedSequence', args)
+    if (batch_sizes === null) throw new TypeError('PackedSequence: batch_sizes must be a Tensor')
     if (batch_sizes.device.type !== 'cpu') {
       throw new RangeError(
         'batch_sizes should always be on CPU. Instances of PackedSequence should never be created manually. ' +
@@ -42,7 +36,7 @@ export class PackedSequence {
     this.data = data
     this.batch_sizes = batch_sizes
     this.sorted_indices = sorted_indices
-    this.unsorted_indices = unsorted_indices
+    this.unsorted_indices = unsorted_indices ?? invert_permutation(sorted_indices)
   }
 
   /** The same sequences with other data, such as a layer's output. */
@@ -100,42 +94,27 @@ export class PackedSequence {
 }
 
 /** The permutation that undoes `permutation`. */
-export function invert_permutation(permutation: Permutation): Permutation {
+export function invert_permutation(...args: Arguments['nn.utils.rnn.invert_permutation']): Permutation {
+  const { permutation } = read('nn.utils.rnn.invert_permutation', args)
   if (permutation === null) return null
   const { device } = permutation
   const places = torch.arange(permutation.numel(), { device, dtype: permutation.dtype })
   return torch.empty_like(permutation).scatter(0, permutation, places)
 }
 
-function lengthsTensor(lengths: Lengths): Tensor {
+/** Lengths as an int64 tensor on the CPU. */
+function lengthsTensor(lengths: Tensor | readonly number[]): Tensor {
   if (internals.isTensor(lengths)) return lengths
   return fromData([...lengths], dtypes.int64)
 }
 
-export interface PackOptions {
-  /** `input` is (N, L, *) instead of (L, N, *). */
-  batch_first?: boolean | undefined
-  /** Whether the sequences come longest first (an error if not); otherwise they are sorted here. */
-  enforce_sorted?: boolean | undefined
-}
-
 /**
- * Packs padded sequences. input: (L, N, *); lengths: (N), each from 1 to L.
+ * Packs padded sequences. input: (L, N, *), (N, L, *) with batch_first; lengths: (N), each from 1 to L. `enforce_sorted`
+ * says that the sequences come longest first; otherwise they are sorted here.
  * @throws if the lengths are not in decreasing order, unless enforce_sorted is false.
  */
-export function pack_padded_sequence(
-  input: Tensor,
-  lengths: Lengths,
-  batch_first?: boolean | PackOptions,
-  enforce_sorted?: boolean | PackOptions,
-): PackedSequence
-export function pack_padded_sequence(...args: unknown[]): PackedSequence {
-  const { input, lengths, batch_first, enforce_sorted } = readArguments('pack_padded_sequence', args, {
-    input: required<Tensor>(),
-    lengths: required<Lengths>(),
-    batch_first: false as boolean,
-    enforce_sorted: true as boolean,
-  })
+export function pack_padded_sequence(...args: Arguments['nn.utils.rnn.pack_padded_sequence']): PackedSequence {
+  const { input, lengths, batch_first, enforce_sorted } = read('nn.utils.rnn.pack_padded_sequence', args)
   const given = lengthsTensor(lengths)
   if (enforce_sorted) {
     const [data, sizes] = aten._pack_padded_sequence(input, given, batch_first)
@@ -148,27 +127,14 @@ export function pack_padded_sequence(...args: unknown[]): PackedSequence {
   return new PackedSequence(data, sizes, sorted_indices)
 }
 
-export interface PadPackedOptions {
-  batch_first?: boolean | undefined
-  padding_value?: number | undefined
-  /** The length to pad to, at least that of the longest sequence. */
-  total_length?: number | null | undefined
-}
-
-/** Undoes pack_padded_sequence: the padded sequences (L, N, *), in the batch's order, and their lengths (N). */
+/**
+ * Undoes pack_padded_sequence: the padded sequences (L, N, *), in the batch's order, and their lengths (N). They are
+ * padded to `total_length`, at least that of the longest sequence.
+ */
 export function pad_packed_sequence(
-  sequence: PackedSequence,
-  batch_first?: boolean | PadPackedOptions,
-  padding_value?: number | PadPackedOptions,
-  total_length?: number | null | PadPackedOptions,
-): [padded: Tensor, lengths: Tensor]
-export function pad_packed_sequence(...args: unknown[]): [padded: Tensor, lengths: Tensor] {
-  const { sequence, batch_first, padding_value, total_length } = readArguments('pad_packed_sequence', args, {
-    sequence: required<PackedSequence>(),
-    batch_first: false as boolean,
-    padding_value: 0 as number,
-    total_length: null as number | null,
-  })
+  ...args: Arguments['nn.utils.rnn.pad_packed_sequence']
+): [padded: Tensor, lengths: Tensor] {
+  const { sequence, batch_first, padding_value, total_length } = read('nn.utils.rnn.pad_packed_sequence', args)
   if (!(sequence instanceof PackedSequence)) {
     throw new TypeError('pad_packed_sequence: the sequence must be a PackedSequence, as pack_padded_sequence gives it')
   }
@@ -191,52 +157,29 @@ export function pad_packed_sequence(...args: unknown[]): [padded: Tensor, length
   return [padded.index_select(batch_first ? 0 : 1, unsorted_indices), lengths.index_select(0, unsorted_indices.cpu())]
 }
 
-export interface PadOptions {
-  batch_first?: boolean | undefined
-  padding_value?: number | undefined
-  padding_side?: 'left' | 'right' | undefined
-}
-
 /** Stacks sequences (L_i, *) of different lengths, padded: (L, N, *), or (N, L, *) with batch_first. */
-export function pad_sequence(
-  sequences: readonly Tensor[],
-  batch_first?: boolean | PadOptions,
-  padding_value?: number | PadOptions,
-  padding_side?: 'left' | 'right' | PadOptions,
-): Tensor
-export function pad_sequence(...args: unknown[]): Tensor {
-  const { sequences, batch_first, padding_value, padding_side } = readArguments('pad_sequence', args, {
-    sequences: required<readonly Tensor[]>(),
-    batch_first: false as boolean,
-    padding_value: 0 as number,
-    padding_side: 'right' as 'left' | 'right',
-  })
+export function pad_sequence(...args: Arguments['nn.utils.rnn.pad_sequence']): Tensor {
+  const { sequences, batch_first, padding_value, padding_side } = read('nn.utils.rnn.pad_sequence', args)
   return nn.pad_sequence([...sequences], batch_first, padding_value, padding_side)
 }
 
 /** Undoes pad_sequence: the sequences without their padding. */
-export function unpad_sequence(padded: Tensor, lengths: Lengths, batch_first = false): Tensor[] {
-  const sequences = batch_first ? padded : torch.transpose(padded, 0, 1)
+export function unpad_sequence(...args: Arguments['nn.utils.rnn.unpad_sequence']): Tensor[] {
+  const { padded_sequences, lengths, batch_first } = read('nn.utils.rnn.unpad_sequence', args)
+  const sequences = batch_first ? padded_sequences : torch.transpose(padded_sequences, 0, 1)
   const numbers = internals.isTensor(lengths) ? (lengths.tolist() as number[]) : lengths
   return numbers.map((length, i) => torch.select(sequences, 0, i).narrow(0, 0, length))
 }
 
 /** Packs sequences (L_i, *) of different lengths. */
-export function pack_sequence(
-  sequences: readonly Tensor[],
-  enforce_sorted?: boolean | { enforce_sorted?: boolean | undefined },
-): PackedSequence
-export function pack_sequence(...args: unknown[]): PackedSequence {
-  const { sequences, enforce_sorted } = readArguments('pack_sequence', args, {
-    sequences: required<readonly Tensor[]>(),
-    enforce_sorted: true as boolean,
-  })
+export function pack_sequence(...args: Arguments['nn.utils.rnn.pack_sequence']): PackedSequence {
+  const { sequences, enforce_sorted } = read('nn.utils.rnn.pack_sequence', args)
   const lengths = sequences.map((sequence) => sequence.size(0))
   return pack_padded_sequence(pad_sequence(sequences), lengths, { enforce_sorted })
 }
 
 /** Undoes pack_sequence. */
-export function unpack_sequence(packed: PackedSequence): Tensor[] {
-  const [padded, lengths] = pad_packed_sequence(packed, true)
+export function unpack_sequence(...args: Arguments['nn.utils.rnn.unpack_sequence']): Tensor[] {
+  const [padded, lengths] = pad_packed_sequence(read('nn.utils.rnn.unpack_sequence', args).packed_sequences, true)
   return unpad_sequence(padded, lengths, true)
 }

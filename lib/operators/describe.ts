@@ -1,0 +1,27 @@
+import { DType } from '../core/dtype.js'
+import { internals } from '../core/tensor.js'
+
+/** What a value is, in a message about a wrong one: "string 'a'", "list of whole number". Native code says it alike. */
+export function describe(value: unknown): string {
+  switch (typeof value) {
+    case 'number':
+      if (Number.isNaN(value)) return 'NaN'
+      if (!Number.isFinite(value)) return String(value)
+      return Number.isInteger(value) ? 'whole number' : 'fractional number'
+    case 'string':
+      return `string '${value}'`
+    case 'object':
+      if (value === null) return 'null'
+      if (value instanceof DType) return 'torch.dtype'
+      if (internals.isTensor(value)) return 'Tensor'
+      if (Array.isArray(value)) return value.length === 0 ? 'empty list' : `list of ${describe(value[0])}`
+      return className(value)
+    default:
+      return typeof value
+  }
+}
+
+function className(value: object): string {
+  const name: unknown = (value.constructor as { name?: unknown } | undefined)?.name
+  return typeof name === 'string' && name !== '' && name !== 'Object' ? name : 'object'
+}
