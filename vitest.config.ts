@@ -1,6 +1,17 @@
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
+const source = (file: string): string => fileURLToPath(new URL(file, import.meta.url))
+
 export default defineConfig({
+  // One copy of the library, whether a file names it by its path or, as a user's, by the package's name.
+  resolve: {
+    alias: [
+      { find: /^tstorch$/, replacement: source('lib/index.ts') },
+      { find: /^tstorch\/d2l$/, replacement: source('lib/d2l/index.ts') },
+      { find: /^tstorch\/plot$/, replacement: source('lib/plot/line_chart.ts') },
+    ],
+  },
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: 'test/global_setup.ts',

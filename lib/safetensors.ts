@@ -72,7 +72,7 @@ export function save_file(
 
 /**
  * Reads what `save_file` wrote, on whatever device the tensors were, to `device`.
- * @throws {Error} that says what is wrong where the file is damaged or no safetensors file.
+ * @throws {Error} that says what is wrong where the file is damaged or not a safetensors file.
  */
 export function load_file(
   filename: string,
@@ -81,7 +81,7 @@ export function load_file(
   const { type } = deviceOf(device)
   if (type === 'cuda') requireCuda()
   const data = readFileSync(filename)
-  const damaged = (problem: string) => new Error(`${filename} is no safetensors file, or it is damaged: ${problem}`)
+  const damaged = (problem: string) => new Error(`${filename} is not a safetensors file, or it is damaged: ${problem}`)
   if (data.length < 8) throw damaged(`it holds ${data.length} bytes`)
   const length = data.readBigUInt64LE(0)
   if (length > BigInt(data.length - 8)) throw damaged('its header is cut off')

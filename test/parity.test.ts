@@ -11,7 +11,7 @@ import { fixtureFile } from './helpers.js'
 
 const { entries, tensors } = readEntries(fixtureFile('parity'))
 
-/** Operators that Python had when the sample was made, and the loaded libtorch has no more. */
+/** Operators of the sample that the loaded libtorch no longer has. */
 const gone = (name: string | null) => {
   const operator = /^torch\.(\w+)$/.exec(name ?? '')?.[1]
   const known = operator !== undefined && Object.hasOwn(overloads, operator)

@@ -1,4 +1,4 @@
-// What typical mistakes are answered: each message names the function, what is wrong, what was expected and what came.
+// Messages for typical mistakes: each names the function, what is wrong, what was expected and what was given.
 // The whole messages are in the snapshot.
 
 import { describe, expect, test } from 'vitest'

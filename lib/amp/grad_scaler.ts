@@ -31,7 +31,7 @@ export interface GradScalerState {
 }
 
 type Stage = 'ready' | 'unscaled' | 'stepped'
-/** What is asked of an optimizer here. */
+/** What the scaler needs of an optimizer. */
 interface AnyOptimizer {
   readonly param_groups: readonly { readonly params: readonly Tensor[] }[]
   step(): unknown
@@ -47,7 +47,7 @@ const full = (value: number, dtype: dtypes.DType, device: Device): Tensor =>
   keep(aten.full([], value, { dtype, device }))
 
 /**
- * Scales the loss, unscales the gradients, and leaves out the optimizer's steps whose gradients hold inf or nan:
+ * Scales the loss, unscales the gradients, and skips the optimizer's steps whose gradients hold inf or nan:
  *
  * ```ts
  * const loss = torch.autocast('cuda', () => criterion(model(x), y))
@@ -218,7 +218,7 @@ export class GradScaler {
     this.#growthInterval = read('amp.GradScaler.set_growth_interval', args).new_interval
   }
 
-  /** Everything that a run needs to go on. Empty where the scaler is not enabled. */
+  /** Everything that a resumed run needs. Empty if the scaler is not enabled. */
   state_dict(): GradScalerState | Record<string, never> {
     if (!this.#enabled) return {}
     return {
@@ -251,7 +251,7 @@ export class GradScaler {
 const on = (tensor: Tensor, device: Device): Tensor =>
   tensor.device === device ? tensor : tensor.to({ device, non_blocking: true })
 
-/** The optimizer's gradients, alike in device and dtype: one call of native code takes those. */
+/** The optimizer's gradients, grouped by device and dtype: one native call takes each group. */
 function gradientsByDevice(optimizer: AnyOptimizer): Map<Device, Map<dtypes.DType, Tensor[]>> {
   const found = new Map<Device, Map<dtypes.DType, Tensor[]>>()
   for (const { params } of optimizer.param_groups) {

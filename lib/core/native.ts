@@ -103,7 +103,7 @@ export interface Native {
 
   operator(name: string, overloads?: string): number
   call(operator: number, tags: number, names: string[] | undefined, ...args: unknown[]): unknown
-  /** A call with one to three tensors in their places and nothing else. */
+  /** A call with one or two tensors as positional arguments and nothing else. */
   call_tensors(operator: number, a: Handle, b?: Handle): unknown
   return_names(operator: number, overload: number): string[]
   signatures(operator: number): string[]
@@ -157,7 +157,7 @@ export interface Native {
   set_grad(handle: Handle, grad: Handle | null): void
   grad_fn(handle: Handle): NativeNode | null
   node_name(node: NativeNode): string
-  /** Nodes and the places of their inputs by turns. */
+  /** Nodes and the positions of their inputs, alternating. */
   next_functions(node: NativeNode): (NativeNode | number | null)[]
   node_variable(node: NativeNode): Handle | null
   node_pre_hook(node: NativeNode, hook: (gradients: (Handle | null)[]) => unknown): () => void
@@ -238,11 +238,11 @@ export interface Native {
   /** What to call when tensors have grown by tens of megabytes, or memory runs out: then `all` is true. */
   collect_garbage_by(collect: (all: boolean) => void): void
   /**
-   * Does nothing: what is passed here the garbage collector has not taken before. For tensors whose handles are
-   * collected in arrays, since the making of those may run the collector while nothing else needs the tensors.
+   * Does nothing, but keeps its arguments alive until here. For tensors whose handles are gathered in arrays: making
+   * these may run the garbage collector while nothing else refers to the tensors.
    */
   reachable(...objects: unknown[]): void
-  /** What gets libtorch's warnings. */
+  /** Sets the function that receives libtorch's warnings. */
   warn_by(warn: (message: string) => void): void
   cuda_device_count(): number
   cuda_built(): boolean

@@ -17,7 +17,7 @@ let currentOwner: Owner | null = null
 let nextId = 1
 const INTERNAL = Symbol('internal')
 
-/** Tensor's privates, for the modules of the library alone. */
+/** Tensor's private parts, for the library's own modules. */
 interface Internals {
   /** What lets a subclass call Tensor's constructor. */
   readonly token: symbol
@@ -27,7 +27,7 @@ interface Internals {
   handleOf(tensor: Tensor): Handle
   /** The tensor of a handle that native code just made; the current scope owns it. */
   wrap(handle: Handle): Tensor
-  /** The same, owned by nobody but the garbage collector, whatever scope is open. */
+  /** The same, freed only by the garbage collector, even inside a scope. */
   wrapUnowned(handle: Handle): Tensor
   /** Hands a tensor to another owner, or to the garbage collector. */
   setOwner(tensor: Tensor, owner: Owner | null): void
@@ -46,10 +46,10 @@ export class Tensor {
   /** Unique in this thread. Two tensors are the same tensor iff their ids are equal. */
   readonly id: number
 
-  /** @internal Tensors are made by `torch.tensor`, `torch.zeros` and their kin. */
+  /** @internal Tensors are made by `torch.tensor`, `torch.zeros` and the other factories. */
   constructor(token: symbol, handle: Handle) {
     if (token !== INTERNAL) {
-      throw new TypeError('tensors are made by torch.tensor(data), torch.zeros(size) and their kin')
+      throw new TypeError('tensors are made by torch.tensor(data), torch.zeros(size) and the other factories')
     }
     this.#handle = handle
     this.#owner = null
@@ -98,7 +98,7 @@ export class Tensor {
         tensor.#handle = 0
       },
       freeOwned(tensors, owner) {
-        // Handles that are gone already count as 0, which names nothing.
+        // A handle that is already freed counts as 0, which names nothing.
         const handles = new Float64Array(tensors.length)
         for (let i = 0; i < tensors.length; i++) {
           const tensor = tensors[i] as Tensor
@@ -217,7 +217,7 @@ export class Tensor {
     native.set_grad(internals.handleOf(this), value === null ? null : internals.handleOf(value))
   }
 
-  /** Makes backward keep the gradient of this tensor though it is no leaf. */
+  /** Makes backward keep the gradient of this tensor although it is not a leaf. */
   retain_grad(): void {
     native.retain_grad(internals.handleOf(this))
   }
@@ -231,7 +231,7 @@ export class Tensor {
     return native.version(internals.handleOf(this))
   }
 
-  /** The same elements without autograd: changing them escapes its notice. */
+  /** The same elements, detached: autograd does not notice when they are changed. */
   get data(): Tensor {
     return internals.wrap(native.data(internals.handleOf(this)))
   }
@@ -270,7 +270,7 @@ export class Tensor {
   [Symbol.toPrimitive](hint: string): string {
     if (hint === 'string') return this.toString()
     throw new TypeError(
-      'a tensor is no number: write a.add(b), a.neg(), a.lt(b), or a.item() for the number of a tensor with one element',
+      'a tensor is not a number: write a.add(b), a.neg(), a.lt(b), or a.item() for the number of a tensor with one element',
     )
   }
 

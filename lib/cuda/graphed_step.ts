@@ -37,7 +37,7 @@ export interface GraphedStepOptions {
   capture_error_mode?: CaptureErrorMode | undefined
 }
 
-/** So many recordings that something is wrong: a number that changes with every call. */
+/** More recordings than this mean that an argument, such as a number, changes with every call. */
 const MANY = 64
 
 interface Recording {
@@ -47,7 +47,7 @@ interface Recording {
 
 /**
  * A step of training as one CUDA graph: `step` is recorded once, forward, backward, clipping and optimizer included,
- * and each call after that replays it, which spares the starting of its kernels one by one.
+ * and each call after that replays it, which saves starting its kernels one by one.
  *
  * ```ts
  * const step = torch.cuda.graphed_step((x: Tensor, y: Tensor) => {

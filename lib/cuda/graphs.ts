@@ -1,5 +1,5 @@
-// CUDA graphs: work on a GPU that is recorded once and then started as a whole. In small networks the starting of
-// each kernel takes most of the time.
+// CUDA graphs: work on a GPU that is recorded once and then started as a whole. In small networks, starting kernels one
+// by one takes most of the time.
 
 import { cuda } from '../core/cuda_available.js'
 import { collectGarbage } from '../core/garbage.js'
@@ -70,7 +70,7 @@ let captureStream: Stream | undefined
 const READS =
   /operation not permitted when stream is capturing|operation would make the legacy stream depend|StreamCapture|capturing/i
 
-/** Says what most often stands in the way of a capture. */
+/** Adds to an error what most often prevents a capture. */
 function explained(error: unknown): unknown {
   if (error instanceof Error && READS.test(error.message)) {
     error.message +=
@@ -113,7 +113,7 @@ export function graph<T>(
       try {
         cuda_graph.capture_end()
       } catch (error) {
-        // What broke the capture says more than its end.
+        // The error that broke the capture says more than the one of ending it.
         if (!failed) throw explained(error)
       } finally {
         restore()

@@ -8,44 +8,44 @@ import { asDevice, type CudaDevice, deviceIndex } from './device.js'
 /** Figures of the allocator by Python's names, such as "allocated_bytes.all.peak". */
 export type MemoryStats = Record<string, number>
 
-/** All figures of the allocator. None while no GPU was used, as in Python. */
+/** All figures of the allocator; an empty object until a GPU is used, as in Python. */
 export function memory_stats(device?: CudaDevice): MemoryStats {
   return native.cuda?.memory_initialized() ? native.cuda.memory_stats(deviceIndex(device)) : {}
 }
 
 const figure = (name: string, device: CudaDevice | undefined): number => memory_stats(device)[name] ?? 0
 
-/** What tensors take. */
+/** Bytes that tensors occupy. */
 export function memory_allocated(device?: CudaDevice): number {
   return figure('allocated_bytes.all.current', device)
 }
 
-/** The most that tensors took since the start or `reset_peak_memory_stats`. */
+/** The most bytes that tensors occupied since the start or `reset_peak_memory_stats`. */
 export function max_memory_allocated(device?: CudaDevice): number {
   return figure('allocated_bytes.all.peak', device)
 }
 
-/** What the allocator has from the driver. */
+/** Bytes that the allocator has reserved from the driver. */
 export function memory_reserved(device?: CudaDevice): number {
   return figure('reserved_bytes.all.current', device)
 }
 
-/** The most that the allocator had since the start or `reset_peak_memory_stats`. */
+/** The most bytes reserved since the start or `reset_peak_memory_stats`. */
 export function max_memory_reserved(device?: CudaDevice): number {
   return figure('reserved_bytes.all.peak', device)
 }
 
-/** Lets the peaks begin anew, at what is in use now. */
+/** Resets the peaks to what is in use now. */
 export function reset_peak_memory_stats(device?: CudaDevice): void {
   cuda().reset_peak_memory_stats(deviceIndex(device))
 }
 
-/** Lets the sums of what was allocated and freed begin anew. */
+/** Resets the sums of what was allocated and freed. */
 export function reset_accumulated_memory_stats(device?: CudaDevice): void {
   cuda().reset_accumulated_memory_stats(deviceIndex(device))
 }
 
-/** Gives what the allocator keeps and no tensor takes back to the driver. Does nothing where no GPU was used. */
+/** Returns the allocator's unused memory to the driver. Does nothing if no GPU was used. */
 export function empty_cache(): void {
   native.cuda?.empty_cache()
 }

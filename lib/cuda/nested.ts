@@ -1,4 +1,4 @@
-// Tensors in arrays and plain objects: what functions take and give whose work is recorded.
+// Tensors in arrays and plain objects: the arguments and results of recorded functions.
 
 import { internals, type Tensor } from '../core/tensor.js'
 

@@ -1,5 +1,5 @@
-// The random generators of GPUs. Seeding does nothing where CUDA cannot be used, as in Python: a program may run on
-// either kind of machine.
+// The random generators of GPUs. Seeding does nothing if CUDA cannot be used, as in Python: the same program runs on
+// machines with and without a GPU.
 
 import { cuda, device_count, is_available } from '../core/cuda_available.js'
 import { native } from '../core/native.js'

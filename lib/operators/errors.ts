@@ -1,4 +1,4 @@
-// What libtorch's messages do not say: the way out in TypeScript.
+// What libtorch's messages cannot say: how to write it in TypeScript.
 
 import { dtypeNamed } from '../core/dtype.js'
 

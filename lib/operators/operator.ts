@@ -140,7 +140,7 @@ function callTwo(operator: Operator, a: Tensor, b: Tensor): unknown {
   return resultsOf(operator, result as unknown[], [a, b])
 }
 
-/** Spreading an array into a native function costs as much as a small operator: the common lengths are written out. */
+/** Spreading an array into a native call costs as much as a small operator, so the common lengths are written out. */
 function callNative(id: number, tags: number, names: string[] | undefined, raw: readonly unknown[]): unknown {
   switch (raw.length) {
     case 1:

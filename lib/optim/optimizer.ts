@@ -58,7 +58,7 @@ export class Optimizer<O extends object> {
     for (const group of groups) this.add_param_group(group as { params: Iterable<Tensor> } & Partial<O>)
   }
 
-  /** Throws where a group's settings make no sense. */
+  /** Throws if a group's settings are invalid. */
   protected checkOptions(_options: O): void {}
 
   /** Updates the parameters of one group. */
@@ -87,7 +87,7 @@ export class Optimizer<O extends object> {
     this.param_groups.push({ ...options, params })
   }
 
-  /** Updates all parameters from their gradients. `closure` computes the loss anew; its result is returned. */
+  /** Updates all parameters from their gradients. `closure` computes the loss again; its result is returned. */
   step(): undefined
   step<T>(closure: (() => T) | { closure: () => T }): T
   step<T>(...args: Arguments['optim.Optimizer.step']): T | undefined {

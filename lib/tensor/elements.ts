@@ -40,7 +40,7 @@ const ARRAY_OF = new Map<DType, TypedArrayClass>([
   [dtypes.uint32, Uint32Array],
   [dtypes.int64, BigInt64Array],
   [dtypes.uint64, BigUint64Array],
-  // Real and imaginary parts by turns.
+  // Real and imaginary parts alternate.
   [dtypes.complex64, Float32Array],
   [dtypes.complex128, Float64Array],
 ] as [DType, TypedArrayClass][])
@@ -65,7 +65,7 @@ export function dtypeOfArray(array: ArrayBufferView): DType | undefined {
 }
 
 /**
- * The elements in row-major order, as the typed array of the dtype (bool: Uint8Array; complex: re and im by turns;
+ * The elements in row-major order, as the typed array of the dtype (bool: Uint8Array; complex: re and im alternate;
  * float16, bfloat16, float8 and complex32: Float32Array). A contiguous CPU tensor's array is the tensor's own memory, as with
  * `numpy()`: writing to one changes the other, and the memory stays until the array is collected, which needs a turn
  * of the event loop. `{ copy: true }` always copies.
@@ -157,7 +157,7 @@ function flatten(data: NestedArray): Flat {
     if (shape.at(-1) === 0) break
   }
   const elements: Element[] = []
-  // Where the visit is; written out only for an error.
+  // The position being visited; formatted only for an error.
   const position: number[] = []
   const place = (depth: number) =>
     `data${position
@@ -196,7 +196,7 @@ function flatten(data: NestedArray): Flat {
   return { shape, elements }
 }
 
-/** Numbers alone give the default dtype, float32, as a tensor of numbers is wanted far more often than one of counts; see the README. */
+/** Numbers give the default dtype, float32: most tensors written as numbers hold measurements, not counts. */
 function inferredDtype(elements: readonly Element[]): DType {
   if (elements.some(isComplex)) return defaultComplexDtype()
   if (elements.some((element) => typeof element === 'number')) return get_default_dtype()

@@ -14,7 +14,7 @@ export interface TensorOptions {
   dtype?: DType | null | undefined
   device?: DeviceLike | null | undefined
   requires_grad?: boolean | undefined
-  /** Puts it in memory of the host that a GPU reads by itself: copies from there need not wait. */
+  /** Puts it in page-locked memory of the host, from which a GPU copies without blocking. */
   pin_memory?: boolean | undefined
 }
 

@@ -34,7 +34,7 @@ export function where(
 ): Tensor
 export function where(condition: Tensor, ...rest: unknown[]): Tensor | Tensor[] {
   const [input, other] = rest
-  // Two numbers alone decide the dtype.
+  // Without a tensor, the two numbers decide the dtype.
   if (typeof input === 'number' && typeof other === 'number') {
     return aten.where(condition, tensor(input), tensor(other), ...(rest.slice(2) as [{ out: Tensor }]))
   }
@@ -310,7 +310,7 @@ export interface UniqueOptions {
   dim?: number | null | undefined
 }
 
-/** The distinct elements; with return_inverse where each element went, with return_counts how often each was there. */
+/** The distinct elements; with return_inverse the position of each element among them, with return_counts their counts. */
 interface Unique<O> {
   (input: Tensor, options?: O & { return_inverse?: false; return_counts?: false }): Tensor
   (input: Tensor, options: O & { return_inverse: true; return_counts: true }): [Tensor, Tensor, Tensor]

@@ -52,7 +52,7 @@ function parseText(text: string): Item[] {
     const bounds = item.split(':').map((bound) => bound.trim())
     const valid = bounds.length >= 2 && bounds.length <= 3 && bounds.every((bound) => /^([+-]?\d+)?$/.test(bound))
     if (!valid)
-      throw new TypeError(`'${item}' is no index: expected for example '0', '1:', ':-1', '::2', '...' or 'None'`)
+      throw new TypeError(`'${item}' is not an index: expected for example '0', '1:', ':-1', '::2', '...' or 'None'`)
     const [start = null, stop = null, step = null] = bounds.map((bound) => (bound === '' ? null : Number(bound)))
     return sliceItem(start, stop, step)
   })
@@ -63,7 +63,7 @@ function parse(indices: readonly Index[], tensors: Tensor[]): Item[] {
   return indices.flatMap((index): Item[] => {
     if (typeof index === 'number' || typeof index === 'bigint') {
       const position = Number(index)
-      if (!Number.isInteger(position)) throw new TypeError(`${index} is no index: expected a whole number`)
+      if (!Number.isInteger(position)) throw new TypeError(`${index} is not an index: expected a whole number`)
       return [[INTEGER, position]]
     }
     if (typeof index === 'string') return parseText(index)
@@ -76,7 +76,7 @@ function parse(indices: readonly Index[], tensors: Tensor[]): Item[] {
       return [[TENSOR, internals.handleOf(tensor)]]
     }
     throw new TypeError(
-      `${String(index)} is no index: expected a number, string, null, boolean, torch.slice, tensor or array`,
+      `${String(index)} is not an index: expected a number, string, null, boolean, torch.slice, tensor or array`,
     )
   })
 }

@@ -33,7 +33,7 @@ declare module '../core/tensor.js' {
     to_typed_array(options?: { copy?: boolean }): TypedArray
     toJSON(): Element | NestedList
 
-    /** This dtype, this device: the tensor itself where it already is so. */
+    /** The tensor in this dtype, on this device; the tensor itself if it already is. */
     to(...args: ConversionArguments): Tensor
     cpu(...args: Arguments['Tensor.cpu']): Tensor
     cuda(...args: Arguments['Tensor.cuda']): Tensor
@@ -190,7 +190,7 @@ define({
     const strides = native.strides(internals.handleOf(this))
     return dim === null ? strides : elementOf(strides, dim)
   },
-  // An operator only from libtorch 2.12 on.
+  // An operator since libtorch 2.12.
   get_device() {
     return this.device.index ?? -1
   },

@@ -52,7 +52,7 @@ const SPARSE: Record<string, (dense: Tensor) => Tensor> = {
   sparse_csc: (dense) => dense.to_sparse_csc(),
 }
 
-/** Where calls run, and how near they must come. */
+/** Where calls run, and the tolerances of their results. */
 export interface CheckOptions {
   device?: string
   /** Allowed beside what assert_close allows for the dtype: relative and absolute. */

@@ -1,5 +1,5 @@
-// Whether a tensor is the one that PyTorch gave, within the tolerances of torch.testing.assert_close. Compared in plain
-// loops over the elements, so that no operator is judged by another.
+// Whether a tensor equals PyTorch's, within the tolerances of torch.testing.assert_close. Compared in plain loops over
+// the elements, so that the check uses no operators.
 
 import torch, { type Tensor } from '../../lib/index.js'
 
@@ -13,7 +13,7 @@ const TOLERANCES: Record<string, [rtol: number, atol: number]> = {
   'torch.complex128': [1e-7, 1e-7],
 }
 
-/** The elements as an array; complex numbers as re and im by turns. */
+/** The elements as an array; complex numbers as alternating re and im. */
 function elements(tensor: Tensor): ArrayLike<number | bigint> {
   const plain = tensor.detach()
   if (plain.dtype === torch.complex32) return plain.to(torch.complex64).to_typed_array({ copy: true })

@@ -29,7 +29,7 @@ export function wantedVariant(): Variant | null {
 
 const libraryName = (name: string) => (process.platform === 'darwin' ? `lib${name}.dylib` : `lib${name}.so`)
 
-/** The libtorch in a folder, or what it lacks to be one. */
+/** The libtorch in a folder, or what the folder lacks. */
 export function inspect(folder: string, origin: string): Libtorch | string {
   for (const part of [join('lib', libraryName('torch_cpu')), join('include', 'ATen', 'ATen.h')]) {
     if (!existsSync(join(folder, part))) return `${folder} has no ${part}`
@@ -139,7 +139,7 @@ async function installed(folder: string): Promise<string> {
   return target
 }
 
-/** Folders of downloads that were cut off. */
+/** Folders of interrupted downloads. */
 export function incompleteDownloads(): string[] {
   const cache = cacheFolder()
   return existsSync(cache) ? readdirSync(cache).filter((name) => name.startsWith('.incomplete-')) : []

@@ -1,4 +1,4 @@
-// The GPU's tests, as far as they make sense on a CPU: so that they are known to work before there is a GPU.
+// The GPU's tests that make sense on a CPU, run there so that the tests themselves are tested.
 
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-// torch.cuda where there is no GPU: what answers, and what says what is missing.
+// torch.cuda without a GPU: what works, and which calls say what is missing.
 
 import { describe, expect, test } from 'vitest'
 import { summaryOf } from '../../lib/cuda/memory.js'

@@ -44,11 +44,11 @@ describe('text', () => {
   })
 })
 
-// d2l's text is not part of this project: it lies beside a checkout, or was downloaded.
+// d2l's text is not part of this project: it is in a folder beside a clone, or in the cache.
 const file = [join(packageRoot, '..', 'shared', 'data', 'timemachine.txt')].find((path) => existsSync(path))
 const timeMachine = file === undefined ? d2l.cached_time_machine() : readFileSync(file, 'utf8')
 test.skipIf(timeMachine === null)(
-  'The Time Machine has d2l’s vocabulary and corpus (skipped where the text is not there)',
+  'The Time Machine has d2l’s vocabulary and corpus (skipped if the text is not there)',
   () => {
     const { corpus, vocab } = d2l.load_corpus_time_machine(timeMachine as string)
     expect([corpus.length, vocab.length]).toEqual([170_580, 28])
@@ -83,7 +83,7 @@ describe('minibatches', () => {
     for (const [X, Y] of batches) expect(Y).toEqual(X.map((row) => row.map((token) => token + 1)))
   })
 
-  test('start anew at each iteration, at an offset that the generator draws', () => {
+  test('start over at each iteration, at an offset that the generator draws', () => {
     const options = { generator: new torch.Generator().manual_seed(1), use_random_iter: true }
     const loader = new d2l.SeqDataLoader('abcdefghij'.repeat(9), 2, 4, options)
     const first = () => (([...loader][0] as d2l.Batch)[0] as Tensor).tolist()

@@ -1,9 +1,10 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { namedParameters } from '../../examples/char_lm/checkpoint.js'
 import type { Settings } from '../../examples/char_lm/settings.js'
 import { makeModel, trainCharLm } from '../../examples/char_lm/train.js'
 import { concise } from '../../examples/concise.js'
 import { clipped, FACTORS, jacobianNorms, openLstm, rnnWith } from '../../examples/gradients.js'
+import { train } from '../../examples/scratch.js'
 import { trainSine } from '../../examples/sine.js'
 import * as d2l from '../../lib/d2l/index.js'
 import torch, { nn } from '../../lib/index.js'
@@ -58,6 +59,23 @@ test.each(filled(reference.character_models as CharacterReference[]))(
     expectLosses(actual.slice(0, losses.length), losses)
   },
 )
+
+test('the character model in one file has PyTorch’s losses too, and says how it went', () => {
+  const { losses, ...settings } = (reference.character_models as CharacterReference[])[0] as CharacterReference
+  expect(settings).toMatchObject({ model: 'scratch', num_hiddens: 512, batch_size: 32, num_steps: 10 })
+  const log = vi.spyOn(console, 'log').mockImplementation(() => {})
+  try {
+    const actual = train(reference.text, 2, settings.seed)
+    expectLosses(actual.slice(0, losses.length), losses)
+    const perplexity = Math.exp(actual.slice(31).reduce((sum, loss) => sum + loss) / 31)
+    // The text is written without m and v.
+    expect(log.mock.calls).toEqual([
+      [expect.stringMatching(`^epoch 2, perplexity ${perplexity.toFixed(1)}: ti<unk>e tra<unk>eller.{50}$`)],
+    ])
+  } finally {
+    log.mockRestore()
+  }
+})
 
 test('vocabulary and corpus are d2l’s', () => {
   const { corpus, vocab } = d2l.load_corpus_time_machine(reference.text, 10_000)

@@ -40,7 +40,7 @@ const scenarios: Record<string, () => Omit<Measured, 'seconds' | 'peak' | 'loade
     return { growth: rss() - before }
   },
 
-  /** 400 graphs that nobody walks back, each holding 16 MB of saved activations. */
+  /** 400 graphs without a backward, each holding 16 MB of saved activations. */
   forwards() {
     const x = torch.ones(2_000_000, { requires_grad: true })
     for (let i = 0; i < 400; i++) x.sin().exp()

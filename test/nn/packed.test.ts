@@ -85,7 +85,7 @@ test('packing and padding are PyTorch’s, and undo each other', () => {
   expect(packed.double().data.dtype).toBe(torch.float64)
 })
 
-test('a graph that nobody goes back through is freed', () => {
+test('a graph without a backward is freed', () => {
   const layer = new nn.GRU(8, 64)
   const packed = pack_padded_sequence(torch.randn(50, 8, 8), Array(8).fill(50))
   const forward = () => torch.scope(() => void layer(packed))

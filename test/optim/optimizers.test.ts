@@ -132,7 +132,7 @@ test.each([
   ['nesterov without momentum', () => new optim.SGD([leaf()], { nesterov: true }), /Nesterov/],
   ['an unknown option', () => new optim.SGD([leaf()], { momentun: 0.9 } as never), /did you mean 'momentum'\?/],
   [
-    'an option of a group that nobody knows',
+    'an unknown option of a group',
     () => new optim.SGD([{ params: [leaf()], beta: 1 } as never]),
     /unexpected keyword argument 'beta'/,
   ],

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import { Animator } from '../../lib/d2l/animator.js'
-import { type LineChart, lineChartSvg, saveLineChart } from '../../lib/plot/line_chart.js'
+import { type LineChart, line_chart_svg, save_line_chart } from '../../lib/plot/line_chart.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'tstorch-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -28,7 +28,7 @@ const linesOf = (svg: string): Line[] =>
 
 const textsOf = (svg: string): string[] => [...svg.matchAll(/<text[^>]*>([^<]*)</g)].map(([, text]) => text as string)
 const draw = async (chart: Omit<LineChart, 'xlabel' | 'ylabel'>) =>
-  linesOf(await lineChartSvg({ xlabel: 'epoch', ylabel: 'loss', ...chart }))
+  linesOf(await line_chart_svg({ xlabel: 'epoch', ylabel: 'loss', ...chart }))
 
 describe('a line chart', () => {
   const chart: LineChart = {
@@ -43,7 +43,7 @@ describe('a line chart', () => {
   }
 
   test('has a line for each series, its points where they belong', async () => {
-    const lines = linesOf(await lineChartSvg(chart))
+    const lines = linesOf(await line_chart_svg(chart))
     expect(lines).toEqual([
       {
         name: 'train',
@@ -68,7 +68,7 @@ describe('a line chart', () => {
   })
 
   test('says what its axes and lines are', async () => {
-    const texts = textsOf(await lineChartSvg(chart))
+    const texts = textsOf(await line_chart_svg(chart))
     for (const text of ['Training &lt;&amp; testing&gt;', 'epoch', 'loss', 'train', 'test', 'other']) {
       expect(texts).toContain(text)
     }
@@ -76,7 +76,7 @@ describe('a line chart', () => {
 
   test('marks points on request', async () => {
     const marks = async (points: boolean) =>
-      [...(await lineChartSvg({ ...chart, points })).matchAll(/aria-roledescription="point"/g)].length
+      [...(await line_chart_svg({ ...chart, points })).matchAll(/aria-roledescription="point"/g)].length
     expect([await marks(false), await marks(true)]).toEqual([0, 3 + 2 + 1])
   })
 
@@ -121,10 +121,10 @@ describe('a line chart', () => {
       ['picture.png', 'picture'],
       ['v1.5', 'v1.5'],
     ] as const) {
-      const files = await saveLineChart(chart, join(folder, name))
+      const files = await save_line_chart(chart, join(folder, name))
       expect(files).toEqual([join(folder, `${base}.svg`), join(folder, `${base}.png`)])
       const svg = readFileSync(files[0], 'utf8')
-      expect(svg).toBe(await lineChartSvg(chart))
+      expect(svg).toBe(await line_chart_svg(chart))
       const [, width, height] = /^<svg[^>]* width="(\d+)" height="(\d+)"/.exec(svg) as unknown as string[]
       const png = readFileSync(files[1])
       expect(png.subarray(0, 8)).toEqual(Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'))
@@ -138,7 +138,7 @@ describe('a line chart', () => {
       throw new Error('Cannot find package')
     })
     try {
-      await expect(lineChartSvg(chart)).rejects.toThrow(/charts need vega, vega-lite, .*: npm install them/)
+      await expect(line_chart_svg(chart)).rejects.toThrow(/charts need vega, vega-lite, .*: npm install them/)
     } finally {
       vi.doUnmock('vega')
     }

@@ -1,5 +1,5 @@
 // Programs that must not end their process by a signal:  node dist/test/workers/programs.js NAME [TIMES]
-//   terminate  terminates a worker in the midst of a training step, over and over
+//   terminate  terminates a worker in the middle of a training step, over and over
 //   pair       trains in two workers at once
 //   exit       calls process.exit while a worker trains
 

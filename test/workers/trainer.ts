@@ -18,7 +18,7 @@ if (shared !== undefined) {
   parentPort?.once('message', () => {})
 } else {
   parentPort?.postMessage('running')
-  // Hooks and scopes too: a termination may come while C++ calls JavaScript.
+  // Hooks and scopes too: a worker may be terminated while C++ calls JavaScript.
   const x = torch.ones(100, { requires_grad: true })
   x.register_hook((grad) => torch.scope(() => grad.mul(2)))
   for (;;) {

@@ -1,4 +1,4 @@
-// torch.nn.functional: activations that Python gives an `inplace`, and what it builds from operators.
+// torch.nn.functional: activations with Python's `inplace`, and those that it builds from several operators.
 
 import type { DType } from '../../core/dtype.js'
 import type { Tensor } from '../../core/tensor.js'

@@ -15,7 +15,7 @@ function check(holds: boolean, message: string): asserts holds {
   if (!holds) throw new Error(message)
 }
 
-/** Whether there is a batch dimension; throws where the shapes do not belong together. */
+/** Whether there is a batch dimension; throws if the shapes do not match. */
 function isBatched(
   query: Tensor,
   key: Tensor,
@@ -61,7 +61,7 @@ function additive(mask: Optional, name: string, like: Tensor): Optional {
   return torch.zeros_like(mask, { dtype: like.dtype }).masked_fill_(mask, -Infinity)
 }
 
-/** Query, key and value through their parts of one weight; what is the same tensor goes through one product. */
+/** Projects query, key and value by their parts of one weight; the same tensor is projected in one product. */
 function projectTogether(q: Tensor, k: Tensor, v: Tensor, weight: Tensor, bias: Optional): [Tensor, Tensor, Tensor] {
   const width = q.size(-1)
   const inParts = (projected: Tensor, parts: number) =>
@@ -118,7 +118,7 @@ export const multi_head_attention_forward = pythonFunction<signature.nn_function
     is_causal: boolean,
   ): [output: Tensor, weights: Tensor | null] => {
     const batched = isBatched(givenQuery, givenKey, givenValue, key_padding_mask, attn_mask, num_heads)
-    // Tensors that are one stay one, so that they share a product.
+    // Arguments that are the same tensor stay so, and share a product.
     const seen = new Map<Tensor, Tensor>()
     const withBatch = (tensor: Tensor): Tensor => {
       if (batched) return tensor

@@ -5,13 +5,13 @@ import * as torch from '../../generated/functions.js'
 import { pythonFunction } from '../../operators/arguments.js'
 import type * as signature from '../../operators/generated/python_functions.js'
 
-/** Scales rows whose norm is too large, in place and unseen by autograd. */
+/** Scales down rows whose norm is too large, in place and without autograd. */
 function renormalize(weight: Tensor, input: Tensor, max_norm: number, norm_type: number): void {
   torch.embedding_renorm_(weight.detach(), input.contiguous(), max_norm, norm_type)
 }
 
 export interface EmbeddingOptions {
-  /** The row that no gradient reaches. */
+  /** The row that gets no gradient. */
   padding_idx?: number | null | undefined
   /** Rows with a larger norm are scaled down to it, in place. */
   max_norm?: number | null | undefined

@@ -6,7 +6,7 @@ import { Parameter } from '../parameter.js'
 import { Module } from './module.js'
 import { listString } from './module_printing.js'
 
-/** Modules in a row, each called with what the one before gave. */
+/** Modules in a row, each called with the output of the one before. */
 export class Sequential extends Module {
   constructor(...modules: Module[] | [Record<string, Module>]) {
     super()
@@ -93,7 +93,7 @@ export class ModuleList<M extends Module = Module> extends Module {
     return listString(this, this.#items())
   }
 
-  // The same module may stand at several places.
+  // The same module may be in several positions.
   #items(): M[] {
     return Object.keys(this)
       .filter((key) => /^\d+$/.test(key))

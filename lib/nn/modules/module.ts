@@ -165,7 +165,7 @@ export class Module<A extends any[] = any[], R = any> extends Callable {
     return this.#named(isParameter, read('nn.Module.named_parameters', args))
   }
 
-  /** Without names, which cost more than the rest: training asks for these in every step. */
+  /** Without names, which cost more than the rest: training needs these in every step. */
   parameters(...args: Arguments['nn.Module.parameters']): Parameter[] {
     const { recurse } = read('nn.Module.parameters', args)
     const found = new Set<Parameter>()
@@ -392,7 +392,7 @@ function refuseKwargs(with_kwargs: boolean): void {
   throw new TypeError('with_kwargs is not supported: keyword arguments are the last element of the arguments')
 }
 
-/** Parts in a plain container would silently not be learned. #private fields hide parts on purpose. */
+/** Submodules in a plain container would silently not be trained. #private fields hide them on purpose. */
 function refuseHidden(module: Module, name: string, value: unknown): void {
   if (typeof value !== 'object' || value === null) return
   let items: Iterable<unknown>

@@ -20,7 +20,7 @@ type Permutation = Tensor | null
 export class PackedSequence {
   readonly data: Tensor
   readonly batch_sizes: Tensor
-  /** The places in the batch of the sequences, longest first; null where they came so. */
+  /** The places in the batch of the sequences, longest first; null if they came in that order. */
   readonly sorted_indices: Permutation
   readonly unsorted_indices: Permutation
 
