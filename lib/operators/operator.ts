@@ -77,7 +77,7 @@ function withNamedOutputs(operator: Operator, options: Record<string, unknown>):
 }
 
 /** Calls an operator with positional arguments and, as the last one, an object of keyword arguments. */
-export function call(operator: Operator, args: readonly unknown[]): unknown {
+function call(operator: Operator, args: readonly unknown[]): unknown {
   let values = args
   let names: string[] | undefined
   const last = args[args.length - 1]

@@ -1,6 +1,6 @@
-// Writes lib/generated/ and lib/operators/generated/: the operators that Python exposes (exposed_names.json), with the overloads of the loaded
-// libtorch, and the functions that PyTorch writes in Python (python_signatures.json), with their TypeScript
-// signatures. `--check` compares instead of writing.
+// Writes lib/generated/ and lib/operators/generated/: the operators that Python exposes (exposed_names.json) and those
+// that lib/ calls beside them (BENEATH), with the overloads of the loaded libtorch, and the functions that PyTorch writes
+// in Python (python_signatures.json), with their TypeScript signatures. `--check` compares instead of writing.
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -43,16 +43,17 @@ const BY_HAND = {
 
 /** What lib/ calls, and the other generated files do not have: what stands beneath functions written by hand. */
 const BENEATH = (
-  '_amp_foreach_non_finite_check_and_unscale_ _amp_update_scale_ _cudnn_rnn_flatten_weight _indices _lu_with_info _nnz ' +
-  '_pack_padded_sequence _pad_packed_sequence _sparse_addmm _sparse_log_softmax _sparse_mm _sparse_softmax _sparse_sum ' +
-  '_spdiags _unique2 _upsample_bicubic2d_aa _upsample_bilinear2d_aa _upsample_lanczos2d_aa _upsample_nearest_exact1d ' +
-  '_upsample_nearest_exact2d _upsample_nearest_exact3d _values adaptive_avg_pool2d adaptive_avg_pool3d ' +
-  'adaptive_max_pool2d adaptive_max_pool3d atleast_1d atleast_2d atleast_3d binary_cross_entropy block_diag ' +
-  'broadcast_tensors cartesian_prod cdist chain_matmul einsum elu fractional_max_pool2d fractional_max_pool3d full glu ' +
-  'hardsigmoid hardswish hardtanh huber_loss l1_loss leaky_relu mH mT matrix_H max_pool2d_with_indices ' +
-  'max_pool3d_with_indices max_unpool2d max_unpool3d meshgrid mish mse_loss multi_margin_loss multilabel_margin_loss ' +
-  'nonzero nonzero_numpy normal_ numpy_T pad relu6 silu smooth_l1_loss soft_margin_loss sparse_sampled_addmm split stft tensordot ' +
-  'to uniform_ unique_consecutive unique_dim where'
+  '_amp_foreach_non_finite_check_and_unscale_ _amp_update_scale_ _cudnn_rnn_flatten_weight _indices _lu_with_info ' +
+  '_nnz _pack_padded_sequence _pad_packed_sequence _sparse_addmm _sparse_log_softmax _sparse_mm _sparse_softmax ' +
+  '_sparse_sum _spdiags _unique2 _upsample_bicubic2d_aa _upsample_bilinear2d_aa _upsample_lanczos2d_aa ' +
+  '_upsample_nearest_exact1d _upsample_nearest_exact2d _upsample_nearest_exact3d _values adaptive_avg_pool2d ' +
+  'adaptive_avg_pool3d adaptive_max_pool2d adaptive_max_pool3d atleast_1d atleast_2d atleast_3d ' +
+  'binary_cross_entropy block_diag broadcast_tensors cartesian_prod cdist chain_matmul einsum elu ' +
+  'fractional_max_pool2d fractional_max_pool3d full glu hardsigmoid hardswish hardtanh huber_loss l1_loss ' +
+  'leaky_relu mH mT matrix_H max_pool2d_with_indices max_pool3d_with_indices max_unpool2d max_unpool3d meshgrid ' +
+  'mish mse_loss multi_margin_loss multilabel_margin_loss nonzero nonzero_numpy normal_ numpy_T pad relu6 silu ' +
+  'smooth_l1_loss soft_margin_loss sparse_sampled_addmm split stft tensordot to uniform_ unique_consecutive ' +
+  'unique_dim where'
 ).split(' ')
 
 const readJson = (file: string) => JSON.parse(readFileSync(join(packageRoot, 'scripts/generate', file), 'utf8'))
