@@ -1,8 +1,9 @@
-// What native/ and lib/ agree on by name. What they agree on by number is generated (native/contract.h).
+// What native/ and lib/ agree on by name, and libtorch's numbers. Their own numbers are generated (native/contract.h).
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { type DType, dtypeNamed } from '../lib/core/dtype.js'
 import { native } from '../lib/core/native.js'
 import { packageRoot } from '../lib/core/package_root.js'
 import torch from '../lib/index.js'
@@ -37,6 +38,36 @@ describe('lib/ declares what the addon exports, and no more', () => {
     expect(exportedBy('cuda')).toEqual(names)
     if (native.cuda !== undefined) expect(Object.keys(native.cuda).sort()).toEqual(names)
   })
+})
+
+// c10::ScalarType's names, which libtorch writes into its messages.
+const C10_NAMES: Record<string, string> = {
+  uint8: 'Byte',
+  int8: 'Char',
+  int16: 'Short',
+  int32: 'Int',
+  int64: 'Long',
+  float16: 'Half',
+  float32: 'Float',
+  float64: 'Double',
+  complex32: 'ComplexHalf',
+  complex64: 'ComplexFloat',
+  complex128: 'ComplexDouble',
+  bool: 'Bool',
+  bfloat16: 'BFloat16',
+  float8_e5m2: 'Float8_e5m2',
+  float8_e4m3fn: 'Float8_e4m3fn',
+  float8_e5m2fnuz: 'Float8_e5m2fnuz',
+  float8_e4m3fnuz: 'Float8_e4m3fnuz',
+  uint16: 'UInt16',
+  uint32: 'UInt32',
+  uint64: 'UInt64',
+}
+
+test.each(Object.entries(C10_NAMES))('the number of %s is libtorch’s of %s', (name, c10Name) => {
+  const { code, itemsize } = dtypeNamed(name) as DType
+  const expected = `shape [1] of ${c10Name} takes ${itemsize} bytes`
+  expect(() => native.from_bytes(new Uint8Array(99), code, [1])).toThrow(expected)
 })
 
 describe('names that native code reads come back as what they name', () => {
