@@ -230,7 +230,10 @@ export class GradScaler {
     }
   }
 
-  load_state_dict(state_dict: GradScalerState | Record<string, never>): void {
+  load_state_dict(
+    ...args: [state_dict: GradScalerState | Record<string, never> | { state_dict: GradScalerState }]
+  ): void {
+    const state_dict = read('amp.GradScaler.load_state_dict', args).state_dict as GradScalerState
     if (!this.#enabled) return
     if (Object.keys(state_dict).length === 0) {
       throw new Error(

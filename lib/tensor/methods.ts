@@ -181,7 +181,8 @@ define({
     const { shape } = this
     const [first] = args
     // Not by the reader where that is plain: this is called everywhere.
-    const dim = args.length === 0 || typeof first === 'number' ? first : read('Tensor.size', args).dim
+    const isPlain = args.length === 0 || (args.length === 1 && typeof first === 'number')
+    const dim = isPlain ? first : read('Tensor.size', args).dim
     if (dim === undefined || dim === null) return shape
     return elementOf(shape, dim as number)
   },

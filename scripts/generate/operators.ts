@@ -231,7 +231,10 @@ function pythonFunctionsFile(): string {
   return HEADER + usedImports(`${IMPORTS}import type { Reduction } from '#lib/operators/reduction.js'\n`, body) + body
 }
 
-const ARGUMENT_IMPORTS = `${IMPORTS}import type { Hook } from '#lib/core/tensor.js'
+const ARGUMENT_IMPORTS = `${IMPORTS}import type { MemoryPool } from '#lib/core/native.js'
+import type { CUDAGraph } from '#lib/cuda/graphs.js'
+import type { Event, Stream } from '#lib/cuda/streams.js'
+import type { Hook } from '#lib/core/tensor.js'
 import type { Optimizer, OptimizerStateDict, Params } from '#lib/optim/optimizer.js'
 import type { PackedSequence } from '#lib/nn/utils/rnn.js'
 import type { ForwardHook, ForwardPreHook, Module } from '#lib/nn/modules/module.js'
@@ -298,8 +301,9 @@ const files: Record<string, string> = {
   'generated/aten.ts': atenFile(available(BENEATH)),
   'operators/generated/python_functions.ts': pythonFunctionsFile(),
   'operators/generated/signatures.ts': HEADER + signatureTable(pythonSignatures),
-  'operators/generated/arguments.ts': argumentsFile((key) => !/^(nn|optim)\./.test(key)),
+  'operators/generated/arguments.ts': argumentsFile((key) => !/^(nn|optim|cuda)\./.test(key)),
   'nn/generated/arguments.ts': argumentsFile((key) => key.startsWith('nn.')),
+  'cuda/generated/arguments.ts': argumentsFile((key) => key.startsWith('cuda.')),
   'optim/generated/arguments.ts': argumentsFile((key) => key.startsWith('optim.')),
   'generated/methods.ts': methodsFile(available(exposed.Tensor).filter((name) => !BY_HAND.Tensor.has(name))),
   ...Object.fromEntries(
