@@ -1,4 +1,5 @@
-// The document's section 3: a recurrent network, written from scratch, learns The Time Machine character by character.
+// The document's section 3 as a program to work with: a recurrent network learns a text, character by character. Its
+// training can be watched, stopped and resumed. examples/scratch.ts shows the model and its training in one file.
 //
 //   npm start                                    512 hidden values, 500 epochs, as in the document
 //   npm start -- --epochs 30                     a short run
@@ -7,7 +8,7 @@
 //   npm start -- --resume out/char_lm.safetensors --epochs 600
 //   npm start -- --help
 
-import torch from '../lib/index.js'
+import torch from 'tstorch'
 import { readCheckpoint, saveCheckpoint } from './char_lm/checkpoint.js'
 import { Progress } from './char_lm/progress.js'
 import { parseCommandLine } from './char_lm/settings.js'
@@ -18,7 +19,7 @@ import { outFile, pickDevice, runMain, UsageError } from './command.js'
 /** How often the run is saved while it goes on, in epochs. */
 const SAVE_EVERY = 50
 
-/** A disk that is full now may have room at the end: the training goes on. */
+/** Saves, or reports why not: a disk that is full now may have room at the end, so the training continues. */
 function saveOnTheWay(save: () => void, progress: Progress): void {
   try {
     save()

@@ -3,14 +3,14 @@
 import { mkdirSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { requireCuda } from '../lib/core/cuda_available.js'
-import { try_gpu } from '../lib/d2l/index.js'
+import torch from 'tstorch'
+import { try_gpu } from 'tstorch/d2l'
 
 /** Whether a module is the program that was started, not imported. */
 export const isMain = (url: string): boolean =>
   process.argv[1] !== undefined && fileURLToPath(url) === resolve(process.argv[1])
 
-/** A mistake of the user's, shown without a stack. */
+/** A user's mistake, reported without a stack. */
 export class UsageError extends Error {}
 
 /** The number of an option. */
@@ -38,7 +38,7 @@ export function pickDevice(device: (typeof DEVICES)[number], graph: boolean): st
   if (device === 'cpu' && graph) throw new UsageError('--graph needs a GPU: --device cuda')
   if (device === 'cuda' || graph) {
     try {
-      requireCuda()
+      torch.cuda.current_device()
     } catch (error) {
       throw new UsageError(`${graph ? '--graph' : '--device cuda'}: ${(error as Error).message}`)
     }
@@ -53,7 +53,7 @@ export function outFile(file: string): string {
 }
 
 /**
- * Runs a program: what the user got wrong is said in one line. Not awaited at the top of a module: Node ends the
+ * Runs a program; a user's mistake is reported in one line. Not awaited at the top of a module: Node ends the
  * process where a worker is terminated in a module that imports one which awaits (seen in Node 22, 24 and 26).
  */
 export async function runMain(main: () => Promise<void>): Promise<void> {

@@ -2,7 +2,7 @@
 //
 //   npm run concise
 
-import torch, { nn, type Tensor } from '../lib/index.js'
+import torch, { nn, type Tensor } from 'tstorch'
 import { isMain } from './command.js'
 
 export class SimpleRNN extends nn.Module {

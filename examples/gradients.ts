@@ -4,8 +4,8 @@
 //   npm run gradients -- --out FILE --seed 1
 
 import { parseArgs } from 'node:util'
-import torch, { nn, type Tensor } from '../lib/index.js'
-import { type Series, saveLineChart } from '../lib/plot/line_chart.js'
+import torch, { nn, type Tensor } from 'tstorch'
+import { type Series, save_line_chart } from 'tstorch/plot'
 import { isMain, outFile, runMain, wholeNumber } from './command.js'
 
 const HIDDEN = 16
@@ -115,7 +115,7 @@ async function main(): Promise<void> {
   printClipped('RNN, W_hh grows', rnnWith(FACTORS.grows))
   printClipped('LSTM', new nn.LSTM(1, HIDDEN))
   const chart = { xlabel: 'distance T - t', ylabel: 'norm of dh_T/dh_t', yscale: 'log' as const, series }
-  console.log(`\nchart: ${(await saveLineChart(chart, outFile(values.out))).join(', ')}`)
+  console.log(`\nchart: ${(await save_line_chart(chart, outFile(values.out))).join(', ')}`)
 }
 
 if (isMain(import.meta.url)) void runMain(main)

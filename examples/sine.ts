@@ -6,8 +6,8 @@
 //   npm run sine -- --device cuda --graph     on a GPU, each step of training as one CUDA graph
 
 import { parseArgs } from 'node:util'
-import torch, { nn, optim, type Tensor } from '../lib/index.js'
-import { saveLineChart } from '../lib/plot/line_chart.js'
+import torch, { nn, optim, type Tensor } from 'tstorch'
+import { save_line_chart } from 'tstorch/plot'
 import { DEVICES, isMain, outFile, pickDevice, runMain, UsageError, wholeNumber } from './command.js'
 
 const NUM_TIME_STEPS = 20
@@ -116,7 +116,7 @@ async function main(): Promise<void> {
     { name: 'truth', x: last.times, y: last.truth, color: 'red' },
     { name: 'prediction', x: last.times, y: last.prediction, color: 'blue' },
   ]
-  const files = await saveLineChart({ xlabel: 'time', ylabel: 'sin(time)', series }, outFile(values.out))
+  const files = await save_line_chart({ xlabel: 'time', ylabel: 'sin(time)', series }, outFile(values.out))
   console.log(`chart: ${files.join(', ')}`)
 }
 

@@ -3,10 +3,12 @@
 import type { DType } from './core/dtype.js'
 import * as dtypes from './core/dtype.js'
 import type { Tensor } from './core/tensor.js'
+import * as aten from './generated/aten.js'
+import * as torch from './generated/functions.js'
+import { vector_norm } from './generated/linalg.js'
 import { pythonFunction } from './operators/arguments.js'
 import type * as signature from './operators/generated/python_functions.js'
 import type { Scalar } from './operators/operator.js'
-import { aten } from './operators/table.js'
 import { iinfo } from './tensor/type_info.js'
 
 type Dims = number | readonly number[] | null
@@ -42,7 +44,7 @@ function fullMask(mask: Tensor, input: Tensor): Tensor {
 function filled(input: Tensor, mask: Mask, value: Scalar): Tensor {
   if (mask === null) return input
   const { dtype, device } = input
-  return aten<Tensor>('where', fullMask(mask, input), input, aten<Tensor>('full', [], value, { dtype, device }))
+  return aten.where(fullMask(mask, input), input, aten.full([], value, { dtype, device }))
 }
 
 const least = ({ dtype }: Tensor): Scalar =>
@@ -56,7 +58,7 @@ const summed = (input: Tensor, dtype: DType | null) =>
 
 function sumOf(input: Tensor, dim: Dims, keepdim: boolean, dtype: DType | null, mask: Mask): Tensor {
   const dims = dimensions(dim, input.dim())
-  return aten<Tensor>('sum', filled(input, mask, 0), dims, keepdim, { dtype: summed(input, dtype) })
+  return torch.sum(filled(input, mask, 0), dims, keepdim, { dtype: summed(input, dtype) })
 }
 
 type Reduction = (input: Tensor, dim: Dims, keepdim: boolean | null, dtype: DType | null, mask: Mask) => Tensor
@@ -100,22 +102,16 @@ type ArgReduction = (
 ) => Tensor
 
 export const argmax = pythonFunction<signature.masked_argmax>('masked.argmax', ((input, dim, keepdim, dtype, mask) =>
-  aten<Tensor>('argmax', filled(input, mask, least(input)), dim, keepdim ?? false).to(
-    dtype ?? input.dtype,
-  )) as ArgReduction)
+  torch.argmax(filled(input, mask, least(input)), dim, keepdim ?? false).to(dtype ?? input.dtype)) as ArgReduction)
 
 export const argmin = pythonFunction<signature.masked_argmin>('masked.argmin', ((input, dim, keepdim, dtype, mask) =>
-  aten<Tensor>('argmin', filled(input, mask, largest(input)), dim, keepdim ?? false).to(
-    dtype ?? input.dtype,
-  )) as ArgReduction)
+  torch.argmin(filled(input, mask, largest(input)), dim, keepdim ?? false).to(dtype ?? input.dtype)) as ArgReduction)
 
 /** How many elements each result is made of. */
 function counted(input: Tensor, dim: Dims, keepdim: boolean, mask: Mask): Tensor {
   const ones =
-    mask === null
-      ? aten<Tensor>('ones', [...input.shape], { dtype: dtypes.int64, device: input.device })
-      : fullMask(mask, input)
-  return aten<Tensor>('sum', ones, dimensions(dim, input.dim()), keepdim)
+    mask === null ? torch.ones([...input.shape], { dtype: dtypes.int64, device: input.device }) : fullMask(mask, input)
+  return torch.sum(ones, dimensions(dim, input.dim()), keepdim)
 }
 
 export const mean = pythonFunction<signature.masked_mean>('masked.mean', ((input, dim, keepdim, dtype, mask) => {
@@ -136,7 +132,7 @@ export const median = pythonFunction<signature.masked_median>(
     const floating = input.dtype.is_floating_point
     const values = floating ? input : input.to(dtypes.float32)
     const kept = filled(values, mask, Number.NaN)
-    const [result] = aten<[Tensor, Tensor]>('nanmedian', kept, oneDimension(dim, input), keepdim)
+    const [result] = kept.nanmedian(oneDimension(dim, input), keepdim)
     if (floating) return result
     if (result.isnan().any().item<boolean>()) {
       throw new RangeError('masked median expects no fully masked out rows if dtype is not floating point')
@@ -150,7 +146,7 @@ export const norm = pythonFunction<signature.masked_norm>(
   (input: Tensor, ord: number | null, dim: Dims, keepdim: boolean | null, dtype: DType | null, mask: Mask) => {
     const kept = filled(input, mask, ord === -Infinity ? Infinity : 0)
     const dims = dimensions(dim, input.dim())
-    return aten('linalg_vector_norm', kept, ord ?? 2, dims, keepdim ?? false, { dtype: dtype ?? input.dtype })
+    return vector_norm(kept, ord ?? 2, dims, keepdim ?? false, { dtype: dtype ?? input.dtype })
   },
 )
 
@@ -177,7 +173,7 @@ function variance(
       ? ({ 4: dtypes.float16, 8: dtypes.float32, 16: dtypes.float64 }[computed.itemsize] as DType)
       : computed
     const less = count.to(real).sub(correction)
-    count = less.maximum(aten<Tensor>('zeros', [], { dtype: real, device: less.device }))
+    count = less.maximum(torch.zeros([], { dtype: real, device: less.device }))
   }
   return total.div(count).to(type)
 }
@@ -217,37 +213,26 @@ type Along = (input: Tensor, dim: number, dtype: DType | null, mask: Mask) => Te
 
 export const cumsum = pythonFunction<signature.masked_cumsum>('masked.cumsum', ((input, dim, dtype, mask) => {
   const type = dtype ?? input.dtype
-  return aten<Tensor>('cumsum', filled(input, mask, 0), oneDimension(dim, input), { dtype: type }).to(type)
+  return torch.cumsum(filled(input, mask, 0), oneDimension(dim, input), { dtype: type }).to(type)
 }) as Along)
 
 export const cumprod = pythonFunction<signature.masked_cumprod>('masked.cumprod', ((input, dim, dtype, mask) => {
   const type = dtype ?? input.dtype
-  return aten<Tensor>('cumprod', filled(input, mask, 1), oneDimension(dim, input), { dtype: type }).to(type)
+  return torch.cumprod(filled(input, mask, 1), oneDimension(dim, input), { dtype: type }).to(type)
 }) as Along)
 
 export const softmax = pythonFunction<signature.masked_softmax>('masked.softmax', ((input, dim, dtype, mask) =>
-  aten<Tensor>('softmax', filled(input, mask, least(input)), oneDimension(dim, input), dtype ?? input.dtype)) as Along)
+  torch.softmax(filled(input, mask, least(input)), oneDimension(dim, input), dtype ?? input.dtype)) as Along)
 
 export const log_softmax = pythonFunction<signature.masked_log_softmax>('masked.log_softmax', ((
   input,
   dim,
   dtype,
   mask,
-) =>
-  aten<Tensor>(
-    'log_softmax',
-    filled(input, mask, least(input)),
-    oneDimension(dim, input),
-    dtype ?? input.dtype,
-  )) as Along)
+) => torch.log_softmax(filled(input, mask, least(input)), oneDimension(dim, input), dtype ?? input.dtype)) as Along)
 
 export const softmin = pythonFunction<signature.masked_softmin>('masked.softmin', ((input, dim, dtype, mask) =>
-  aten<Tensor>(
-    'softmax',
-    filled(input, mask, largest(input)).neg(),
-    oneDimension(dim, input),
-    dtype ?? input.dtype,
-  )) as Along)
+  torch.softmax(filled(input, mask, largest(input)).neg(), oneDimension(dim, input), dtype ?? input.dtype)) as Along)
 
 export const normalize = pythonFunction<signature.masked_normalize>(
   'masked.normalize',

@@ -145,7 +145,7 @@ export class Profile<T = unknown> {
   }
 }
 
-/** Events from their flat form, with the time that each has for itself. */
+/** Events from their flat form, with the time spent in each itself. */
 function eventsOf(flat: readonly (string | number | number[][])[]): ProfilerEvent[] {
   const events: ProfilerEvent[] = []
   for (let i = 0; i < flat.length; i += 5) {

@@ -10,7 +10,6 @@ import * as dtypes from './core/dtype.js'
 import { native } from './core/native.js'
 import { internals, type Tensor } from './core/tensor.js'
 import { describe } from './operators/describe.js'
-import { aten } from './operators/table.js'
 
 const NAMES = new Map<DType, string>([
   [dtypes.bool, 'BOOL'],
@@ -73,7 +72,7 @@ export function save_file(
 
 /**
  * Reads what `save_file` wrote, on whatever device the tensors were, to `device`.
- * @throws {Error} that says what is wrong where the file is damaged or no safetensors file.
+ * @throws {Error} that says what is wrong where the file is damaged or not a safetensors file.
  */
 export function load_file(
   filename: string,
@@ -82,7 +81,7 @@ export function load_file(
   const { type } = deviceOf(device)
   if (type === 'cuda') requireCuda()
   const data = readFileSync(filename)
-  const damaged = (problem: string) => new Error(`${filename} is no safetensors file, or it is damaged: ${problem}`)
+  const damaged = (problem: string) => new Error(`${filename} is not a safetensors file, or it is damaged: ${problem}`)
   if (data.length < 8) throw damaged(`it holds ${data.length} bytes`)
   const length = data.readBigUInt64LE(0)
   if (length > BigInt(data.length - 8)) throw damaged('its header is cut off')
@@ -108,7 +107,7 @@ export function load_file(
     // A copy: the format does not align, typed arrays want it.
     const bytes = new Uint8Array(data.subarray(start + begin, start + end))
     const tensor = internals.wrap(native.from_bytes(bytes, dtype.code, entry.shape))
-    tensors[name] = type === 'cpu' ? tensor : aten<Tensor>('to', tensor, { device })
+    tensors[name] = type === 'cpu' ? tensor : tensor.to({ device })
   }
   return { tensors, metadata: metadata as Record<string, string> }
 }

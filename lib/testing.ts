@@ -4,9 +4,10 @@ import type { DType } from './core/dtype.js'
 import * as dtypes from './core/dtype.js'
 import { pythonRepr } from './core/python_repr.js'
 import { internals, type Tensor } from './core/tensor.js'
+import * as aten from './generated/aten.js'
+import * as torch from './generated/functions.js'
 import { read } from './operators/generated/arguments.js'
 import { isOptions } from './operators/options.js'
-import { aten } from './operators/table.js'
 import type { Element } from './tensor/elements.js'
 
 /** Relative and absolute tolerance of each dtype; the others are compared exactly. */
@@ -160,7 +161,7 @@ function tensorMismatch(
   const flat = (tensor: Tensor) => (NUMBERS(tensor.dtype) ? tensor : tensor.to(dtypes.int64)).flatten()
   const matching = matches.flatten()
   if (actual.dtype.is_floating_point && actual.dtype.itemsize === 1) {
-    const first = (aten<Tensor>('nonzero', matches.logical_not()).tolist() as number[][])[0] as number[]
+    const first = (aten.nonzero(matches.logical_not()).tolist() as number[][])[0] as number[]
     return `${what} are not 'equal'!\n\n${extra}\nThe first mismatched element is at index ${tuple(first)}.`
   }
   const absolute = flat(actual).sub(flat(expected)).abs().masked_fill(matching, 0)
@@ -207,13 +208,28 @@ function compareValues(
       path,
     )
   }
-  const matches = aten<Tensor>('isclose', actual, expected, limits[0], limits[1], equal_nan)
+  const matches = torch.isclose(actual, expected, limits[0], limits[1], equal_nan)
   if (matches.all().item<boolean>()) return
   const message =
     actual.dim() === 0
       ? scalarMismatch(actual.item<Element>(), expected.item<Element>(), actual.dtype.is_floating_point, limits, what)
       : tensorMismatch(actual, expected, matches, limits, what ?? 'Tensor-likes')
   throw new Mismatch(message, path)
+}
+
+type SparseParts = Record<string, (tensor: Tensor) => Tensor>
+
+/** What sparse tensors are made of; a COO tensor need not be coalesced. */
+const COO: SparseParts = { indices: aten._indices, values: aten._values }
+const BY_ROWS: SparseParts = {
+  crow_indices: (tensor) => tensor.crow_indices(),
+  col_indices: (tensor) => tensor.col_indices(),
+  values: (tensor) => tensor.values(),
+}
+const BY_COLUMNS: SparseParts = {
+  ccol_indices: (tensor) => tensor.ccol_indices(),
+  row_indices: (tensor) => tensor.row_indices(),
+  values: (tensor) => tensor.values(),
 }
 
 /** The parts of sparse tensors, one after the other. */
@@ -232,16 +248,14 @@ function compareSparse(
       throw new Mismatch(`The number of ${what} in sparse ${name} tensors does not match: ${a} != ${e}`, path)
   }
   if (coo) differ('sparse dimensions', actual.sparse_dim(), expected.sparse_dim())
-  differ('specified values', aten('_nnz', actual), aten('_nnz', expected))
+  differ('specified values', aten._nnz(actual), aten._nnz(expected))
   const byRows = layout === 'sparse_csr' || layout === 'sparse_bsr'
-  const indices = coo ? ['_indices'] : byRows ? ['crow_indices', 'col_indices'] : ['ccol_indices', 'row_indices']
-  for (const part of indices) {
-    const title = `Sparse ${name} ${part.replace(/^_/, '')}`
-    compareValues(aten<Tensor>(part, actual), aten<Tensor>(part, expected), [0, 0], false, path, title)
+  const parts = coo ? COO : byRows ? BY_ROWS : BY_COLUMNS
+  for (const [part, of] of Object.entries(parts)) {
+    const title = `Sparse ${name} ${part}`
+    if (part === 'values') compareValues(of(actual), of(expected), limits, equal_nan, path, title)
+    else compareValues(of(actual), of(expected), [0, 0], false, path, title)
   }
-  const values = coo ? '_values' : 'values'
-  const title = `Sparse ${name} values`
-  compareValues(aten<Tensor>(values, actual), aten<Tensor>(values, expected), limits, equal_nan, path, title)
 }
 
 function compareTensors(actual: Tensor, expected: Tensor, options: Options, path: readonly (string | number)[]): void {
@@ -266,7 +280,7 @@ function compareTensors(actual: Tensor, expected: Tensor, options: Options, path
   if (a.device !== e.device) [a, e] = [a.cpu(), e.cpu()]
   if (a.dtype !== e.dtype) {
     const wide = ({ dtype }: Tensor) => (dtype.name.startsWith('uint') && dtype.itemsize > 1 ? dtypes.int64 : dtype)
-    const common = aten<DType>('promote_types', wide(a), wide(e))
+    const common = torch.promote_types(wide(a), wide(e))
     ;[a, e] = [a.to(common), e.to(common)]
   }
   const strided = (tensor: Tensor) => (tensor.layout.name === 'strided' ? tensor : tensor.to_dense())

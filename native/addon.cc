@@ -1,28 +1,8 @@
 // The addon's table of contents. One environment per JavaScript thread; nothing else is global
-// but the allocator (allocator.h) and the shared tensors (share.h).
-#include "anomaly.h"
-#include "autocast.h"
-#include "autograd.h"
-#include "call.h"
-#include "context.h"
-#ifdef TSTORCH_CUDA
-#include "cuda.h"
-#endif
-#include "environment.h"
-#include "function.h"
-#include "gradients.h"
-#include "graph.h"
-#include "indexing.h"
-#include "linear.h"
-#include "operators.h"
-#include "optim.h"
-#include "profiler.h"
-#include "recurrent.h"
-#include "runtime.h"
-#include "share.h"
-#include "tensors.h"
-
+// but the allocator (memory/allocator.h) and the shared tensors (tensors/share.cc).
 #include <torch/version.h>
+
+#include "exports.h"
 
 namespace {
 
@@ -31,28 +11,36 @@ napi_value initialize(napi_env raw, napi_value exports) {
   Environment& env = *owned;
   const auto finalize = [](napi_env, void* data, void*) { delete static_cast<Environment*>(data); };
   check_napi(raw, napi_set_instance_data(raw, owned.release(), finalize, nullptr));
-  export_operators(env, exports);
+
   export_tensors(env, exports);
-  export_autograd(env, exports);
+  export_data(env, exports);
+  export_share(env, exports);
+  export_operators(env, exports);
+  export_indexing(env, exports);
+  export_modes(env, exports);
+  export_variables(env, exports);
   export_graph(env, exports);
   export_functions(env, exports);
   export_anomaly(env, exports);
-  export_optim(env, exports);
-  export_gradients(env, exports);
   export_recurrent(env, exports);
-  export_profiler(env, exports);
   export_linear(env, exports);
-  export_indexing(env, exports);
-  export_runtime(env, exports);
-  export_share(env, exports);
+  export_gradients(env, exports);
+  export_sgd(env, exports);
+  export_adam(env, exports);
+  export_process(env, exports);
+  export_generators(env, exports);
+  export_switches(env, exports);
   export_autocast(env, exports);
-  export_context(env, exports);
+  export_profiler(env, exports);
 #ifdef TSTORCH_CUDA
-  export_cuda(env, exports);
+  napi_value cuda = new_object(raw);
+  set_field(raw, exports, "cuda", cuda);
+  export_cuda_devices(env, cuda);
+  export_cuda_streams(env, cuda);
+  export_cuda_memory(env, cuda);
+  export_cuda_graphs(env, cuda);
 #endif
-  napi_value version = nullptr;
-  check_napi(raw, napi_create_string_utf8(raw, TORCH_VERSION, NAPI_AUTO_LENGTH, &version));
-  check_napi(raw, napi_set_named_property(raw, exports, "libtorch_version", version));
+  set_field(raw, exports, "libtorch_version", string_value(raw, TORCH_VERSION));
   return exports;
 }
 

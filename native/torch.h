@@ -26,3 +26,5 @@
 #include <unordered_map>
 #include <utility>
 #include <vector>
+
+using Tensors = std::vector<at::Tensor>;

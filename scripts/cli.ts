@@ -35,9 +35,9 @@ program
     process.exitCode = (await doctor()) ? 0 : 1
   })
 
-/** In a process of its own: a library that is missing or of another version ends it. */
+/** Runs in its own process, because a missing or incompatible library ends it. */
 function checkLoads(debug: boolean): void {
-  const native = new URL('../lib/native.js', import.meta.url).href
+  const native = new URL('../lib/core/native.js', import.meta.url).href
   if (debug) process.env.TSTORCH_DEBUG = '1'
   const loaded = output(process.execPath, [
     '-e',

@@ -1,5 +1,5 @@
-// npm run cuda_kit: packs what a machine needs that has a GPU, CUDA's toolkit, CMake and a Python with torch, but no
-// Node.js and no network: to build the addon there, and run the GPU's tests and benchmarks.
+// npm run cuda_kit: packs all that is needed to build the addon and run the GPU's tests and benchmarks on a machine that
+// has a GPU, CUDA's toolkit, CMake and a Python with torch, but no Node.js and no network.
 
 import { execFileSync } from 'node:child_process'
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'

@@ -10,7 +10,7 @@ import { packageRoot } from '../lib/core/package_root.js'
 const majors = process.argv.length > 2 ? process.argv.slice(2) : ['20', '22', '24', '26']
 const compiled = join(packageRoot, 'dist', 'test')
 const PROGRAMS: [name: string, args: string[]][] = [
-  ['worker terminated in the midst of a step, 50 times', ['workers/programs.js', 'terminate', '50']],
+  ['worker terminated in the middle of a step, 50 times', ['workers/programs.js', 'terminate', '50']],
   ['two workers train at once', ['workers/programs.js', 'pair']],
   ['5,000 tensors of 4 MB', ['memory/scenarios.js', 'tensors']],
   ['5,000 tensors of 4 MB, in a worker', ['memory/in_worker.js', 'tensors']],

@@ -2,37 +2,38 @@
 
 import { afterEach, describe, expect, test } from 'vitest'
 import torch, { type Complex, type DType } from '../lib/index.js'
-import { fixture } from './helpers.js'
+import { filled, fixture } from './helpers.js'
 
 const reference = fixture('testing.json')
 const dtypeOf = (name: string) => (torch as unknown as Record<string, DType>)[name] as DType
 const VALUES = [0, 1, -1, 0.1, 2.5, 3.3, 100, 0.001]
 const real = (value: unknown) => (typeof value === 'object' ? (value as Complex).re : Number(value))
 
-describe.each(Object.entries(reference.dtypes as Record<string, { itemsize: number; values: number[]; item: number }>))(
-  '%s',
-  (name, expected) => {
-    const dtype = dtypeOf(name)
-    const whole = !dtype.is_floating_point && !dtype.is_complex
-    const values = whole ? VALUES.map(Math.abs).map(Math.trunc) : VALUES
-    const tensor = torch.tensor(values, { dtype })
+describe.each(
+  Object.entries(filled(reference.dtypes) as Record<string, { itemsize: number; values: number[]; item: number }>),
+)('%s', (name, expected) => {
+  const dtype = dtypeOf(name)
+  const whole = !dtype.is_floating_point && !dtype.is_complex
+  const values = whole ? VALUES.map(Math.abs).map(Math.trunc) : VALUES
+  const tensor = torch.tensor(values, { dtype })
 
-    test('takes numbers and gives them back', () => {
-      expect(dtype.itemsize).toBe(expected.itemsize)
-      expect((tensor.tolist() as unknown[]).map(real)).toEqual(expected.values)
-      expect(real(tensor.index(4).item())).toBe(expected.item)
-    })
+  test('takes numbers and gives them back', () => {
+    expect(dtype.itemsize).toBe(expected.itemsize)
+    expect((tensor.tolist() as unknown[]).map(real)).toEqual(expected.values)
+    expect(real(tensor.index(4).item())).toBe(expected.item)
+  })
 
-    test('gives a typed array, and is made from one', () => {
-      const array = tensor.to_typed_array()
-      const step = dtype.is_complex ? 2 : 1
-      expect(Array.from(array, Number).filter((_, i) => i % step === 0)).toEqual(expected.values)
-    })
-  },
-)
+  test('gives a typed array, and is made from one', () => {
+    const array = tensor.to_typed_array()
+    const step = dtype.is_complex ? 2 : 1
+    expect(Array.from(array, Number).filter((_, i) => i % step === 0)).toEqual(expected.values)
+    const made = torch.tensor(array, { dtype: dtype.is_complex ? torch.float64 : dtype })
+    expect((made.tolist() as unknown[]).map(Number).filter((_, i) => i % step === 0)).toEqual(expected.values)
+  })
+})
 
 describe('integers beyond 2^53', () => {
-  test.each(Object.entries(reference.big as Record<string, string[]>))('%s loses nothing', (name, expected) => {
+  test.each(Object.entries(filled(reference.big) as Record<string, string[]>))('%s loses nothing', (name, expected) => {
     const tensor = torch.tensor(expected.map(BigInt), { dtype: dtypeOf(name) })
     expect((tensor.tolist() as unknown as (number | bigint)[]).map(String)).toEqual(expected)
     expect([...tensor].map((element) => String(element.item()))).toEqual(expected)

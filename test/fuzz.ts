@@ -1,4 +1,4 @@
-// Calls the addon's functions, past all of TypeScript's checks, with whatever: node dist/test/fuzz.js SEED ROUNDS
+// Calls the addon's functions directly, without TypeScript's checks, with hostile arguments: node dist/test/fuzz.js SEED ROUNDS
 // Every call must give a value or a JavaScript exception; the process must reach its last line.
 
 import { native } from '../lib/core/native.js'
@@ -88,7 +88,7 @@ function value(depth = 0): unknown {
   }
 }
 
-// These do what they are told to the process: they are not asked at random.
+// These change the process itself, and are not called with random arguments.
 const LEFT_OUT = new Set([
   'set_num_threads',
   'operator_names',

@@ -1,4 +1,4 @@
-// Operators that libtorch lets read past their arguments are refused before the call (native/guards.cc).
+// Operators that libtorch lets read past their arguments are refused before the call (native/operators/guards.cc).
 
 import { describe, expect, test } from 'vitest'
 import torch from '../lib/index.js'

@@ -12,6 +12,12 @@ export const fixtureFile = (name: string): string => join(packageRoot, 'test', '
 // biome-ignore lint/suspicious/noExplicitAny: fixtures have the shape that their script gives them
 export const fixture = <T = any>(name: string): T => JSON.parse(readFileSync(fixtureFile(name), 'utf8')) as T
 
+/** A list of cases, or an object of them, which must not be empty: a loop over nothing checks nothing. */
+export function filled<T extends object>(cases: T): T {
+  if (Object.keys(cases).length === 0) throw new Error('there are no cases')
+  return cases
+}
+
 /** A tensor as the reference scripts write it. */
 export interface Values {
   dtype: string
@@ -68,11 +74,35 @@ export function expectTensor(actual: Tensor, expected: Values, tolerance = 0, wh
   expectNumbers(elements.map(Number), expected.data.map(pythonNumber), tolerance, what)
 }
 
+/** A large tensor as the reference scripts write it: every `step`th element, and the sum of all elements' sizes. */
+export interface Sampled extends Values {
+  data: number[]
+  step: number
+  sum: number
+}
+
+export function expectSampled(actual: Tensor, expected: Sampled, tolerance: number, what = ''): void {
+  expect(actual.dtype.toString(), what).toBe(expected.dtype)
+  expect([...actual.shape], what).toEqual(expected.shape)
+  const elements = actual.detach().flatten().tolist() as number[]
+  expectNumbers(
+    elements.filter((_, i) => i % expected.step === 0),
+    expected.data,
+    tolerance,
+    what,
+  )
+  const sum = elements.reduce((sum, element) => sum + Math.abs(element), 0)
+  expect(Math.abs(sum - expected.sum), `${what}: the sum`).toBeLessThanOrEqual(tolerance * expected.sum)
+}
+
 const SPECIAL: Record<string, number> = { inf: Infinity, '-inf': -Infinity, nan: Number.NaN }
 
 function pythonNumber(value: number | boolean | string): number {
   return typeof value === 'string' ? (SPECIAL[value] as number) : Number(value)
 }
+
+/** What float32's rounding makes of a few operations, for expectTensor. */
+export const FEW_ULPS = 8 * 2 ** -23
 
 /** float32 and float64 with the tolerances that recurrent layers are held to. */
 export const PRECISIONS = [

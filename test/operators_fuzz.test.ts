@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { packageRoot } from '../lib/core/package_root.js'
 
-test('public operators survive whatever they are given', { timeout: 180_000 }, () => {
+test('public operators survive whatever they are given', { timeout: 600_000 }, () => {
   const worker = join(packageRoot, 'dist', 'scripts', 'fuzz', 'worker.js')
   // torch.from_file makes files of whatever name it is given.
   const folder = mkdtempSync(join(tmpdir(), 'tstorch-fuzz-'))

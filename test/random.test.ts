@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
 import torch, { nn, type Tensor } from '../lib/index.js'
-import { type Digest, digest, expectTensor, fixture } from './helpers.js'
+import { digest, expectTensor, FEW_ULPS, fixture } from './helpers.js'
 
 const reference = fixture('random.json')
 
-test('every source of random numbers gives Python’s, bit for bit', () => {
+test('every source of random numbers gives Python’s: bit for bit where no processor rounds otherwise', () => {
   torch.manual_seed(42)
   const numbers: Record<string, Tensor> = {
     randn: torch.randn(3, 5),
@@ -19,10 +19,15 @@ test('every source of random numbers gives Python’s, bit for bit', () => {
     multinomial: torch.multinomial(torch.tensor([0.1, 0.5, 0.4]), 12, { replacement: true }),
     generator: torch.randn(4, { generator: new torch.Generator().manual_seed(-5) }),
   }
-  for (const [name, tensor] of Object.entries(numbers)) expect(digest(tensor), name).toEqual(reference.numbers[name])
+  expect(Object.keys(numbers).sort()).toEqual(Object.keys(reference.numbers).sort())
+  for (const [name, tensor] of Object.entries(numbers)) {
+    const expected = reference.numbers[name]
+    if ('sha256' in expected) expect(digest(tensor), name).toEqual(expected)
+    else expectTensor(tensor, expected, FEW_ULPS, name)
+  }
 })
 
-test('initial weights are Python’s, bit for bit', () => {
+test('initial weights are Python’s', () => {
   torch.manual_seed(9)
   const modules: Record<string, nn.Module> = {
     Linear: new nn.Linear(5, 3),
@@ -32,15 +37,16 @@ test('initial weights are Python’s, bit for bit', () => {
     GRU: new nn.GRU(3, 4),
     Embedding: new nn.Embedding(6, 4, { padding_idx: 2 }),
   }
-  const weights: Record<string, Digest> = {}
+  const weights: Record<string, Tensor> = {}
   for (const [key, module] of Object.entries(modules)) {
-    for (const [name, parameter] of module.named_parameters()) weights[`${key}.${name}`] = digest(parameter)
+    for (const [name, parameter] of module.named_parameters()) weights[`${key}.${name}`] = parameter
   }
   for (const name of ['xavier_uniform_', 'xavier_normal_', 'kaiming_uniform_', 'kaiming_normal_'] as const) {
-    weights[name] = digest(nn.init[name](torch.empty(4, 6)))
+    weights[name] = nn.init[name](torch.empty(4, 6))
   }
-  expect(weights).toEqual(reference.initial.exact)
-  expectTensor(nn.init.orthogonal_(torch.empty(4, 3)), reference.initial.orthogonal, 1e-6)
+  weights.orthogonal_ = nn.init.orthogonal_(torch.empty(4, 3))
+  expect(Object.keys(weights).sort()).toEqual(Object.keys(reference.initial).sort())
+  for (const [name, weight] of Object.entries(weights)) expectTensor(weight, reference.initial[name], FEW_ULPS, name)
 })
 
 test('the generator’s state is saved and restored', () => {

@@ -1,8 +1,8 @@
 // A training run in a file: parameters, random state and history as tensors, settings as text.
 
 import { existsSync } from 'node:fs'
-import type { CharacterModel } from '../../lib/d2l/index.js'
-import torch, { nn, type Tensor } from '../../lib/index.js'
+import torch, { nn, type Tensor } from 'tstorch'
+import type { CharacterModel } from 'tstorch/d2l'
 import { UsageError } from '../command.js'
 import type { Settings } from './settings.js'
 
@@ -10,7 +10,7 @@ const FORMAT = 'tstorch char_lm 1'
 
 export interface Run {
   settings: Settings
-  /** Of the text, by which a resumed run checks that it reads the same one. */
+  /** The text's hash: a resumed run must read the same text. */
   fingerprint: string
   /** Epochs that are done. */
   epochs: number
@@ -42,12 +42,12 @@ export interface Checkpoint {
   tensors: Record<string, Tensor>
 }
 
-/** Reads a run. Throws one line for a file that is missing, damaged or something else. */
+/** Reads a run. Throws a one-line error if the file is missing, damaged or not a checkpoint. */
 export function readCheckpoint(file: string): Checkpoint {
   if (!existsSync(file)) throw new UsageError(`there is no checkpoint ${file}`)
   try {
     const { tensors, metadata } = torch.safetensors.load_file(file)
-    if (metadata.format !== FORMAT) throw new Error(`${file} is no checkpoint of this program`)
+    if (metadata.format !== FORMAT) throw new Error(`${file} is not a checkpoint of this program`)
     return { run: JSON.parse(metadata.run ?? '') as Run, tensors }
   } catch (error) {
     throw new UsageError(`the checkpoint cannot be used: ${(error as Error).message}`)

@@ -1,13 +1,13 @@
-// How far the training is: a line that lives on a terminal, plain lines elsewhere.
+// Shows the progress of the training: a bar on a terminal, plain lines elsewhere.
 
 import cliProgress from 'cli-progress'
-import type { EpochResult } from '../../lib/d2l/index.js'
+import type { EpochResult } from 'tstorch/d2l'
 
-/** How often plain lines come, in epochs: the predictions' rhythm. */
+/** Epochs between plain lines, as often as predictions come. */
 const EVERY = 10
 
 export class Progress {
-  // A MultiBar, of one bar: a single one would not let lines be printed above it.
+  // A MultiBar with one bar, as a SingleBar cannot print lines above itself.
   readonly #bars: cliProgress.MultiBar | null = null
   readonly #bar: cliProgress.SingleBar | null = null
   readonly #total: number
@@ -45,7 +45,7 @@ export class Progress {
     else console.log(line)
   }
 
-  /** Takes the bar away. What was printed stays. */
+  /** Removes the bar. What was printed stays. */
   stop(): void {
     this.#bars?.update()
     this.#bars?.stop()

@@ -1,11 +1,11 @@
-// What a run can be told, and its command line.
+// The settings of a run, and its command line.
 
 import { Command, Option } from 'commander'
 import { DEVICES, positiveNumber, wholeNumber } from '../command.js'
 
 export const MODELS = ['scratch', 'rnn', 'lstm', 'gru'] as const
 
-/** What decides a run's numbers: a resumed run keeps them. */
+/** The settings that decide a run's numbers; a resumed run keeps them. */
 export interface Settings {
   model: (typeof MODELS)[number]
   num_hiddens: number

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import * as d2l from '../../lib/d2l/index.js'
+import d2l from 'tstorch/d2l'
 import { UsageError } from '../command.js'
 
 export interface Text {
@@ -12,7 +12,7 @@ export interface Text {
   content: string
 }
 
-/** A short name for a text's content, by which a checkpoint knows its text again. */
+/** A short hash of a text, by which a checkpoint recognises its text. */
 export const fingerprint = (content: string): string => createHash('sha256').update(content).digest('hex').slice(0, 16)
 
 function fromFile(file: string): Text {
@@ -35,7 +35,7 @@ function mobyDick(): Text {
   }
 }
 
-/** The file's text; or The Time Machine, downloaded once; or, where that cannot be, Moby-Dick. */
+/** The file's text; or The Time Machine, downloaded once; or Moby-Dick, if the download fails. */
 export async function readText(file: string | undefined): Promise<Text> {
   if (file !== undefined) return fromFile(file)
   if (d2l.cached_time_machine() === null) console.log('downloading The Time Machine (180 kB)')

@@ -1,7 +1,7 @@
 // The document's section 3: trains a character model, from the start or from a checkpoint.
 
-import * as d2l from '../../lib/d2l/index.js'
-import torch, { nn } from '../../lib/index.js'
+import torch, { nn } from 'tstorch'
+import d2l from 'tstorch/d2l'
 import { type Checkpoint, type Run, restore } from './checkpoint.js'
 import type { Settings } from './settings.js'
 import { fingerprint } from './text.js'

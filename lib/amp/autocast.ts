@@ -1,4 +1,4 @@
-// Automatic mixed precision: inside, operators that gain by it compute in 16 bits, others in 32.
+// Automatic mixed precision: operators that gain from it compute in 16 bits, others in 32.
 
 import { cuda, is_available } from '../core/cuda_available.js'
 import type { DType } from '../core/dtype.js'
@@ -44,14 +44,14 @@ export function clear_autocast_cache(): void {
   native.clear_autocast_cache()
 }
 
-/** Whether it can be enabled so; says what is missing where not, as Python does. */
+/** Whether it can be enabled with these settings; if not, warns what is missing, as Python does. */
 function usable(device_type: AutocastDevice, dtype: DType): boolean {
   if (device_type === 'cuda') {
     if (!is_available()) {
       warn("CUDA is not available: autocast('cuda') changes nothing. npx tstorch doctor says what is missing")
       return false
     }
-    // From compute capability 8.0 on.
+    // Compute capability 8.0 or higher.
     if (dtype === dtypes.bfloat16 && cuda().device_properties(-1).major < 8) {
       throw new Error('Current CUDA Device does not support bfloat16. Please switch dtype to float16.')
     }

@@ -8,8 +8,8 @@ import * as dtypes from '../core/dtype.js'
 import { keep } from '../core/scope.js'
 import { internals, type Tensor } from '../core/tensor.js'
 import { warn } from '../core/warn.js'
+import * as aten from '../generated/aten.js'
 import { type Arguments, read } from '../operators/generated/arguments.js'
-import { aten } from '../operators/table.js'
 
 export interface GradScalerOptions {
   init_scale?: number | undefined
@@ -31,7 +31,7 @@ export interface GradScalerState {
 }
 
 type Stage = 'ready' | 'unscaled' | 'stepped'
-/** What is asked of an optimizer here. */
+/** What the scaler needs of an optimizer. */
 interface AnyOptimizer {
   readonly param_groups: readonly { readonly params: readonly Tensor[] }[]
   step(): unknown
@@ -44,10 +44,10 @@ interface Progress {
 }
 
 const full = (value: number, dtype: dtypes.DType, device: Device): Tensor =>
-  keep(aten<Tensor>('full', [], value, { dtype, device }))
+  keep(aten.full([], value, { dtype, device }))
 
 /**
- * Scales the loss, unscales the gradients, and leaves out the optimizer's steps whose gradients hold inf or nan:
+ * Scales the loss, unscales the gradients, and skips the optimizer's steps whose gradients hold inf or nan:
  *
  * ```ts
  * const loss = torch.autocast('cuda', () => criterion(model(x), y))
@@ -113,7 +113,7 @@ export class GradScaler {
       this.#scale = full(this.#initScale, dtypes.float32, outputs.device)
       this.#growthTracker = full(this.#initGrowthTracker, dtypes.int32, outputs.device)
     }
-    return aten<Tensor>('mul', outputs, on(this.#scale, outputs.device))
+    return outputs.mul(on(this.#scale, outputs.device))
   }
 
   #progressOf(optimizer: AnyOptimizer): Progress {
@@ -140,7 +140,7 @@ export class GradScaler {
       for (const [device, grads] of gradientsByDevice(optimizer)) {
         const found = full(0, dtypes.float32, device)
         for (const alike of grads.values()) {
-          aten('_amp_foreach_non_finite_check_and_unscale_', alike, found, on(inverse, device))
+          aten._amp_foreach_non_finite_check_and_unscale_(alike, found, on(inverse, device))
         }
         progress.found_inf.set(device, found)
       }
@@ -183,7 +183,7 @@ export class GradScaler {
         const found = [...this.#progress.values()].flatMap(({ found_inf }) => [...found_inf.values()])
         if (found.length === 0) throw new Error('No inf checks were recorded prior to update.')
         const any = found.map((one) => on(one, scale.device)).reduce((sum, one) => sum.add(one))
-        aten('_amp_update_scale_', scale, tracker, any, this.#growthFactor, this.#backoffFactor, this.#growthInterval)
+        aten._amp_update_scale_(scale, tracker, any, this.#growthFactor, this.#backoffFactor, this.#growthInterval)
       }
     })
     this.#progress = new Map()
@@ -218,7 +218,7 @@ export class GradScaler {
     this.#growthInterval = read('amp.GradScaler.set_growth_interval', args).new_interval
   }
 
-  /** Everything that a run needs to go on. Empty where the scaler is not enabled. */
+  /** Everything that a resumed run needs. Empty if the scaler is not enabled. */
   state_dict(): GradScalerState | Record<string, never> {
     if (!this.#enabled) return {}
     return {
@@ -230,15 +230,10 @@ export class GradScaler {
     }
   }
 
-  load_state_dict(state_dict: GradScalerState | Record<string, never>): void
-  load_state_dict(keywords: { state_dict: GradScalerState | Record<string, never> }): void
-  load_state_dict(...args: unknown[]): void {
-    const { state_dict } = read(
-      'amp.GradScaler.load_state_dict',
-      args as Arguments['amp.GradScaler.load_state_dict'],
-    ) as {
-      state_dict: GradScalerState | Record<string, never>
-    }
+  load_state_dict(
+    ...args: [state_dict: GradScalerState | Record<string, never> | { state_dict: GradScalerState }]
+  ): void {
+    const state_dict = read('amp.GradScaler.load_state_dict', args).state_dict as GradScalerState
     if (!this.#enabled) return
     if (Object.keys(state_dict).length === 0) {
       throw new Error(
@@ -257,16 +252,16 @@ export class GradScaler {
 }
 
 const on = (tensor: Tensor, device: Device): Tensor =>
-  tensor.device === device ? tensor : aten<Tensor>('to', tensor, { device, non_blocking: true })
+  tensor.device === device ? tensor : tensor.to({ device, non_blocking: true })
 
-/** The optimizer's gradients, alike in device and dtype: one call of native code takes those. */
+/** The optimizer's gradients, grouped by device and dtype: one native call takes each group. */
 function gradientsByDevice(optimizer: AnyOptimizer): Map<Device, Map<dtypes.DType, Tensor[]>> {
   const found = new Map<Device, Map<dtypes.DType, Tensor[]>>()
   for (const { params } of optimizer.param_groups) {
     for (const { grad } of params) {
       if (grad === null) continue
       if (grad.dtype === dtypes.float16) throw new Error('Attempting to unscale FP16 gradients.')
-      const dense = grad.is_sparse ? aten<Tensor>('_values', grad) : grad
+      const dense = grad.is_sparse ? aten._values(grad) : grad
       const byDtype = found.get(dense.device) ?? new Map<dtypes.DType, Tensor[]>()
       found.set(dense.device, byDtype.set(dense.dtype, [...(byDtype.get(dense.dtype) ?? []), dense]))
     }

@@ -13,8 +13,8 @@ function open(mode: boolean, check_nan: boolean): () => void {
 }
 
 /**
- * While it is on, each call of an operator remembers where it is in the program, which takes many times as long as the
- * call; a backward whose gradient is nan is an error that shows the place.
+ * While it is on, each call of an operator records its place in the program, which takes many times as long as the
+ * call; a backward that computes nan throws an error that shows the place.
  */
 export function set_detect_anomaly(...args: Arguments['autograd.set_detect_anomaly']): void {
   const { mode, check_nan } = read('autograd.set_detect_anomaly', args)

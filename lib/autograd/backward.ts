@@ -1,7 +1,7 @@
 import { native } from '../core/native.js'
 import { internals, type Tensor } from '../core/tensor.js'
+import { zeros_like } from '../generated/functions.js'
 import { type Arguments, read, type Values } from '../operators/generated/arguments.js'
-import { aten } from '../operators/table.js'
 
 type Gradients = Tensor | null | readonly (Tensor | null)[]
 
@@ -69,6 +69,6 @@ export function grad(...args: Arguments['autograd.grad']): (Tensor | null)[] {
   native.reachable(outputs, inputs, grad_outputs)
   return handles.map((handle, i) => {
     if (handle !== null) return internals.wrap(handle)
-    return materialize_grads ? aten<Tensor>('zeros_like', wanted[i]) : null
+    return materialize_grads ? zeros_like(wanted[i] as Tensor) : null
   })
 }

@@ -1,8 +1,8 @@
 // torch.autograd.functional: Jacobians, Hessians and their products with vectors.
 
 import { internals, type Tensor } from '../core/tensor.js'
+import * as torch from '../generated/functions.js'
 import { readArguments, refuse, type SignatureKey } from '../operators/arguments.js'
-import { aten } from '../operators/table.js'
 import { grad } from './backward.js'
 import { enable_grad } from './grad_mode.js'
 
@@ -39,7 +39,7 @@ function readCall<I extends Tensors>(key: SignatureKey, args: readonly unknown[]
 
 const list = (tensors: Tensors): Tensor[] =>
   internals.isTensor(tensors) ? [tensors] : [...(tensors as readonly Tensor[])]
-const zerosLike = (tensor: Tensor) => aten<Tensor>('zeros_like', tensor)
+const zerosLike = (tensor: Tensor) => torch.zeros_like(tensor)
 
 /** Results in the form in which their counterparts were given. */
 const formed = (tensors: Tensor[], like: Tensors): Tensors =>
@@ -110,7 +110,7 @@ function vectorFor(name: string, v: Tensors | null | undefined, like: readonly T
     if (like.length !== 1 || like[0]?.numel() !== 1) {
       throw new Error(`The vector v can only be null if ${what} is a tensor with a single element (${name})`)
     }
-    return [aten<Tensor>('ones_like', like[0])]
+    return [torch.ones_like(like[0])]
   }
   const vectors = list(v)
   if (vectors.length !== like.length) {
@@ -150,15 +150,12 @@ export function jacobian<I extends Tensors, O extends Tensors>(...args: unknown[
     const blocks = list(outputs).map((output, o) => {
       const flat = output.reshape([-1])
       const rows = Array.from({ length: output.numel() }, (_, i) =>
-        gradients('the function given to jacobian', [aten<Tensor>('select', flat, 0, i)], xs, [null], options),
+        gradients('the function given to jacobian', [flat.select(0, i)], xs, [null], options),
       )
       return xs.map((x, j) => {
         const shape = [...(list(outputs)[o] as Tensor).shape, ...x.shape]
-        if (rows.length === 0) return aten<Tensor>('zeros', shape, { dtype: x.dtype, device: x.device })
-        const stacked = aten<Tensor>(
-          'stack',
-          rows.map((row) => row[j] as Tensor),
-        ).view(shape)
+        if (rows.length === 0) return torch.zeros(shape, { dtype: x.dtype, device: x.device })
+        const stacked = torch.stack(rows.map((row) => row[j] as Tensor)).view(shape)
         return options.create_graph ? stacked : stacked.detach()
       })
     })

@@ -3,9 +3,9 @@
 import * as dtypes from '../core/dtype.js'
 import { internals, type Tensor } from '../core/tensor.js'
 import { warn } from '../core/warn.js'
+import * as torch from '../generated/functions.js'
 import { refuse } from '../operators/arguments.js'
 import { type Arguments, read } from '../operators/generated/arguments.js'
-import { aten } from '../operators/table.js'
 import { grad } from './backward.js'
 import type { Tensors } from './functional.js'
 import { enable_grad, no_grad } from './grad_mode.js'
@@ -23,8 +23,7 @@ const list = (tensors: Tensors): Tensor[] =>
 const differentiable = ({ dtype }: Tensor) => dtype.is_floating_point || dtype.is_complex
 
 /** Complex tensors as pairs of real ones, so that everything is checked over the real numbers. */
-const real = (tensor: Tensor): Tensor =>
-  tensor.dtype.is_complex ? aten<Tensor>('view_as_real', tensor.resolve_conj()) : tensor
+const real = (tensor: Tensor): Tensor => (tensor.dtype.is_complex ? torch.view_as_real(tensor.resolve_conj()) : tensor)
 
 /** d outputs[o] / d input by central differences: (elements of the input, elements of the output). */
 function numerical(func: Checked, inputs: Tensor[], place: number, eps: number): Tensor[] {
@@ -40,7 +39,7 @@ function numerical(func: Checked, inputs: Tensor[], place: number, eps: number):
     }
     const rows: Tensor[][] = []
     for (let i = 0; i < flat.numel(); i++) {
-      const element = aten<Tensor>('select', flat, 0, i)
+      const element = flat.select(0, i)
       const original = element.clone()
       element.copy_(original.add(eps))
       const above = values()
@@ -50,12 +49,7 @@ function numerical(func: Checked, inputs: Tensor[], place: number, eps: number):
       rows.push(above.map((value, o) => value.sub(below[o] as Tensor).div(2 * eps)))
     }
     const count = rows[0]?.length ?? 0
-    return Array.from({ length: count }, (_, o) =>
-      aten<Tensor>(
-        'stack',
-        rows.map((row) => row[o] as Tensor),
-      ),
-    )
+    return Array.from({ length: count }, (_, o) => torch.stack(rows.map((row) => row[o] as Tensor)))
   })
 }
 
@@ -63,12 +57,12 @@ function numerical(func: Checked, inputs: Tensor[], place: number, eps: number):
 function analytical(output: Tensor, input: Tensor): Tensor {
   const flat = real(output).reshape([-1])
   const columns = Array.from({ length: flat.numel() }, (_, i) => {
-    const element = aten<Tensor>('select', flat, 0, i)
+    const element = flat.select(0, i)
     const [gradient] = flat.requires_grad ? grad(element, input, { retain_graph: true, allow_unused: true }) : [null]
-    return real(gradient ?? aten<Tensor>('zeros_like', input)).reshape([-1])
+    return real(gradient ?? torch.zeros_like(input)).reshape([-1])
   })
-  if (columns.length === 0) return aten<Tensor>('zeros', [real(input).numel(), 0], { dtype: dtypes.float64 })
-  return aten<Tensor>('stack', columns, 1)
+  if (columns.length === 0) return torch.zeros([real(input).numel(), 0], { dtype: dtypes.float64 })
+  return torch.stack(columns, 1)
 }
 
 /**
@@ -112,13 +106,13 @@ function check(func: Checked, inputs: Tensor[], eps: number, atol: number, rtol:
     outputs.forEach((output, o) => {
       const byBackward = analytical(output, input)
       const numbers = byDifferences[o] as Tensor
-      if (!aten<boolean>('allclose', byBackward, numbers, rtol, atol)) {
+      if (!byBackward.allclose(numbers, rtol, atol)) {
         throw new Error(
           `Jacobian mismatch for output ${o} with respect to input ${i},\nnumerical:${numbers}\nanalytical:${byBackward}\n`,
         )
       }
       const again = analytical(output, input)
-      if (byBackward.numel() > 0 && aten<Tensor>('amax', byBackward.sub(again).abs(), []).item() > nondet_tol) {
+      if (byBackward.numel() > 0 && byBackward.sub(again).abs().amax([]).item() > nondet_tol) {
         throw new Error(
           'Backward is not reentrant, i.e., running backward with same input and grad_output multiple times gives ' +
             'different values, although analytical gradient matches numerical gradient.',
@@ -138,7 +132,7 @@ export function gradgradcheck(...args: Arguments['autograd.gradgradcheck']): boo
   const outputs = list(func(...xs)).filter(differentiable)
   const vectors =
     grad_outputs === null
-      ? outputs.map((output) => aten<Tensor>('randn_like', output).requires_grad_())
+      ? outputs.map((output) => torch.randn_like(output).requires_grad_())
       : list(grad_outputs as Tensors)
   const gradients = (...all: Tensor[]): Tensor[] => {
     const own = all
@@ -149,7 +143,7 @@ export function gradgradcheck(...args: Arguments['autograd.gradgradcheck']): boo
       results,
       wanted.map((i) => own[i] as Tensor),
       { grad_outputs: all.slice(xs.length), create_graph: true, allow_unused: true },
-    ).map((gradient, i) => gradient ?? aten<Tensor>('zeros_like', own[wanted[i] as number]))
+    ).map((gradient, i) => gradient ?? torch.zeros_like(own[wanted[i] as number]))
   }
   // The differences need a graph too: the function under test is itself a gradient.
   const withGraph: Checked = (...all) => enable_grad(() => gradients(...all) as never) as unknown as Tensor[]

@@ -1,4 +1,4 @@
-// What results may depend on beside their inputs, and how exact float32 is.
+// What results may depend on besides their inputs, and the precision of float32 products.
 
 import { native } from '../core/native.js'
 import { type Arguments, read } from '../operators/generated/arguments.js'

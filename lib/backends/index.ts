@@ -67,7 +67,7 @@ export const cuda = {
     },
   },
 
-  /** Whether libtorch was built with CUDA. Whether there is a device, `torch.cuda.is_available()` says. */
+  /** Whether libtorch was built with CUDA. `torch.cuda.is_available()` says whether there is a device. */
   is_built(): boolean {
     return native.cuda_built()
   },

@@ -1,5 +1,5 @@
-// V8's collector. Of young garbage alone, where dead tensors are, it is several times cheaper than the collections with
-// which V8 answers memory outside its heap.
+// V8's collector. Dead tensors are young garbage, and collecting only that is several times cheaper than the collections
+// that V8 itself starts when memory outside its heap grows.
 
 import v8 from 'node:v8'
 import vm from 'node:vm'
@@ -8,7 +8,7 @@ type Collect = (options?: { type: 'minor' }) => void
 
 let collect: Collect | undefined
 
-/** Node hands out its collector under a flag; without, this does nothing. */
+/** Node exposes its collector under a flag; without it, this does nothing. */
 function collector(): Collect {
   const given = (globalThis as { gc?: Collect }).gc
   if (given !== undefined) return given
@@ -25,7 +25,7 @@ function collector(): Collect {
 /** Collects young garbage, or all of it. */
 export function collectGarbage(all: boolean): void {
   collect ??= collector()
-  // Node 20 takes whatever is given here for a wish for young garbage alone.
+  // Node 20 reads any argument as a request for young garbage only.
   if (all) collect()
   else collect({ type: 'minor' })
 }

@@ -71,7 +71,7 @@ export function runInMode<T>(name: string, open: () => () => void, body: () => S
 
 export function refusePromise(name: string, result: unknown): void {
   if (typeof (result as PromiseLike<unknown> | null | undefined)?.then !== 'function') return
-  // The body runs on without the mode; its failure belongs to nobody else.
+  // The body runs on without the mode; nobody else can handle its failure.
   void (result as PromiseLike<unknown>).then(undefined, () => {})
   throw new TypeError(`${name} holds for synchronous code only, but its function gave a promise (is it async?)`)
 }

@@ -102,8 +102,9 @@ export interface Native {
   readonly cuda?: CudaNative
 
   operator(name: string, overloads?: string): number
+  /** `tags`: the Tag of each argument, as the digits of a number with the base TAG_BASE, the first last. */
   call(operator: number, tags: number, names: string[] | undefined, ...args: unknown[]): unknown
-  /** A call with one to three tensors in their places and nothing else. */
+  /** A call with one or two tensors as positional arguments and nothing else. */
   call_tensors(operator: number, a: Handle, b?: Handle): unknown
   return_names(operator: number, overload: number): string[]
   signatures(operator: number): string[]
@@ -157,7 +158,7 @@ export interface Native {
   set_grad(handle: Handle, grad: Handle | null): void
   grad_fn(handle: Handle): NativeNode | null
   node_name(node: NativeNode): string
-  /** Nodes and the places of their inputs by turns. */
+  /** Nodes and the positions of their inputs, alternating. */
   next_functions(node: NativeNode): (NativeNode | number | null)[]
   node_variable(node: NativeNode): Handle | null
   node_pre_hook(node: NativeNode, hook: (gradients: (Handle | null)[]) => unknown): () => void
@@ -190,6 +191,7 @@ export interface Native {
   sgd_step(
     parameters: Float64Array,
     buffers: Float64Array,
+    /** sgdOptions() */
     options: Float64Array,
     lr: Handle | null,
   ): (Handle | null)[] | null
@@ -199,6 +201,7 @@ export interface Native {
     squares: Float64Array,
     maxima: Float64Array,
     steps: Float64Array,
+    /** adamOptions() */
     options: Float64Array,
     lr: Handle | null,
   ): void
@@ -206,18 +209,20 @@ export interface Native {
   clip_grad_value(parameters: Handle[], clip_value: number): void
   zero_grad(parameters: Handle[], set_to_none: boolean): void
 
-  /** `options`: has_biases, layers, dropout, train, bidirectional, batch_first, fused. */
+  /** Output, h_n and in an LSTM c_n. */
   recurrent(
+    /** A Cell. */
     cell: number,
     input: Handle,
     batch_sizes: Handle | null,
     h_0: Handle | null,
     c_0: Handle | null,
     weights: Handle[],
+    /** recurrentOptions() */
     options: Float64Array,
   ): Handle[]
 
-  /** An item is four numbers: its kind, and what it holds. */
+  /** An item is INDEX_NUMBERS numbers: its IndexKind, and what it holds. */
   get_item(handle: Handle, items: Float64Array): Handle
   set_item(handle: Handle, items: Float64Array, value: Handle): void
 
@@ -238,11 +243,11 @@ export interface Native {
   /** What to call when tensors have grown by tens of megabytes, or memory runs out: then `all` is true. */
   collect_garbage_by(collect: (all: boolean) => void): void
   /**
-   * Does nothing: what is passed here the garbage collector has not taken before. For tensors whose handles are
-   * collected in arrays, since the making of those may run the collector while nothing else needs the tensors.
+   * Does nothing, but keeps its arguments alive until here. For tensors whose handles are gathered in arrays: making
+   * these may run the garbage collector while nothing else refers to the tensors.
    */
   reachable(...objects: unknown[]): void
-  /** What gets libtorch's warnings. */
+  /** Sets the function that receives libtorch's warnings. */
   warn_by(warn: (message: string) => void): void
   cuda_device_count(): number
   cuda_built(): boolean

@@ -11,7 +11,7 @@ function numberRepr(value: number): string {
   if (Number.isNaN(value)) return 'nan'
   if (!Number.isFinite(value)) return value > 0 ? 'inf' : '-inf'
   const size = Math.abs(value)
-  // Python goes over to exponents sooner than JavaScript.
+  // Python switches to exponents sooner than JavaScript.
   const text = size !== 0 && (size < 1e-4 || size >= 1e16) ? value.toExponential() : String(value)
   return text.replace(/e([+-])(\d)$/, 'e$10$2')
 }

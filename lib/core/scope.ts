@@ -8,7 +8,7 @@ import { internals, type Owner, swapOwner, type Tensor } from './tensor.js'
 /** The folder lib/, which this file's folder lies in. */
 const LIBRARY = dirname(dirname(fileURLToPath(import.meta.url)))
 
-/** A stack that is only written out when somebody asks: that is what costs. */
+/** A stack that is formatted only when it is read, as the formatting is what costs. */
 function captureStack(): Error {
   const limit = Error.stackTraceLimit
   Error.stackTraceLimit = 8

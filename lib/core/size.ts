@@ -1,6 +1,6 @@
 /** A shape: a readonly array of numbers that compares with `equals` and prints as Python's. */
 export class Size extends Array<number> {
-  // What map, slice and their kin make is a plain array, as it need not be a shape.
+  // map, slice and the like give a plain array, which need not be a shape.
   static override get [Symbol.species](): ArrayConstructor {
     return Array
   }

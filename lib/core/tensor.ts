@@ -17,15 +17,17 @@ let currentOwner: Owner | null = null
 let nextId = 1
 const INTERNAL = Symbol('internal')
 
-/** Tensor's privates, for the modules of the library alone. */
+/** Tensor's private parts, for the library's own modules. */
 interface Internals {
   /** What lets a subclass call Tensor's constructor. */
   readonly token: symbol
   isTensor(value: unknown): value is Tensor
+  /** @throws TypeError where the value is no tensor. */
+  checkTensor(value: unknown): void
   handleOf(tensor: Tensor): Handle
   /** The tensor of a handle that native code just made; the current scope owns it. */
   wrap(handle: Handle): Tensor
-  /** The same, owned by nobody but the garbage collector, whatever scope is open. */
+  /** The same, freed only by the garbage collector, even inside a scope. */
   wrapUnowned(handle: Handle): Tensor
   /** Hands a tensor to another owner, or to the garbage collector. */
   setOwner(tensor: Tensor, owner: Owner | null): void
@@ -44,10 +46,10 @@ export class Tensor {
   /** Unique in this thread. Two tensors are the same tensor iff their ids are equal. */
   readonly id: number
 
-  /** @internal Tensors are made by `torch.tensor`, `torch.zeros` and their kin. */
+  /** @internal Tensors are made by `torch.tensor`, `torch.zeros` and the other factories. */
   constructor(token: symbol, handle: Handle) {
     if (token !== INTERNAL) {
-      throw new TypeError('tensors are made by torch.tensor(data), torch.zeros(size) and their kin')
+      throw new TypeError('tensors are made by torch.tensor(data), torch.zeros(size) and the other factories')
     }
     this.#handle = handle
     this.#owner = null
@@ -56,6 +58,7 @@ export class Tensor {
 
   static {
     const live = (tensor: Tensor): Handle => {
+      internals.checkTensor(tensor)
       const handle = tensor.#handle
       if (handle === 0) throw new Error(freedMessage(tensor.#owner))
       return handle
@@ -63,6 +66,9 @@ export class Tensor {
     internals = {
       token: INTERNAL,
       isTensor: (value): value is Tensor => typeof value === 'object' && value !== null && #handle in value,
+      checkTensor(value) {
+        if (!internals.isTensor(value)) throw new TypeError(noTensorMessage(value))
+      },
       handleOf: live,
       wrap(handle) {
         const tensor = new Tensor(INTERNAL, handle)
@@ -86,12 +92,13 @@ export class Tensor {
       },
       ownerOf: (tensor) => tensor.#owner,
       free(tensor) {
+        internals.checkTensor(tensor)
         if (tensor.#handle === 0) return
         native.release(tensor.#handle)
         tensor.#handle = 0
       },
       freeOwned(tensors, owner) {
-        // Handles that are gone already count as 0, which names nothing.
+        // A handle that is already freed counts as 0, which names nothing.
         const handles = new Float64Array(tensors.length)
         for (let i = 0; i < tensors.length; i++) {
           const tensor = tensors[i] as Tensor
@@ -106,7 +113,7 @@ export class Tensor {
 
   /** The size of each dimension. */
   get shape(): Size {
-    return Size.of_sizes(native.sizes(internals.handleOf(this)))
+    return shapeOf(this)
   }
 
   /** The number of dimensions. */
@@ -115,11 +122,11 @@ export class Tensor {
   }
 
   get ndim(): number {
-    return this.dim()
+    return native.dim(internals.handleOf(this))
   }
 
   ndimension(): number {
-    return this.dim()
+    return native.dim(internals.handleOf(this))
   }
 
   /** The number of elements. */
@@ -128,7 +135,7 @@ export class Tensor {
   }
 
   nelement(): number {
-    return this.numel()
+    return native.numel(internals.handleOf(this))
   }
 
   storage_offset(): number {
@@ -136,23 +143,23 @@ export class Tensor {
   }
 
   get dtype(): DType {
-    return dtypeOf(native.dtype(internals.handleOf(this)))
+    return dtypeOfTensor(this)
   }
 
   get device(): Device {
-    return device(native.device(internals.handleOf(this)))
+    return deviceOf(this)
   }
 
   get is_cuda(): boolean {
-    return this.device.type === 'cuda'
+    return deviceOf(this).type === 'cuda'
   }
 
   get is_cpu(): boolean {
-    return this.device.type === 'cpu'
+    return deviceOf(this).type === 'cpu'
   }
 
   get is_meta(): boolean {
-    return this.device.type === 'meta'
+    return deviceOf(this).type === 'meta'
   }
 
   /** Whether the layout is sparse COO. */
@@ -169,21 +176,21 @@ export class Tensor {
   }
 
   get is_quantized(): boolean {
-    return /^qu?int/.test(this.dtype.name)
+    return /^qu?int/.test(dtypeOfTensor(this).name)
   }
 
   /** Bytes of one element. */
   get itemsize(): number {
-    return this.dtype.itemsize
+    return dtypeOfTensor(this).itemsize
   }
 
   element_size(): number {
-    return this.itemsize
+    return dtypeOfTensor(this).itemsize
   }
 
   /** Bytes of all elements. */
   get nbytes(): number {
-    return this.numel() * this.itemsize
+    return native.numel(internals.handleOf(this)) * dtypeOfTensor(this).itemsize
   }
 
   // --- autograd ---------------------------------------------------------------------------------
@@ -210,7 +217,7 @@ export class Tensor {
     native.set_grad(internals.handleOf(this), value === null ? null : internals.handleOf(value))
   }
 
-  /** Makes backward keep the gradient of this tensor though it is no leaf. */
+  /** Makes backward keep the gradient of this tensor although it is not a leaf. */
   retain_grad(): void {
     native.retain_grad(internals.handleOf(this))
   }
@@ -224,7 +231,7 @@ export class Tensor {
     return native.version(internals.handleOf(this))
   }
 
-  /** The same elements without autograd: changing them escapes its notice. */
+  /** The same elements, detached: autograd does not notice when they are changed. */
   get data(): Tensor {
     return internals.wrap(native.data(internals.handleOf(this)))
   }
@@ -242,11 +249,12 @@ export class Tensor {
 
   /** Whether the tensor was disposed of, or freed by its scope. */
   get is_disposed(): boolean {
+    internals.checkTensor(this)
     return this.#handle === 0
   }
 
   [Symbol.dispose](): void {
-    this.dispose()
+    internals.free(this)
   }
 
   /**
@@ -262,14 +270,18 @@ export class Tensor {
   [Symbol.toPrimitive](hint: string): string {
     if (hint === 'string') return this.toString()
     throw new TypeError(
-      'a tensor is no number: write a.add(b), a.neg(), a.lt(b), or a.item() for the number of a tensor with one element',
+      'a tensor is not a number: write a.add(b), a.neg(), a.lt(b), or a.item() for the number of a tensor with one element',
     )
   }
 
   toString(): string {
-    return `tensor(..., size=[${this.shape.join(', ')}])`
+    return `tensor(..., size=[${shapeOf(this).join(', ')}])`
   }
 }
+
+const shapeOf = (tensor: Tensor): Size => Size.of_sizes(native.sizes(internals.handleOf(tensor)))
+const dtypeOfTensor = (tensor: Tensor): DType => dtypeOf(native.dtype(internals.handleOf(tensor)))
+const deviceOf = (tensor: Tensor): Device => device(native.device(internals.handleOf(tensor)))
 
 /** Sees a gradient; a tensor that it returns takes the gradient's place. */
 export type Hook = (grad: Tensor) => Tensor | undefined | null | void
@@ -307,6 +319,12 @@ export function swapOwner(owner: Owner | null): Owner | null {
   const before = currentOwner
   currentOwner = owner
   return before
+}
+
+function noTensorMessage(value: unknown): string {
+  const kind = value === null ? 'null' : typeof value
+  const hint = kind === 'object' ? "; another thread's tensor comes by tensor.share() and torch.from_shared(token)" : ''
+  return `expected a Tensor, not ${kind}${hint}`
 }
 
 function freedMessage(owner: Owner | null): string {

@@ -4,6 +4,7 @@ import { cuda } from '../core/cuda_available.js'
 import { type Device, type DeviceLike, device as deviceOf } from '../core/device.js'
 import { openMode, runInMode, type Synchronous } from '../core/modes.js'
 import type { DeviceProperties } from '../core/native.js'
+import { type Arguments, read } from './generated/arguments.js'
 
 export type { DeviceProperties }
 
@@ -25,27 +26,34 @@ export function current_device(): number {
 }
 
 /** Makes a GPU the current one. `torch.cuda.device(...)` does so for a stretch of code. */
-export function set_device(device: CudaDevice): void {
+export function set_device(...args: Arguments['cuda.set_device']): void {
+  const { device } = read('cuda.set_device', args)
   cuda().set_device(deviceIndex(device))
 }
 
-export function get_device_properties(device?: CudaDevice): DeviceProperties {
+export function get_device_properties(...args: Arguments['cuda.get_device_properties']): DeviceProperties {
+  const { device } = read('cuda.get_device_properties', args)
   return cuda().device_properties(deviceIndex(device))
 }
 
 /** "NVIDIA H100 80GB HBM3". */
-export function get_device_name(device?: CudaDevice): string {
+export function get_device_name(...args: Arguments['cuda.get_device_name']): string {
+  const { device } = read('cuda.get_device_name', args)
   return get_device_properties(device).name
 }
 
 /** The compute capability: [9, 0] for an H100. */
-export function get_device_capability(device?: CudaDevice): [major: number, minor: number] {
+export function get_device_capability(
+  ...args: Arguments['cuda.get_device_capability']
+): [major: number, minor: number] {
+  const { device } = read('cuda.get_device_capability', args)
   const { major, minor } = get_device_properties(device)
   return [major, minor]
 }
 
 /** Whether one GPU can read another's memory. */
-export function can_device_access_peer(device: CudaDevice, peer_device: CudaDevice): boolean {
+export function can_device_access_peer(...args: Arguments['cuda.can_device_access_peer']): boolean {
+  const { device, peer_device } = read('cuda.can_device_access_peer', args)
   return cuda().can_device_access_peer(deviceIndex(device), deviceIndex(peer_device))
 }
 
@@ -55,7 +63,8 @@ export function is_bf16_supported(): boolean {
 }
 
 /** Blocks until everything that was started on a GPU is done. */
-export function synchronize(device?: CudaDevice): void {
+export function synchronize(...args: Arguments['cuda.synchronize']): void {
+  const { device } = read('cuda.synchronize', args)
   cuda().synchronize(deviceIndex(device))
 }
 

@@ -7,8 +7,8 @@ import { collectGarbage } from '../core/garbage.js'
 import { native } from '../core/native.js'
 import { keep, scope } from '../core/scope.js'
 import { internals, type Tensor } from '../core/tensor.js'
+import { empty_like } from '../generated/functions.js'
 import { Module } from '../nn/modules/module.js'
-import { aten } from '../operators/table.js'
 import { synchronize } from './device.js'
 import { type CaptureErrorMode, CUDAGraph, graph, graph_pool_handle, type Pool } from './graphs.js'
 import { copyTo, tensorsIn, withTensors } from './nested.js'
@@ -112,7 +112,7 @@ class Plan {
         const outputs = tensorsIn(this.#run(...this.args)).filter((output) => output.requires_grad)
         if (outputs.length === 0) return
         grad(outputs, this.#wanted, {
-          grad_outputs: outputs.map((output) => aten<Tensor>('empty_like', output)),
+          grad_outputs: outputs.map((output) => empty_like(output)),
           allow_unused: this.allowUnused,
         })
       })
@@ -125,9 +125,7 @@ class Plan {
   }
 
   recordBackward(where: Where): void {
-    this.#gradOutputs = this.#outputs.map((output) =>
-      output.requires_grad ? keep(aten<Tensor>('empty_like', output)) : null,
-    )
+    this.#gradOutputs = this.#outputs.map((output) => (output.requires_grad ? keep(empty_like(output)) : null))
     const outputs = this.#outputs.filter((output) => output.requires_grad)
     if (outputs.length === 0) return
     const found = keep(

@@ -8,7 +8,6 @@ import { keep, scope } from '../core/scope.js'
 import { internals, type Tensor } from '../core/tensor.js'
 import { warn } from '../core/warn.js'
 import { checkCount } from '../operators/arguments.js'
-import { aten } from '../operators/table.js'
 import { type CaptureErrorMode, CUDAGraph, graph, graph_pool_handle } from './graphs.js'
 import { copyTo, isPlain, tensorsIn, withTensors } from './nested.js'
 import { current_stream, stream as onStream, Stream, streamHandle } from './streams.js'
@@ -28,7 +27,7 @@ const onGpu = <T>(value: T): T =>
   withTensors(
     value,
     tensorsIn(value)
-      .map((tensor) => (tensor.is_cuda ? tensor : aten<Tensor>('to', tensor, { device: 'cuda', non_blocking: true })))
+      .map((tensor) => (tensor.is_cuda ? tensor : tensor.to({ device: 'cuda', non_blocking: true })))
       .values(),
   ) as T
 
@@ -38,7 +37,7 @@ export interface GraphedStepOptions {
   capture_error_mode?: CaptureErrorMode | undefined
 }
 
-/** So many recordings that something is wrong: a number that changes with every call. */
+/** More recordings than this mean that an argument, such as a number, changes with every call. */
 const MANY = 64
 
 interface Recording {
@@ -48,7 +47,7 @@ interface Recording {
 
 /**
  * A step of training as one CUDA graph: `step` is recorded once, forward, backward, clipping and optimizer included,
- * and each call after that replays it, which spares the starting of its kernels one by one.
+ * and each call after that replays it, which saves starting its kernels one by one.
  *
  * ```ts
  * const step = torch.cuda.graphed_step((x: Tensor, y: Tensor) => {
@@ -88,7 +87,7 @@ export function graphed_step<A extends unknown[], R>(
   }
 
   const record = (args: A): ((args: unknown[]) => unknown) => {
-    const inputs = keep(tensorsIn(onGpu(args)).map((tensor) => aten<Tensor>('clone', tensor.detach())))
+    const inputs = keep(tensorsIn(onGpu(args)).map((tensor) => tensor.detach().clone()))
     const places = withTensors(args, inputs.values()) as A
     const recorded = new CUDAGraph()
     const outputs = keep(
@@ -102,7 +101,7 @@ export function graphed_step<A extends unknown[], R>(
       no_grad(() => {
         for (const [i, tensor] of tensorsIn(given).entries()) copyTo(inputs[i] as Tensor, tensor)
         recorded.replay()
-        const copies = tensorsIn(outputs).map((tensor) => aten<Tensor>('clone', tensor))
+        const copies = tensorsIn(outputs).map((tensor) => tensor.clone())
         return withTensors(outputs, copies.values()) as never
       })
   }

@@ -1,12 +1,13 @@
-// CUDA graphs: work on a GPU that is recorded once and then started as a whole. In small networks the starting of
-// each kernel takes most of the time.
+// CUDA graphs: work on a GPU that is recorded once and then started as a whole. In small networks, starting kernels one
+// by one takes most of the time.
 
 import { cuda } from '../core/cuda_available.js'
 import { collectGarbage } from '../core/garbage.js'
 import { openMode, runInMode, type Synchronous } from '../core/modes.js'
 import type { CudaGraph, MemoryPool } from '../core/native.js'
-import { checkKeys } from '../operators/arguments.js'
+import { refuse } from '../operators/arguments.js'
 import { synchronize } from './device.js'
+import { type Arguments, type Keywords, read } from './generated/arguments.js'
 import { empty_cache } from './memory.js'
 import { openStream, Stream } from './streams.js'
 
@@ -15,23 +16,17 @@ export type Pool = MemoryPool
 
 export type CaptureErrorMode = 'global' | 'thread_local' | 'relaxed'
 
-export interface CaptureOptions {
-  pool?: Pool | null | undefined
-  /** Which other calls of CUDA are errors meanwhile: of all threads, of this one, none. */
-  capture_error_mode?: CaptureErrorMode | undefined
-}
-
-export interface GraphOptions extends CaptureOptions {
-  /** Where the work is recorded; by default in a stream that all graphs share. */
-  stream?: Stream | null | undefined
-}
+export type GraphOptions = Keywords<'cuda.graph', 'cuda_graph'>
 
 /** Recorded work. Its tensors keep their places in memory: a replay reads its inputs there and leaves its results. */
 export class CUDAGraph {
   readonly #graph: CudaGraph = cuda().new_graph()
 
   /** Records what is put in the current stream, which may not be the default one, until `capture_end`. */
-  capture_begin({ pool = null, capture_error_mode = 'global' }: CaptureOptions = {}): void {
+  capture_begin(...args: Arguments['cuda.CUDAGraph.capture_begin']): void {
+    const values = read('cuda.CUDAGraph.capture_begin', args)
+    refuse('cuda.CUDAGraph.capture_begin', values, 'check_input_liveness')
+    const { pool, capture_error_mode } = values
     cuda().capture_begin(this.#graph, pool, capture_error_mode)
   }
 
@@ -70,7 +65,7 @@ let captureStream: Stream | undefined
 const READS =
   /operation not permitted when stream is capturing|operation would make the legacy stream depend|StreamCapture|capturing/i
 
-/** Says what most often stands in the way of a capture. */
+/** Adds to an error what most often prevents a capture. */
 function explained(error: unknown): unknown {
   if (error instanceof Error && READS.test(error.message)) {
     error.message +=
@@ -87,14 +82,12 @@ function explained(error: unknown): unknown {
 export function graph<T>(cuda_graph: CUDAGraph, options: GraphOptions, body: () => Synchronous<T>): T
 export function graph<T>(cuda_graph: CUDAGraph, body: () => Synchronous<T>): T
 export function graph(cuda_graph: CUDAGraph, options?: GraphOptions): Disposable
-export function graph<T>(
-  cuda_graph: CUDAGraph,
-  options: GraphOptions | (() => Synchronous<T>) = {},
-  body?: () => Synchronous<T>,
-): T | Disposable {
-  if (typeof options === 'function') return graph(cuda_graph, {}, options)
-  const { stream, ...capture } = options
-  checkKeys('graph', capture, ['pool', 'capture_error_mode'])
+export function graph<T>(...args: unknown[]): T | Disposable {
+  const last = args.at(-1)
+  const body = typeof last === 'function' ? (last as () => Synchronous<T>) : undefined
+  const values = read('cuda.graph', body === undefined ? args : args.slice(0, -1))
+  refuse('cuda.graph', values, 'enable_annotations', 'check_input_liveness')
+  const { cuda_graph, pool, stream, capture_error_mode } = values
   let failed = false
   const open = () => {
     captureStream ??= new Stream()
@@ -104,7 +97,7 @@ export function graph<T>(
     empty_cache()
     const restore = openStream(stream ?? captureStream)
     try {
-      cuda_graph.capture_begin(capture)
+      cuda_graph.capture_begin({ pool, capture_error_mode })
     } catch (error) {
       restore()
       throw error
@@ -113,7 +106,7 @@ export function graph<T>(
       try {
         cuda_graph.capture_end()
       } catch (error) {
-        // What broke the capture says more than its end.
+        // The error that broke the capture says more than the one of ending it.
         if (!failed) throw explained(error)
       } finally {
         restore()

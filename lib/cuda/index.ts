@@ -48,7 +48,6 @@ export {
   default_stream,
   Event,
   Stream,
-  type StreamOptions,
   set_stream,
   stream,
 } from './streams.js'

@@ -4,65 +4,71 @@
 import { cuda } from '../core/cuda_available.js'
 import { native } from '../core/native.js'
 import { asDevice, type CudaDevice, deviceIndex } from './device.js'
+import { type Arguments, read } from './generated/arguments.js'
 
 /** Figures of the allocator by Python's names, such as "allocated_bytes.all.peak". */
 export type MemoryStats = Record<string, number>
 
-/** All figures of the allocator. None while no GPU was used, as in Python. */
-export function memory_stats(device?: CudaDevice): MemoryStats {
+/** All figures of the allocator; an empty object until a GPU is used, as in Python. */
+export function memory_stats(...args: Arguments['cuda.memory_stats']): MemoryStats {
+  const { device } = read('cuda.memory_stats', args)
   return native.cuda?.memory_initialized() ? native.cuda.memory_stats(deviceIndex(device)) : {}
 }
 
 const figure = (name: string, device: CudaDevice | undefined): number => memory_stats(device)[name] ?? 0
 
-/** What tensors take. */
-export function memory_allocated(device?: CudaDevice): number {
-  return figure('allocated_bytes.all.current', device)
+/** Bytes that tensors occupy. */
+export function memory_allocated(...args: Arguments['cuda.memory_allocated']): number {
+  return figure('allocated_bytes.all.current', read('cuda.memory_allocated', args).device)
 }
 
-/** The most that tensors took since the start or `reset_peak_memory_stats`. */
-export function max_memory_allocated(device?: CudaDevice): number {
-  return figure('allocated_bytes.all.peak', device)
+/** The most bytes that tensors occupied since the start or `reset_peak_memory_stats`. */
+export function max_memory_allocated(...args: Arguments['cuda.max_memory_allocated']): number {
+  return figure('allocated_bytes.all.peak', read('cuda.max_memory_allocated', args).device)
 }
 
-/** What the allocator has from the driver. */
-export function memory_reserved(device?: CudaDevice): number {
-  return figure('reserved_bytes.all.current', device)
+/** Bytes that the allocator has reserved from the driver. */
+export function memory_reserved(...args: Arguments['cuda.memory_reserved']): number {
+  return figure('reserved_bytes.all.current', read('cuda.memory_reserved', args).device)
 }
 
-/** The most that the allocator had since the start or `reset_peak_memory_stats`. */
-export function max_memory_reserved(device?: CudaDevice): number {
-  return figure('reserved_bytes.all.peak', device)
+/** The most bytes reserved since the start or `reset_peak_memory_stats`. */
+export function max_memory_reserved(...args: Arguments['cuda.max_memory_reserved']): number {
+  return figure('reserved_bytes.all.peak', read('cuda.max_memory_reserved', args).device)
 }
 
-/** Lets the peaks begin anew, at what is in use now. */
-export function reset_peak_memory_stats(device?: CudaDevice): void {
+/** Resets the peaks to what is in use now. */
+export function reset_peak_memory_stats(...args: Arguments['cuda.reset_peak_memory_stats']): void {
+  const { device } = read('cuda.reset_peak_memory_stats', args)
   cuda().reset_peak_memory_stats(deviceIndex(device))
 }
 
-/** Lets the sums of what was allocated and freed begin anew. */
-export function reset_accumulated_memory_stats(device?: CudaDevice): void {
+/** Resets the sums of what was allocated and freed. */
+export function reset_accumulated_memory_stats(...args: Arguments['cuda.reset_accumulated_memory_stats']): void {
+  const { device } = read('cuda.reset_accumulated_memory_stats', args)
   cuda().reset_accumulated_memory_stats(deviceIndex(device))
 }
 
-/** Gives what the allocator keeps and no tensor takes back to the driver. Does nothing where no GPU was used. */
+/** Returns the allocator's unused memory to the driver. Does nothing if no GPU was used. */
 export function empty_cache(): void {
   native.cuda?.empty_cache()
 }
 
 /** Free and total memory of a GPU, of all processes together. */
-export function mem_get_info(device?: CudaDevice): [free: number, total: number] {
+export function mem_get_info(...args: Arguments['cuda.mem_get_info']): [free: number, total: number] {
+  const { device } = read('cuda.mem_get_info', args)
   return cuda().mem_get_info(deviceIndex(device))
 }
 
 /** Limits this process to a part of a GPU's memory, from 0 to 1: beyond it, an allocation fails. */
-export function set_per_process_memory_fraction(fraction: number, device?: CudaDevice): void {
-  if (typeof fraction !== 'number') throw new TypeError('Invalid type for fraction argument, must be a number')
+export function set_per_process_memory_fraction(...args: Arguments['cuda.set_per_process_memory_fraction']): void {
+  const { fraction, device } = read('cuda.set_per_process_memory_fraction', args)
   if (!(fraction >= 0 && fraction <= 1)) throw new RangeError(`Invalid fraction value: ${fraction}. Allowed range: 0~1`)
   cuda().set_memory_fraction(fraction, deviceIndex(device))
 }
 
-export function get_per_process_memory_fraction(device?: CudaDevice): number {
+export function get_per_process_memory_fraction(...args: Arguments['cuda.get_per_process_memory_fraction']): number {
+  const { device } = read('cuda.get_per_process_memory_fraction', args)
   return cuda().memory_fraction(deviceIndex(device))
 }
 
@@ -136,7 +142,8 @@ export function summaryOf(stats: MemoryStats, device: number, abbreviated: boole
 }
 
 /** The allocator's figures as a table to print. */
-export function memory_summary(device?: CudaDevice, { abbreviated = false } = {}): string {
+export function memory_summary(...args: Arguments['cuda.memory_summary']): string {
+  const { device, abbreviated } = read('cuda.memory_summary', args)
   cuda()
   return summaryOf(memory_stats(device), asDevice(device).index as number, abbreviated)
 }

@@ -7,7 +7,7 @@ import { type Stream, streamHandle } from './streams.js'
 
 declare module '../core/tensor.js' {
   interface Tensor {
-    /** Tells the allocator that a stream uses this memory: it is not used anew before that stream is done with it. */
+    /** Tells the allocator that a stream uses this memory, which is not reused until that stream is done with it. */
     record_stream(stream: Stream): void
   }
 }

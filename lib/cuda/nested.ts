@@ -1,7 +1,6 @@
-// Tensors in arrays and plain objects: what functions take and give whose work is recorded.
+// Tensors in arrays and plain objects: the arguments and results of recorded functions.
 
 import { internals, type Tensor } from '../core/tensor.js'
-import { aten } from '../operators/table.js'
 
 /** The tensors of a value, through arrays and plain objects, in order. */
 export function tensorsIn(value: unknown): Tensor[] {
@@ -26,5 +25,5 @@ export const isPlain = (value: unknown): value is Record<string, unknown> =>
 
 /** Copies to the place where a recording reads. */
 export const copyTo = (target: Tensor, source: Tensor): void => {
-  if (target !== source) aten<Tensor>('copy_', target, source, { non_blocking: true })
+  if (target !== source) target.copy_(source, { non_blocking: true })
 }

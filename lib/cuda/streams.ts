@@ -4,23 +4,16 @@ import { cuda } from '../core/cuda_available.js'
 import { type Device, device as deviceOf } from '../core/device.js'
 import { openMode, runInMode, type Synchronous } from '../core/modes.js'
 import type { CudaEvent, CudaStream, DescribedStream } from '../core/native.js'
-import { checkKeys } from '../operators/arguments.js'
-import { isOptions } from '../operators/options.js'
-import { type CudaDevice, deviceIndex, set_device } from './device.js'
-
-export interface StreamOptions {
-  device?: CudaDevice | undefined
-  /** Lower numbers come first: -1 is high, 0 is low. */
-  priority?: number | undefined
-}
+import { refuse } from '../operators/arguments.js'
+import { describe } from '../operators/describe.js'
+import { deviceIndex, set_device } from './device.js'
+import { type Arguments, read } from './generated/arguments.js'
 
 /** @internal A stream as native code takes it. */
 export let streamHandle: (stream: Stream) => CudaStream
 
-function newStream(options: StreamOptions | CudaDevice): DescribedStream {
-  if (!isOptions(options)) return cuda().new_stream(deviceIndex(options as CudaDevice), 0)
-  checkKeys('Stream', options, ['device', 'priority'])
-  const { device, priority = 0 } = options as StreamOptions
+function newStream(args: readonly unknown[]): DescribedStream {
+  const { device, priority } = read('cuda.Stream', args)
   return cuda().new_stream(deviceIndex(device), priority)
 }
 
@@ -30,16 +23,20 @@ export class Stream {
   readonly stream_id: number | bigint
   readonly device_index: number
 
-  constructor(options?: StreamOptions | CudaDevice)
+  /** Lower priorities come first: -1 is high, 0 is low. */
+  constructor(...args: Arguments['cuda.Stream'])
   /** @internal A stream that is there already. */
-  constructor(options: DescribedStream)
-  constructor(options: StreamOptions | CudaDevice | DescribedStream = {}) {
-    const described = Array.isArray(options) ? options : newStream(options)
+  constructor(described: DescribedStream)
+  constructor(...args: unknown[]) {
+    const described = Array.isArray(args[0]) ? (args[0] as DescribedStream) : newStream(args)
     ;[this.#stream, this.stream_id, this.device_index] = described
   }
 
   static {
-    streamHandle = (stream) => stream.#stream
+    streamHandle = (stream) => {
+      if (!(stream instanceof Stream)) throw new TypeError(`expected a torch.cuda.Stream, not ${describe(stream)}`)
+      return stream.#stream
+    }
   }
 
   get device(): Device {
@@ -62,17 +59,18 @@ export class Stream {
   }
 
   /** What is put in the queue from now on waits for the event. */
-  wait_event(event: Event): void {
-    event.wait(this)
+  wait_event(...args: Arguments['cuda.Stream.wait_event']): void {
+    read('cuda.Stream.wait_event', args).event.wait(this)
   }
 
   /** What is put in this queue from now on waits for what is in the other. */
-  wait_stream(stream: Stream): void {
-    this.wait_event(stream.record_event())
+  wait_stream(...args: Arguments['cuda.Stream.wait_stream']): void {
+    this.wait_event(read('cuda.Stream.wait_stream', args).stream.record_event())
   }
 
   /** Marks this place in the queue. */
-  record_event(event: Event = new Event()): Event {
+  record_event(...args: Arguments['cuda.Stream.record_event']): Event {
+    const event = read('cuda.Stream.record_event', args).event ?? new Event()
     event.record(this)
     return event
   }
@@ -91,19 +89,23 @@ export class Event {
   readonly #event: CudaEvent
 
   /** With `enable_timing`, `elapsed_time` tells the time between two events. */
-  constructor({ enable_timing = false, ...rest }: { enable_timing?: boolean } = {}) {
-    checkKeys('Event', rest, ['enable_timing'])
+  constructor(...args: Arguments['cuda.Event']) {
+    const values = read('cuda.Event', args)
+    refuse('cuda.Event', values, 'blocking', 'interprocess', 'external')
+    const { enable_timing } = values
     this.#event = cuda().new_event(enable_timing)
   }
 
   /** Marks the end of what is in the stream now (by default the current one). */
-  record(stream: Stream = current_stream()): void {
-    cuda().event_record(this.#event, streamHandle(stream))
+  record(...args: Arguments['cuda.Event.record']): void {
+    const { stream } = read('cuda.Event.record', args)
+    cuda().event_record(this.#event, streamHandle(stream ?? current_stream()))
   }
 
   /** What is put in the stream from now on waits for this event. */
-  wait(stream: Stream = current_stream()): void {
-    cuda().event_wait(this.#event, streamHandle(stream))
+  wait(...args: Arguments['cuda.Event.wait']): void {
+    const { stream } = read('cuda.Event.wait', args)
+    cuda().event_wait(this.#event, streamHandle(stream ?? current_stream()))
   }
 
   /** Whether the place was reached. */
@@ -122,22 +124,27 @@ export class Event {
   }
 
   /** Milliseconds from this event to another; both made with `enable_timing`, recorded, and reached. */
-  elapsed_time(end_event: Event): number {
+  elapsed_time(...args: Arguments['cuda.Event.elapsed_time']): number {
+    const { end_event } = read('cuda.Event.elapsed_time', args)
+    if (!(end_event instanceof Event)) throw new TypeError(`expected a torch.cuda.Event, not ${describe(end_event)}`)
     return cuda().event_elapsed_time(this.#event, end_event.#event)
   }
 }
 
 /** The stream that work on a GPU is put in. */
-export function current_stream(device?: CudaDevice): Stream {
+export function current_stream(...args: Arguments['cuda.current_stream']): Stream {
+  const { device } = read('cuda.current_stream', args)
   return new Stream(cuda().current_stream(deviceIndex(device)))
 }
 
-export function default_stream(device?: CudaDevice): Stream {
+export function default_stream(...args: Arguments['cuda.default_stream']): Stream {
+  const { device } = read('cuda.default_stream', args)
   return new Stream(cuda().default_stream(deviceIndex(device)))
 }
 
 /** Puts work in this stream from now on, on its GPU. `torch.cuda.stream(...)` does so for a stretch of code. */
-export function set_stream(stream: Stream): void {
+export function set_stream(...args: Arguments['cuda.set_stream']): void {
+  const { stream } = read('cuda.set_stream', args)
   cuda().set_stream(streamHandle(stream))
 }
 

@@ -1,4 +1,4 @@
-import { type LineChart, saveLineChart } from '../plot/line_chart.js'
+import { type LineChart, save_line_chart } from 'tstorch/plot'
 
 export interface AnimatorOptions {
   xlabel: string
@@ -39,6 +39,6 @@ export class Animator {
 
   /** Writes the chart as SVG and PNG. Returns their names. */
   save(out: string): Promise<[svg: string, png: string]> {
-    return saveLineChart(this.chart, out)
+    return save_line_chart(this.chart, out)
   }
 }

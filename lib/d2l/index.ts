@@ -1,5 +1,8 @@
 // The helpers of Dive into Deep Learning that the document uses.
+//   import d2l from 'tstorch/d2l'
+
 export { Animator, type AnimatorOptions } from './animator.js'
+export * as default from './index.js'
 export { type LoadDataOptions, load_data_time_machine } from './load_data.js'
 export {
   type ForwardFn,

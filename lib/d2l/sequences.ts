@@ -1,10 +1,6 @@
 // Minibatches of subsequences of a corpus (Dive into Deep Learning, section 8.3).
 
-import * as dtypes from '../core/dtype.js'
-import { native } from '../core/native.js'
-import { internals, type Tensor } from '../core/tensor.js'
-import type { Generator } from '../operators/generator.js'
-import { aten } from '../operators/table.js'
+import torch, { type Tensor } from 'tstorch'
 import { type Corpus, load_corpus_time_machine, type Vocab } from './text.js'
 
 /** X and Y of shape (batch_size, num_steps), int64; Y is X shifted by one token. */
@@ -12,17 +8,15 @@ export type Batch = [X: Tensor, Y: Tensor]
 
 export interface IterOptions {
   /** Draws the random numbers; by default torch's. */
-  generator?: Generator | null | undefined
+  generator?: torch.Generator | null | undefined
 }
 
-const randomInteger = (end: number, generator: Generator | null): number =>
-  Number(aten<Tensor>('randint', 0, end, [1], { generator }).item())
+const randomInteger = (end: number, generator: torch.Generator | null): number =>
+  torch.randint(0, end, [1], { generator }).item()
 
 /** The tokens from `start` on, as one int64 tensor: batches are cut out of it, not built from numbers. */
 function tokens(corpus: readonly number[], start: number): Tensor {
-  const numbers = Int32Array.from(corpus.slice(start))
-  const made = internals.wrap(native.from_bytes(numbers, dtypes.int32.code, [numbers.length]))
-  return made.to(dtypes.int64)
+  return torch.tensor(Int32Array.from(corpus.slice(start)), { dtype: torch.int64 })
 }
 
 function checkLength(corpus: readonly number[], batch_size: number, num_steps: number): void {
@@ -41,23 +35,21 @@ function checkLength(corpus: readonly number[], batch_size: number, num_steps: n
   }
 }
 
-/** Subsequences in random order, starting at a random offset. Neighbours in one batch follow nowhere in the next. */
+/** Subsequences in random order, starting at a random offset. A row of one batch does not continue in the next. */
 export function* seq_data_iter_random(
   corpus: readonly number[],
   batch_size: number,
   num_steps: number,
   { generator = null }: IterOptions = {},
-): Generator_<Batch> {
+): Generator<Batch> {
   checkLength(corpus, batch_size, num_steps)
   const rest = tokens(corpus, randomInteger(num_steps, generator))
   const count = Math.floor((rest.size(0) - 1) / num_steps)
-  const order = aten<Tensor>('randperm', count, { generator })
-  const sequences = [0, 1].map((shift) =>
-    aten<Tensor>('view', aten<Tensor>('narrow', rest, 0, shift, count * num_steps), [count, num_steps]),
-  )
+  const order = torch.randperm(count, { generator })
+  const [Xs, Ys] = [0, 1].map((shift) => rest.narrow(0, shift, count * num_steps).view(count, num_steps)) as Batch
   for (let i = 0; i + batch_size <= count; i += batch_size) {
-    const chosen = aten<Tensor>('narrow', order, 0, i, batch_size)
-    yield sequences.map((all) => aten<Tensor>('index_select', all, 0, chosen)) as Batch
+    const chosen = order.narrow(0, i, batch_size)
+    yield [Xs.index_select(0, chosen), Ys.index_select(0, chosen)]
   }
 }
 
@@ -67,21 +59,16 @@ export function* seq_data_iter_sequential(
   batch_size: number,
   num_steps: number,
   { generator = null }: IterOptions = {},
-): Generator_<Batch> {
+): Generator<Batch> {
   checkLength(corpus, batch_size, num_steps)
   const offset = randomInteger(num_steps + 1, generator)
   const columns = Math.floor((corpus.length - offset - 1) / batch_size)
   const all = tokens(corpus, offset)
-  const rows = (shift: number) =>
-    aten<Tensor>('view', aten<Tensor>('narrow', all, 0, shift, batch_size * columns), [batch_size, columns])
-  const [Xs, Ys] = [rows(0), rows(1)]
+  const [Xs, Ys] = [0, 1].map((shift) => all.narrow(0, shift, batch_size * columns).view(batch_size, columns)) as Batch
   for (let i = 0; i + num_steps <= columns; i += num_steps) {
-    yield [aten<Tensor>('narrow', Xs, 1, i, num_steps), aten<Tensor>('narrow', Ys, 1, i, num_steps)]
+    yield [Xs.narrow(1, i, num_steps), Ys.narrow(1, i, num_steps)]
   }
 }
-
-// torch has a Generator too.
-type Generator_<T> = globalThis.Generator<T, void, undefined>
 
 export interface SeqDataOptions extends IterOptions {
   use_random_iter?: boolean | undefined
@@ -89,7 +76,7 @@ export interface SeqDataOptions extends IterOptions {
   max_tokens?: number | undefined
 }
 
-/** Batches of a text, anew at each iteration. */
+/** Batches of a text. Each iteration starts over. */
 export class SeqDataLoader implements Iterable<Batch> {
   readonly corpus: readonly number[]
   readonly vocab: Vocab

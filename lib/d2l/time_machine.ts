@@ -1,9 +1,8 @@
 // The text of The Time Machine (H. G. Wells, 1895) as d2l publishes it, downloaded once and kept.
 
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { writeFileAtomic } from '../core/atomic_file.js'
 import { cacheFolder } from '../core/package_root.js'
 
 const URL_ = 'http://d2l-data.s3-accelerate.amazonaws.com/timemachine.txt'
@@ -23,8 +22,8 @@ export function cached_time_machine(): string | null {
 }
 
 /**
- * The text, downloaded where it is not there yet.
- * @throws if it cannot be downloaded, or what came is not the text. Calling again tries again.
+ * The text, downloaded if it is not there yet.
+ * @throws if it cannot be downloaded, or what came is not the text. A later call tries again.
  */
 export async function read_time_machine(): Promise<string> {
   const cached = cached_time_machine()
@@ -34,6 +33,6 @@ export async function read_time_machine(): Promise<string> {
   const data = new Uint8Array(await response.arrayBuffer())
   if (sha1(data) !== SHA1) throw new Error(`the text from ${URL_} is damaged: its SHA-1 is ${sha1(data)}, not ${SHA1}`)
   mkdirSync(cacheFolder(), { recursive: true })
-  writeFileAtomic(timeMachineFile(), [data])
+  writeFileSync(timeMachineFile(), data)
   return new TextDecoder().decode(data)
 }

@@ -1,14 +1,6 @@
 // Training and prediction of the character models (the document's section 3).
 
-import { no_grad } from '../autograd/grad_mode.js'
-import type { DeviceLike } from '../core/device.js'
-import * as dtypes from '../core/dtype.js'
-import type { Tensor } from '../core/tensor.js'
-import { graphed_step } from '../cuda/graphed_step.js'
-import { CrossEntropyLoss, Module } from '../nn/index.js'
-import { clip_grad_norm_ } from '../nn/utils/clip_grad.js'
-import { Optimizer, SGD } from '../optim/index.js'
-import { fromData } from '../tensor/elements.js'
+import torch, { type DeviceLike, nn, optim, type Tensor } from 'tstorch'
 import { Animator } from './animator.js'
 import type { RNNModel, RNNModelScratch, State } from './rnn.js'
 import type { Batch } from './sequences.js'
@@ -18,8 +10,8 @@ import { grad_clipping, sgd } from './training.js'
 
 export type CharacterModel = RNNModel | RNNModelScratch
 
-/** An optimizer; or a function that updates the parameters for a batch of a size. */
-export type Updater = Optimizer<object> | ((batch_size: number) => void)
+/** An optimizer, or a function that updates the parameters, given the batch size. */
+export type Updater = optim.Optimizer<object> | ((batch_size: number) => void)
 
 /** Continues `prefix` by the num_preds characters that the model thinks likeliest. */
 export function predict_ch8(
@@ -30,11 +22,11 @@ export function predict_ch8(
   device: DeviceLike,
 ): string {
   if (prefix === '') throw new RangeError('a prediction needs a prefix of at least one character')
-  return no_grad(() => {
+  return torch.no_grad(() => {
     let state: State = net.begin_state(1, device)
     const tokens = [...prefix].map((token) => vocab.get(token))
     const outputs = [tokens[0] as number]
-    const input = () => fromData([[outputs.at(-1) as number]], dtypes.int64).to(device) // (1, 1)
+    const input = () => torch.tensor([[outputs.at(-1) as number]], { dtype: torch.int64, device }) // (1, 1)
     for (const token of tokens.slice(1)) {
       state = net(input(), state)[1]
       outputs.push(token)
@@ -68,18 +60,18 @@ export function training_step_ch8(
     const y = Y.T.reshape(-1)
     const [y_hat, next]: [Tensor, State] = net(X, state)
     const l = loss(y_hat, y.long()).mean()
-    if (updater instanceof Optimizer) updater.zero_grad()
+    if (updater instanceof optim.Optimizer) updater.zero_grad()
     l.backward()
     clip(net, 1)
-    if (updater instanceof Optimizer) updater.step()
+    if (updater instanceof optim.Optimizer) updater.step()
     else updater(1)
     return [l, next]
   }
 }
 
-/** Clips without reading the norm: a graph of the step can hold this. */
+/** Clips without reading the norm from the GPU, so that a CUDA graph can record it. */
 const clipOnDevice = (net: CharacterModel, theta: number): void => {
-  clip_grad_norm_(net instanceof Module ? net.parameters() : net.params, theta)
+  nn.utils.clip_grad_norm_(net instanceof nn.Module ? net.parameters() : net.params, theta)
 }
 
 export interface EpochOptions {
@@ -103,7 +95,7 @@ export function train_epoch_ch8(
   const timer = new Timer()
   const metric = new Accumulator(2) // sum of losses, number of tokens
   for (const [X, Y] of train_iter) {
-    // Sequential batches go on with the state of the batch before, but not with its graph.
+    // Sequential batches continue with the state of the batch before, but not with its graph.
     const begin: State =
       state === null || use_random_iter ? net.begin_state(X.size(0), device) : state.map((s) => s.detach())
     const [l, next] = step(X.to(device), Y.to(device), begin)
@@ -116,7 +108,7 @@ export function train_epoch_ch8(
 }
 
 export interface TrainOptions extends EpochOptions {
-  /** The epoch to begin with, for a run that goes on. */
+  /** The epoch to begin with, for a resumed run. */
   first_epoch?: number | undefined
   /** Collects the perplexity of every tenth epoch. */
   animator?: Animator | undefined
@@ -130,12 +122,12 @@ export interface TrainOptions extends EpochOptions {
 
 /** The document's SGD: torch's for a module, the hand-written one for the model from scratch. */
 export function updater_ch8(net: CharacterModel, lr: number): Updater {
-  if (net instanceof Module) return new SGD(net.parameters(), lr)
+  if (net instanceof nn.Module) return new optim.SGD(net.parameters(), lr)
   return (batch_size) => sgd(net.params, lr, batch_size)
 }
 
 /**
- * Trains a character model and says how it went. Every ten epochs it prints a continuation of 'time traveller'.
+ * Trains a character model and prints the result. Every ten epochs it prints a continuation of 'time traveller'.
  * Between epochs the event loop gets its turn.
  */
 export async function train_ch8(
@@ -148,13 +140,13 @@ export async function train_ch8(
   options: TrainOptions = {},
 ): Promise<{ result: EpochResult; animator: Animator }> {
   const { first_epoch = 1, on_epoch, graph = false, print = console.log } = options
-  const loss = new CrossEntropyLoss()
+  const loss = new nn.CrossEntropyLoss()
   const animator =
     options.animator ??
     new Animator({ xlabel: 'epoch', ylabel: 'perplexity', legend: ['train'], xlim: [10, num_epochs] })
   const updater = updater_ch8(net, lr)
   const step = graph
-    ? graphed_step(training_step_ch8(net, loss, updater, clipOnDevice))
+    ? torch.cuda.graphed_step(training_step_ch8(net, loss, updater, clipOnDevice))
     : training_step_ch8(net, loss, updater)
   const predict = (prefix: string) => predict_ch8(prefix, 50, net, vocab, device)
   let result: EpochResult = { perplexity: Number.NaN, speed: 0 }

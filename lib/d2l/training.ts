@@ -1,17 +1,13 @@
-import { no_grad } from '../autograd/grad_mode.js'
-import { device_count } from '../core/cuda_available.js'
-import { type Device, device } from '../core/device.js'
-import type { Tensor } from '../core/tensor.js'
-import { Module } from '../nn/modules/module.js'
+import torch, { nn, type Tensor } from 'tstorch'
 
-/** The GPU with this number where it is there, else the CPU. */
-export function try_gpu(i = 0): Device {
-  return device_count() > i ? device(`cuda:${i}`) : device('cpu')
+/** The GPU with this number if there is one, else the CPU. */
+export function try_gpu(i = 0): torch.Device {
+  return torch.cuda.device_count() > i ? torch.device(`cuda:${i}`) : torch.device('cpu')
 }
 
 /** One step of minibatch stochastic gradient descent; zeroes the gradients. */
 export function sgd(params: Iterable<Tensor>, lr: number, batch_size: number): void {
-  no_grad(() => {
+  torch.no_grad(() => {
     for (const param of params) {
       const { grad } = param
       if (grad === null) continue
@@ -21,15 +17,15 @@ export function sgd(params: Iterable<Tensor>, lr: number, batch_size: number): v
   })
 }
 
-/** What holds its parameters in a list of its own. */
+/** A model that holds its parameters in a list. */
 export interface HasParams {
   params: Tensor[]
 }
 
 /** Scales the gradients so that their norm, over all parameters together, is at most theta. */
-export function grad_clipping(net: Module | HasParams, theta: number): void {
-  const params = net instanceof Module ? net.parameters().filter((p) => p.requires_grad) : net.params
-  no_grad(() => {
+export function grad_clipping(net: nn.Module | HasParams, theta: number): void {
+  const params = net instanceof nn.Module ? net.parameters().filter((p) => p.requires_grad) : net.params
+  torch.no_grad(() => {
     const grads = params.map((p) => p.grad).filter((grad) => grad !== null)
     const norm = grads
       .map((grad) => grad.pow(2).sum())

@@ -3,46 +3,54 @@
 import { no_grad } from '../autograd/grad_mode.js'
 import type { Tensor } from '../core/tensor.js'
 import { warn } from '../core/warn.js'
-import { aten } from '../operators/table.js'
+import * as aten from '../generated/aten.js'
+import { empty, eye, fill_, zero_ } from '../generated/functions.js'
+import { qr } from '../generated/linalg.js'
+import type { Generator } from '../operators/generator.js'
 import { type Arguments, read, type Values } from './generated/arguments.js'
 
-function fill(name: string, tensor: Tensor, ...args: unknown[]): Tensor {
-  return no_grad((): Tensor => aten<Tensor>(name, tensor, ...args))
+interface Drawing {
+  generator: Generator | null
 }
+
+const uniform = (tensor: Tensor, a: number, b: number, { generator }: Drawing): Tensor =>
+  no_grad((): Tensor => aten.uniform_(tensor, a, b, { generator }))
+const normal = (tensor: Tensor, mean: number, std: number, { generator }: Drawing): Tensor =>
+  no_grad((): Tensor => aten.normal_(tensor, mean, std, { generator }))
 
 /** Fills with numbers from the uniform distribution U(a, b). */
 export function uniform_(...args: Arguments['nn.init.uniform_']): Tensor {
   const { tensor, a, b, generator } = read('nn.init.uniform_', args)
-  return fill('uniform_', tensor, a, b, { generator })
+  return uniform(tensor, a, b, { generator })
 }
 
 /** Fills with numbers from the normal distribution N(mean, std²). */
 export function normal_(...args: Arguments['nn.init.normal_']): Tensor {
   const { tensor, mean, std, generator } = read('nn.init.normal_', args)
-  return fill('normal_', tensor, mean, std, { generator })
+  return normal(tensor, mean, std, { generator })
 }
 
 /** Fills with the value `val`. */
 export function constant_(...args: Arguments['nn.init.constant_']): Tensor {
   const { tensor, val } = read('nn.init.constant_', args)
-  return fill('fill_', tensor, val)
+  return no_grad((): Tensor => fill_(tensor, val))
 }
 
 export function zeros_(...args: Arguments['nn.init.zeros_']): Tensor {
-  return fill('zero_', read('nn.init.zeros_', args).tensor)
+  const { tensor } = read('nn.init.zeros_', args)
+  return no_grad((): Tensor => zero_(tensor))
 }
 
 export function ones_(...args: Arguments['nn.init.ones_']): Tensor {
-  return fill('fill_', read('nn.init.ones_', args).tensor, 1)
+  const { tensor } = read('nn.init.ones_', args)
+  return no_grad((): Tensor => fill_(tensor, 1))
 }
 
 /** The identity matrix, in a tensor of 2 dimensions. */
 export function eye_(...args: Arguments['nn.init.eye_']): Tensor {
   const { tensor } = read('nn.init.eye_', args)
   if (tensor.dim() !== 2) throw new RangeError('Only tensors with 2 dimensions are supported')
-  return no_grad(
-    (): Tensor => tensor.copy_(aten<Tensor>('eye', tensor.size(0), tensor.size(1), { dtype: tensor.dtype })),
-  )
+  return no_grad((): Tensor => tensor.copy_(eye(tensor.size(0), tensor.size(1), { dtype: tensor.dtype })))
 }
 
 /** @internal Inputs and outputs of a weight: the factors that its variance depends on. */
@@ -87,14 +95,14 @@ export function xavier_uniform_(...args: Arguments['nn.init.xavier_uniform_']): 
   const [fanIn, fanOut] = _calculate_fan_in_and_fan_out(tensor)
   const std = gain * Math.sqrt(2 / (fanIn + fanOut))
   const bound = Math.sqrt(3) * std
-  return fill('uniform_', tensor, -bound, bound, { generator })
+  return uniform(tensor, -bound, bound, { generator })
 }
 
 /** N(0, std²) with std = gain · √(2 / (fan_in + fan_out)) (Glorot and Bengio 2010). */
 export function xavier_normal_(...args: Arguments['nn.init.xavier_normal_']): Tensor {
   const { tensor, gain, generator } = read('nn.init.xavier_normal_', args)
   const [fanIn, fanOut] = _calculate_fan_in_and_fan_out(tensor)
-  return fill('normal_', tensor, 0, gain * Math.sqrt(2 / (fanIn + fanOut)), { generator })
+  return normal(tensor, 0, gain * Math.sqrt(2 / (fanIn + fanOut)), { generator })
 }
 
 type Kaiming = Values['nn.init.kaiming_uniform_']
@@ -121,14 +129,14 @@ export function kaiming_uniform_(...args: Arguments['nn.init.kaiming_uniform_'])
   const std = kaimingStd(values)
   if (std === null) return values.tensor
   const bound = Math.sqrt(3) * std
-  return fill('uniform_', values.tensor, -bound, bound, { generator: values.generator })
+  return uniform(values.tensor, -bound, bound, { generator: values.generator })
 }
 
 /** N(0, std²) with std = gain / √fan (He et al. 2015). The parameters are kaiming_uniform_'s. */
 export function kaiming_normal_(...args: Arguments['nn.init.kaiming_normal_']): Tensor {
   const values = read('nn.init.kaiming_normal_', args)
   const std = kaimingStd(values)
-  return std === null ? values.tensor : fill('normal_', values.tensor, 0, std, { generator: values.generator })
+  return std === null ? values.tensor : normal(values.tensor, 0, std, { generator: values.generator })
 }
 
 /** An orthogonal matrix times `gain` (Saxe et al. 2013); dimensions after the first are flattened. */
@@ -139,10 +147,9 @@ export function orthogonal_(...args: Arguments['nn.init.orthogonal_']): Tensor {
   return no_grad((): Tensor => {
     const rows = tensor.size(0)
     const columns = tensor.numel() / rows
-    let flat = aten<Tensor>('empty', [rows, columns], { dtype: tensor.dtype, device: tensor.device })
-    aten('normal_', flat, 0, 1, { generator })
+    let flat = normal(empty([rows, columns], { dtype: tensor.dtype, device: tensor.device }), 0, 1, { generator })
     if (rows < columns) flat = flat.t()
-    const [q, r] = aten<[Tensor, Tensor]>('linalg_qr', flat)
+    const [q, r] = qr(flat)
     // Makes the result uniform among orthogonal matrices (Mezzadri 2007).
     let signed = q.mul(r.diagonal(0).sign())
     if (rows < columns) signed = signed.t()

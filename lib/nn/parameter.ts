@@ -1,10 +1,10 @@
 import { type Handle, native } from '../core/native.js'
 import { internals, Tensor } from '../core/tensor.js'
-import { aten } from '../operators/table.js'
+import { empty } from '../generated/functions.js'
 import { type Arguments, read } from './generated/arguments.js'
 
 /** The handle of given data, or of a new tensor without elements. */
-const handleOf = (data: Tensor | null): Handle => internals.handleOf(data ?? aten<Tensor>('empty', [0]))
+const handleOf = (data: Tensor | null): Handle => internals.handleOf(data ?? empty([0]))
 
 /** A tensor that a module learns: a field of this type is a parameter. Requires grad. Scopes never free it. */
 export class Parameter extends Tensor {

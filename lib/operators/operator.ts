@@ -2,6 +2,7 @@
 
 import { Device, Layout, MemoryFormat } from '../core/device.js'
 import { DType, dtypeOf } from '../core/dtype.js'
+import { TAG_BASE, Tag } from '../core/generated/contract.js'
 import { native } from '../core/native.js'
 import { internals, type Tensor } from '../core/tensor.js'
 import { explained } from './errors.js'
@@ -10,9 +11,9 @@ import { isOptions } from './options.js'
 
 const { handleOf, isTensor, wrap } = internals
 
-const PLAIN = 0
-const TENSOR = 1
-const DTYPE = 2
+const PLAIN = Tag.Plain
+const TENSOR = Tag.Tensor
+const DTYPE = Tag.DType
 
 /** A number, bigint, boolean or complex number: what PyTorch calls a Scalar. */
 export type Scalar = number | bigint | boolean | Complex
@@ -76,7 +77,7 @@ function withNamedOutputs(operator: Operator, options: Record<string, unknown>):
 }
 
 /** Calls an operator with positional arguments and, as the last one, an object of keyword arguments. */
-export function call(operator: Operator, args: readonly unknown[]): unknown {
+function call(operator: Operator, args: readonly unknown[]): unknown {
   let values = args
   let names: string[] | undefined
   const last = args[args.length - 1]
@@ -89,7 +90,7 @@ export function call(operator: Operator, args: readonly unknown[]): unknown {
   let tags = 0
   let unit = 1
   const raw = new Array<unknown>(values.length)
-  for (let i = 0; i < values.length; i++, unit *= 3) {
+  for (let i = 0; i < values.length; i++, unit *= TAG_BASE) {
     const value = values[i]
     if (typeof value !== 'object' || value === null) {
       raw[i] = value
@@ -140,7 +141,7 @@ function callTwo(operator: Operator, a: Tensor, b: Tensor): unknown {
   return resultsOf(operator, result as unknown[], [a, b])
 }
 
-/** Spreading an array into a native function costs as much as a small operator: the common lengths are written out. */
+/** Spreading an array into a native call costs as much as a small operator, so the common lengths are written out. */
 function callNative(id: number, tags: number, names: string[] | undefined, raw: readonly unknown[]): unknown {
   switch (raw.length) {
     case 1:

@@ -13,7 +13,7 @@ const known = new Map<string, Invoke>()
  */
 export const aten: Readonly<Record<string, Invoke>> = new Proxy(Object.create(null), {
   get(_, name) {
-    // A promise asks every object for its then.
+    // Resolving a promise reads `then` of any object.
     if (typeof name !== 'string' || name === 'then') return undefined
     let invoke = known.get(name)
     if (invoke === undefined) {

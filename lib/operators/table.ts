@@ -2,7 +2,7 @@
 
 import type { Tensor } from '../core/tensor.js'
 import { factories, overloads } from './generated/overloads.js'
-import { call, Operator, operatorFunction, operatorMethod } from './operator.js'
+import { Operator, operatorFunction, operatorMethod } from './operator.js'
 import { isOptions } from './options.js'
 
 const operators = new Map<string, Operator>()
@@ -39,7 +39,7 @@ export function methodNamed(name: string): (...args: unknown[]) => unknown {
   return operatorMethod(name, operatorOf(name), overloads[name]?.[2] ?? 0)
 }
 
-/** Calls an operator of ATen by name: for the library's own layers. */
-export function aten<R>(name: string, ...args: unknown[]): R {
-  return call(operatorOf(name), args) as R
+/** An operator as it is in ATen: sizes come as a list, and nothing of Python's is added. Its type is the caller's to say. */
+export function atenNamed<F>(name: string): F {
+  return operatorFunction(name, operatorOf(name), 0) as F
 }

@@ -1,7 +1,8 @@
 import * as dtypes from '../core/dtype.js'
+import { adamOptions } from '../core/generated/contract.js'
 import { native } from '../core/native.js'
 import { internals, type Tensor } from '../core/tensor.js'
-import { aten } from '../operators/table.js'
+import { zeros, zeros_like } from '../generated/functions.js'
 import { type Arguments, type Keywords, read, type Settings } from './generated/arguments.js'
 import { checkLearningRate, nativeLearningRate, numberOf } from './learning_rate.js'
 import { checkAtLeast, checkImplementation, Optimizer, type ParamGroup, stepDevice } from './optimizer.js'
@@ -51,25 +52,25 @@ export class Adam extends Optimizer<AdamSettings> {
       this.handles(params, 'exp_avg_sq'),
       this.handles(params, 'max_exp_avg_sq'),
       this.handles(params, 'step'),
-      Float64Array.of(
-        number,
-        betas[0],
-        betas[1],
+      adamOptions({
+        lr: number,
+        beta1: betas[0],
+        beta2: betas[1],
         eps,
         weight_decay,
-        Number(amsgrad),
-        Number(maximize),
-        Number(decoupled_weight_decay),
-      ),
+        amsgrad,
+        maximize,
+        decoupled_weight_decay,
+      }),
       tensor,
     )
   }
 
   #begin(param: Tensor, amsgrad: boolean): void {
     const state = this.stateOf(param)
-    this.keepState(state, 'step', aten<Tensor>('zeros', [], { dtype: dtypes.float32, device: stepDevice(param) }))
+    this.keepState(state, 'step', zeros([], { dtype: dtypes.float32, device: stepDevice(param) }))
     const averages = ['exp_avg', 'exp_avg_sq', ...(amsgrad ? ['max_exp_avg_sq'] : [])]
-    for (const name of averages) this.keepState(state, name, aten<Tensor>('zeros_like', param))
+    for (const name of averages) this.keepState(state, name, zeros_like(param))
   }
 }
 

@@ -11,7 +11,7 @@ export function checkLearningRate(lr: LearningRate): void {
   else if (lr.numel() !== 1) throw new RangeError('Tensor lr must be 1-element')
 }
 
-/** As native code takes it: a number, and the handle of the tensor that takes its place. */
+/** As native code takes it: a number, and the handle of the tensor used in its place. */
 export const nativeLearningRate = (lr: LearningRate): [number: number, tensor: Handle | null] =>
   internals.isTensor(lr) ? [Number.NaN, internals.handleOf(lr)] : [lr, null]
 

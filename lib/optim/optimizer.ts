@@ -5,10 +5,10 @@ import type { Device } from '../core/device.js'
 import { native } from '../core/native.js'
 import { pythonRepr } from '../core/python_repr.js'
 import { internals, type Tensor } from '../core/tensor.js'
+import * as aten from '../generated/aten.js'
 import { checkKeys } from '../operators/arguments.js'
 import { describe } from '../operators/describe.js'
 import { isOptions } from '../operators/options.js'
-import { aten } from '../operators/table.js'
 import { type Arguments, read } from './generated/arguments.js'
 
 /** One group of parameters with its own settings. */
@@ -58,7 +58,7 @@ export class Optimizer<O extends object> {
     for (const group of groups) this.add_param_group(group as { params: Iterable<Tensor> } & Partial<O>)
   }
 
-  /** Throws where a group's settings make no sense. */
+  /** Throws if a group's settings are invalid. */
   protected checkOptions(_options: O): void {}
 
   /** Updates the parameters of one group. */
@@ -87,7 +87,7 @@ export class Optimizer<O extends object> {
     this.param_groups.push({ ...options, params })
   }
 
-  /** Updates all parameters from their gradients. `closure` computes the loss anew; its result is returned. */
+  /** Updates all parameters from their gradients. `closure` computes the loss again; its result is returned. */
   step(): undefined
   step<T>(closure: (() => T) | { closure: () => T }): T
   step<T>(...args: Arguments['optim.Optimizer.step']): T | undefined {
@@ -216,8 +216,8 @@ function withoutUndefined<T extends object>(options: T): T {
 /** A copy in the parameter's dtype and on its device; a step count keeps its own. */
 function copyFor(param: Tensor, name: string, value: Tensor): Tensor {
   return no_grad((): Tensor => {
-    if (name === 'step') return aten<Tensor>('to', value, { device: stepDevice(param), copy: true })
-    return aten<Tensor>('to', value, { dtype: param.dtype, device: param.device, copy: true })
+    if (name === 'step') return aten.to(value, { device: stepDevice(param), copy: true })
+    return aten.to(value, { dtype: param.dtype, device: param.device, copy: true })
   })
 }
 

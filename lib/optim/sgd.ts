@@ -1,3 +1,4 @@
+import { sgdOptions } from '../core/generated/contract.js'
 import { native } from '../core/native.js'
 import { internals } from '../core/tensor.js'
 import { type Arguments, type Keywords, read, type Settings } from './generated/arguments.js'
@@ -33,9 +34,8 @@ export class SGD extends Optimizer<SGDSettings> {
   protected override stepGroup(group: ParamGroup<SGDSettings>): void {
     const { params, lr, momentum, dampening, weight_decay, nesterov, maximize } = group
     const [number, tensor] = nativeLearningRate(lr)
-    const options = Float64Array.of(
-      ...[number, momentum, dampening, numberOf(weight_decay), Number(nesterov), Number(maximize)],
-    )
+    const decay = numberOf(weight_decay)
+    const options = sgdOptions({ lr: number, momentum, dampening, weight_decay: decay, nesterov, maximize })
     const made = native.sgd_step(this.handles(params), this.handles(params, 'momentum_buffer'), options, tensor)
     made?.forEach((handle, i) => {
       const param = params[i]

@@ -1,9 +1,9 @@
 // Line charts as SVG and PNG, drawn by vega-lite and resvg. Those are loaded when the first chart is drawn.
 
+import { writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, extname, join } from 'node:path'
 import type { TopLevelSpec } from 'vega-lite'
-import { writeFileAtomic } from '../core/atomic_file.js'
 
 export interface Series {
   name: string
@@ -28,13 +28,16 @@ export interface LineChart {
 const PALETTE = ['#1f77b4', '#d62728', '#2ca02c', '#9467bd', '#ff7f0e', '#17becf']
 const FONT = 'DejaVu Sans'
 
+/** A logarithmic axis has no place for zero, and no axis for what is not finite. */
+const hasPlace = (value: number, scale: 'linear' | 'log'): boolean =>
+  Number.isFinite(value) && (scale === 'linear' || value > 0)
+
 function specification(chart: LineChart): TopLevelSpec {
   const { title, xlabel, ylabel, series, xlim, xscale = 'linear', yscale = 'linear', points = false } = chart
   const values = series.flatMap(({ name, x, y }) =>
     x
       .map((value, i) => ({ series: name, x: value, y: y[i] as number }))
-      // A logarithmic axis has no place for zero, and no axis for what is not finite.
-      .filter((point) => Number.isFinite(point.y) && (yscale === 'linear' || point.y > 0)),
+      .filter((point) => hasPlace(point.x, xscale) && hasPlace(point.y, yscale)),
   )
   return {
     ...(title === undefined ? {} : { title }),
@@ -49,7 +52,7 @@ function specification(chart: LineChart): TopLevelSpec {
         field: 'x',
         type: 'quantitative',
         title: xlabel,
-        scale: xscale === 'log' ? { type: 'log' } : { zero: false, ...(xlim ? { domain: [...xlim] } : {}) },
+        scale: { ...(xscale === 'log' ? { type: 'log' } : { zero: false }), ...(xlim ? { domain: [...xlim] } : {}) },
       },
       y: {
         field: 'y',
@@ -82,7 +85,7 @@ async function charting() {
 }
 
 /** The chart as SVG. */
-export async function lineChartSvg(chart: LineChart): Promise<string> {
+export async function line_chart_svg(chart: LineChart): Promise<string> {
   const { vega, vegaLite } = await charting()
   const view = new vega.View(vega.parse(vegaLite.compile(specification(chart)).spec), { renderer: 'none' })
   try {
@@ -93,15 +96,15 @@ export async function lineChartSvg(chart: LineChart): Promise<string> {
 }
 
 /** Writes the chart as SVG and as PNG, twice as large: `out` with the endings .svg and .png. Returns both names. */
-export async function saveLineChart(chart: LineChart, out: string): Promise<[svg: string, png: string]> {
+export async function save_line_chart(chart: LineChart, out: string): Promise<[svg: string, png: string]> {
   const { resvg, font } = await charting()
-  const svg = await lineChartSvg(chart)
+  const svg = await line_chart_svg(chart)
   const rendered = new resvg.Resvg(svg, {
     fitTo: { mode: 'zoom', value: 2 },
     font: { fontFiles: [font], loadSystemFonts: false, defaultFontFamily: FONT },
   })
   const base = ['.svg', '.png'].includes(extname(out)) ? out.slice(0, -4) : out
-  writeFileAtomic(`${base}.svg`, [Buffer.from(svg)])
-  writeFileAtomic(`${base}.png`, [rendered.render().asPng()])
+  writeFileSync(`${base}.svg`, svg)
+  writeFileSync(`${base}.png`, rendered.render().asPng())
   return [`${base}.svg`, `${base}.png`]
 }

@@ -4,9 +4,10 @@ import { get_default_dtype } from '../core/default_dtype.js'
 import type { DeviceLike, Layout } from '../core/device.js'
 import * as dtypes from '../core/dtype.js'
 import type { Tensor } from '../core/tensor.js'
+import * as aten from '../generated/aten.js'
+import * as torch from '../generated/functions.js'
 import { pythonFunction } from '../operators/arguments.js'
 import type * as signature from '../operators/generated/python_functions.js'
-import { aten } from '../operators/table.js'
 
 /** What all windows take last. */
 type Common = [
@@ -41,9 +42,9 @@ function window(
 ): Tensor {
   const options = checked(name, M, common)
   const result = () => {
-    if (M === 0) return aten<Tensor>('empty', [0], options)
-    if (M === 1 && one) return aten<Tensor>('ones', [1], options)
-    return make(options, (start, end) => aten<Tensor>('linspace', start, end, M, options))
+    if (M === 0) return torch.empty([0], options)
+    if (M === 1 && one) return torch.ones([1], options)
+    return make(options, (start, end) => torch.linspace(start, end, M, options))
   }
   const made = result()
   return common[4] ? made.requires_grad_() : made
@@ -59,11 +60,8 @@ function cosines(name: string, M: number, a: readonly number[], common: Common):
     const angle = (2 * Math.PI) / steps(M, common[0])
     const k = points(0, (M - 1) * angle)
     const signed = a.map((weight, i) => (i % 2 === 0 ? weight : -weight))
-    const weights = aten<Tensor>(
-      'stack',
-      signed.map((weight) => aten<Tensor>('full', [], weight, options)),
-    )
-    const i = aten<Tensor>('arange', a.length, options)
+    const weights = torch.stack(signed.map((weight) => aten.full([], weight, options)))
+    const i = torch.arange(a.length, options)
     return weights.unsqueeze(-1).mul(i.unsqueeze(-1).mul(k).cos()).sum(0)
   })
 }
@@ -169,10 +167,10 @@ export const kaiser = pythonFunction<signature.signal_windows_kaiser>(
     if (!(beta >= 0)) throw new RangeError(`beta must be non-negative, got: ${beta} instead.`)
     return window('kaiser', M, common, (options) => {
       // beta is rounded to the window's dtype, so that the square root below is of no negative number.
-      const b = aten<Tensor>('full', [], beta, options)
+      const b = aten.full([], beta, options)
       const step = b.mul(2).div(steps(M, common[0]))
       const end = b.minimum(b.neg().add(step.mul(M - 1)))
-      const k = aten<Tensor>('linspace', b.neg(), end, M, options)
+      const k = torch.linspace(b.neg(), end, M, options)
       return b.mul(b).sub(k.pow(2)).sqrt().i0().div(b.i0())
     })
   },

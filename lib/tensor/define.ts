@@ -1,14 +1,15 @@
 // Gives Tensor methods and properties whose bodies stand in files of their own.
 
-import { Tensor } from '../core/tensor.js'
+import { internals, Tensor } from '../core/tensor.js'
 
 export function define(methods: Record<string | symbol, (...args: never[]) => unknown> & ThisType<Tensor>): void {
   for (const name of Reflect.ownKeys(methods)) {
-    Object.defineProperty(Tensor.prototype, name, {
-      value: (methods as Record<string | symbol, unknown>)[name],
-      writable: true,
-      configurable: true,
-    })
+    const method = (methods as Record<string | symbol, (...args: unknown[]) => unknown>)[name] as () => unknown
+    const value = function (this: Tensor, ...args: []): unknown {
+      internals.checkTensor(this)
+      return method.apply(this, args)
+    }
+    Object.defineProperty(Tensor.prototype, name, { value, writable: true, configurable: true })
   }
 }
 

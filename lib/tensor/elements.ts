@@ -5,8 +5,8 @@ import type { DType } from '../core/dtype.js'
 import * as dtypes from '../core/dtype.js'
 import { native } from '../core/native.js'
 import { internals, type Tensor } from '../core/tensor.js'
+import * as aten from '../generated/aten.js'
 import type { Complex } from '../operators/operator.js'
-import { aten } from '../operators/table.js'
 
 export type TypedArray =
   | Float32Array
@@ -40,7 +40,7 @@ const ARRAY_OF = new Map<DType, TypedArrayClass>([
   [dtypes.uint32, Uint32Array],
   [dtypes.int64, BigInt64Array],
   [dtypes.uint64, BigUint64Array],
-  // Real and imaginary parts by turns.
+  // Real and imaginary parts alternate.
   [dtypes.complex64, Float32Array],
   [dtypes.complex128, Float64Array],
 ] as [DType, TypedArrayClass][])
@@ -65,7 +65,7 @@ export function dtypeOfArray(array: ArrayBufferView): DType | undefined {
 }
 
 /**
- * The elements in row-major order, as the typed array of the dtype (bool: Uint8Array; complex: re and im by turns;
+ * The elements in row-major order, as the typed array of the dtype (bool: Uint8Array; complex: re and im alternate;
  * float16, bfloat16, float8 and complex32: Float32Array). A contiguous CPU tensor's array is the tensor's own memory, as with
  * `numpy()`: writing to one changes the other, and the memory stays until the array is collected, which needs a turn
  * of the event loop. `{ copy: true }` always copies.
@@ -82,7 +82,7 @@ export function to_typed_array(tensor: Tensor, { copy = false } = {}): TypedArra
 }
 
 function bytesAs(tensor: Tensor, dtype: DType): ArrayBuffer {
-  const converted = aten<Tensor>('to', tensor.detach(), dtype)
+  const converted = aten.to(tensor.detach(), dtype)
   const bytes = native.to_bytes(internals.handleOf(converted))
   converted.dispose()
   return bytes
@@ -91,7 +91,7 @@ function bytesAs(tensor: Tensor, dtype: DType): ArrayBuffer {
 /** The elements in row-major order, as JavaScript values. */
 export function elementsOf(tensor: Tensor): Element[] {
   const { dtype } = tensor
-  if (dtype === dtypes.complex32) return elementsOf(aten<Tensor>('to', tensor.detach(), dtypes.complex64))
+  if (dtype === dtypes.complex32) return elementsOf(aten.to(tensor.detach(), dtypes.complex64))
   const type = ARRAY_OF.get(dtype)
   const array =
     type === undefined
@@ -157,7 +157,7 @@ function flatten(data: NestedArray): Flat {
     if (shape.at(-1) === 0) break
   }
   const elements: Element[] = []
-  // Where the visit is; written out only for an error.
+  // The position being visited; formatted only for an error.
   const position: number[] = []
   const place = (depth: number) =>
     `data${position
@@ -196,7 +196,7 @@ function flatten(data: NestedArray): Flat {
   return { shape, elements }
 }
 
-/** Numbers alone give the default dtype, float32, as a tensor of numbers is wanted far more often than one of counts; see the README. */
+/** Numbers give the default dtype, float32: most tensors written as numbers hold measurements, not counts. */
 function inferredDtype(elements: readonly Element[]): DType {
   if (elements.some(isComplex)) return defaultComplexDtype()
   if (elements.some((element) => typeof element === 'number')) return get_default_dtype()
@@ -240,7 +240,7 @@ export function fromData(data: NestedArray, wanted?: DType | null): Tensor {
 
 function convert(tensor: Tensor, dtype: DType): Tensor {
   if (tensor.dtype === dtype) return tensor
-  const converted = aten<Tensor>('to', tensor, dtype)
+  const converted = aten.to(tensor, dtype)
   tensor.dispose()
   return converted
 }

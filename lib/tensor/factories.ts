@@ -5,16 +5,16 @@ import type { DeviceLike, Layout } from '../core/device.js'
 import type { DType } from '../core/dtype.js'
 import * as dtypes from '../core/dtype.js'
 import { internals, type Tensor } from '../core/tensor.js'
+import * as aten from '../generated/aten.js'
 import { read } from '../operators/generated/arguments.js'
 import type { Scalar } from '../operators/operator.js'
-import { aten } from '../operators/table.js'
 import { fromData, type NestedArray } from './elements.js'
 
 export interface TensorOptions {
   dtype?: DType | null | undefined
   device?: DeviceLike | null | undefined
   requires_grad?: boolean | undefined
-  /** Puts it in memory of the host that a GPU reads by itself: copies from there need not wait. */
+  /** Puts it in page-locked memory of the host, from which a GPU copies without blocking. */
   pin_memory?: boolean | undefined
 }
 
@@ -27,9 +27,9 @@ export function tensor(data: NestedArray, options?: TensorOptions): Tensor
 export function tensor(options: TensorOptions & { data: NestedArray }): Tensor
 export function tensor(...args: unknown[]): Tensor {
   const { data, dtype, device, requires_grad, pin_memory } = read('torch.tensor', args)
-  let made = internals.isTensor(data) ? aten<Tensor>('clone', data.detach()) : fromData(data as NestedArray, dtype)
-  if (device !== null || (dtype !== null && made.dtype !== dtype)) made = aten<Tensor>('to', made, { dtype, device })
-  if (pin_memory) made = aten<Tensor>('pin_memory', made)
+  let made = internals.isTensor(data) ? data.detach().clone() : fromData(data as NestedArray, dtype)
+  if (device !== null || (dtype !== null && made.dtype !== dtype)) made = aten.to(made, { dtype, device })
+  if (pin_memory) made = made.pin_memory()
   return requires_grad ? made.requires_grad_() : made
 }
 
@@ -44,7 +44,7 @@ export function as_tensor(...args: unknown[]): Tensor {
 function asTensor(data: NestedArray, dtype: DType | null, device: DeviceLike | null): Tensor {
   const made = internals.isTensor(data) ? data : fromData(data, dtype)
   if (dtype === null && device === null) return made
-  return aten<Tensor>('to', made, { dtype: dtype ?? made.dtype, device: device ?? made.device })
+  return aten.to(made, { dtype: dtype ?? made.dtype, device: device ?? made.device })
 }
 
 export interface FullOptions extends TensorOptions {
@@ -59,10 +59,7 @@ export function full(options: { size: readonly number[]; fill_value: Scalar } & 
 export function full(...args: unknown[]): Tensor {
   const { size, fill_value, requires_grad, out, ...rest } = read('torch.full', args)
   const dtype = rest.dtype ?? (typeof fill_value === 'number' && out === null ? get_default_dtype() : null)
-  const made =
-    out === null
-      ? aten<Tensor>('full', size, fill_value, { ...rest, dtype })
-      : aten<Tensor>('full', size, fill_value, { out })
+  const made = out === null ? aten.full(size, fill_value, { ...rest, dtype }) : aten.full(size, fill_value, { out })
   return requires_grad ? made.requires_grad_() : made
 }
 
@@ -99,7 +96,7 @@ export function asarray(...args: unknown[]): Tensor {
       internals.isTensor(data) ? "can't alias tensor with another dtype or device" : "can't alias arbitrary sequence",
     )
   }
-  const own = internals.isTensor(data) && copy ? aten<Tensor>('clone', made.detach()) : made
+  const own = internals.isTensor(data) && copy ? made.detach().clone() : made
   if (!requires_grad) return own
   return (own === data ? own.detach() : own).requires_grad_()
 }

@@ -3,12 +3,14 @@
 import type * as dtypes from '../core/dtype.js'
 import { Size } from '../core/size.js'
 import { internals, type Tensor } from '../core/tensor.js'
+import * as aten from '../generated/aten.js'
+import { split_with_sizes } from '../generated/functions.js'
+import { matrix_norm, vector_norm } from '../generated/linalg.js'
 import { pythonFunction, refuse } from '../operators/arguments.js'
 import { read } from '../operators/generated/arguments.js'
 import type * as signature from '../operators/generated/python_functions.js'
 import type { Scalar } from '../operators/operator.js'
 import { isOptions } from '../operators/options.js'
-import { aten } from '../operators/table.js'
 import { tensor } from './factories.js'
 
 type Optional = Tensor | null
@@ -32,11 +34,12 @@ export function where(
 ): Tensor
 export function where(condition: Tensor, ...rest: unknown[]): Tensor | Tensor[] {
   const [input, other] = rest
-  // Two numbers alone decide the dtype.
+  // Without a tensor, the two numbers decide the dtype.
   if (typeof input === 'number' && typeof other === 'number') {
-    return aten<Tensor>('where', condition, tensor(input), tensor(other), ...rest.slice(2))
+    return aten.where(condition, tensor(input), tensor(other), ...(rest.slice(2) as [{ out: Tensor }]))
   }
-  return aten<Tensor | Tensor[]>('where', condition, ...rest)
+  // Which of its forms this is, native code sees.
+  return aten.where(condition, ...(rest as [input: Tensor, other: Tensor, options: { out: Tensor }]))
 }
 
 /**
@@ -51,12 +54,12 @@ export function einsum(...args: unknown[]): Tensor {
       'einsum(): must specify the equation string and at least one operand, or at least one operand and its subscripts list',
     )
   }
-  if (typeof args[0] === 'string') return aten<Tensor>('einsum', args[0], (args.slice(1) as Tensor[]).flat())
+  if (typeof args[0] === 'string') return aten.einsum(args[0], (args.slice(1) as Tensor[]).flat())
   const letters = (list: unknown) => (list as (number | '...')[]).map(letterOf).join('')
   const inputs = args.filter((_, i) => i % 2 === 1).map(letters)
   const output = args.length % 2 === 1 ? `->${letters(args.at(-1))}` : ''
   const operands = args.filter((_, i) => i % 2 === 0 && i + 1 < args.length)
-  return aten<Tensor>('einsum', inputs.join(',') + output, operands)
+  return aten.einsum(inputs.join(',') + output, operands as Tensor[])
 }
 
 function letterOf(subscript: number | '...'): string {
@@ -91,23 +94,24 @@ export function broadcast_shapes(...shapes: (number | readonly number[])[]): Siz
 
 /** The tensors, expanded to the shape that they broadcast to. */
 export function broadcast_tensors(...tensors: Tensors): Tensor[] {
-  return aten<Tensor[]>('broadcast_tensors', listed(tensors))
+  return aten.broadcast_tensors(listed(tensors))
 }
 
 /** The tensors as blocks on the diagonal of a matrix. */
 export function block_diag(...tensors: Tensors): Tensor {
-  return aten<Tensor>('block_diag', listed(tensors))
+  return aten.block_diag(listed(tensors))
 }
 
 /** All combinations of the elements of 1-D tensors, one in each row. */
 export function cartesian_prod(...tensors: Tensors): Tensor {
-  return aten<Tensor>('cartesian_prod', listed(tensors))
+  return aten.cartesian_prod(listed(tensors))
 }
 
 /** The product of matrices, in the order that needs the fewest multiplications. */
 export function chain_matmul(...matrices: Tensors | [...Tensor[], { out?: Tensor | undefined }]): Tensor {
-  const options = isOptions(matrices.at(-1)) ? [matrices.pop()] : []
-  return aten<Tensor>('chain_matmul', listed(matrices as Tensors), ...options)
+  const options = isOptions(matrices.at(-1)) ? (matrices.pop() as { out: Tensor }) : null
+  const list = listed(matrices as Tensors)
+  return options === null ? aten.chain_matmul(list) : aten.chain_matmul(list, options)
 }
 
 /** Grids of coordinates from 1-D tensors. */
@@ -115,7 +119,7 @@ export function meshgrid(
   ...tensors: Tensors | [...Tensor[], MeshgridOptions] | [readonly Tensor[], MeshgridOptions]
 ): Tensor[] {
   const options = isOptions(tensors.at(-1)) ? (tensors.pop() as MeshgridOptions) : {}
-  return aten<Tensor[]>('meshgrid', listed(tensors as Tensors), options as Record<string, unknown>)
+  return aten.meshgrid(listed(tensors as Tensors), options as { indexing: string })
 }
 
 interface MeshgridOptions {
@@ -123,11 +127,16 @@ interface MeshgridOptions {
   indexing?: 'ij' | 'xy' | undefined
 }
 
-const atLeast = (name: string): AtLeast =>
+const atLeast = (operator: AtLeastOperator): AtLeast =>
   ((...tensors: Tensors) => {
-    if (tensors.length === 1 && internals.isTensor(tensors[0])) return aten(name, tensors[0])
-    return aten(name, listed(tensors))
+    if (tensors.length === 1 && internals.isTensor(tensors[0])) return operator(tensors[0])
+    return operator(listed(tensors))
   }) as AtLeast
+
+interface AtLeastOperator {
+  (input: Tensor): Tensor
+  (tensors: readonly Tensor[]): Tensor[]
+}
 
 interface AtLeast {
   (tensor: Tensor): Tensor
@@ -135,9 +144,9 @@ interface AtLeast {
   (tensors: readonly Tensor[]): Tensor[]
 }
 
-export const atleast_1d = atLeast('atleast_1d')
-export const atleast_2d = atLeast('atleast_2d')
-export const atleast_3d = atLeast('atleast_3d')
+export const atleast_1d = atLeast(aten.atleast_1d)
+export const atleast_2d = atLeast(aten.atleast_2d)
+export const atleast_3d = atLeast(aten.atleast_3d)
 
 /** The places of elements that are not 0: (n, dims); or, with as_tuple, a vector for each dimension. */
 export function nonzero(input: Tensor, options?: { as_tuple?: false; out?: Tensor | undefined }): Tensor
@@ -145,8 +154,8 @@ export function nonzero(input: Tensor, options: { as_tuple: true }): Tensor[]
 export function nonzero(options: { input: Tensor; as_tuple?: boolean; out?: Tensor | undefined }): Tensor | Tensor[]
 export function nonzero(...args: unknown[]): Tensor | Tensor[] {
   const { input, out, as_tuple } = read('torch.nonzero', args)
-  if (as_tuple) return aten<Tensor[]>('nonzero_numpy', input)
-  return out === null ? aten<Tensor>('nonzero', input) : aten<Tensor>('nonzero', input, { out })
+  if (as_tuple) return aten.nonzero_numpy(input)
+  return out === null ? aten.nonzero(input) : aten.nonzero(input, { out })
 }
 
 const COMPUTE_MODES = ['use_mm_for_euclid_dist_if_necessary', 'use_mm_for_euclid_dist', 'donot_use_mm_for_euclid_dist']
@@ -156,7 +165,7 @@ export const cdist = pythonFunction<signature.torch_cdist>(
   (x1: Tensor, x2: Tensor, p: number, compute_mode: string) => {
     const mode = COMPUTE_MODES.indexOf(compute_mode)
     if (mode === -1) throw new RangeError(`${compute_mode} is not a valid value for compute_mode`)
-    return aten('cdist', x1, x2, p, mode === 0 ? null : mode)
+    return aten.cdist(x1, x2, p, mode === 0 ? null : mode)
   },
 )
 
@@ -172,19 +181,19 @@ export const norm = pythonFunction<signature.torch_norm>(
   ) => {
     const options = out === null ? { dtype } : { dtype, out }
     const dims = typeof dim === 'number' ? [dim] : dim
-    if (typeof p !== 'string') return aten('linalg_vector_norm', input, p ?? 2, dims, keepdim, options)
+    if (typeof p !== 'string') return vector_norm(input, p ?? 2, dims, keepdim, options)
     if (p === 'fro' && (dims === null || dims.length <= 2)) {
-      return aten('linalg_vector_norm', input, 2, dims, keepdim, options)
+      return vector_norm(input, 2, dims, keepdim, options)
     }
     const all = dims ?? Array.from({ length: input.dim() }, (_, i) => i)
-    return aten('linalg_matrix_norm', input, p, all, keepdim, options)
+    return matrix_norm(input, p, all, keepdim, options)
   },
 )
 
 export const split = pythonFunction<signature.torch_split>(
   'torch.split',
   (input: Tensor, sizes: number | readonly number[], dim: number) =>
-    aten(typeof sizes === 'number' ? 'split' : 'split_with_sizes', input, sizes, dim),
+    typeof sizes === 'number' ? aten.split(input, sizes, dim) : split_with_sizes(input, sizes, dim),
 )
 
 export const tensordot = pythonFunction<TensordotFunction>(
@@ -210,7 +219,7 @@ export const tensordot = pythonFunction<TensordotFunction>(
         `tensordot expects dims to be int or tuple[list[int], list[int]] or list[list[int]] containing two lists, but got dims=${dims}`,
       )
     }
-    return aten('tensordot', a, b, pairs[0], pairs[1], ...(out === null ? [] : [{ out }]))
+    return out === null ? aten.tensordot(a, b, pairs[0], pairs[1]) : aten.tensordot(a, b, pairs[0], pairs[1], { out })
   },
 )
 
@@ -277,11 +286,20 @@ export const stft = pythonFunction<signature.torch_stft>(
       const shape = [...input.shape]
       const extended = [...new Array<number>(3 - shape.length).fill(1), ...shape]
       const width = Math.floor(n_fft / 2)
-      const padded = aten<Tensor>('pad', input.view(extended), [width, width], pad_mode)
+      const padded = aten.pad(input.view(extended), [width, width], pad_mode)
       signal = padded.view([...padded.shape].slice(-shape.length))
     }
-    const rest = [n_fft, hop_length, win_length, window, normalized, onesided, return_complex, align_to_window]
-    return aten('stft', signal, ...rest)
+    return aten.stft(
+      signal,
+      n_fft,
+      hop_length,
+      win_length,
+      window,
+      normalized,
+      onesided,
+      return_complex,
+      align_to_window,
+    )
   },
 )
 
@@ -292,7 +310,7 @@ export interface UniqueOptions {
   dim?: number | null | undefined
 }
 
-/** The distinct elements; with return_inverse where each element went, with return_counts how often each was there. */
+/** The distinct elements; with return_inverse the position of each element among them, with return_counts their counts. */
 interface Unique<O> {
   (input: Tensor, options?: O & { return_inverse?: false; return_counts?: false }): Tensor
   (input: Tensor, options: O & { return_inverse: true; return_counts: true }): [Tensor, Tensor, Tensor]
@@ -311,8 +329,7 @@ export const unique: Unique<UniqueOptions> & ((input: Tensor, sorted: boolean, .
     'torch.unique',
     (input: Tensor, sorted: boolean, return_inverse: boolean, return_counts: boolean, dim: number | null) => {
       const options = { sorted, return_inverse, return_counts }
-      const results =
-        dim === null ? aten<Tensor[]>('_unique2', input, options) : aten<Tensor[]>('unique_dim', input, dim, options)
+      const results = dim === null ? aten._unique2(input, options) : aten.unique_dim(input, dim, options)
       return chosenOf([...results], return_inverse, return_counts)
     },
   )
@@ -321,7 +338,7 @@ export const unique: Unique<UniqueOptions> & ((input: Tensor, sorted: boolean, .
 export const unique_consecutive: Unique<Omit<UniqueOptions, 'sorted'>> = pythonFunction(
   'torch.unique_consecutive',
   (input: Tensor, return_inverse: boolean, return_counts: boolean, dim: number | null) => {
-    const results = aten<Tensor[]>('unique_consecutive', input, { return_inverse, return_counts, dim })
+    const results = aten.unique_consecutive(input, { return_inverse, return_counts, dim })
     return chosenOf([...results], return_inverse, return_counts)
   },
 )
@@ -337,6 +354,6 @@ export function lu(options: { A: Tensor; pivot?: boolean; get_infos?: boolean })
 export function lu(...args: unknown[]): Tensor[] {
   const values = read('torch.lu', args)
   refuse('torch.lu', values, 'out')
-  const results = [...aten<Iterable<Tensor>>('_lu_with_info', values.A, values.pivot, !values.get_infos)]
+  const results = [...aten._lu_with_info(values.A, values.pivot, !values.get_infos)]
   return values.get_infos ? results : results.slice(0, 2)
 }

@@ -1,10 +1,11 @@
 // x[...] of Python as x.index(...), and x[...] = v as x.index_set_([...], v).
 
 import * as dtypes from '../core/dtype.js'
+import { INDEX_NUMBERS, IndexKind } from '../core/generated/contract.js'
 import { native } from '../core/native.js'
 import { internals, type Tensor } from '../core/tensor.js'
+import * as aten from '../generated/aten.js'
 import { explained } from '../operators/errors.js'
-import { aten } from '../operators/table.js'
 import { fromData, type NestedArray } from './elements.js'
 
 /** a:b:step. Made by `torch.slice`, or written as a string: '1:', '::2'. */
@@ -29,13 +30,13 @@ export function slice(start: number | null, stop?: number | null, step: number |
  */
 export type Index = number | bigint | string | null | boolean | Slice | Tensor | readonly NestedArray[]
 
-// How native code reads an item (native/indexing.cc): its kind and three numbers, NaN for what is left open.
-const NONE = 0
-const INTEGER = 1
-const BOOLEAN = 2
-const ELLIPSIS = 3
-const SLICE = 4
-const TENSOR = 5
+// How native code reads an item (native/contract.h): its kind and three numbers, NaN for what is left open.
+const NONE = IndexKind.None
+const INTEGER = IndexKind.Integer
+const BOOLEAN = IndexKind.Boolean
+const ELLIPSIS = IndexKind.Ellipsis
+const SLICE = IndexKind.Slice
+const TENSOR = IndexKind.Tensor
 
 type Item = [kind: number, a?: number, b?: number, c?: number]
 
@@ -52,7 +53,7 @@ function parseText(text: string): Item[] {
     const bounds = item.split(':').map((bound) => bound.trim())
     const valid = bounds.length >= 2 && bounds.length <= 3 && bounds.every((bound) => /^([+-]?\d+)?$/.test(bound))
     if (!valid)
-      throw new TypeError(`'${item}' is no index: expected for example '0', '1:', ':-1', '::2', '...' or 'None'`)
+      throw new TypeError(`'${item}' is not an index: expected for example '0', '1:', ':-1', '::2', '...' or 'None'`)
     const [start = null, stop = null, step = null] = bounds.map((bound) => (bound === '' ? null : Number(bound)))
     return sliceItem(start, stop, step)
   })
@@ -63,7 +64,7 @@ function parse(indices: readonly Index[], tensors: Tensor[]): Item[] {
   return indices.flatMap((index): Item[] => {
     if (typeof index === 'number' || typeof index === 'bigint') {
       const position = Number(index)
-      if (!Number.isInteger(position)) throw new TypeError(`${index} is no index: expected a whole number`)
+      if (!Number.isInteger(position)) throw new TypeError(`${index} is not an index: expected a whole number`)
       return [[INTEGER, position]]
     }
     if (typeof index === 'string') return parseText(index)
@@ -76,7 +77,7 @@ function parse(indices: readonly Index[], tensors: Tensor[]): Item[] {
       return [[TENSOR, internals.handleOf(tensor)]]
     }
     throw new TypeError(
-      `${String(index)} is no index: expected a number, string, null, boolean, torch.slice, tensor or array`,
+      `${String(index)} is not an index: expected a number, string, null, boolean, torch.slice, tensor or array`,
     )
   })
 }
@@ -88,9 +89,9 @@ function positions(list: readonly NestedArray[]): Tensor {
 }
 
 function encode(items: readonly Item[]): Float64Array {
-  const numbers = new Float64Array(4 * items.length)
+  const numbers = new Float64Array(INDEX_NUMBERS * items.length)
   items.forEach((item, i) => {
-    numbers.set(item as number[], 4 * i)
+    numbers.set(item as number[], INDEX_NUMBERS * i)
   })
   return numbers
 }
@@ -112,7 +113,7 @@ export function getIndex(tensor: Tensor, indices: readonly Index[]): Tensor {
 export function setIndex(tensor: Tensor, indices: readonly Index[], value: Tensor | NestedArray): void {
   const tensors: Tensor[] = []
   const items = encode(parse(indices, tensors))
-  const source = internals.isTensor(value) ? value : aten<Tensor>('to', fromData(value, undefined), tensor)
+  const source = internals.isTensor(value) ? value : aten.to(fromData(value, undefined), tensor)
   try {
     native.set_item(internals.handleOf(tensor), items, internals.handleOf(source))
   } catch (error) {

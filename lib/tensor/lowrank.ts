@@ -2,15 +2,16 @@
 // Halko, Martinsson, Tropp: Finding structure with randomness (2009), algorithm 5.1.
 
 import type { Tensor } from '../core/tensor.js'
+import { randn } from '../generated/functions.js'
+import * as linalg from '../generated/linalg.js'
 import { pythonFunction } from '../operators/arguments.js'
 import type * as signature from '../operators/generated/python_functions.js'
-import { aten } from '../operators/table.js'
 
 /** Q with q orthonormal columns whose span nearly holds that of A - M: (..., m, q). */
 function approximateBasis(A: Tensor, q: number, rounds: number, M: Tensor | null): Tensor {
-  const orthonormal = (X: Tensor) => aten<[Tensor, Tensor]>('linalg_qr', X)[0]
+  const orthonormal = (X: Tensor) => linalg.qr(X)[0]
   const dtype = A.dtype.is_floating_point || A.dtype.is_complex ? A.dtype : undefined
-  const R = aten<Tensor>('randn', [A.size(-1), q], { dtype, device: A.device })
+  const R = randn([A.size(-1), q], { dtype, device: A.device })
   const times = (X: Tensor) => (M === null ? A.matmul(X) : A.matmul(X).sub(M.matmul(X)))
   const back = (X: Tensor) => (M === null ? A.mH.matmul(X) : A.mH.matmul(X).sub(M.mH.matmul(X)))
   let Q = orthonormal(times(R))
@@ -25,11 +26,7 @@ function factorised(A: Tensor, q: number, rounds: number, M: Tensor | null): [U:
   const tallOffset = wide && offset !== null ? offset.mH : offset
   const Q = approximateBasis(tall, q, rounds, tallOffset)
   const B = Q.mH.matmul(tall)
-  const [u, S, Vh] = aten<[Tensor, Tensor, Tensor]>(
-    'linalg_svd',
-    tallOffset === null ? B : B.sub(Q.mH.matmul(tallOffset)),
-    false,
-  )
+  const [u, S, Vh] = linalg.svd(tallOffset === null ? B : B.sub(Q.mH.matmul(tallOffset)), false)
   const U = Q.matmul(u)
   return wide ? [Vh.mH, S, U] : [U, S, Vh.mH]
 }

@@ -7,10 +7,13 @@ import * as dtypes from '../core/dtype.js'
 import { native } from '../core/native.js'
 import type { Size } from '../core/size.js'
 import { internals, Tensor } from '../core/tensor.js'
+import * as aten from '../generated/aten.js'
+import { broadcast_to, imag, polygamma, real } from '../generated/functions.js'
 import { methodNames, type TensorMethods } from '../generated/methods.js'
 import { type Arguments, read } from '../operators/generated/arguments.js'
+import type { PythonMethods } from '../operators/generated/python_functions.js'
 import type { Scalar } from '../operators/operator.js'
-import { aten, methodNamed } from '../operators/table.js'
+import { methodNamed } from '../operators/table.js'
 import { type Conversion, type ConversionArguments, conversionOf } from './conversion.js'
 import { define, defineGetters } from './define.js'
 import type { Element, NestedArray, NestedList, TypedArray } from './elements.js'
@@ -21,27 +24,8 @@ import { getIndex, type Index, setIndex } from './indexing.js'
 import { tensorString } from './printing.js'
 import { typeName, typeNamed } from './type_names.js'
 
-interface NormOptions {
-  p?: number | 'fro' | 'nuc' | null | undefined
-  dim?: number | readonly number[] | null | undefined
-  keepdim?: boolean | undefined
-  dtype?: DType | null | undefined
-}
-
-interface StftOptions {
-  hop_length?: number | null | undefined
-  win_length?: number | null | undefined
-  window?: Tensor | null | undefined
-  center?: boolean | undefined
-  pad_mode?: string | undefined
-  normalized?: boolean | undefined
-  onesided?: boolean | null | undefined
-  return_complex?: boolean | null | undefined
-  align_to_window?: boolean | null | undefined
-}
-
 declare module '../core/tensor.js' {
-  interface Tensor extends TensorMethods {
+  interface Tensor extends TensorMethods, PythonMethods {
     /** The single element as a number; `item<bigint>()`, `item<boolean>()` name what other dtypes give. */
     item<T extends Element = number>(): T
     /** Nested arrays of the elements. */
@@ -50,7 +34,7 @@ declare module '../core/tensor.js' {
     to_typed_array(options?: { copy?: boolean }): TypedArray
     toJSON(): Element | NestedList
 
-    /** This dtype, this device: the tensor itself where it already is so. */
+    /** The tensor in this dtype, on this device; the tensor itself if it already is. */
     to(...args: ConversionArguments): Tensor
     cpu(...args: Arguments['Tensor.cpu']): Tensor
     cuda(...args: Arguments['Tensor.cuda']): Tensor
@@ -91,28 +75,9 @@ declare module '../core/tensor.js' {
     new_tensor(data: NestedArray, options?: TensorOptions): Tensor
     new_tensor(options: TensorOptions & { data: NestedArray }): Tensor
 
-    /** torch.norm of this tensor. */
-    norm(
-      p?: number | 'fro' | 'nuc' | null,
-      dim?: number | readonly number[] | null,
-      keepdim?: boolean,
-      options?: NormOptions,
-    ): Tensor
-    norm(p: number | 'fro' | 'nuc' | null, dim: number | readonly number[] | null, options: NormOptions): Tensor
-    norm(p: number | 'fro' | 'nuc' | null, options: NormOptions): Tensor
-    norm(options: NormOptions): Tensor
     /** Parts of this size (the last may be smaller), or of these sizes, along a dimension: views. */
     split(split_size: number | readonly number[], dim?: number): Tensor[]
     split(split_size: number | readonly number[], options: { dim?: number }): Tensor[]
-    /** torch.stft of this tensor. */
-    stft(n_fft: number, options?: StftOptions): Tensor
-    stft(
-      n_fft: number,
-      hop_length: number | null,
-      win_length: number | null,
-      window: Tensor | null,
-      options?: StftOptions,
-    ): Tensor
     /** Where the condition holds this tensor's elements, else those of `other`. */
     where(condition: Tensor, other: Tensor | Scalar): Tensor
     /** The n-th derivative of the digamma function. */
@@ -156,13 +121,14 @@ for (const name of methodNames.split(' ')) {
 /** Methods that are functions with the tensor first. */
 for (const [name, invoke] of Object.entries({ norm, split, stft, nonzero, unique, unique_consecutive, lu })) {
   const method = function (this: Tensor, ...args: unknown[]): unknown {
+    internals.checkTensor(this)
     return (invoke as (...args: unknown[]) => unknown)(this, ...args)
   }
   Object.defineProperty(Tensor.prototype, name, { value: method, writable: true, configurable: true })
 }
 
 function to(self: Tensor, options: Partial<Conversion>): Tensor {
-  return aten<Tensor>('to', self, { ...options } as Record<string, unknown>)
+  return aten.to(self, { ...options })
 }
 
 /** The element at dimension `dim`, counted from the end where negative. */
@@ -179,7 +145,7 @@ function replaceElements(self: Tensor, values: Element[]): Tensor {
   if (!self.is_cpu) throw new TypeError('apply_ and map_ are only implemented on CPU tensors')
   if (self.requires_grad)
     throw new Error("Can't call apply_() or map_() on a tensor that requires grad. Use tensor.detach() first.")
-  return aten<Tensor>('copy_', self, aten<Tensor>('view', tensor(values, { dtype: self.dtype }), [...self.shape]))
+  return self.copy_(tensor(values, { dtype: self.dtype }).view([...self.shape]))
 }
 
 function cast(dtype: DType) {
@@ -216,7 +182,8 @@ define({
     const { shape } = this
     const [first] = args
     // Not by the reader where that is plain: this is called everywhere.
-    const dim = args.length === 0 || typeof first === 'number' ? first : read('Tensor.size', args).dim
+    const isPlain = args.length === 0 || (args.length === 1 && typeof first === 'number')
+    const dim = isPlain ? first : read('Tensor.size', args).dim
     if (dim === undefined || dim === null) return shape
     return elementOf(shape, dim as number)
   },
@@ -225,7 +192,7 @@ define({
     const strides = native.strides(internals.handleOf(this))
     return dim === null ? strides : elementOf(strides, dim)
   },
-  // An operator only from libtorch 2.12 on.
+  // An operator since libtorch 2.12.
   get_device() {
     return this.device.index ?? -1
   },
@@ -254,10 +221,10 @@ define({
     return where(condition, this, other)
   },
   polygamma(...args: Arguments['Tensor.polygamma']) {
-    return aten('polygamma', read('Tensor.polygamma', args).n, this)
+    return polygamma(read('Tensor.polygamma', args).n, this)
   },
   to_sparse_coo() {
-    return aten('to_sparse', this)
+    return this.to_sparse()
   },
   apply_(...args: Arguments['Tensor.apply_']) {
     const { callable } = read('Tensor.apply_', args)
@@ -268,7 +235,7 @@ define({
   },
   map_(...args: Arguments['Tensor.map_']) {
     const { tensor, callable } = read('Tensor.map_', args)
-    const others = elementsOf(aten<Tensor>('broadcast_to', tensor, [...this.shape]))
+    const others = elementsOf(broadcast_to(tensor, [...this.shape]))
     return replaceElements(
       this,
       elementsOf(this).map((value, i) => callable(value, others[i])),
@@ -283,7 +250,7 @@ define({
   },
   *[Symbol.iterator]() {
     if (this.dim() === 0) throw new TypeError('iteration over a 0-d tensor')
-    yield* aten<Tensor[]>('unbind', this, 0)
+    yield* this.unbind(0)
   },
   new_tensor(...args: unknown[]) {
     const { data, dtype, device, ...options } = read('Tensor.new_tensor', args)
@@ -299,22 +266,22 @@ define({
 
 defineGetters({
   T() {
-    return aten('numpy_T', this)
+    return aten.numpy_T(this)
   },
   mT() {
-    return aten('mT', this)
+    return aten.mT(this)
   },
   H() {
-    return aten('matrix_H', this)
+    return aten.matrix_H(this)
   },
   mH() {
-    return aten('mH', this)
+    return aten.mH(this)
   },
   real() {
-    return aten('real', this)
+    return real(this)
   },
   imag() {
-    return aten('imag', this)
+    return imag(this)
   },
   layout() {
     return layoutNamed(native.layout(internals.handleOf(this)))

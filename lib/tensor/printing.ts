@@ -4,9 +4,10 @@ import { get_default_dtype } from '../core/default_dtype.js'
 import * as dtypes from '../core/dtype.js'
 import { runInMode, type Synchronous } from '../core/modes.js'
 import type { Tensor } from '../core/tensor.js'
+import * as aten from '../generated/aten.js'
+import * as torch from '../generated/functions.js'
 import { type Arguments, type Keywords, read } from '../operators/generated/arguments.js'
 import type { Complex } from '../operators/operator.js'
-import { aten } from '../operators/table.js'
 import { type Element, elementsOf } from './elements.js'
 
 interface PrintOptions {
@@ -178,9 +179,8 @@ class ElementFormatter {
 
 // --- layout ---------------------------------------------------------------------------------------------------
 
-const select = (tensor: Tensor, i: number): Tensor => aten<Tensor>('select', tensor, 0, i)
-const narrow = (tensor: Tensor, start: number, length: number): Tensor =>
-  aten<Tensor>('narrow', tensor, 0, start, length)
+const select = (tensor: Tensor, i: number): Tensor => tensor.select(0, i)
+const narrow = (tensor: Tensor, start: number, length: number): Tensor => tensor.narrow(0, start, length)
 
 /** The elements that are shown of a summarized tensor. */
 function summarized(tensor: Tensor): Tensor {
@@ -190,13 +190,10 @@ function summarized(tensor: Tensor): Tensor {
   const edge = options.edgeitems
   const long = size > 2 * edge
   if (dim === 1) {
-    return long ? aten<Tensor>('cat', [narrow(tensor, 0, edge), narrow(tensor, size - edge, edge)]) : tensor
+    return long ? torch.cat([narrow(tensor, 0, edge), narrow(tensor, size - edge, edge)]) : tensor
   }
-  if (edge === 0) return aten<Tensor>('flatten', narrow(tensor, 0, 0))
-  return aten<Tensor>(
-    'stack',
-    shownIndices(size, true).flatMap((i) => (i === null ? [] : [summarized(select(tensor, i))])),
-  )
+  if (edge === 0) return narrow(tensor, 0, 0).flatten()
+  return torch.stack(shownIndices(size, true).flatMap((i) => (i === null ? [] : [summarized(select(tensor, i))])))
 }
 
 /** The indices that are shown, null standing for the gap. */
@@ -247,7 +244,7 @@ const INDENT = PREFIX.length
 /** The elements of a strided tensor. */
 function contents(tensor: Tensor, indent: number): string {
   if (tensor.numel() === 0) return '[]'
-  const values = aten<Tensor>('detach', tensor)
+  const values = tensor.detach()
   const summarize = values.numel() > options.threshold
   const formatter = new ElementFormatter(summarize ? summarized(values) : values)
   return body(values, indent, summarize, formatter)
@@ -258,21 +255,21 @@ function sparseParts(tensor: Tensor): [name: string, part: Tensor][] {
   const layout = tensor.layout.name
   if (layout === 'sparse_coo') {
     return [
-      ['indices', aten<Tensor>('_indices', tensor)],
-      ['values', aten<Tensor>('_values', tensor)],
+      ['indices', aten._indices(tensor)],
+      ['values', aten._values(tensor)],
     ]
   }
   const byRows = layout === 'sparse_csr' || layout === 'sparse_bsr'
   const compressed: [string, Tensor][] = byRows
     ? [
-        ['crow_indices', aten<Tensor>('crow_indices', tensor)],
-        ['col_indices', aten<Tensor>('col_indices', tensor)],
+        ['crow_indices', tensor.crow_indices()],
+        ['col_indices', tensor.col_indices()],
       ]
     : [
-        ['ccol_indices', aten<Tensor>('ccol_indices', tensor)],
-        ['row_indices', aten<Tensor>('row_indices', tensor)],
+        ['ccol_indices', tensor.ccol_indices()],
+        ['row_indices', tensor.row_indices()],
       ]
-  return [...compressed, ['values', aten<Tensor>('values', tensor)]]
+  return [...compressed, ['values', tensor.values()]]
 }
 
 function sparseContents(tensor: Tensor): string {
@@ -299,7 +296,7 @@ export function tensorString(tensor: Tensor): string {
   if (!tensor.is_cpu) suffixes.push(`device='${tensor.device}'`)
   let text = '...'
   if (sparse) {
-    suffixes.push(size, `nnz=${aten<number>('_nnz', tensor)}`)
+    suffixes.push(size, `nnz=${aten._nnz(tensor)}`)
     if (!plainDtype) suffixes.push(`dtype=${dtype}`)
     text = sparseContents(tensor)
   } else if (isMeta || tensor.numel() === 0) {
@@ -309,7 +306,7 @@ export function tensorString(tensor: Tensor): string {
   } else {
     if (options.edgeitems === 0) suffixes.push(size)
     if (!plainDtype) suffixes.push(`dtype=${dtype}`)
-    text = contents(strided ? tensor : aten<Tensor>('to_dense', tensor), INDENT)
+    text = contents(strided ? tensor : tensor.to_dense(), INDENT)
   }
   if (!strided) suffixes.push(`layout=${tensor.layout}`)
   const gradFn = tensor.grad_fn

@@ -5,10 +5,10 @@ import { AutogradFunction, type FunctionCtx } from '../autograd/function.js'
 import { enable_grad } from '../autograd/grad_mode.js'
 import { native } from '../core/native.js'
 import { internals, type Tensor } from '../core/tensor.js'
+import { empty } from '../generated/functions.js'
 import { checkKeys } from '../operators/arguments.js'
 import { get_rng_state, set_rng_state } from '../operators/generator.js'
 import { isOptions } from '../operators/options.js'
-import { aten } from '../operators/table.js'
 
 type Run = (...args: never[]) => Tensor | Tensor[]
 
@@ -83,7 +83,7 @@ export function checkpoint<A extends unknown[], R extends Tensor | Tensor[]>(
   const { preserve_rng_state = true } = optionsOf('checkpoint', isLast ? args.at(-1) : {})
   const inputs = (isLast ? args.slice(0, -1) : args) as A
   // Parameters are no arguments: this tensor makes the result part of the graph.
-  const recorded = aten<Tensor>('empty', [0]).requires_grad_()
+  const recorded = empty([0]).requires_grad_()
   return CheckpointFunction.apply(run as unknown as Run, preserve_rng_state, recorded, ...inputs) as R
 }
 

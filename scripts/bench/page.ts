@@ -3,14 +3,14 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { packageRoot } from '../../lib/core/package_root.js'
-import { type LineChart, lineChartSvg } from '../../lib/plot/line_chart.js'
+import { type LineChart, line_chart_svg } from '../../lib/plot/line_chart.js'
 import { type Measured, median, type Report, timeOf } from './report.js'
 
 const DOCS = join(packageRoot, 'docs')
 /** What the page was made of. */
 export const RESULTS = join(DOCS, 'benchmarks', 'results.json')
 export const GPU_RESULTS = join(DOCS, 'benchmarks', 'results_gpu.json')
-/** Published for the document's models on a GPU by its authors: median tokens per second. */
+/** Median tokens per second of the document's models on a GPU, as its authors published them. */
 const D2L = { scratch: 64_888, 'rnn 256x35': 293_505 }
 const TOKENS = 32 * 35
 
@@ -99,7 +99,7 @@ export async function writePage(report: Report, gpu: Report | null): Promise<voi
   const { cpu, cores, memory_gb } = report.machine
   const charts: string[] = []
   for (const [name, chart] of growthCharts(report)) {
-    writeFileSync(join(DOCS, 'benchmarks', `${name}.svg`), await lineChartSvg(chart))
+    writeFileSync(join(DOCS, 'benchmarks', `${name}.svg`), await line_chart_svg(chart))
     charts.push(`![${chart.title}, by ${chart.xlabel}](benchmarks/${name}.svg)`)
   }
   const tokens = Object.entries(D2L).flatMap(([name, gpu]) => {

@@ -1,4 +1,4 @@
-// What a run of the benchmarks leaves: every round, and how its figures are read.
+// The results of a run of the benchmarks: every round, and how figures are computed from them.
 
 import type { Identity } from './side.js'
 

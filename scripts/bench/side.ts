@@ -74,7 +74,7 @@ export class RunningSide {
   }
 }
 
-/** The cases that torch.compile is tried on: it unrolls sequences, and compiles for minutes. */
+/** The cases that torch.compile runs: it unrolls sequences, and compiles for minutes. */
 const COMPILED = new Set(['sine', 'scratch', 'rnn 512x35', 'lstm 512x35'])
 const file = (name: string) => join(packageRoot, 'scripts/bench/sides', name)
 const json = (spec: Case) => JSON.stringify(spec)

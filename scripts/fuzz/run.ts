@@ -1,5 +1,5 @@
-// npm run fuzz: every public operator with dummy and hostile arguments, in processes that may die. Nothing may end one
-// by a signal.
+// npm run fuzz: calls every public operator with dummy and hostile arguments, in processes of their own. A process that
+// ends by a signal is a failure.
 
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'

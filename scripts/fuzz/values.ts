@@ -52,7 +52,7 @@ const SHAPES = [
   [1, 1, 1, 1, 1, 1],
 ]
 
-/** No size between a few and what no memory holds: those would be slow, not wrong. */
+/** Sizes are small, or too large for any memory: those between would only be slow. */
 const INTEGERS = [0, 1, 2, 3, -1, -2, 7, 64, 2 ** 40, -(2 ** 40), 2 ** 53 - 1, -(2 ** 53 - 1)]
 const SMALL = [0, 1, 2, 3, -1]
 const FLOATS = [0, 1, 0.5, -1, Number.NaN, Infinity, -Infinity, 1e300, -0]

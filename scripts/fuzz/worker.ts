@@ -1,4 +1,4 @@
-// Calls public operators with whatever, in a process that may die of it: node worker.js SEED ROUNDS FIRST LAST
+// Calls public operators with hostile arguments, in a process that may crash: node worker.js SEED ROUNDS FIRST LAST
 // A line of JSON before each operator.
 
 import { readFileSync, writeSync } from 'node:fs'
@@ -81,7 +81,7 @@ function argumentsOf(schema: Schema, random: Random): unknown[] {
 /** For what has no operator of its own. */
 const ANYTHING = parseSchema('aten::anything(Tensor a, Scalar b, int[2] c=0, str d="") -> Tensor')
 
-/** What comes back is looked at too: reading it may be where the harm is. */
+/** Reads the result too, as that may be what crashes. */
 function look(result: unknown): void {
   if (result instanceof Tensor) {
     if (result.numel() <= 1000) String(result)
@@ -121,7 +121,7 @@ const shown = (arg: unknown): string => {
   return String(arg)
 }
 
-// These change the process itself, or are told to.
+// These change the process itself.
 const LEFT_OUT = new Set(['set_num_threads', 'set_num_interop_threads'])
 
 if (process.argv[1]?.endsWith('worker.js')) {

@@ -1,6 +1,6 @@
-// Writes lib/generated/ and lib/operators/generated/: the operators that Python exposes (exposed_names.json), with the overloads of the loaded
-// libtorch, and the functions that PyTorch writes in Python (python_signatures.json), with their TypeScript
-// signatures. `--check` compares instead of writing.
+// Writes lib/generated/ and lib/operators/generated/: the operators that Python exposes (exposed_names.json) and those
+// that lib/ calls beside them (BENEATH), with the overloads of the loaded libtorch, and the functions that PyTorch writes
+// in Python (python_signatures.json), with their TypeScript signatures. `--check` compares instead of writing.
 
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -41,6 +41,21 @@ const BY_HAND = {
   ),
 }
 
+/** What lib/ calls, and the other generated files do not have: what stands beneath functions written by hand. */
+const BENEATH = (
+  '_amp_foreach_non_finite_check_and_unscale_ _amp_update_scale_ _cudnn_rnn_flatten_weight _indices _lu_with_info ' +
+  '_nnz _pack_padded_sequence _pad_packed_sequence _sparse_addmm _sparse_log_softmax _sparse_mm _sparse_softmax ' +
+  '_sparse_sum _spdiags _unique2 _upsample_bicubic2d_aa _upsample_bilinear2d_aa _upsample_lanczos2d_aa ' +
+  '_upsample_nearest_exact1d _upsample_nearest_exact2d _upsample_nearest_exact3d _values adaptive_avg_pool2d ' +
+  'adaptive_avg_pool3d adaptive_max_pool2d adaptive_max_pool3d atleast_1d atleast_2d atleast_3d ' +
+  'binary_cross_entropy block_diag broadcast_tensors cartesian_prod cdist chain_matmul einsum elu ' +
+  'fractional_max_pool2d fractional_max_pool3d full glu hardsigmoid hardswish hardtanh huber_loss l1_loss ' +
+  'leaky_relu mH mT matrix_H max_pool2d_with_indices max_pool3d_with_indices max_unpool2d max_unpool3d meshgrid ' +
+  'mish mse_loss multi_margin_loss multilabel_margin_loss nonzero nonzero_numpy normal_ numpy_T pad relu6 silu ' +
+  'smooth_l1_loss soft_margin_loss sparse_sampled_addmm split stft tensordot to uniform_ unique_consecutive ' +
+  'unique_dim where'
+).split(' ')
+
 const readJson = (file: string) => JSON.parse(readFileSync(join(packageRoot, 'scripts/generate', file), 'utf8'))
 const exposed = readJson('exposed_names.json') as Exposed
 const pythonSignatures = (readJson('python_signatures.json') as { signatures: PythonSignature[] }).signatures
@@ -80,7 +95,7 @@ function varargs(overloads: readonly Schema[], receiver: number): 0 | 1 | 2 {
 
 // --- types --------------------------------------------------------------------------------------------------
 
-/** Operators in which a number may stand for a tensor. The addon's list is the one that counts (native/operators.cc). */
+/** Operators in which a number may stand for a tensor. The addon's list is the one that counts (native/operators/schema.cc). */
 const NUMBERS_AS_TENSORS = /^(add|sub|subtract|mul|multiply|div|divide|true_divide|floor_divide)_?$/
 
 /** PyTorch's pages that describe many names. */
@@ -187,6 +202,18 @@ function functionsFile(names: readonly string[], prefix: string, space: string):
   )
 }
 
+/** torch.ops.aten in types, as far as lib/ needs it. */
+function atenFile(names: readonly string[]): string {
+  const types = names.map((name) => `interface ${name}_operator {\n${typeOf(name, 0, 'Tensor', null)}\n}\n`)
+  const values = names.map((name) => `export const ${name}: ${name}_operator = operator('${name}')`)
+  return (
+    HEADER +
+    usedImports(IMPORTS, types.join('')) +
+    "import { atenNamed as operator } from '#lib/operators/table.js'\n\n" +
+    `${types.join('\n')}\n${values.join('\n')}\n`
+  )
+}
+
 function methodsFile(names: readonly string[]): string {
   const methods = names.map((name) => typeOf(name, 1, 'this', pageOf(`torch.Tensor.${name}`), name))
   const body = methods.join('\n')
@@ -204,7 +231,10 @@ function pythonFunctionsFile(): string {
   return HEADER + usedImports(`${IMPORTS}import type { Reduction } from '#lib/operators/reduction.js'\n`, body) + body
 }
 
-const ARGUMENT_IMPORTS = `${IMPORTS}import type { Hook } from '#lib/core/tensor.js'
+const ARGUMENT_IMPORTS = `${IMPORTS}import type { MemoryPool } from '#lib/core/native.js'
+import type { CUDAGraph } from '#lib/cuda/graphs.js'
+import type { Event, Stream } from '#lib/cuda/streams.js'
+import type { Hook } from '#lib/core/tensor.js'
 import type { Optimizer, OptimizerStateDict, Params } from '#lib/optim/optimizer.js'
 import type { PackedSequence } from '#lib/nn/utils/rnn.js'
 import type { ForwardHook, ForwardPreHook, Module } from '#lib/nn/modules/module.js'
@@ -268,10 +298,12 @@ const files: Record<string, string> = {
     '',
     'torch.nn.functional',
   ),
+  'generated/aten.ts': atenFile(available(BENEATH)),
   'operators/generated/python_functions.ts': pythonFunctionsFile(),
   'operators/generated/signatures.ts': HEADER + signatureTable(pythonSignatures),
-  'operators/generated/arguments.ts': argumentsFile((key) => !/^(nn|optim)\./.test(key)),
+  'operators/generated/arguments.ts': argumentsFile((key) => !/^(nn|optim|cuda)\./.test(key)),
   'nn/generated/arguments.ts': argumentsFile((key) => key.startsWith('nn.')),
+  'cuda/generated/arguments.ts': argumentsFile((key) => key.startsWith('cuda.')),
   'optim/generated/arguments.ts': argumentsFile((key) => key.startsWith('optim.')),
   'generated/methods.ts': methodsFile(available(exposed.Tensor).filter((name) => !BY_HAND.Tensor.has(name))),
   ...Object.fromEntries(

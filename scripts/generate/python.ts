@@ -68,6 +68,20 @@ function pythonType(signature: PythonSignature): string {
   return [...callSignatures(without, 0, 'Tensor', 0), ...callSignatures(both, 0, 'Tensor', 0)].join('\n  ')
 }
 
+/** Of torch's functions those that are methods too, with what the methods do not take. */
+const METHODS: Record<string, readonly string[]> = { norm: ['out'], stft: [] }
+
+/** The signatures of a method: its function's, without the tensor; what follows a parameter left out is named. */
+function methodType({ parameters, ...signature }: PythonSignature, leftOut: readonly string[]): string {
+  const first = parameters.findIndex(({ name }) => leftOut.includes(name))
+  const own = parameters
+    .map((parameter, i) => (first !== -1 && i > first ? { ...parameter, keyword_only: true } : parameter))
+    .filter(({ name }) => !leftOut.includes(name))
+  return callSignatures(pythonSchema({ ...signature, parameters: own }), 1, 'Tensor', 0)
+    .map((call) => `  ${signature.name}${call}`)
+    .join('\n')
+}
+
 /** The file's text, less its first lines; `pageOf` gives PyTorch's page about a public name. */
 export function pythonFunctions(
   pythonSignatures: readonly PythonSignature[],
@@ -80,5 +94,14 @@ export function pythonFunctions(
     const comment = documentation([pythonText(signature)], page, '')
     return `${comment}export interface ${spaceName(space)}_${name} {\n  ${pythonType(signature)}\n}\n`
   })
-  return types.join('\n')
+  const methods = pythonSignatures
+    .filter(({ space, name }) => space === 'torch' && name in METHODS)
+    .map(
+      (signature) =>
+        `  /** torch.${signature.name} of this tensor. */\n${methodType(signature, METHODS[signature.name] as string[])}`,
+    )
+  return (
+    `${types.join('\n')}\n/** Functions among these that are methods too. */\n` +
+    `export interface PythonMethods {\n${methods.join('\n')}\n}\n`
+  )
 }

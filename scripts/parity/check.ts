@@ -1,8 +1,9 @@
 // Runs a case of PyTorch's operator tests through tstorch's public API.
 
 import torch, { Tensor } from '../../lib/index.js'
-import { difference } from './compare.js'
-import type { CallRecord, CaseRecord, ErrorRecord, Ref, ResultRecord, TensorRecord, Tensors } from './entry.js'
+import { type Allowed, allowed, difference, elements } from './compare.js'
+import type { CallRecord, CaseRecord, ErrorRecord, Ref, ResultRecord, Spread, TensorRecord, Tensors } from './entry.js'
+import { isFree, type Part, partOf, wrongFactors } from './factorization.js'
 
 type Any = Record<string, unknown>
 type Fn = (...args: unknown[]) => unknown
@@ -52,12 +53,14 @@ const SPARSE: Record<string, (dense: Tensor) => Tensor> = {
   sparse_csc: (dense) => dense.to_sparse_csc(),
 }
 
-/** Where calls run, and how near they must come. */
+/** Where calls run, and the tolerances of their results. */
 export interface CheckOptions {
   device?: string
   /** Allowed beside what assert_close allows for the dtype: relative and absolute. */
   tolerance?: number
   seed?: number
+  /** Sees, and may change, the numbers that a result or a gradient is about to be compared by. */
+  before?: (what: string, actual: ArrayLike<number | bigint>, allow: Allowed) => ArrayLike<number | bigint>
 }
 
 /** One run of recorded calls. */
@@ -125,7 +128,30 @@ class Run {
     this.results.push(flat(result))
     return result
   }
+
+  /** How the numbers of a result or a gradient differ, or null; and both sides of the comparison. */
+  compare(what: string, actual: Tensor, expected: Tensor, { dtype, spread }: Numbers): Compared {
+    const allow = allowed(dtype, Number(spread ?? 0), this.options.tolerance)
+    const { values, ...form } = partOf(dense(actual))
+    const found = { ...form, values: this.options.before?.(what, values, allow) ?? values }
+    const wanted = { ...form, values: elements(expected) }
+    return { wrong: difference(found.values, wanted.values, allow), found, wanted }
+  }
 }
+
+/** What a record says of numbers. */
+interface Numbers {
+  dtype: string
+  spread?: Spread | undefined
+}
+
+interface Compared {
+  wrong: string | null
+  found?: Part
+  wanted?: Part
+}
+
+const dense = (tensor: Tensor) => (tensor.layout === torch.strided ? tensor : tensor.to_dense())
 
 /** A result's parts in Python's order. */
 function flat(result: unknown): unknown[] {
@@ -135,7 +161,16 @@ function flat(result: unknown): unknown[] {
   return named ? [...(result as Iterable<unknown>)].flatMap(flat) : [result]
 }
 
-function wrongResult(actual: unknown, expected: ResultRecord, run: Run, factor = 1): string | null {
+function compareResult(what: string, actual: unknown, expected: ResultRecord, run: Run, free = false): Compared {
+  const wrong = wrongKind(actual, expected, run)
+  if (wrong !== null || 'value' in expected || expected.tensor === undefined) return { wrong }
+  const { dtype, spread } = expected
+  // Where signs differ, kernels lie far apart, and that says nothing.
+  const numbers = free ? { dtype } : { dtype, spread }
+  return run.compare(what, actual as Tensor, run.tensors[expected.tensor] as Tensor, numbers)
+}
+
+function wrongKind(actual: unknown, expected: ResultRecord, run: Run): string | null {
   if ('value' in expected) {
     const value = run.value(expected.value)
     if (Array.isArray(actual)) return 'a list'
@@ -152,8 +187,20 @@ function wrongResult(actual: unknown, expected: ResultRecord, run: Run, factor =
   if (expected.tensor === undefined) return null
   if (actual.layout.toString() !== (expected.layout ?? 'torch.strided'))
     return `layout ${actual.layout}, expected ${expected.layout}`
-  const dense = actual.layout === torch.strided ? actual : actual.to_dense()
-  return difference(dense, run.tensors[expected.tensor] as Tensor, expected.dtype, factor, run.options.tolerance)
+  return null
+}
+
+/** What is wrong with a call's results together: factors that are not determined may be others. */
+function wrongResults(run: Run, call: CallRecord, compared: readonly Compared[], dtype: string): string | null {
+  const wrong = compared.map(({ wrong }, i) => (wrong === null ? null : `result ${i}: ${wrong}`))
+  const first = wrong.find((message) => message !== null) ?? null
+  const determined = wrong.find((message, i) => message !== null && !isFree(call.fn, i)) ?? null
+  const [found, wanted] = [compared.map(({ found }) => found), compared.map(({ wanted }) => wanted)]
+  const present = (parts: (Part | undefined)[]): parts is Part[] => parts.every((part) => part?.values.length)
+  const argument = first === null ? null : run.value(call.args[0])
+  if (determined !== null || !(argument instanceof Tensor) || !present(found) || !present(wanted)) return first
+  const failed = wrongFactors(call.fn, found, wanted, partOf(argument), allowed(dtype, 0, run.options.tolerance))
+  return failed === null ? null : `${first}; ${failed}`
 }
 
 function wrongGradients(run: Run, record: CaseRecord): string | null {
@@ -169,10 +216,10 @@ function wrongGradients(run: Run, record: CaseRecord): string | null {
       if ((expected === null) !== (gradient === null)) return `gradient ${i} is ${gradient}, expected ${expected}`
       continue
     }
-    const dense = gradient.layout === torch.strided ? gradient : gradient.to_dense()
-    if (dense.dtype.toString() !== expected.dtype) return `gradient ${i}: dtype ${dense.dtype}, not ${expected.dtype}`
-    if (!dense.shape.equals(expected.shape)) return `gradient ${i}: shape ${dense.shape}, not [${expected.shape}]`
-    const wrong = difference(dense, run.tensor(expected), expected.dtype, 10, run.options.tolerance)
+    const { dtype, shape } = gradient
+    if (dtype.toString() !== expected.dtype) return `gradient ${i}: dtype ${dtype}, not ${expected.dtype}`
+    if (!shape.equals(expected.shape)) return `gradient ${i}: shape ${shape}, not [${expected.shape}]`
+    const { wrong } = run.compare(`gradient ${i}`, gradient, run.tensor(expected), expected)
     if (wrong !== null) return `gradient ${i}: ${wrong}`
   }
   return null
@@ -196,7 +243,7 @@ function wrongVariant({ tensors, options }: Run, record: CaseRecord, name: strin
     if (method === undefined) return `no Tensor.${name}`
     const result = method.call(receiver, ...rest)
     if (inPlace && result !== receiver) return `Tensor.${name} did not return its receiver`
-    const wrong = wrongResult(flat(result)[0], record.results[0] as ResultRecord, run)
+    const { wrong } = compareResult(`Tensor.${name}`, flat(result)[0], record.results[0] as ResultRecord, run)
     return wrong === null ? null : `Tensor.${name}: ${wrong}`
   })
 }
@@ -217,12 +264,14 @@ export function checkCase(record: CaseRecord, tensors: Tensors, options: CheckOp
         (sources.length < parts.length && sources.every((from) => from !== undefined))
       if (!picked && parts.length !== record.results.length)
         return `${parts.length} results, expected ${record.results.length}`
-      for (const [i, expected] of record.results.entries()) {
+      const last = plain.at(-1) as CallRecord
+      const compared = record.results.map((expected, i) => {
         const source = sources[i]
         const actual = picked && source !== undefined ? run.find(source) : parts[i]
-        const wrong = wrongResult(actual, expected, run)
-        if (wrong !== null) return `result ${i}: ${wrong}`
-      }
+        return compareResult(`result ${i}`, actual, expected, run, isFree(last.fn, i))
+      })
+      const wrong = wrongResults(run, last, compared, `torch.${record.dtype}`)
+      if (wrong !== null) return wrong
       for (const call of record.calls.slice(plain.length)) run.call(call)
       if (record.outputs !== undefined) {
         const wrong = wrongGradients(run, record)

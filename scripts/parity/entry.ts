@@ -4,6 +4,9 @@ import { readFileSync } from 'node:fs'
 import type { Tensor } from '../../lib/index.js'
 import { load_file } from '../../lib/safetensors.js'
 
+/** How far apart legitimate kernels come, in units of what torch.testing.assert_close allows. */
+export type Spread = number | 'inf'
+
 export interface TensorRecord {
   dtype: string
   shape: number[]
@@ -13,6 +16,8 @@ export interface TensorRecord {
   layout?: string
   /** Its name in the safetensors file. */
   tensor: string
+  /** Of a gradient. */
+  spread?: Spread
 }
 
 /** Where a tensor comes from: the number of a call (-1: the inputs), and which of its results. */
@@ -25,11 +30,14 @@ export interface CallRecord {
 }
 
 export type ResultRecord =
-  | { dtype: string; shape: number[]; grad: boolean; layout?: string; tensor?: string; from?: Ref }
+  | { dtype: string; shape: number[]; grad: boolean; layout?: string; tensor?: string; from?: Ref; spread?: Spread }
   | { value: unknown }
 
 export interface CaseRecord {
   dtype: string
+  draws?: boolean
+  /** Why double precision did not tell how near the results are, where it did not. */
+  imprecise?: string
   inputs: TensorRecord[]
   calls: CallRecord[]
   results: ResultRecord[]

@@ -1,4 +1,4 @@
-// docs/operators.md: what can be called, and what came of PyTorch's operator tests.
+// docs/operators.md: what can be called, and the results of PyTorch's operator tests.
 
 import { native } from '../../lib/core/native.js'
 import torch from '../../lib/index.js'
@@ -22,7 +22,7 @@ const INSIDES = [
   'quantized_rnn_tanh_cell',
 ]
 
-/** Entries whose samples cannot be had or said, and why. */
+/** Entries without usable samples, and why. */
 const WHY_WITHOUT_CASES: Record<string, string> = {
   jiterator_: 'compiles kernels for a GPU from Python strings',
   nn_functional_batch_norm_without_cudnn: 'has samples for CUDA alone',

@@ -1,5 +1,5 @@
 // npm run parity -- --python FILE: PyTorch's operator tests (op_db), each through tstorch's public API. Python makes
-// the cases once (export.py); worker.ts checks them, in processes that may die.
+// the cases once (export.py); worker.ts checks them, in processes that may crash.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'

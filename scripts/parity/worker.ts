@@ -1,4 +1,4 @@
-// Checks entries, one after the other, in a process that may die of them: node worker.js FOLDER ENTRY...
+// Checks entries, one after the other, in a process that may crash: node worker.js FOLDER ENTRY...
 // One line of JSON before an entry, one after it.
 
 import { writeSync } from 'node:fs'
@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { checkCase, checkError } from './check.js'
 import { readEntries } from './entry.js'
 
-/** What became of an entry. */
+/** The result of checking an entry. */
 export interface Outcome {
   name: string
   function: string | null
@@ -19,7 +19,7 @@ export interface Outcome {
   skipped: string[]
 }
 
-/** Written at once: what a process has not written when it dies is lost. */
+/** Writes synchronously: buffered output would be lost in a crash. */
 const report = (message: object): void => {
   writeSync(1, `${JSON.stringify(message)}\n`)
 }

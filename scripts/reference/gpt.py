@@ -67,6 +67,36 @@ class GPT(nn.Module):
         return idx
 
 
+def clear(choose):
+    """A choice as multinomial makes it, which fails where rounding could make another: the largest p / q, q random."""
+
+    def watched(probs, num_samples):
+        before = torch.get_rng_state()
+        chosen = choose(probs, num_samples)
+        after = torch.get_rng_state()
+        torch.set_rng_state(before)
+        first, second = (probs / torch.empty_like(probs).exponential_()).topk(2)[0].unbind(-1)
+        torch.set_rng_state(after)
+        assert (first / second).min() > 1 + CLEAR, "take another seed"
+        return chosen
+
+    return watched
+
+
+def apart(topk):
+    """The largest, which fails where rounding could make others the largest."""
+
+    def watched(logits, k):
+        ordered = logits.sort(descending=True)[0]
+        assert (ordered[:, k - 1] - ordered[:, k]).min() > CLEAR, "take another seed"
+        return topk(logits, k)
+
+    return watched
+
+
+# A thousand roundings of float32.
+CLEAR = 1e-4
+
 if __name__ == "__main__":
     torch.manual_seed(1337)
     model = GPT(vocab_size=20, n_embd=32, block_size=16)
@@ -81,6 +111,7 @@ if __name__ == "__main__":
         optimizer.step()
         losses.append(loss.item())
     model.eval()
+    torch.multinomial, torch.topk = clear(torch.multinomial), apart(torch.topk)
     sampled = model.generate(data[:, :2], max_new_tokens=12, temperature=0.8, top_k=5)
     names = [name for name, _ in model.named_parameters()]
     write("gpt.json", {"parameters": names, "text": str(model), "losses": losses, "sampled": sampled.tolist()})

@@ -189,7 +189,7 @@ OWN = {
                          "profile": "'default'|'short'|'full'?", "sci_mode": "bool?"},
     "autocast": {"device_type": "'cpu'|'cuda'", "dtype": "ScalarType?"},
     "amp.GradScaler": {"device": "'cuda'|'cpu'"}, "amp.GradScaler.step": {"optimizer": "unknown"},
-    "amp.GradScaler.unscale_": {"optimizer": "unknown"},
+    "amp.GradScaler.unscale_": {"optimizer": "unknown"}, "amp.GradScaler.load_state_dict": {"state_dict": "Settings"},
     "testing.assert_close": {"actual": "unknown", "expected": "unknown", "msg": "Message?"},
     "utils.checkpoint.checkpoint_sequential": {"functions": "unknown", "segments": "int", "input": "unknown",
                                                "use_reentrant": "bool?"},
@@ -370,7 +370,8 @@ def classes(space, owner, names):
             continue
         maker = chosen.__init__
         # Classes without a constructor of their own take nothing; tensors' kin are made by __new__.
-        if isinstance(chosen.__new__, types.FunctionType) and not isinstance(maker, types.FunctionType):
+        plain = isinstance(maker, types.FunctionType) and all(p.kind != p.VAR_POSITIONAL for p in parameters_of(maker))
+        if isinstance(chosen.__new__, types.FunctionType) and not plain:
             maker = chosen.__new__
         if not isinstance(maker, types.FunctionType) or maker is torch.nn.Module.__init__:
             rows.append(row(space, name, "class", []))
@@ -418,10 +419,23 @@ OWN["Tensor.to.tensor"] = {"tensor": "Tensor"}
 CUDA = set("""set_device get_device_properties get_device_name get_device_capability can_device_access_peer synchronize
     memory_allocated max_memory_allocated memory_reserved max_memory_reserved reset_peak_memory_stats memory_stats
     memory_summary set_per_process_memory_fraction get_rng_state set_rng_state manual_seed manual_seed_all initial_seed
-    current_stream default_stream set_stream mem_get_info""".split())
+    current_stream default_stream set_stream mem_get_info get_per_process_memory_fraction
+    reset_accumulated_memory_stats set_rng_state_all""".split())
 
 for _name in CUDA:
-    OWN[f"cuda.{_name}"] = {"device": "Device|int?", "peer_device": "Device|int?", "seed": "Seed", "fraction": "float"}
+    OWN[f"cuda.{_name}"] = {"device": "Device|int?", "peer_device": "Device|int?", "seed": "Seed", "fraction": "float",
+                            "stream": "Stream", "new_states": "Values"}
+_MODE = "'global'|'thread_local'|'relaxed'"
+OWN |= {
+    "cuda.Stream": {"device": "Device|int?", "priority": "int"},
+    "cuda.Stream.wait_event": {"event": "Event"}, "cuda.Stream.wait_stream": {"stream": "Stream"},
+    "cuda.Stream.record_event": {"event": "Event?"}, "cuda.Event.record": {"stream": "Stream?"},
+    "cuda.Event.wait": {"stream": "Stream?"}, "cuda.Event.elapsed_time": {"end_event": "Event"},
+    "cuda.CUDAGraph.capture_begin": {"pool": "Pool?", "capture_error_mode": _MODE},
+    "cuda.graph": {"cuda_graph": "CUDAGraph", "pool": "Pool?", "stream": "Stream?", "capture_error_mode": _MODE},
+    "cuda.make_graphed_callables": {"callables": "unknown", "sample_args": "unknown", "pool": "Pool?"}, "cuda.device": {"device": "Device|int?"},
+    "cuda.stream": {"stream": "Stream?"},
+}
 
 nn, optim, autograd = torch.nn, torch.optim, torch.autograd
 public_of = lambda module: [name for name in getattr(module, "__all__", dir(module)) if not name.startswith("_")]
@@ -454,6 +468,10 @@ named = [
     *from_documentation("Generator", torch.Generator, ["manual_seed", "set_state"]),
     *from_documentation("sparse", torch.sparse, ["addmm", "mm", "sampled_addmm", "sum", "softmax", "log_softmax", "spdiags"]),
     *functions("cuda", torch.cuda, [name for name in own_functions(torch.cuda) if name in CUDA]),
+    *classes("cuda", torch.cuda, ["Stream", "Event", "graph", "device"]),
+    *functions("cuda", torch.cuda, ["make_graphed_callables", "stream"]),
+    *methods("cuda.Stream", torch.cuda.Stream), *methods("cuda.Event", torch.cuda.Event, without=("ipc_handle",)),
+    row("cuda.CUDAGraph", "capture_begin", "method", documented("pool=None, capture_error_mode='global', check_input_liveness=False")),
     *functions("cuda", torch.cuda.memory, [name for name in own_functions(torch.cuda.memory) if name in CUDA]),
     *functions("cuda", torch.cuda.random, [name for name in own_functions(torch.cuda.random) if name in CUDA]),
     *functions("torch", torch, ["manual_seed", "set_rng_state", "set_default_dtype", "use_deterministic_algorithms",

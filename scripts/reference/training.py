@@ -10,7 +10,7 @@ import torch
 from torch import nn, optim
 from torch.nn import functional as F
 
-from fixtures import digest, write
+from fixtures import sampled, write
 
 # --- section 2: sine ----------------------------------------------------------------------------
 
@@ -36,7 +36,6 @@ def sample_data():
 def sine(seed, iterations):
     torch.manual_seed(seed)
     model = Net()
-    initial = {name: digest(p) for name, p in model.named_parameters()}
     criterion = nn.MSELoss()
     optimizer = optim.Adam(model.parameters(), lr=1e-3)
     hidden_prev = torch.zeros(1, 1, 10)
@@ -50,7 +49,7 @@ def sine(seed, iterations):
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    return {"seed": seed, "initial": initial, "losses": losses}
+    return {"seed": seed, "losses": losses}
 
 
 # --- section 3: character models ----------------------------------------------------------------
@@ -142,7 +141,7 @@ def character_model(kind, text, seed, num_hiddens, batch_size, num_steps, losses
         net = RNNModelScratch(len(vocab), num_hiddens)
     else:
         net = RNNModel(layers[kind](len(vocab), num_hiddens), len(vocab))
-    initial = {name: digest(p) for name, p in net.named_parameters()}
+    initial = {name: sampled(p) for name, p in net.named_parameters()}
     params = list(net.parameters())
     criterion = nn.CrossEntropyLoss()
     optimizer = optim.SGD(params, lr=1)

@@ -21,7 +21,7 @@ const INSTALL =
     ? 'xcode-select --install, and brew install cmake'
     : "apt-get install g++ make cmake, or your system's like"
 
-/** Throws one line for what is missing. */
+/** Throws a one-line error for what is missing. */
 export function checkTools(): void {
   const missing = [
     ...(output('cmake', ['--version']) === null ? ['CMake 3.18 or newer'] : []),
@@ -57,6 +57,6 @@ export async function build(libtorch: Libtorch, debug: boolean): Promise<void> {
   say(`building the addon with ${compiler()} (${jobs()} at a time; about two minutes the first time)`)
   await run(process.execPath, [cmakeJs, 'configure', '--log-level', 'error', ...settings])
   await run(process.execPath, [cmakeJs, 'build', '--log-level', 'error', ...settings])
-  // Nobody builds a dependency twice, and its precompiled header takes 400 MB.
+  // A dependency is built once, so its precompiled header (400 MB) is of no more use.
   if (packageRoot.includes('/node_modules/')) rmSync(join(folder, 'CMakeFiles'), { recursive: true })
 }

@@ -47,7 +47,7 @@ export async function installCuda(version: string, folder: string): Promise<void
   const args = ['-m', 'pip', 'install', '--no-compile', '--only-binary', ':all:', '--target', folder, ...wheels]
   // pip unpacks in its temporary folder first, which may be small elsewhere.
   await run(python, args, undefined, { TMPDIR: dirname(folder) })
-  // Python's part of it, and what only that needs.
+  // Only Python needs these.
   for (const name of readdirSync(folder)) {
     if (name !== 'torch' && name !== 'nvidia') rmSync(join(folder, name), { recursive: true, force: true })
   }

@@ -8,7 +8,7 @@ import { output, pythons, run, SetupError, say } from './terminal.js'
 
 /** The versions that are downloaded; any of SUPPORTED is used where it is found. */
 export const PINNED = { cpu: '2.13.0', cuda: '2.14.1' }
-const SUPPORTED = /^2\.1[1-4]\./
+const SUPPORTED = /^2\.1[1-5]\./
 
 export type Variant = 'cpu' | 'cuda'
 
@@ -29,7 +29,7 @@ export function wantedVariant(): Variant | null {
 
 const libraryName = (name: string) => (process.platform === 'darwin' ? `lib${name}.dylib` : `lib${name}.so`)
 
-/** The libtorch in a folder, or what it lacks to be one. */
+/** The libtorch in a folder, or what the folder lacks. */
 export function inspect(folder: string, origin: string): Libtorch | string {
   for (const part of [join('lib', libraryName('torch_cpu')), join('include', 'ATen', 'ATen.h')]) {
     if (!existsSync(join(folder, part))) return `${folder} has no ${part}`
@@ -78,7 +78,7 @@ export function findLibtorch(refused: string[] = []): Libtorch | null {
     throw new SetupError(
       typeof found === 'string'
         ? `LIBTORCH: ${found}; it must name a folder with lib and include`
-        : `LIBTORCH is libtorch ${found.version} (${found.variant}); needed is 2.11 to 2.14${variant ? ` for ${variant}` : ''}`,
+        : `LIBTORCH is libtorch ${found.version} (${found.variant}); needed is 2.11 to 2.15${variant ? ` for ${variant}` : ''}`,
     )
   }
   for (const found of [...pythonTorch(), cached(variant ?? 'cpu')]) {
@@ -139,7 +139,7 @@ async function installed(folder: string): Promise<string> {
   return target
 }
 
-/** Folders of downloads that were cut off. */
+/** Folders of interrupted downloads. */
 export function incompleteDownloads(): string[] {
   const cache = cacheFolder()
   return existsSync(cache) ? readdirSync(cache).filter((name) => name.startsWith('.incomplete-')) : []

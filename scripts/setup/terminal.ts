@@ -1,8 +1,8 @@
-// What the commands say, and the programs they run.
+// Output of the commands, and the programs that they run.
 
 import { spawn, spawnSync } from 'node:child_process'
 
-/** An error that a person can mend: shown without a stack. */
+/** An error that the user can fix: shown without a stack. */
 export class SetupError extends Error {}
 
 export function say(text: string): void {

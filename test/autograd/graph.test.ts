@@ -104,6 +104,7 @@ describe('checkpoint', () => {
 
   const expectGradients = (layers: nn.Sequential, data: Tensor, expected: typeof reference.checkpoint) => {
     expectTensor(data.grad as Tensor, expected.data, 1e-6)
+    expect(layers.parameters()).toHaveLength(expected.parameters.length)
     layers.parameters().forEach((parameter, i) => {
       expectTensor(parameter.grad as Tensor, expected.parameters[i], 1e-6)
     })

@@ -156,7 +156,7 @@ gpuTest('reading a value inside a capture is an error that says so, and all goes
   assert.deepEqual(x.add(1).tolist(), [2, 2])
 })
 
-gpuTest('dropout draws anew at each replay', () => {
+gpuTest('dropout draws new numbers at each replay', () => {
   const dropout = new nn.Dropout(0.5)
   const step = cuda.graphed_step((x: Tensor) => dropout(x))
   const x = torch.ones(1000, { device })

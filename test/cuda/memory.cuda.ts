@@ -39,7 +39,7 @@ hostTest('a call that runs out of memory is made once more, without the garbage'
   cuda.empty_cache()
   const [before, total] = cuda.mem_get_info()
   const live = torch.empty(floats(0.6 * before), { device })
-  // Too little to be collected on its way.
+  // Too little to trigger a collection on the way.
   for (let i = 0; i < 10; i++) torch.empty(floats(total / 800), { device })
   const [free] = cuda.mem_get_info()
   const { num_ooms: oomsBefore = 0 } = cuda.memory_stats()

@@ -27,12 +27,12 @@ export const test = (name: string, body: Body): void => {
   nodeTest(name, { skip: simulated ? 'needs kernels' : false }, body)
 }
 
-/** A test that only a GPU can do. */
+/** A test that needs a GPU. */
 export const gpuTest = (name: string, body: Body): void => {
   nodeTest(name, { skip: !onGpu ? 'needs a GPU' : simulated ? 'needs kernels' : false }, body)
 }
 
-/** A test of what is done beside the GPU: of memory, threads, life and death. A simulated one will do. */
+/** A test of memory, threads and lifetimes around the GPU: a simulated one is enough. */
 export const hostTest = (name: string, body: Body): void => {
   nodeTest(name, { skip: onGpu ? false : 'needs a GPU' }, body)
 }

@@ -69,16 +69,21 @@ hostTest('no call of native code ends the process, whatever it is given', async 
     return seed % below
   }
   const names = Object.keys(functions).filter((name) => name !== 'capture_begin')
+  const counts = { returned: 0, threw: 0 }
   for (let i = 0; i < 20_000; i++) {
     const call = functions[names[random(names.length)] as string] as (...args: unknown[]) => unknown
     const args = Array.from({ length: random(5) }, () => values[random(values.length)])
     try {
       const result = call(...args)
       if (result instanceof Promise) await result.catch(() => {})
-    } catch {
+      counts.returned++
+    } catch (error) {
       // An error is what most of these calls deserve.
+      assert.ok(error instanceof Error)
+      counts.threw++
     }
   }
+  assert.ok(counts.returned > 0 && counts.threw > 0, JSON.stringify(counts))
   cuda.set_stream(cuda.default_stream())
   cuda.set_per_process_memory_fraction(1)
   assert.equal(torch.zeros(2, { device }).numel(), 2)

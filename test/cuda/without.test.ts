@@ -1,9 +1,9 @@
-// torch.cuda where there is no GPU: what answers, and what says what is missing.
+// torch.cuda without a GPU: what works, and which calls say what is missing.
 
 import { describe, expect, test } from 'vitest'
 import { summaryOf } from '../../lib/cuda/memory.js'
 import torch, { nn } from '../../lib/index.js'
-import { fixture } from '../helpers.js'
+import { filled, fixture } from '../helpers.js'
 
 const { cuda } = torch
 const MISSING = /^CUDA was asked for, but (this libtorch was built without it|no device is there)/
@@ -79,7 +79,8 @@ test('memory_summary prints as Python does', () => {
   const cases = fixture<{ summaries: { stats: Record<string, number>; abbreviated: boolean; text: string }[] }>(
     'amp.json',
   )
-  for (const { stats, abbreviated, text } of cases.summaries) expect(summaryOf(stats, 3, abbreviated)).toBe(text)
+  for (const { stats, abbreviated, text } of filled(cases.summaries))
+    expect(summaryOf(stats, 3, abbreviated)).toBe(text)
 })
 
 describe('switches', () => {

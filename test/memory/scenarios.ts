@@ -3,29 +3,41 @@
 //   node dist/test/memory/in_worker.js NAME
 // Prints one line of JSON. None of them uses scopes, dispose or the event loop: a plain loop must not leak.
 
+import v8 from 'node:v8'
 import { isMainThread, parentPort, workerData } from 'node:worker_threads'
 import { trainSine } from '../../examples/sine.js'
-import torch, { nn } from '../../lib/index.js'
+import { native } from '../../lib/core/native.js'
+import torch, { nn, type Tensor } from '../../lib/index.js'
 
 const MB = 1e6
 const rss = () => process.memoryUsage.rss() / MB
-const peak = () => process.resourceUsage().maxRSS / 1000
+const peak = () => (process.resourceUsage().maxRSS * 1024) / MB
+const size = (...tensors: Tensor[]) => tensors.reduce((sum, { nbytes }) => sum + nbytes, 0) / MB
 
-export interface Measured {
-  /** Megabytes. */
-  peak: number
-  /** What the process held when the libraries were loaded. */
-  loaded: number
-  seconds: number
+/** Memory in megabytes. */
+interface Found {
+  /** What the loop holds all the time. */
+  held?: number
+  /** What all its turns made together. */
+  made?: number
   growth?: number
-  live?: number
 }
 
-const scenarios: Record<string, () => Omit<Measured, 'seconds' | 'peak' | 'loaded'>> = {
+export interface Measured extends Found {
+  /** The most that the process held, beyond what it held when the libraries were loaded. */
+  peak: number
+  /** What it held then. */
+  loaded: number
+  /** Collections of garbage. */
+  collections: number
+}
+
+const scenarios: Record<string, () => Found> = {
   /** 5,000 tensors of 4 MB. */
   tensors() {
-    for (let i = 0; i < 5000; i++) torch.ones(1024, 1024)
-    return {}
+    let made = 0
+    for (let i = 0; i < 5000; i++) made += size(torch.ones(1024, 1024))
+    return { made }
   },
 
   /** 20,000 iterations of the sine program; the growth of the last 15,000. */
@@ -40,29 +52,35 @@ const scenarios: Record<string, () => Omit<Measured, 'seconds' | 'peak' | 'loade
     return { growth: rss() - before }
   },
 
-  /** 400 graphs that nobody walks back, each holding 16 MB of saved activations. */
+  /** 400 graphs without a backward, each holding 16 MB of saved activations. */
   forwards() {
     const x = torch.ones(2_000_000, { requires_grad: true })
     for (let i = 0; i < 400; i++) x.sin().exp()
-    return {}
+    return { held: size(x), made: 400 * 2 * size(x) }
   },
 
   /** 200,000 views of one tensor of 64 MB. */
   views() {
     const x = torch.zeros(16_000_000)
     for (let i = 0; i < 200_000; i++) x.view(-1)
-    return {}
+    return { held: size(x) }
   },
 
   /** 600 forward and backward passes of an LSTM. */
   lstm() {
     const layer = new nn.LSTM(28, 512)
     const x = torch.randn(35, 32, 28)
+    // A graph keeps what its backward needs; the gradients are as large as the parameters.
+    const before = native.live_bytes()
+    const kept = [layer(x)[0].sum()]
+    const graph = (native.live_bytes() - before) / MB
+    kept.pop()?.backward()
+    const held = size(x, ...layer.parameters())
     for (let i = 0; i < 600; i++) {
       layer.zero_grad()
       layer(x)[0].sum().backward()
     }
-    return {}
+    return { held, made: 600 * (graph + held) }
   },
 
   /** Hooks, graphs with create_graph, exceptions inside hooks. */
@@ -89,9 +107,11 @@ const scenarios: Record<string, () => Omit<Measured, 'seconds' | 'peak' | 'loade
 
 function measure(name: string): Measured {
   const loaded = rss()
-  const started = performance.now()
-  const measured = (scenarios[name] as (typeof scenarios)[string])()
-  return { ...measured, loaded, seconds: (performance.now() - started) / 1000, peak: peak() }
+  const profiler = new v8.GCProfiler()
+  profiler.start()
+  const found = (scenarios[name] as (typeof scenarios)[string])()
+  const collections = profiler.stop()?.statistics.length ?? Number.NaN
+  return { ...found, loaded, collections, peak: peak() - loaded }
 }
 
 if (isMainThread) console.log(JSON.stringify(measure(process.argv[2] ?? '')))

@@ -5,9 +5,9 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { packageRoot } from '../../lib/core/package_root.js'
-import { inspect } from '../../scripts/setup/libtorch.js'
+import { findLibtorch, inspect } from '../../scripts/setup/libtorch.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'tstorch-'))
 const cache = join(folder, 'cache')
@@ -64,6 +64,36 @@ test('a folder that only looks like a libtorch is refused', () => {
   writeFileSync(join(fake, 'lib', process.platform === 'darwin' ? 'libtorch_cpu.dylib' : 'libtorch_cpu.so'), '')
   writeFileSync(join(fake, 'include', 'ATen', 'ATen.h'), '')
   expect(inspect(fake, 'test')).toMatch(/does not tell its version/)
+})
+
+describe('a libtorch of version', () => {
+  /** A folder that looks like a libtorch for CPUs. */
+  function fake(version: string): string {
+    const made = join(folder, `libtorch-${version}`)
+    const headers = join(made, 'include', 'torch', 'headeronly')
+    mkdirSync(headers, { recursive: true })
+    for (const part of [join('include', 'ATen'), 'lib']) mkdirSync(join(made, part))
+    writeFileSync(join(made, 'include', 'ATen', 'ATen.h'), '')
+    writeFileSync(join(made, 'lib', process.platform === 'darwin' ? 'libtorch_cpu.dylib' : 'libtorch_cpu.so'), '')
+    const numbers = version.split('.')
+    const lines = ['MAJOR', 'MINOR', 'PATCH'].map((part, i) => `#define TORCH_VERSION_${part} ${numbers[i]}\n`)
+    writeFileSync(join(headers, 'version.h'), lines.join(''))
+    return made
+  }
+  const find = (version: string) => {
+    vi.stubEnv('LIBTORCH', fake(version))
+    vi.stubEnv('TSTORCH_VARIANT', '')
+    return findLibtorch()
+  }
+  afterEach(() => vi.unstubAllEnvs())
+
+  test.each(['2.11.0', '2.12.1', '2.13.0', '2.14.1', '2.15.0'])('%s is used', (version) => {
+    expect(find(version)).toMatchObject({ version, variant: 'cpu', origin: 'LIBTORCH' })
+  })
+
+  test.each(['1.13.1', '2.1.2', '2.10.0', '2.16.0', '2.115.0', '3.11.0'])('%s is refused', (version) => {
+    expect(() => find(version)).toThrow(`LIBTORCH is libtorch ${version} (cpu); needed is 2.11 to 2.15`)
+  })
 })
 
 describe('a download', () => {

@@ -1,5 +1,5 @@
 // Programs that must not end their process by a signal:  node dist/test/workers/programs.js NAME [TIMES]
-//   terminate  terminates a worker in the midst of a training step, over and over
+//   terminate  terminates a worker in the middle of a training step, over and over
 //   pair       trains in two workers at once
 //   exit       calls process.exit while a worker trains
 
@@ -28,6 +28,7 @@ const programs: Record<string, (times: number) => Promise<void>> = {
   async pair() {
     const workers = [1, 2].map((seed) => start({ seed, iterations: 300 }))
     const results = await Promise.all(workers.map((worker) => once(worker, 'message')))
+    for (const worker of workers) worker.postMessage('end')
     console.log(
       JSON.stringify(results.map(([{ losses, threads }]) => ({ last: losses.at(-1), count: losses.length, threads }))),
     )

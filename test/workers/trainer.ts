@@ -14,9 +14,11 @@ if (shared !== undefined) {
   const losses: number[] = []
   trainSine({ iterations, seed, onLoss: (_, loss) => losses.push(loss) })
   parentPort?.postMessage({ losses, threads: torch.get_num_threads() })
+  // There until it is told to end: the processors are shared with it as long.
+  parentPort?.once('message', () => {})
 } else {
   parentPort?.postMessage('running')
-  // Hooks and scopes too: a termination may come while C++ calls JavaScript.
+  // Hooks and scopes too: a worker may be terminated while C++ calls JavaScript.
   const x = torch.ones(100, { requires_grad: true })
   x.register_hook((grad) => torch.scope(() => grad.mul(2)))
   for (;;) {

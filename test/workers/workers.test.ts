@@ -8,37 +8,45 @@ import torch from '../../lib/index.js'
 
 const compiled = (name: string) => join(packageRoot, 'dist', 'test', 'workers', name)
 
+interface Ended {
+  code: number | null
+  signal: string | null
+  stdout: string
+}
+
 /** Runs a program to its end, however it ends. */
-function run(
-  program: string,
-  ...args: string[]
-): Promise<{ code: number | null; signal: string | null; stdout: string }> {
+function run(program: string[], env: Record<string, string> = {}): Promise<Ended> {
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, [compiled('programs.js'), program, ...args], (_, stdout) => {
+    const options = { env: { ...process.env, ...env } }
+    const child = execFile(process.execPath, [compiled('programs.js'), ...program], options, (_, stdout) => {
       resolve({ code: child.exitCode, signal: child.signalCode, stdout })
     })
   })
 }
 
 test('two workers train at once, each with its share of the processors', async () => {
-  const { code, stdout } = await run('pair')
+  // As on a machine with eight processors, whatever this one has.
+  const { code, stdout } = await run(['pair'], { OMP_NUM_THREADS: '8', MKL_NUM_THREADS: '8', MKL_DYNAMIC: 'FALSE' })
   expect(code).toBe(0)
   const results = JSON.parse(stdout) as { last: number; count: number; threads: number }[]
-  for (const { last, count, threads } of results) {
-    expect(count).toBe(300)
+  expect(results.map(({ count }) => count)).toEqual([300, 300])
+  for (const { last } of results) {
     expect(last).toBeGreaterThan(0)
     expect(last).toBeLessThan(1)
-    expect(threads).toBeGreaterThanOrEqual(1)
   }
-}, 120_000)
+  // The first one may have begun when it was alone.
+  const threads = results.map((result) => result.threads).sort()
+  expect(threads[0]).toBe(4)
+  expect([4, 8]).toContain(threads[1])
+})
 
 test('terminating a worker in the midst of a step, 50 times, does not end the process', async () => {
-  expect(await run('terminate', '50')).toEqual({ code: 0, signal: null, stdout: 'terminated 50\n' })
-}, 240_000)
+  expect(await run(['terminate', '50'])).toEqual({ code: 0, signal: null, stdout: 'terminated 50\n' })
+}, 600_000)
 
 test('process.exit while a worker trains ends with its code', async () => {
-  expect(await run('exit')).toEqual({ code: 7, signal: null, stdout: 'exiting\n' })
-}, 60_000)
+  expect(await run(['exit'])).toEqual({ code: 7, signal: null, stdout: 'exiting\n' })
+})
 
 test('a shared tensor is the same memory in the other thread, and its token good for one use', async () => {
   const tensor = torch.arange(3).float()
@@ -49,7 +57,7 @@ test('a shared tensor is the same memory in the other thread, and its token good
   expect(tensor.tolist()).toEqual([0, 2, 4])
   expect(() => torch.from_shared(shared)).toThrow(/once/)
   await worker.terminate()
-}, 60_000)
+})
 
 test('a tensor that belongs to a graph is not shared, and one that is cloned carries no handle', () => {
   const x = torch.ones(2, { requires_grad: true })

@@ -2,9 +2,11 @@
 
 import * as dtypes from '../../core/dtype.js'
 import type { Tensor } from '../../core/tensor.js'
+import * as aten from '../../generated/aten.js'
+import * as torch from '../../generated/functions.js'
+import * as nn from '../../generated/nn_functional.js'
 import { pythonFunction } from '../../operators/arguments.js'
 import type * as signature from '../../operators/generated/python_functions.js'
-import { aten } from '../../operators/table.js'
 import { linear } from './linear.js'
 
 type Optional = Tensor | null
@@ -13,7 +15,7 @@ function check(holds: boolean, message: string): asserts holds {
   if (!holds) throw new Error(message)
 }
 
-/** Whether there is a batch dimension; throws where the shapes do not belong together. */
+/** Whether there is a batch dimension; throws if the shapes do not match. */
 function isBatched(
   query: Tensor,
   key: Tensor,
@@ -56,22 +58,17 @@ function isBatched(
 function additive(mask: Optional, name: string, like: Tensor): Optional {
   if (mask === null || mask.dtype.is_floating_point) return mask
   check(mask.dtype === dtypes.bool, `only bool and floating types of ${name} are supported`)
-  return aten<Tensor>('zeros_like', mask, { dtype: like.dtype }).masked_fill_(mask, -Infinity)
+  return torch.zeros_like(mask, { dtype: like.dtype }).masked_fill_(mask, -Infinity)
 }
 
-/** Query, key and value through their parts of one weight; what is the same tensor goes through one product. */
+/** Projects query, key and value by their parts of one weight; the same tensor is projected in one product. */
 function projectTogether(q: Tensor, k: Tensor, v: Tensor, weight: Tensor, bias: Optional): [Tensor, Tensor, Tensor] {
   const width = q.size(-1)
   const inParts = (projected: Tensor, parts: number) =>
-    aten<Tensor>('unflatten', projected, -1, [parts, width])
-      .unsqueeze(0)
-      .transpose(0, -2)
-      .squeeze(-2)
-      .contiguous()
-      .unbind(0)
+    projected.unflatten(-1, [parts, width]).unsqueeze(0).transpose(0, -2).squeeze(-2).contiguous().unbind(0)
   if (k === v && q === k) return inParts(linear(q, weight, bias), 3) as [Tensor, Tensor, Tensor]
   if (k === v) {
-    const parts = (tensor: Tensor) => aten<[Tensor, Tensor]>('split_with_sizes', tensor, [width, 2 * width])
+    const parts = (tensor: Tensor) => torch.split_with_sizes(tensor, [width, 2 * width]) as [Tensor, Tensor]
     const [weightQ, weightKV] = parts(weight)
     const [biasQ, biasKV] = bias === null ? [null, null] : parts(bias)
     const query = linear(q, weightQ, biasQ)
@@ -121,7 +118,7 @@ export const multi_head_attention_forward = pythonFunction<signature.nn_function
     is_causal: boolean,
   ): [output: Tensor, weights: Tensor | null] => {
     const batched = isBatched(givenQuery, givenKey, givenValue, key_padding_mask, attn_mask, num_heads)
-    // Tensors that are one stay one, so that they share a product.
+    // Arguments that are the same tensor stay so, and share a product.
     const seen = new Map<Tensor, Tensor>()
     const withBatch = (tensor: Tensor): Tensor => {
       if (batched) return tensor
@@ -177,14 +174,14 @@ export const multi_head_attention_forward = pythonFunction<signature.nn_function
       )
       if (mask.dim() === 2) mask = mask.unsqueeze(0)
     }
-    const padOne = (tensor: Optional) => (tensor === null ? null : aten<Tensor>('pad', tensor, [0, 1]))
+    const padOne = (tensor: Optional) => (tensor === null ? null : aten.pad(tensor, [0, 1]))
     check(bias_v !== null || bias_k === null, 'bias_k is set but bias_v is None')
     check(bias_k !== null || bias_v === null, 'bias_v is set but bias_k is None')
     if (bias_k !== null && bias_v !== null) {
       check(static_k === null, 'bias cannot be added to static key.')
       check(static_v === null, 'bias cannot be added to static value.')
-      k = aten<Tensor>('cat', [k, bias_k.repeat([1, batch, 1])])
-      v = aten<Tensor>('cat', [v, bias_v.repeat([1, batch, 1])])
+      k = torch.cat([k, bias_k.repeat([1, batch, 1])])
+      v = torch.cat([v, bias_v.repeat([1, batch, 1])])
       mask = padOne(mask)
       padding = padOne(padding)
     }
@@ -201,9 +198,9 @@ export const multi_head_attention_forward = pythonFunction<signature.nn_function
     k = inHeads(k, static_k, 'static_k')
     v = inHeads(v, static_v, 'static_v')
     if (add_zero_attn) {
-      const zero = aten<Tensor>('zeros', [batch * num_heads, 1, head], { dtype: k.dtype, device: k.device })
-      k = aten<Tensor>('cat', [k, zero], 1)
-      v = aten<Tensor>('cat', [v, zero], 1)
+      const zero = torch.zeros([batch * num_heads, 1, head], { dtype: k.dtype, device: k.device })
+      k = torch.cat([k, zero], 1)
+      v = torch.cat([v, zero], 1)
       mask = padOne(mask)
       padding = padOne(padding)
     }
@@ -232,14 +229,14 @@ export const multi_head_attention_forward = pythonFunction<signature.nn_function
         mask = mask.size(0) === 1 && mask.dim() === 3 ? mask.unsqueeze(0) : mask.view([batch, num_heads, -1, sources])
       }
       const [four_q, four_k, four_v] = [four(q, targets), four(k, sources), four(v, sources)]
-      const attended = aten<Tensor>('scaled_dot_product_attention', four_q, four_k, four_v, mask, dropout, causal)
+      const attended = nn.scaled_dot_product_attention(four_q, four_k, four_v, mask, dropout, causal)
       return [out(attended.permute([2, 0, 1, 3]).reshape([batch * targets, width])), null]
     }
     const scaled = q.mul(Math.sqrt(1 / q.size(2)))
     const keys = k.transpose(-2, -1)
-    const scores = mask === null ? scaled.bmm(keys) : aten<Tensor>('baddbmm', mask, scaled, keys)
+    const scores = mask === null ? scaled.bmm(keys) : torch.baddbmm(mask, scaled, keys)
     let weights = scores.softmax(-1)
-    if (dropout > 0) weights = aten<Tensor>('dropout', weights, dropout, true)
+    if (dropout > 0) weights = torch.dropout(weights, dropout, true)
     const attended = weights
       .bmm(v)
       .transpose(0, 1)

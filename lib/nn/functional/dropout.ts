@@ -2,9 +2,9 @@
 
 import type { Tensor } from '../../core/tensor.js'
 import { warn } from '../../core/warn.js'
+import * as torch from '../../generated/functions.js'
 import { pythonFunction } from '../../operators/arguments.js'
 import type * as signature from '../../operators/generated/python_functions.js'
-import { aten } from '../../operators/table.js'
 
 type Body = (input: Tensor, p: number, training: boolean, inplace: boolean) => Tensor
 
@@ -12,26 +12,31 @@ function checkProbability(p: number): void {
   if (!(p >= 0 && p <= 1)) throw new RangeError(`dropout probability has to be between 0 and 1, but got ${p}`)
 }
 
+type Drop = (input: Tensor, p: number, training: boolean) => Tensor
+
 const plain =
-  (name: string): Body =>
+  (drop: Drop, inPlace: Drop): Body =>
   (input, p, training, inplace) => {
     checkProbability(p)
-    return aten<Tensor>(inplace ? `${name}_` : name, input, p, training)
+    return (inplace ? inPlace : drop)(input, p, training)
   }
 
-export const dropout = pythonFunction<signature.nn_functional_dropout>('nn.functional.dropout', plain('dropout'))
+export const dropout = pythonFunction<signature.nn_functional_dropout>(
+  'nn.functional.dropout',
+  plain(torch.dropout, torch.dropout_),
+)
 export const alpha_dropout = pythonFunction<signature.nn_functional_alpha_dropout>(
   'nn.functional.alpha_dropout',
-  plain('alpha_dropout'),
+  plain(torch.alpha_dropout, torch.alpha_dropout_),
 )
 export const feature_alpha_dropout = pythonFunction<signature.nn_functional_feature_alpha_dropout>(
   'nn.functional.feature_alpha_dropout',
-  plain('feature_alpha_dropout'),
+  plain(torch.feature_alpha_dropout, torch.feature_alpha_dropout_),
 )
 
 /** Drops channels; an input without batch dimension gets one meanwhile. */
 function channels(input: Tensor, p: number, training: boolean, inplace: boolean, batched: boolean): Tensor {
-  const drop = plain('feature_dropout')
+  const drop = plain(torch.feature_dropout, torch.feature_dropout_)
   if (batched) return drop(input, p, training, inplace)
   const one = inplace ? input.unsqueeze_(0) : input.unsqueeze(0)
   const dropped = drop(one, p, training, inplace)

@@ -1,17 +1,17 @@
 // torch.nn.functional: rows of a table, alone and in bags.
 
 import type { Tensor } from '../../core/tensor.js'
+import * as torch from '../../generated/functions.js'
 import { pythonFunction } from '../../operators/arguments.js'
 import type * as signature from '../../operators/generated/python_functions.js'
-import { aten } from '../../operators/table.js'
 
-/** Scales rows whose norm is too large, in place and unseen by autograd. */
+/** Scales down rows whose norm is too large, in place and without autograd. */
 function renormalize(weight: Tensor, input: Tensor, max_norm: number, norm_type: number): void {
-  aten('embedding_renorm_', weight.detach(), input.contiguous(), max_norm, norm_type)
+  torch.embedding_renorm_(weight.detach(), input.contiguous(), max_norm, norm_type)
 }
 
 export interface EmbeddingOptions {
-  /** The row that no gradient reaches. */
+  /** The row that gets no gradient. */
   padding_idx?: number | null | undefined
   /** Rows with a larger norm are scaled down to it, in place. */
   max_norm?: number | null | undefined
@@ -40,7 +40,7 @@ export const embedding = pythonFunction<signature.nn_functional_embedding>(
       padding = padding_idx < 0 ? rows + padding_idx : padding_idx
     }
     if (max_norm !== null) renormalize(weight, input, max_norm, norm_type)
-    return aten('embedding', weight, input, padding, scale_grad_by_freq, sparse)
+    return torch.embedding(weight, input, padding, scale_grad_by_freq, sparse)
   },
 )
 
@@ -79,7 +79,7 @@ export const embedding_bag = pythonFunction<signature.nn_functional_embedding_ba
         )
       }
       const { dtype, device } = input
-      starts = aten<Tensor>('arange', 0, input.numel(), input.size(1), { dtype, device })
+      starts = torch.arange(0, input.numel(), input.size(1), { dtype, device })
       rows = input.reshape([-1])
       last = false
       factors = per_sample_weights?.reshape([-1]) ?? null
@@ -102,11 +102,11 @@ export const embedding_bag = pythonFunction<signature.nn_functional_embedding_ba
           `mode='sum' (got mode='${mode}'). Please open a feature request on GitHub.`,
       )
     }
-    return aten<Iterable<Tensor>>(
-      'embedding_bag',
+    const [output] = torch.embedding_bag(
       weight,
       rows,
-      starts,
+      // One dimension has offsets, two have got them here.
+      starts as Tensor,
       scale_grad_by_freq,
       code,
       sparse,
@@ -114,7 +114,6 @@ export const embedding_bag = pythonFunction<signature.nn_functional_embedding_ba
       last,
       padding_idx,
     )
-      [Symbol.iterator]()
-      .next().value
+    return output
   },
 )

@@ -2,25 +2,36 @@
 
 import type { Tensor } from '../../core/tensor.js'
 import { warn } from '../../core/warn.js'
+import * as aten from '../../generated/aten.js'
+import * as torch from '../../generated/functions.js'
+import * as nn from '../../generated/nn_functional.js'
 import { pythonFunction } from '../../operators/arguments.js'
 import type * as signature from '../../operators/generated/python_functions.js'
-import { aten } from '../../operators/table.js'
 import { repeated, type Sizes } from './sizes.js'
 
 export const pad = pythonFunction<signature.nn_functional_pad>(
   'nn.functional.pad',
   (input: Tensor, widths: readonly number[], mode: string, value: number | null) =>
-    aten('pad', input, widths, mode, value),
+    aten.pad(input, widths, mode, value),
 )
 
 export const unfold = pythonFunction<signature.nn_functional_unfold>(
   'nn.functional.unfold',
-  (input: Tensor, ...sizes: Sizes[]) => aten('im2col', input, ...sizes.map((size) => repeated(size, 2))),
+  (input: Tensor, kernel: Sizes, dilation: Sizes, padding: Sizes, stride: Sizes) =>
+    nn.im2col(input, repeated(kernel, 2), repeated(dilation, 2), repeated(padding, 2), repeated(stride, 2)),
 )
 
 export const fold = pythonFunction<signature.nn_functional_fold>(
   'nn.functional.fold',
-  (input: Tensor, ...sizes: Sizes[]) => aten('col2im', input, ...sizes.map((size) => repeated(size, 2))),
+  (input: Tensor, output: Sizes, kernel: Sizes, dilation: Sizes, padding: Sizes, stride: Sizes) =>
+    nn.col2im(
+      input,
+      repeated(output, 2),
+      repeated(kernel, 2),
+      repeated(dilation, 2),
+      repeated(padding, 2),
+      repeated(stride, 2),
+    ),
 )
 
 const ALIGN_CORNERS =
@@ -48,7 +59,7 @@ export const grid_sample = pythonFunction<signature.nn_functional_grid_sample>(
   (input: Tensor, grid: Tensor, mode: string, padding_mode: string, align_corners: boolean | null) => {
     const interpolation = choice('mode', ['bilinear', 'nearest', 'bicubic'], mode)
     const padding = choice('padding_mode', ['zeros', 'border', 'reflection'], padding_mode)
-    return aten('grid_sampler', input, grid, interpolation, padding, alignedCorners(align_corners))
+    return torch.grid_sampler(input, grid, interpolation, padding, alignedCorners(align_corners))
   },
 )
 
@@ -76,13 +87,37 @@ export const affine_grid = pythonFunction<signature.nn_functional_affine_grid>(
     if (!(aligned && Math.min(...size.slice(2)) === 1) && Math.min(...size) <= 0) {
       throw new RangeError(`Expected non-zero, positive output size. Got ${shown}`)
     }
-    return aten('affine_grid_generator', theta, size, aligned)
+    return torch.affine_grid_generator(theta, size, aligned)
   },
 )
 
-/** Of each mode that interpolates: the number of spatial dimensions. */
-const INTERPOLATING: Record<string, number> = { linear: 1, bilinear: 2, bicubic: 2, trilinear: 3, lanczos: 2 }
-const COPYING = ['nearest', 'area', 'nearest-exact']
+type Interpolate = (
+  input: Tensor,
+  sizes: readonly number[] | null,
+  aligned: boolean,
+  factors: readonly number[] | null,
+) => Tensor
+
+/** Of each mode that interpolates: the number of spatial dimensions, and the operators. */
+const INTERPOLATING: Record<string, { dims: number; plain?: Interpolate; antialiased?: Interpolate }> = {
+  linear: { dims: 1, plain: nn.upsample_linear1d },
+  bilinear: { dims: 2, plain: nn.upsample_bilinear2d, antialiased: aten._upsample_bilinear2d_aa },
+  bicubic: { dims: 2, plain: nn.upsample_bicubic2d, antialiased: aten._upsample_bicubic2d_aa },
+  trilinear: { dims: 3, plain: nn.upsample_trilinear3d },
+  lanczos: { dims: 2, antialiased: aten._upsample_lanczos2d_aa },
+}
+
+type Copy = (input: Tensor, sizes: readonly number[] | null, factors: readonly number[] | null) => Tensor
+
+/** Of each mode that copies: the operators of one, two and three spatial dimensions. */
+const COPYING: Record<string, readonly Copy[]> = {
+  nearest: [nn.upsample_nearest1d, nn.upsample_nearest2d, nn.upsample_nearest3d],
+  'nearest-exact': [aten._upsample_nearest_exact1d, aten._upsample_nearest_exact2d, aten._upsample_nearest_exact3d],
+  // Its sizes are always known.
+  area: [nn.adaptive_avg_pool1d, aten.adaptive_avg_pool2d, aten.adaptive_avg_pool3d].map(
+    (average) => (input, sizes) => average(input, sizes as readonly number[]),
+  ),
+}
 
 interface Resampling {
   size: Sizes | null
@@ -124,8 +159,8 @@ function outputOf(input: Tensor, options: Resampling): { sizes: number[] | null;
 
 function resample(input: Tensor, options: Resampling): Tensor {
   const { mode, antialias } = options
-  const copying = COPYING.includes(mode)
-  if (copying && options.align_corners !== null) {
+  const copying = Object.hasOwn(COPYING, mode) ? COPYING[mode] : undefined
+  if (copying !== undefined && options.align_corners !== null) {
     throw new RangeError(
       'align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear',
     )
@@ -138,17 +173,11 @@ function resample(input: Tensor, options: Resampling): Tensor {
       'Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and requires a 4-D tensor as input',
     )
   }
-  if (copying && dims >= 1 && dims <= 3) {
-    if (mode === 'area') return aten<Tensor>(`adaptive_avg_pool${dims}d`, input, sizes)
-    return aten<Tensor>(
-      mode === 'nearest' ? `upsample_nearest${dims}d` : `_upsample_nearest_exact${dims}d`,
-      input,
-      sizes,
-      factors,
-    )
-  }
-  const wanted = INTERPOLATING[mode]
-  if (wanted !== dims) {
+  const copy = copying?.[dims - 1]
+  if (copy !== undefined) return copy(input, sizes, factors)
+  const interpolating = Object.hasOwn(INTERPOLATING, mode) ? INTERPOLATING[mode] : undefined
+  const wanted = interpolating?.dims
+  if (interpolating === undefined || wanted !== dims) {
     if (wanted !== undefined && mode.endsWith('linear') && dims >= 1 && dims <= 3) {
       throw new Error(`Got ${dims + 2}D input, but ${mode} mode needs ${wanted + 2}D input`)
     }
@@ -161,8 +190,8 @@ function resample(input: Tensor, options: Resampling): Tensor {
     if (aligned) throw new RangeError('Lanczos mode does not support align_corners=True')
     if (!antialias) throw new RangeError('Lanczos mode requires antialias=True')
   }
-  const name = antialias ? `_upsample_${mode}2d_aa` : `upsample_${mode}${dims}d`
-  return aten<Tensor>(name, input, sizes, aligned, factors)
+  const operator = (antialias ? interpolating.antialiased : interpolating.plain) as Interpolate
+  return operator(input, sizes, aligned, factors)
 }
 
 export const interpolate = pythonFunction<signature.nn_functional_interpolate>(

@@ -3,10 +3,12 @@
 import { native } from '../../core/native.js'
 import { internals, type Tensor } from '../../core/tensor.js'
 import { warn } from '../../core/warn.js'
+import * as aten from '../../generated/aten.js'
+import * as torch from '../../generated/functions.js'
+import * as nn from '../../generated/nn_functional.js'
 import { pythonFunction } from '../../operators/arguments.js'
 import type * as signature from '../../operators/generated/python_functions.js'
 import { type Reduction, reductionCode, reductionOf } from '../../operators/reduction.js'
-import { aten } from '../../operators/table.js'
 import { linear } from './linear.js'
 
 const { handleOf } = internals
@@ -29,7 +31,7 @@ function ofOneShape(input: Tensor, target: Tensor): [input: Tensor, target: Tens
     `Using a target size (${target.shape}) that is different to the input size (${input.shape}). ` +
       'This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size.',
   )
-  return aten<[Tensor, Tensor]>('broadcast_tensors', [input, target])
+  return aten.broadcast_tensors([input, target]) as [Tensor, Tensor]
 }
 
 /** Errors times weights; their mean is over the weights. */
@@ -45,7 +47,7 @@ export const mse_loss = pythonFunction<signature.nn_functional_mse_loss>(
     const chosen = reductionOf(average, reduce, reduction)
     const [x, y] = ofOneShape(input, target)
     if (weight !== null) return weighted(x.sub(y).pow(2), weight, input, chosen)
-    return aten('mse_loss', x, y, reductionCode(chosen))
+    return aten.mse_loss(x, y, reductionCode(chosen))
   },
 )
 
@@ -55,7 +57,7 @@ export const l1_loss = pythonFunction<signature.nn_functional_l1_loss>(
     const chosen = reductionOf(average, reduce, reduction)
     const [x, y] = ofOneShape(input, target)
     if (weight !== null) return weighted(x.sub(y).abs(), weight, input, chosen)
-    return aten('l1_loss', x, y, reductionCode(chosen))
+    return aten.l1_loss(x, y, reductionCode(chosen))
   },
 )
 
@@ -64,7 +66,7 @@ export const smooth_l1_loss = pythonFunction<signature.nn_functional_smooth_l1_l
   (input: Tensor, target: Tensor, average: Flag, reduce: Flag, reduction: Reduction, beta: number) => {
     const code = codeOf(average, reduce, reduction)
     const [x, y] = ofOneShape(input, target)
-    return beta === 0 ? aten('l1_loss', x, y, code) : aten('smooth_l1_loss', x, y, code, beta)
+    return beta === 0 ? aten.l1_loss(x, y, code) : aten.smooth_l1_loss(x, y, code, beta)
   },
 )
 
@@ -72,9 +74,9 @@ export const huber_loss = pythonFunction<signature.nn_functional_huber_loss>(
   'nn.functional.huber_loss',
   (input: Tensor, target: Tensor, reduction: Reduction, delta: number, weight: Optional) => {
     const [x, y] = ofOneShape(input, target)
-    if (weight === null) return aten('huber_loss', x, y, reductionCode(reduction), delta)
+    if (weight === null) return aten.huber_loss(x, y, reductionCode(reduction), delta)
     if (!weight.shape.equals(input.shape)) throw new RangeError('Weights and input must have the same size.')
-    return reduced(aten<Tensor>('huber_loss', x, y, reductionCode('none'), delta).mul(weight), reduction)
+    return reduced(aten.huber_loss(x, y, reductionCode('none'), delta).mul(weight), reduction)
   },
 )
 
@@ -94,16 +96,7 @@ export const cross_entropy = pythonFunction<signature.nn_functional_cross_entrop
     reduce: Flag,
     reduction: Reduction,
     label_smoothing: number,
-  ) =>
-    aten(
-      'cross_entropy_loss',
-      input,
-      target,
-      weight,
-      codeOf(average, reduce, reduction),
-      ignore_index,
-      label_smoothing,
-    ),
+  ) => nn.cross_entropy_loss(input, target, weight, codeOf(average, reduce, reduction), ignore_index, label_smoothing),
 )
 
 /** Negative log likelihood. input: (N, C) or (N, C, d1, ...) log-probabilities; target: (N) or (N, d1, ...) classes. */
@@ -117,7 +110,7 @@ export const nll_loss = pythonFunction<signature.nn_functional_nll_loss>(
     ignore_index: number,
     reduce: Flag,
     reduction: Reduction,
-  ) => aten('nll_loss_nd', input, target, weight, codeOf(average, reduce, reduction), ignore_index),
+  ) => nn.nll_loss_nd(input, target, weight, codeOf(average, reduce, reduction), ignore_index),
 )
 
 export const binary_cross_entropy = pythonFunction<signature.nn_functional_binary_cross_entropy>(
@@ -130,8 +123,8 @@ export const binary_cross_entropy = pythonFunction<signature.nn_functional_binar
           'Please ensure they have the same size.',
       )
     }
-    const expanded = weight === null ? null : aten<Tensor[]>('broadcast_tensors', [target, weight])[1]
-    return aten('binary_cross_entropy', input, target, expanded, code)
+    const expanded = weight === null ? null : (aten.broadcast_tensors([target, weight])[1] as Tensor)
+    return aten.binary_cross_entropy(input, target, expanded, code)
   },
 )
 
@@ -151,7 +144,7 @@ export const binary_cross_entropy_with_logits =
       if (!target.shape.equals(input.shape)) {
         throw new RangeError(`Target size (${target.shape}) must be the same as input size (${input.shape})`)
       }
-      return aten('binary_cross_entropy_with_logits', input, target, weight, pos_weight, code)
+      return torch.binary_cross_entropy_with_logits(input, target, weight, pos_weight, code)
     },
   )
 
@@ -173,7 +166,7 @@ export const kl_div = pythonFunction<signature.nn_functional_kl_div>(
     }
     const batchmean = reduction === 'batchmean'
     const code = codeOf(average, reduce, batchmean ? 'sum' : (reduction as Reduction))
-    const loss = aten<Tensor>('kl_div', input, target, code, { log_target })
+    const loss = torch.kl_div(input, target, code, { log_target })
     return batchmean && input.dim() > 0 ? loss.div(input.size(0)) : loss
   },
 )
@@ -189,7 +182,7 @@ export const poisson_nll_loss = pythonFunction<signature.nn_functional_poisson_n
     eps: number,
     reduce: Flag,
     reduction: Reduction,
-  ) => aten('poisson_nll_loss', input, target, log_input, full, eps, codeOf(average, reduce, reduction)),
+  ) => torch.poisson_nll_loss(input, target, log_input, full, eps, codeOf(average, reduce, reduction)),
 )
 
 export const gaussian_nll_loss = pythonFunction<signature.nn_functional_gaussian_nll_loss>(
@@ -197,7 +190,7 @@ export const gaussian_nll_loss = pythonFunction<signature.nn_functional_gaussian
   (input: Tensor, target: Tensor, given: Tensor | number, full: boolean, eps: number, reduction: Reduction) => {
     const negative = typeof given === 'number' ? given < 0 : Boolean(given.lt(0).any().item<boolean>())
     if (negative) throw new RangeError('var has negative entry/entries')
-    let variance = typeof given === 'number' ? aten<Tensor>('ones_like', input).mul(given) : given
+    let variance = typeof given === 'number' ? torch.ones_like(input).mul(given) : given
     const [wanted, shape] = [[...input.shape], [...variance.shape]]
     if (!variance.shape.equals(wanted)) {
       const different = shape.filter((size, i) => size !== wanted[i])
@@ -209,7 +202,7 @@ export const gaussian_nll_loss = pythonFunction<signature.nn_functional_gaussian
     if (!['none', 'mean', 'sum'].includes(reduction)) throw new RangeError(`${reduction} is not valid`)
     variance = variance.clone()
     // The least variance is no part of the graph.
-    aten('clamp_', variance.detach(), eps)
+    variance.detach().clamp_(eps)
     let loss = variance.log().add(input.sub(target).pow(2).div(variance)).mul(0.5)
     if (full) loss = loss.add(0.5 * Math.log(2 * Math.PI))
     return reduced(loss, reduction)
@@ -218,45 +211,55 @@ export const gaussian_nll_loss = pythonFunction<signature.nn_functional_gaussian
 
 /** The losses whose operator takes Python's values in Python's order, and the reduction as a number last. */
 const plain =
-  (name: string, checks: (...values: never[]) => void = () => {}) =>
-  (...values: unknown[]): Tensor => {
+  <A extends unknown[]>(
+    operator: (...values: [...A, reduction: number]) => Tensor,
+    checks: (...values: A) => void = () => {},
+  ) =>
+  (...values: [...A, size_average: Flag, reduce: Flag, reduction: Reduction]): Tensor => {
     const [average, reduce, reduction] = values.splice(-3) as [Flag, Flag, Reduction]
-    checks(...(values as never[]))
-    return aten<Tensor>(name, ...values, codeOf(average, reduce, reduction))
+    const own = values as unknown[] as A
+    checks(...own)
+    return operator(...own, codeOf(average, reduce, reduction))
   }
 
 export const hinge_embedding_loss = pythonFunction<signature.nn_functional_hinge_embedding_loss>(
   'nn.functional.hinge_embedding_loss',
-  plain('hinge_embedding_loss'),
+  plain<[input: Tensor, target: Tensor, margin: number]>(torch.hinge_embedding_loss),
 )
 export const multilabel_margin_loss = pythonFunction<signature.nn_functional_multilabel_margin_loss>(
   'nn.functional.multilabel_margin_loss',
-  plain('multilabel_margin_loss'),
+  plain<[input: Tensor, target: Tensor]>(aten.multilabel_margin_loss),
 )
 export const soft_margin_loss = pythonFunction<signature.nn_functional_soft_margin_loss>(
   'nn.functional.soft_margin_loss',
-  plain('soft_margin_loss'),
+  plain<[input: Tensor, target: Tensor]>(aten.soft_margin_loss),
 )
 export const cosine_embedding_loss = pythonFunction<signature.nn_functional_cosine_embedding_loss>(
   'nn.functional.cosine_embedding_loss',
-  plain('cosine_embedding_loss'),
+  plain<[input1: Tensor, input2: Tensor, target: Tensor, margin: number]>(torch.cosine_embedding_loss),
 )
 export const margin_ranking_loss = pythonFunction<signature.nn_functional_margin_ranking_loss>(
   'nn.functional.margin_ranking_loss',
-  plain('margin_ranking_loss', (input1: Tensor, input2: Tensor, target: Tensor) => {
-    if (input1.dim() === input2.dim() && input1.dim() === target.dim()) return
-    throw new Error(
-      'margin_ranking_loss : All input tensors should have same dimension but got sizes: ' +
-        `input1: ${input1.shape}, input2: ${input2.shape}, target: ${target.shape} `,
-    )
-  }),
+  plain<[input1: Tensor, input2: Tensor, target: Tensor, margin: number]>(
+    torch.margin_ranking_loss,
+    (input1, input2, target) => {
+      if (input1.dim() === input2.dim() && input1.dim() === target.dim()) return
+      throw new Error(
+        'margin_ranking_loss : All input tensors should have same dimension but got sizes: ' +
+          `input1: ${input1.shape}, input2: ${input2.shape}, target: ${target.shape} `,
+      )
+    },
+  ),
 )
 export const multi_margin_loss = pythonFunction<signature.nn_functional_multi_margin_loss>(
   'nn.functional.multi_margin_loss',
-  plain('multi_margin_loss', (_input: Tensor, _target: Tensor, p: number, _margin: number, weight: Optional) => {
-    if (p !== 1 && p !== 2) throw new RangeError('only p == 1 and p == 2 supported')
-    if (weight !== null && weight.dim() !== 1) throw new RangeError('weight must be one-dimensional')
-  }),
+  plain<[input: Tensor, target: Tensor, p: number, margin: number, weight: Optional]>(
+    aten.multi_margin_loss,
+    (_input, _target, p, _margin, weight) => {
+      if (p !== 1 && p !== 2) throw new RangeError('only p == 1 and p == 2 supported')
+      if (weight !== null && weight.dim() !== 1) throw new RangeError('weight must be one-dimensional')
+    },
+  ),
 )
 
 function checkMargin(margin: number): void {
@@ -265,8 +268,9 @@ function checkMargin(margin: number): void {
 
 export const triplet_margin_loss = pythonFunction<signature.nn_functional_triplet_margin_loss>(
   'nn.functional.triplet_margin_loss',
-  plain('triplet_margin_loss', (_anchor: Tensor, _positive: Tensor, _negative: Tensor, margin: number) =>
-    checkMargin(margin),
+  plain<[anchor: Tensor, positive: Tensor, negative: Tensor, margin: number, p: number, eps: number, swap: boolean]>(
+    torch.triplet_margin_loss,
+    (_anchor, _positive, _negative, margin) => checkMargin(margin),
   ),
 )
 
@@ -291,7 +295,7 @@ export const triplet_margin_with_distance_loss =
             `anchor ${dims[0]}D, positive ${dims[1]}D, and negative ${dims[2]}D inputs`,
         )
       }
-      const distance = distance_function ?? ((x, y) => aten<Tensor>('pairwise_distance', x, y))
+      const distance = distance_function ?? ((x, y) => torch.pairwise_distance(x, y))
       const near = distance(anchor, positive)
       let far = distance(anchor, negative)
       if (swap) far = far.minimum(distance(positive, negative))
@@ -303,8 +307,8 @@ export const multilabel_soft_margin_loss = pythonFunction<signature.nn_functiona
   'nn.functional.multilabel_soft_margin_loss',
   (input: Tensor, target: Tensor, weight: Optional, average: Flag, reduce: Flag, reduction: Reduction) => {
     const chosen = reductionOf(average, reduce, reduction)
-    const yes = target.mul(aten<Tensor>('log_sigmoid', input))
-    const no = aten<Tensor>('rsub', target, 1).mul(aten<Tensor>('log_sigmoid', input.neg()))
+    const yes = target.mul(nn.log_sigmoid(input))
+    const no = torch.rsub(target, 1).mul(nn.log_sigmoid(input.neg()))
     const each = yes.add(no).neg()
     const classes = input.dim() - 1
     return reduced((weight === null ? each : each.mul(weight)).sum(classes).div(input.size(classes)), chosen)
@@ -322,7 +326,16 @@ export const ctc_loss = pythonFunction<signature.nn_functional_ctc_loss>(
     reduction: Reduction,
     zero_infinity: boolean,
   ) =>
-    aten('ctc_loss', log_probs, targets, input_lengths, target_lengths, blank, reductionCode(reduction), zero_infinity),
+    torch.ctc_loss(
+      log_probs,
+      targets,
+      // Both are lists, or both are tensors.
+      input_lengths as Tensor,
+      target_lengths as Tensor,
+      blank,
+      reductionCode(reduction),
+      zero_infinity,
+    ),
 )
 
 /**
@@ -371,8 +384,7 @@ export const linear_cross_entropy = pythonFunction<signature.nn_functional_linea
       throw new Error('ignore_index cannot be specified when target contains probabilities')
     }
     const logits = linear(input, linear_weight.reshape([-1, features]), linear_bias?.reshape([-1]) ?? null)
-    return aten(
-      'cross_entropy_loss',
+    return nn.cross_entropy_loss(
       logits.reshape(shape),
       target,
       weight,

@@ -2,9 +2,12 @@
 
 import type { Size } from '../../core/size.js'
 import type { Tensor } from '../../core/tensor.js'
+import * as aten from '../../generated/aten.js'
+import * as torch from '../../generated/functions.js'
+import { vector_norm } from '../../generated/linalg.js'
+import * as nn from '../../generated/nn_functional.js'
 import { pythonFunction } from '../../operators/arguments.js'
 import type * as signature from '../../operators/generated/python_functions.js'
-import { aten } from '../../operators/table.js'
 
 type Optional = Tensor | null
 
@@ -35,7 +38,7 @@ export const batch_norm = pythonFunction<signature.nn_functional_batch_norm>(
     if (training) checkBatch(input.shape)
     if (training && eps <= 0) throw new RangeError(`batch_norm eps must be positive during training, but got ${eps}`)
     if (eps < 0) throw new RangeError(`batch_norm eps must be non-negative, but got ${eps}`)
-    return aten('batch_norm', input, weight, bias, running_mean, running_var, training, momentum, eps, CUDNN)
+    return torch.batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps, CUDNN)
   },
 )
 
@@ -54,20 +57,20 @@ export const instance_norm = pythonFunction<signature.nn_functional_instance_nor
     if (use_input_stats && product(input.shape.slice(2)) === 1) {
       throw new RangeError(`Expected more than 1 spatial element when training, got input size ${shown(input.shape)}`)
     }
-    return aten('instance_norm', input, weight, bias, running_mean, running_var, use_input_stats, momentum, eps, CUDNN)
+    return torch.instance_norm(input, weight, bias, running_mean, running_var, use_input_stats, momentum, eps, CUDNN)
   },
 )
 
 export const layer_norm = pythonFunction<signature.nn_functional_layer_norm>(
   'nn.functional.layer_norm',
   (input: Tensor, normalized_shape: readonly number[], weight: Optional, bias: Optional, eps: number) =>
-    aten('layer_norm', input, normalized_shape, weight, bias, eps, CUDNN),
+    torch.layer_norm(input, normalized_shape, weight, bias, eps, CUDNN),
 )
 
 export const rms_norm = pythonFunction<signature.nn_functional_rms_norm>(
   'nn.functional.rms_norm',
   (input: Tensor, normalized_shape: readonly number[], weight: Optional, eps: number | null) =>
-    aten('rms_norm', input, normalized_shape, weight, eps),
+    torch.rms_norm(input, normalized_shape, weight, eps),
 )
 
 export const group_norm = pythonFunction<signature.nn_functional_group_norm>(
@@ -80,7 +83,7 @@ export const group_norm = pythonFunction<signature.nn_functional_group_norm>(
     const grouped = [Math.floor(((shape[0] as number) * (shape[1] as number)) / num_groups), num_groups]
     const size = [...grouped, ...shape.slice(2)]
     checkBatch(size, `[${size.join(', ')}]`)
-    return aten('group_norm', input, num_groups, weight, bias, eps, CUDNN)
+    return torch.group_norm(input, num_groups, weight, bias, eps, CUDNN)
   },
 )
 
@@ -98,13 +101,14 @@ export const local_response_norm = pythonFunction<signature.nn_functional_local_
     const squares = input.mul(input)
     let mean: Tensor
     if (shape.length === 3) {
-      const padded = aten<Tensor>('pad', squares.unsqueeze(1), [0, 0, before, after])
-      mean = aten<Tensor>('avg_pool2d', padded, [size, 1], 1).squeeze(1)
+      const padded = aten.pad(squares.unsqueeze(1), [0, 0, before, after])
+      mean = nn.avg_pool2d(padded, [size, 1], 1).squeeze(1)
     } else {
       const [n, c, rows] = shape as unknown as [number, number, number]
       const planes = squares.view([n, 1, c, rows, -1])
-      const padded = aten<Tensor>('pad', planes, [0, 0, 0, 0, before, after])
-      mean = aten<Tensor>('avg_pool3d', padded, [size, 1, 1], 1)
+      const padded = aten.pad(planes, [0, 0, 0, 0, before, after])
+      mean = nn
+        .avg_pool3d(padded, [size, 1, 1], 1)
         .squeeze(1)
         .view([...shape])
     }
@@ -116,8 +120,8 @@ export const normalize = pythonFunction<signature.nn_functional_normalize>(
   'nn.functional.normalize',
   (input: Tensor, p: number, dim: number | readonly number[], eps: number, out: Optional) => {
     const dims = typeof dim === 'number' ? [dim] : dim
-    const length = aten<Tensor>('linalg_vector_norm', input, p, dims, true)
+    const length = vector_norm(input, p, dims, true)
     if (out === null) return input.div(length.clamp_min(eps).expand_as(input))
-    return aten('div', input, length.clamp_min_(eps).expand_as(input), { out })
+    return torch.div(input, length.clamp_min_(eps).expand_as(input), { out })
   },
 )

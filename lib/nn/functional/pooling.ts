@@ -1,22 +1,26 @@
 // torch.nn.functional: pooling.
 
 import type { Tensor } from '../../core/tensor.js'
+import * as aten from '../../generated/aten.js'
+import * as torch from '../../generated/functions.js'
+import * as nn from '../../generated/nn_functional.js'
 import { pythonFunction } from '../../operators/arguments.js'
 import type * as signature from '../../operators/generated/python_functions.js'
-import { aten } from '../../operators/table.js'
 import { repeated, type Sizes } from './sizes.js'
 
 type Pair = [output: Tensor, indices: Tensor]
 
+type MaxPool<R> = (input: Tensor, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, ceil: boolean) => R
+
 const maxPool =
-  (operator: string) =>
-  (input: Tensor, kernel: Sizes, stride: Sizes | null, padding: Sizes, dilation: Sizes, ceil: boolean): unknown =>
-    aten(operator, input, kernel, stride ?? [], padding, dilation, ceil)
+  <R>(operator: MaxPool<R>) =>
+  (input: Tensor, kernel: Sizes, stride: Sizes | null, padding: Sizes, dilation: Sizes, ceil: boolean): R =>
+    operator(input, kernel, stride ?? [], padding, dilation, ceil)
 
 /** max_pool1d and its kin: the values alone, or with their indices. */
-const maxPools = (dims: number) => {
-  const withIndices = maxPool(dims === 1 ? 'max_pool1d_with_indices' : `max_pool${dims}d_with_indices`)
-  const alone = maxPool(`max_pool${dims}d`)
+const maxPools = (values: MaxPool<Tensor>, both: MaxPool<Pair>) => {
+  const withIndices = maxPool(both)
+  const alone = maxPool(values)
   return {
     withIndices,
     either: (
@@ -27,13 +31,13 @@ const maxPools = (dims: number) => {
       dilation: Sizes,
       ceil: boolean,
       return_indices: boolean,
-    ): unknown => (return_indices ? withIndices : alone)(input, kernel, stride, padding, dilation, ceil),
+    ): Tensor | Pair => (return_indices ? withIndices : alone)(input, kernel, stride, padding, dilation, ceil),
   }
 }
 
-const max1 = maxPools(1)
-const max2 = maxPools(2)
-const max3 = maxPools(3)
+const max1 = maxPools(torch.max_pool1d, torch.max_pool1d_with_indices)
+const max2 = maxPools(torch.max_pool2d, aten.max_pool2d_with_indices)
+const max3 = maxPools(torch.max_pool3d, aten.max_pool3d_with_indices)
 export const max_pool1d = pythonFunction<signature.nn_functional_max_pool1d>('nn.functional.max_pool1d', max1.either)
 export const max_pool2d = pythonFunction<signature.nn_functional_max_pool2d>('nn.functional.max_pool2d', max2.either)
 export const max_pool3d = pythonFunction<signature.nn_functional_max_pool3d>('nn.functional.max_pool3d', max3.either)
@@ -65,55 +69,65 @@ function adaptiveSizes(input: Tensor, sizes: OptionalSizes, dims: number): Sizes
   return wanted.map((size, i) => size ?? (shape[shape.length - wanted.length + i] as number))
 }
 
-const adaptiveAverage = (dims: number) => (input: Tensor, output_size: OptionalSizes) =>
-  aten(`adaptive_avg_pool${dims}d`, input, adaptiveSizes(input, output_size, dims))
+type Adaptive<R> = (input: Tensor, output_size: Sizes) => R
+
+const adaptive =
+  <R>(dims: number, operator: Adaptive<R>) =>
+  (input: Tensor, output_size: OptionalSizes): R =>
+    operator(input, adaptiveSizes(input, output_size, dims))
 
 export const adaptive_avg_pool2d = pythonFunction<signature.nn_functional_adaptive_avg_pool2d>(
   'nn.functional.adaptive_avg_pool2d',
-  adaptiveAverage(2),
+  adaptive(2, aten.adaptive_avg_pool2d),
 )
 export const adaptive_avg_pool3d = pythonFunction<signature.nn_functional_adaptive_avg_pool3d>(
   'nn.functional.adaptive_avg_pool3d',
-  adaptiveAverage(3),
+  adaptive(3, aten.adaptive_avg_pool3d),
 )
 
-const adaptiveMaxPair = (dims: number) => (input: Tensor, output_size: OptionalSizes) =>
-  aten<Pair>(`adaptive_max_pool${dims}d`, input, adaptiveSizes(input, output_size, dims))
-const adaptiveMax = (dims: number) => (input: Tensor, output_size: OptionalSizes, return_indices: boolean) => {
-  const pair = adaptiveMaxPair(dims)(input, output_size)
-  return return_indices ? pair : pair[0]
+const adaptiveMax = (pairOf: (input: Tensor, output_size: OptionalSizes) => Pair) => {
+  return (input: Tensor, output_size: OptionalSizes, return_indices: boolean): Tensor | Pair => {
+    const pair = pairOf(input, output_size)
+    return return_indices ? pair : pair[0]
+  }
 }
+
+const adaptiveMax1 = adaptive(1, torch.adaptive_max_pool1d)
+const adaptiveMax2 = adaptive(2, aten.adaptive_max_pool2d)
+const adaptiveMax3 = adaptive(3, aten.adaptive_max_pool3d)
 
 export const adaptive_max_pool1d = pythonFunction<signature.nn_functional_adaptive_max_pool1d>(
   'nn.functional.adaptive_max_pool1d',
-  adaptiveMax(1),
+  adaptiveMax(adaptiveMax1),
 )
 export const adaptive_max_pool2d = pythonFunction<signature.nn_functional_adaptive_max_pool2d>(
   'nn.functional.adaptive_max_pool2d',
-  adaptiveMax(2),
+  adaptiveMax(adaptiveMax2),
 )
 export const adaptive_max_pool3d = pythonFunction<signature.nn_functional_adaptive_max_pool3d>(
   'nn.functional.adaptive_max_pool3d',
-  adaptiveMax(3),
+  adaptiveMax(adaptiveMax3),
 )
 export const adaptive_max_pool1d_with_indices =
   pythonFunction<signature.nn_functional_adaptive_max_pool1d_with_indices>(
     'nn.functional.adaptive_max_pool1d_with_indices',
-    adaptiveMaxPair(1),
+    adaptiveMax1,
   )
 export const adaptive_max_pool2d_with_indices =
   pythonFunction<signature.nn_functional_adaptive_max_pool2d_with_indices>(
     'nn.functional.adaptive_max_pool2d_with_indices',
-    adaptiveMaxPair(2),
+    adaptiveMax2,
   )
 export const adaptive_max_pool3d_with_indices =
   pythonFunction<signature.nn_functional_adaptive_max_pool3d_with_indices>(
     'nn.functional.adaptive_max_pool3d_with_indices',
-    adaptiveMaxPair(3),
+    adaptiveMax3,
   )
 
+type Fractional = (input: Tensor, kernel_size: Sizes, output_size: Sizes, random: Tensor) => Pair
+
 const fractionalPair =
-  (dims: number) =>
+  (dims: number, operator: Fractional) =>
   (
     input: Tensor,
     kernel_size: Sizes,
@@ -133,34 +147,36 @@ const fractionalPair =
       output_size ?? repeated(output_ratio as Sizes, dims).map((ratio, i) => Math.trunc(input.size(i - dims) * ratio))
     const batch = input.dim() === dims + 1 ? 1 : input.size(0)
     const { dtype, device } = input
-    const random = samples ?? aten<Tensor>('rand', [batch, input.size(-dims - 1), dims], { dtype, device })
-    return aten<Pair>(name, input, kernel_size, size, random)
+    const random = samples ?? torch.rand([batch, input.size(-dims - 1), dims], { dtype, device })
+    return operator(input, kernel_size, size, random)
   }
 
 const fractional =
-  (dims: number) =>
+  (pairOf: ReturnType<typeof fractionalPair>) =>
   (input: Tensor, kernel: Sizes, size: Sizes | null, ratio: Sizes | null, both: boolean, samples: Tensor | null) => {
-    const pair = fractionalPair(dims)(input, kernel, size, ratio, both, samples)
+    const pair = pairOf(input, kernel, size, ratio, both, samples)
     return both ? pair : pair[0]
   }
 
+const fractional2 = fractionalPair(2, aten.fractional_max_pool2d)
+const fractional3 = fractionalPair(3, aten.fractional_max_pool3d)
 export const fractional_max_pool2d = pythonFunction<signature.nn_functional_fractional_max_pool2d>(
   'nn.functional.fractional_max_pool2d',
-  fractional(2),
+  fractional(fractional2),
 )
 export const fractional_max_pool3d = pythonFunction<signature.nn_functional_fractional_max_pool3d>(
   'nn.functional.fractional_max_pool3d',
-  fractional(3),
+  fractional(fractional3),
 )
 export const fractional_max_pool2d_with_indices =
   pythonFunction<signature.nn_functional_fractional_max_pool2d_with_indices>(
     'nn.functional.fractional_max_pool2d_with_indices',
-    fractionalPair(2),
+    fractional2,
   )
 export const fractional_max_pool3d_with_indices =
   pythonFunction<signature.nn_functional_fractional_max_pool3d_with_indices>(
     'nn.functional.fractional_max_pool3d_with_indices',
-    fractionalPair(3),
+    fractional3,
   )
 
 /** The size that max_unpool gives, checked where it is asked for. */
@@ -206,9 +222,9 @@ const unpool =
     const strides = stride === null ? kernels : repeated(stride, dims)
     const paddings = repeated(padding, dims)
     const size = unpooledSize(input, kernels, strides, paddings, output_size)
-    if (dims === 3) return aten('max_unpool3d', input, indices, size, strides, paddings)
-    if (dims === 2) return aten('max_unpool2d', input, indices, size)
-    return aten<Tensor>('max_unpool2d', input.unsqueeze(-1), indices.unsqueeze(-1), [...size, 1]).squeeze(-1)
+    if (dims === 3) return aten.max_unpool3d(input, indices, size, strides, paddings)
+    if (dims === 2) return aten.max_unpool2d(input, indices, size)
+    return aten.max_unpool2d(input.unsqueeze(-1), indices.unsqueeze(-1), [...size, 1]).squeeze(-1)
   }
 
 export const max_unpool1d = pythonFunction<signature.nn_functional_max_unpool1d>(
@@ -224,14 +240,17 @@ export const max_unpool3d = pythonFunction<signature.nn_functional_max_unpool3d>
   unpool(3),
 )
 
+type Average = (input: Tensor, kernel: Sizes, stride: Sizes, padding: number, ceil: boolean) => Tensor
+
 /** The p-norm of each window: from the average of the p-th powers. */
 const powerPool =
-  (dims: number) => (input: Tensor, norm: number, kernel: Sizes, stride: Sizes | null, ceil: boolean) => {
+  (dims: number, largestOf: MaxPool<Tensor>, average: Average) =>
+  (input: Tensor, norm: number, kernel: Sizes, stride: Sizes | null, ceil: boolean) => {
     if (Math.abs(norm) === Infinity) {
-      const largest = (x: Tensor) => aten<Tensor>(`max_pool${dims}d`, x, kernel, stride ?? [], 0, 1, ceil)
+      const largest = (x: Tensor) => largestOf(x, kernel, stride ?? [], 0, 1, ceil)
       return norm > 0 ? largest(input.abs()) : largest(input.abs().neg()).neg()
     }
-    const mean = aten<Tensor>(`avg_pool${dims}d`, input.pow(norm), kernel, stride ?? [], 0, ceil)
+    const mean = average(input.pow(norm), kernel, stride ?? [], 0, ceil)
     const count = repeated(kernel, dims).reduce((product, size) => product * size, 1)
     return mean
       .sign()
@@ -240,6 +259,15 @@ const powerPool =
       .pow(1 / norm)
   }
 
-export const lp_pool1d = pythonFunction<signature.nn_functional_lp_pool1d>('nn.functional.lp_pool1d', powerPool(1))
-export const lp_pool2d = pythonFunction<signature.nn_functional_lp_pool2d>('nn.functional.lp_pool2d', powerPool(2))
-export const lp_pool3d = pythonFunction<signature.nn_functional_lp_pool3d>('nn.functional.lp_pool3d', powerPool(3))
+export const lp_pool1d = pythonFunction<signature.nn_functional_lp_pool1d>(
+  'nn.functional.lp_pool1d',
+  powerPool(1, torch.max_pool1d, nn.avg_pool1d),
+)
+export const lp_pool2d = pythonFunction<signature.nn_functional_lp_pool2d>(
+  'nn.functional.lp_pool2d',
+  powerPool(2, torch.max_pool2d, nn.avg_pool2d),
+)
+export const lp_pool3d = pythonFunction<signature.nn_functional_lp_pool3d>(
+  'nn.functional.lp_pool3d',
+  powerPool(3, torch.max_pool3d, nn.avg_pool3d),
+)

@@ -1,5 +1,5 @@
 import type { Tensor } from '../../core/tensor.js'
-import { aten } from '../../operators/table.js'
+import * as torch from '../../generated/functions.js'
 import * as F from '../functional/index.js'
 import { type Arguments, read } from '../generated/arguments.js'
 import { Module } from './module.js'
@@ -12,7 +12,7 @@ export class Tanh extends Module {
   }
 
   override forward(input: Tensor): Tensor {
-    return aten<Tensor>('tanh', input)
+    return torch.tanh(input)
   }
 }
 
@@ -24,7 +24,7 @@ export class Sigmoid extends Module {
   }
 
   override forward(input: Tensor): Tensor {
-    return aten<Tensor>('sigmoid', input)
+    return torch.sigmoid(input)
   }
 }
 
@@ -38,7 +38,7 @@ export class ReLU extends Module {
   }
 
   override forward(input: Tensor): Tensor {
-    return aten<Tensor>(this.inplace ? 'relu_' : 'relu', input)
+    return this.inplace ? torch.relu_(input) : torch.relu(input)
   }
 
   override extra_repr(): string {

@@ -6,7 +6,7 @@ import { Parameter } from '../parameter.js'
 import { Module } from './module.js'
 import { listString } from './module_printing.js'
 
-/** Modules in a row, each called with what the one before gave. */
+/** Modules in a row, each called with the output of the one before. */
 export class Sequential extends Module {
   constructor(...modules: Module[] | [Record<string, Module>]) {
     super()
@@ -93,7 +93,7 @@ export class ModuleList<M extends Module = Module> extends Module {
     return listString(this, this.#items())
   }
 
-  // The same module may stand at several places.
+  // The same module may be in several positions.
   #items(): M[] {
     return Object.keys(this)
       .filter((key) => /^\d+$/.test(key))
@@ -103,6 +103,8 @@ export class ModuleList<M extends Module = Module> extends Module {
 
 /** Modules by name that are found as parts: `heads['a']`. It has no forward. */
 class ModuleDictBase extends Module {
+  static override readonly name: string = 'ModuleDict'
+
   constructor(...args: Arguments['nn.ModuleDict']) {
     super()
     const { modules } = read('nn.ModuleDict', args)
@@ -116,8 +118,6 @@ class ModuleDictBase extends Module {
     return this.named_children().map(([name]) => name)
   }
 }
-
-Object.defineProperty(ModuleDictBase, 'name', { value: 'ModuleDict' })
 
 export type ModuleDict<M extends Record<string, Module> = Record<string, Module>> = ModuleDictBase & M
 export const ModuleDict = ModuleDictBase as unknown as new <M extends Record<string, Module>>(
@@ -151,16 +151,14 @@ export class ParameterList extends Module {
     return this.parameters(false).length
   }
 
-  override extra_repr(): string {
-    const lines = this.parameters(false).map(({ dtype, shape, device }, i) => {
-      const place = device.type === 'cuda' ? ` (GPU ${device.index ?? 0})` : ''
-      return `  (${i}): Parameter containing: [${dtype} of size ${shape.join('x')}${place}]`
-    })
-    return lines.join('\n')
-  }
-
   at(position: number): Parameter {
     return elementAt(this.parameters(false), position)
+  }
+
+  override extra_repr(): string {
+    const line = ({ dtype, shape, is_cuda, device }: Parameter, i: number) =>
+      `  (${i}): Parameter containing: [${dtype} of size ${shape.join('x')}${is_cuda ? ` (${device})` : ''}]`
+    return this.parameters(false).map(line).join('\n')
   }
 
   [Symbol.iterator](): Iterator<Parameter> {

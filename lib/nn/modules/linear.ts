@@ -1,6 +1,6 @@
 import type { Tensor } from '../../core/tensor.js'
+import { empty } from '../../generated/functions.js'
 import { checkCount } from '../../operators/arguments.js'
-import { aten } from '../../operators/table.js'
 import * as F from '../functional/index.js'
 import { type Arguments, read } from '../generated/arguments.js'
 import * as init from '../init.js'
@@ -25,8 +25,8 @@ export class Linear extends Module {
     checkCount('Linear', 'out_features', out_features, 0)
     this.in_features = in_features
     this.out_features = out_features
-    this.weight = new Parameter(aten<Tensor>('empty', [out_features, in_features], { device, dtype }))
-    this.bias = bias ? new Parameter(aten<Tensor>('empty', [out_features], { device, dtype })) : null
+    this.weight = new Parameter(empty([out_features, in_features], { device, dtype }))
+    this.bias = bias ? new Parameter(empty([out_features], { device, dtype })) : null
     this.reset_parameters()
   }
 

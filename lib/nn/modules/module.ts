@@ -9,7 +9,6 @@ import { native } from '../../core/native.js'
 import { internals, RemovableHandle, type Tensor } from '../../core/tensor.js'
 import { describe } from '../../operators/describe.js'
 import { isOptions } from '../../operators/options.js'
-import { aten } from '../../operators/table.js'
 import { type ConversionArguments, conversionOf } from '../../tensor/conversion.js'
 import { type Arguments, read } from '../generated/arguments.js'
 import { Buffer, Parameter } from '../parameter.js'
@@ -166,7 +165,7 @@ export class Module<A extends any[] = any[], R = any> extends Callable {
     return this.#named(isParameter, read('nn.Module.named_parameters', args))
   }
 
-  /** Without names, which cost more than the rest: training asks for these in every step. */
+  /** Without names, which cost more than the rest: training needs these in every step. */
   parameters(...args: Arguments['nn.Module.parameters']): Parameter[] {
     const { recurse } = read('nn.Module.parameters', args)
     const found = new Set<Parameter>()
@@ -326,7 +325,7 @@ export class Module<A extends any[] = any[], R = any> extends Callable {
     return this.#convert((tensor) => {
       const floating = tensor.dtype.is_floating_point || tensor.dtype.is_complex
       const format = memory_format !== null && (tensor.dim() === 4 || tensor.dim() === 5) ? memory_format : null
-      return aten<Tensor>('to', tensor, {
+      return tensor.to({
         device,
         dtype: floating ? dtype : null,
         non_blocking,
@@ -393,7 +392,7 @@ function refuseKwargs(with_kwargs: boolean): void {
   throw new TypeError('with_kwargs is not supported: keyword arguments are the last element of the arguments')
 }
 
-/** Parts in a plain container would silently not be learned. #private fields hide parts on purpose. */
+/** Submodules in a plain container would silently not be trained. #private fields hide them on purpose. */
 function refuseHidden(module: Module, name: string, value: unknown): void {
   if (typeof value !== 'object' || value === null) return
   let items: Iterable<unknown>

@@ -17,7 +17,7 @@ export function moduleString(module: Printed, submodules: readonly [string, Prin
   return `${name}(\n  ${[...extraLines, ...children].join('\n  ')}\n)`
 }
 
-/** A list of modules as Python prints it: neighbours that print alike stand once, with their number. */
+/** A list of modules as Python prints it: equal neighbours are printed once, with their number. */
 export function listString(module: Printed, items: Iterable<Printed>): string {
   const runs: { first: number; last: number; text: string }[] = []
   let position = 0

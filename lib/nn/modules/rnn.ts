@@ -4,11 +4,14 @@
 import { is_autocast_enabled } from '../../amp/autocast.js'
 import { no_grad } from '../../autograd/grad_mode.js'
 import { tstorch } from '../../backends/index.js'
+import { Cell, recurrentOptions } from '../../core/generated/contract.js'
 import { native } from '../../core/native.js'
+import { pythonRepr } from '../../core/python_repr.js'
 import { internals, type Tensor } from '../../core/tensor.js'
 import { warn } from '../../core/warn.js'
+import * as aten from '../../generated/aten.js'
+import * as torch from '../../generated/functions.js'
 import { checkCount } from '../../operators/arguments.js'
-import { aten } from '../../operators/table.js'
 import { type Arguments, type Keywords, read, type Values } from '../generated/arguments.js'
 import * as init from '../init.js'
 import { Parameter } from '../parameter.js'
@@ -27,8 +30,7 @@ type LSTMState = readonly [h_0: Tensor, c_0: Tensor]
 
 type Mode = 'RNN_TANH' | 'RNN_RELU' | 'LSTM' | 'GRU'
 const GATES: Record<Mode, number> = { RNN_TANH: 1, RNN_RELU: 1, GRU: 3, LSTM: 4 }
-/** Native code's numbers of the cells. */
-const CELL: Record<Mode, number> = { RNN_TANH: 0, RNN_RELU: 1, LSTM: 2, GRU: 3 }
+const CELL: Record<Mode, number> = { RNN_TANH: Cell.Tanh, RNN_RELU: Cell.Relu, LSTM: Cell.Lstm, GRU: Cell.Gru }
 /** cuDNN's. */
 const CUDNN_MODE: Record<Mode, number> = { RNN_RELU: 0, RNN_TANH: 1, LSTM: 2, GRU: 3 }
 
@@ -46,7 +48,6 @@ export class RNNBase extends Module {
   readonly bidirectional: boolean
   readonly proj_size: number
   readonly #weightNames: string[][]
-  readonly #options: Float64Array
 
   constructor(...args: Arguments['nn.RNNBase']) {
     super()
@@ -80,15 +81,6 @@ export class RNNBase extends Module {
     this.bidirectional = bidirectional
     this.proj_size = proj_size
     this.#weightNames = this.#makeWeights(settings)
-    this.#options = Float64Array.of(
-      Number(bias),
-      num_layers,
-      dropout,
-      1,
-      Number(bidirectional),
-      Number(settings.batch_first),
-      1,
-    )
     this.reset_parameters()
     this.flatten_parameters()
   }
@@ -110,7 +102,7 @@ export class RNNBase extends Module {
         if (proj_size > 0) shapes.push(['weight_hr', [proj_size, hidden_size]])
         const made = shapes.map(([name, shape]) => {
           const full = `${name}_l${layer}${direction}`
-          this.register_parameter(full, new Parameter(aten<Tensor>('empty', shape, { device, dtype })))
+          this.register_parameter(full, new Parameter(torch.empty(shape, { device, dtype })))
           return full
         })
         names.push(made)
@@ -142,15 +134,20 @@ export class RNNBase extends Module {
     const first = weights[0] as Parameter
     const usable =
       weights.every((weight) => weight.is_cuda && weight.device === first.device && weight.dtype === first.dtype) &&
-      aten<boolean>('cudnn_is_acceptable', first)
+      torch.cudnn_is_acceptable(first)
     if (!usable) return
     const perLayer = (this.all_weights[0] as Parameter[]).length
     no_grad(() => {
-      aten(
-        '_cudnn_rnn_flatten_weight',
+      aten._cudnn_rnn_flatten_weight(
         weights,
-        ...[perLayer, this.input_size, CUDNN_MODE[this.mode], this.hidden_size, this.proj_size, this.num_layers],
-        ...[this.batch_first, this.bidirectional],
+        perLayer,
+        this.input_size,
+        CUDNN_MODE[this.mode],
+        this.hidden_size,
+        this.proj_size,
+        this.num_layers,
+        this.batch_first,
+        this.bidirectional,
       )
     })
   }
@@ -204,8 +201,8 @@ export class RNNBase extends Module {
         `${this.constructor.name}: Expected ${what} size [${expected.join(', ')}], got [${sizes.join(', ')}]`,
       )
     }
-    if (batch === null) return aten<Tensor>('unsqueeze', given, 1)
-    return order === null ? given : aten<Tensor>('index_select', given, 1, order)
+    if (batch === null) return given.unsqueeze(1)
+    return order === null ? given : given.index_select(1, order)
   }
 
   /** All layers and time steps. Without h_0 and, in an LSTM, c_0, the states start at zero. */
@@ -223,11 +220,7 @@ export class RNNBase extends Module {
     const h = this.#state(h_0, batch, state, lstm ? 'hidden[0]' : 'hidden', order)
     const c = this.#state(c_0, batch, this.hidden_size, 'hidden[1]', order)
     const batchDim = this.batch_first ? 0 : 1
-    const sequences = batch === null ? aten<Tensor>('unsqueeze', data, batchDim) : data
-    const options = this.#options
-    options[2] = this.dropout
-    options[3] = Number(this.training)
-    options[6] = Number(tstorch.fused_rnn)
+    const sequences = batch === null ? data.unsqueeze(batchDim) : data
     const weights: number[] = []
     for (const names of this.#weightNames) for (const name of names) weights.push(handleOf(this.#weight(name)))
     const [output, ...states] = native
@@ -238,18 +231,26 @@ export class RNNBase extends Module {
         h === null ? null : handleOf(h),
         c === null ? null : handleOf(c),
         weights,
-        options,
+        recurrentOptions({
+          has_biases: this.bias,
+          num_layers: this.num_layers,
+          dropout: this.dropout,
+          train: this.training,
+          bidirectional: this.bidirectional,
+          batch_first: this.batch_first,
+          fused: tstorch.fused_rnn,
+        }),
       )
       .map(wrap) as [Tensor, ...Tensor[]]
     if (packed !== null) {
       const back = packed.unsorted_indices
       return [
         packed.with_data(output),
-        ...(back === null ? states : states.map((tensor) => aten<Tensor>('index_select', tensor, 1, back))),
+        ...(back === null ? states : states.map((tensor) => tensor.index_select(1, back))),
       ]
     }
     if (batch !== null) return [output, ...states]
-    return [aten<Tensor>('squeeze', output, batchDim), ...states.map((tensor) => aten<Tensor>('squeeze', tensor, 1))]
+    return [output.squeeze(batchDim), ...states.map((tensor) => tensor.squeeze(1))]
   }
 
   override extra_repr(): string {
@@ -258,7 +259,8 @@ export class RNNBase extends Module {
     if (this.num_layers !== 1) text += `, num_layers=${this.num_layers}`
     if (!this.bias) text += ', bias=False'
     if (this.batch_first) text += ', batch_first=True'
-    if (this.dropout !== 0) text += `, dropout=${Number.isInteger(this.dropout) ? `${this.dropout}.0` : this.dropout}`
+    if (this.dropout !== 0)
+      text += `, dropout=${Number.isInteger(this.dropout) ? `${this.dropout}.0` : pythonRepr(this.dropout)}`
     if (this.bidirectional) text += ', bidirectional=True'
     return text
   }
@@ -271,11 +273,42 @@ export interface RNN {
 }
 
 /**
- * h_t = tanh(W_ih x_t + b_ih + W_hh h_(t-1) + b_hh), or relu.
+ * Recurrent layers of Elman's kind, over whole sequences:
  *
- * Input (L, N, input_size), (N, L, input_size) with batch_first, or (L, input_size); h_0 (layers × directions, N,
- * hidden_size), zeros where not given, without N for a single sequence. Returns the output (L, N, directions ×
- * hidden_size) and h_n, of h_0's shape. Weights start in U(-√k, √k), k = 1 / hidden_size. A PackedSequence gives one.
+ *     h_t = tanh(W_ih x_t + b_ih + W_hh h_(t-1) + b_hh)      or relu, by nonlinearity
+ *
+ * x_t is the input at time t, or, in a higher layer, the output of the layer below. The arguments, Python's, in place or
+ * by name:
+ *
+ * - input_size: features of x_t
+ * - hidden_size: features of h_t
+ * - num_layers (1): layers stacked on each other
+ * - nonlinearity ('tanh'): or 'relu'
+ * - bias (true): whether b_ih and b_hh are there
+ * - batch_first (false): input and output are (N, L, *) instead of (L, N, *); states are not affected
+ * - dropout (0): the probability that an element of a layer's output is zeroed before the next layer, while training
+ * - bidirectional (false): whether a second set of weights reads the sequence from its end; outputs hold both directions
+ * - device, dtype: of the parameters
+ *
+ * Called with `input` and `hx`, it returns `[output, h_n]`. With N sequences of length L, and D = 2 where
+ * bidirectional, else 1:
+ *
+ * - input: (L, N, input_size); (N, L, input_size) with batch_first; (L, input_size) for one sequence; or a
+ *   PackedSequence, which gives a PackedSequence
+ * - hx, the state h_0: (D × num_layers, N, hidden_size), without N for one sequence; zeros where not given
+ * - output, h_t of the last layer for every t: (L, N, D × hidden_size), (N, L, D × hidden_size) or (L, D × hidden_size)
+ * - h_n, the state after the last step: of h_0's shape
+ *
+ * Parameters of layer k, with `_reverse` after the names of the second direction; all start in U(-√s, √s),
+ * s = 1 / hidden_size:
+ *
+ * - weight_ih_l[k], W_ih: (hidden_size, input_size), in layers above the first (hidden_size, D × hidden_size)
+ * - weight_hh_l[k], W_hh: (hidden_size, hidden_size)
+ * - bias_ih_l[k], bias_hh_l[k]: (hidden_size), where bias
+ *
+ * @throws where the sizes or the dtype of input or state do not fit the layer.
+ * @see https://docs.pytorch.org/docs/2.13/generated/torch.nn.RNN.html
+ * @see J. Elman, Finding Structure in Time, Cognitive Science 14 (1990)
  */
 export class RNN extends RNNBase {
   readonly nonlinearity: 'tanh' | 'relu'
@@ -303,7 +336,27 @@ export interface GRU {
 }
 
 /**
- * Gated recurrent unit (Cho et al. 2014), with PyTorch's reset gate after the product. Shapes as of RNN.
+ * Layers of gated recurrent units, over whole sequences (σ is the sigmoid, ⊙ the product element by element):
+ *
+ *     r_t = σ(W_ir x_t + b_ir + W_hr h_(t-1) + b_hr)               reset gate
+ *     z_t = σ(W_iz x_t + b_iz + W_hz h_(t-1) + b_hz)               update gate
+ *     n_t = tanh(W_in x_t + b_in + r_t ⊙ (W_hn h_(t-1) + b_hn))    new state
+ *     h_t = (1 - z_t) ⊙ n_t + z_t ⊙ h_(t-1)
+ *
+ * As in PyTorch, and unlike in the paper, r_t scales the product W_hn h_(t-1), not h_(t-1) before it.
+ *
+ * Arguments, inputs, outputs and their shapes are RNN's, without nonlinearity.
+ *
+ * Parameters of layer k, with `_reverse` after the names of the second direction; all start in U(-√s, √s),
+ * s = 1 / hidden_size. The gates' rows come in the order r, z, n:
+ *
+ * - weight_ih_l[k]: (3 × hidden_size, input_size), in layers above the first (3 × hidden_size, D × hidden_size)
+ * - weight_hh_l[k]: (3 × hidden_size, hidden_size)
+ * - bias_ih_l[k], bias_hh_l[k]: (3 × hidden_size), where bias
+ *
+ * @throws where the sizes or the dtype of input or state do not fit the layer.
+ * @see https://docs.pytorch.org/docs/2.13/generated/torch.nn.GRU.html
+ * @see K. Cho et al., Learning Phrase Representations using RNN Encoder-Decoder (2014), https://arxiv.org/abs/1406.1078
  */
 export class GRU extends RNNBase {
   constructor(...args: Arguments['nn.GRU']) {
@@ -324,8 +377,37 @@ export interface LSTM {
 }
 
 /**
- * Long short-term memory (Hochreiter and Schmidhuber 1997). Shapes as of RNN; the state is [h, c], and with
- * proj_size h and the output have that size instead of hidden_size.
+ * Layers of long short-term memory, over whole sequences (σ is the sigmoid, ⊙ the product element by element):
+ *
+ *     i_t = σ(W_ii x_t + b_ii + W_hi h_(t-1) + b_hi)       input gate
+ *     f_t = σ(W_if x_t + b_if + W_hf h_(t-1) + b_hf)       forget gate
+ *     g_t = tanh(W_ig x_t + b_ig + W_hg h_(t-1) + b_hg)    what the cell is offered
+ *     o_t = σ(W_io x_t + b_io + W_ho h_(t-1) + b_ho)       output gate
+ *     c_t = f_t ⊙ c_(t-1) + i_t ⊙ g_t                      cell state
+ *     h_t = o_t ⊙ tanh(c_t)                                hidden state; with proj_size, W_hr times that
+ *
+ * Arguments are RNN's, without nonlinearity, and proj_size (0: no projection), below hidden_size, the size of h_t after
+ * the multiplication by W_hr. Called with `input` and `hx`, it returns `[output, [h_n, c_n]]`. With N sequences of length
+ * L, D = 2 where bidirectional, else 1, and H = proj_size where that is above 0, else hidden_size:
+ *
+ * - input: as of RNN, a PackedSequence too
+ * - hx, the states [h_0, c_0]: (D × num_layers, N, H) and (D × num_layers, N, hidden_size), without N for one sequence;
+ *   zeros where not given
+ * - output, h_t of the last layer for every t: (L, N, D × H), (N, L, D × H) with batch_first, or (L, D × H)
+ * - h_n, c_n, the states after the last step: of h_0's and c_0's shapes
+ *
+ * Parameters of layer k, with `_reverse` after the names of the second direction; all start in U(-√s, √s),
+ * s = 1 / hidden_size. The gates' rows come in the order i, f, g, o:
+ *
+ * - weight_ih_l[k]: (4 × hidden_size, input_size), in layers above the first (4 × hidden_size, D × H)
+ * - weight_hh_l[k]: (4 × hidden_size, H)
+ * - bias_ih_l[k], bias_hh_l[k]: (4 × hidden_size), where bias
+ * - weight_hr_l[k]: (proj_size, hidden_size), where proj_size is above 0
+ *
+ * @throws where the sizes or the dtype of input or states do not fit the layer.
+ * @see https://docs.pytorch.org/docs/2.13/generated/torch.nn.LSTM.html
+ * @see S. Hochreiter, J. Schmidhuber, Long Short-Term Memory, Neural Computation 9 (1997); the forget gate: F. Gers et
+ *   al., Learning to Forget (2000); the projection: H. Sak et al. (2014), https://arxiv.org/abs/1402.1128
  */
 export class LSTM extends RNNBase {
   constructor(...args: Arguments['nn.LSTM']) {

@@ -1,12 +1,13 @@
 import { no_grad } from '../../autograd/grad_mode.js'
 import type { Tensor } from '../../core/tensor.js'
+import { empty } from '../../generated/functions.js'
 import { checkCount } from '../../operators/arguments.js'
-import { aten } from '../../operators/table.js'
 import { embedding } from '../functional/index.js'
 import { type Arguments, read } from '../generated/arguments.js'
 import * as init from '../init.js'
 import { Parameter } from '../parameter.js'
 import { Module } from './module.js'
+import { settings } from './module_printing.js'
 
 /**
  * A table of vectors: int64 indices (*) in, (*, embedding_dim) out. Weight (num_embeddings, embedding_dim) starts in
@@ -39,7 +40,7 @@ export class Embedding extends Module {
     this.scale_grad_by_freq = values.scale_grad_by_freq
     this.sparse = values.sparse
     if (_weight === null) {
-      const made = aten<Tensor>('empty', [num_embeddings, embedding_dim], { device, dtype })
+      const made = empty([num_embeddings, embedding_dim], { device, dtype })
       this.weight = new Parameter(made, !_freeze)
       this.reset_parameters()
     } else {
@@ -53,7 +54,7 @@ export class Embedding extends Module {
   reset_parameters(): void {
     init.normal_(this.weight)
     const { padding_idx } = this
-    if (padding_idx !== null) no_grad(() => void aten('fill_', aten('select', this.weight, 0, padding_idx), 0))
+    if (padding_idx !== null) no_grad(() => void this.weight.select(0, padding_idx).fill_(0))
   }
 
   override forward(input: Tensor): Tensor {
@@ -65,8 +66,8 @@ export class Embedding extends Module {
     const { num_embeddings, embedding_dim, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse } = this
     let text = `${num_embeddings}, ${embedding_dim}`
     if (padding_idx !== null) text += `, padding_idx=${padding_idx}`
-    if (max_norm !== null) text += `, max_norm=${max_norm}`
-    if (norm_type !== 2) text += `, norm_type=${norm_type}`
+    if (max_norm !== null) text += `, ${settings({ max_norm })}`
+    if (norm_type !== 2) text += `, ${settings({ norm_type })}`
     if (scale_grad_by_freq) text += ', scale_grad_by_freq=True'
     return sparse ? `${text}, sparse=True` : text
   }

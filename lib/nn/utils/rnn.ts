@@ -3,7 +3,9 @@
 import type { DeviceLike } from '../../core/device.js'
 import * as dtypes from '../../core/dtype.js'
 import { internals, type Tensor } from '../../core/tensor.js'
-import { aten } from '../../operators/table.js'
+import * as aten from '../../generated/aten.js'
+import * as torch from '../../generated/functions.js'
+import * as nn from '../../generated/nn_functional.js'
 import { fromData } from '../../tensor/elements.js'
 import { type Arguments, read } from '../generated/arguments.js'
 
@@ -18,7 +20,7 @@ type Permutation = Tensor | null
 export class PackedSequence {
   readonly data: Tensor
   readonly batch_sizes: Tensor
-  /** The places in the batch of the sequences, longest first; null where they came so. */
+  /** The places in the batch of the sequences, longest first; null if they came in that order. */
   readonly sorted_indices: Permutation
   readonly unsorted_indices: Permutation
 
@@ -49,7 +51,7 @@ export class PackedSequence {
 
   /** The data on another device or of another dtype; the permutations follow to the device. */
   to(target: dtypes.DType | DeviceLike): PackedSequence {
-    const data = aten<Tensor>('to', this.data, target instanceof dtypes.DType ? { dtype: target } : { device: target })
+    const data = this.data.to(target instanceof dtypes.DType ? { dtype: target } : { device: target })
     const follow = (indices: Permutation) => indices?.to(data.device) ?? null
     return new PackedSequence(data, this.batch_sizes, follow(this.sorted_indices), follow(this.unsorted_indices))
   }
@@ -96,8 +98,8 @@ export function invert_permutation(...args: Arguments['nn.utils.rnn.invert_permu
   const { permutation } = read('nn.utils.rnn.invert_permutation', args)
   if (permutation === null) return null
   const { device } = permutation
-  const places = aten<Tensor>('arange', permutation.numel(), { device, dtype: permutation.dtype })
-  return aten<Tensor>('scatter', aten<Tensor>('empty_like', permutation), 0, permutation, places)
+  const places = torch.arange(permutation.numel(), { device, dtype: permutation.dtype })
+  return torch.empty_like(permutation).scatter(0, permutation, places)
 }
 
 /** Lengths as an int64 tensor on the CPU. */
@@ -115,13 +117,13 @@ export function pack_padded_sequence(...args: Arguments['nn.utils.rnn.pack_padde
   const { input, lengths, batch_first, enforce_sorted } = read('nn.utils.rnn.pack_padded_sequence', args)
   const given = lengthsTensor(lengths)
   if (enforce_sorted) {
-    const [data, sizes] = aten<[Tensor, Tensor]>('_pack_padded_sequence', input, given, batch_first)
+    const [data, sizes] = aten._pack_padded_sequence(input, given, batch_first)
     return new PackedSequence(data, sizes)
   }
-  const [sorted, order] = aten<[Tensor, Tensor]>('sort', given, { dim: -1, descending: true })
+  const [sorted, order] = given.sort({ dim: -1, descending: true })
   const sorted_indices = order.to(input.device)
-  const ordered = aten<Tensor>('index_select', input, batch_first ? 0 : 1, sorted_indices)
-  const [data, sizes] = aten<[Tensor, Tensor]>('_pack_padded_sequence', ordered, sorted, batch_first)
+  const ordered = torch.index_select(input, batch_first ? 0 : 1, sorted_indices)
+  const [data, sizes] = aten._pack_padded_sequence(ordered, sorted, batch_first)
   return new PackedSequence(data, sizes, sorted_indices)
 }
 
@@ -143,8 +145,7 @@ export function pad_packed_sequence(
         `total_length=${total_length} and max sequence length being ${longest}`,
     )
   }
-  const [padded, lengths] = aten<[Tensor, Tensor]>(
-    '_pad_packed_sequence',
+  const [padded, lengths] = aten._pad_packed_sequence(
     sequence.data,
     sequence.batch_sizes,
     batch_first,
@@ -153,26 +154,21 @@ export function pad_packed_sequence(
   )
   const { unsorted_indices } = sequence
   if (unsorted_indices === null) return [padded, lengths]
-  return [
-    aten<Tensor>('index_select', padded, batch_first ? 0 : 1, unsorted_indices),
-    aten<Tensor>('index_select', lengths, 0, unsorted_indices.cpu()),
-  ]
+  return [padded.index_select(batch_first ? 0 : 1, unsorted_indices), lengths.index_select(0, unsorted_indices.cpu())]
 }
 
 /** Stacks sequences (L_i, *) of different lengths, padded: (L, N, *), or (N, L, *) with batch_first. */
 export function pad_sequence(...args: Arguments['nn.utils.rnn.pad_sequence']): Tensor {
   const { sequences, batch_first, padding_value, padding_side } = read('nn.utils.rnn.pad_sequence', args)
-  return aten<Tensor>('pad_sequence', [...sequences], batch_first, padding_value, padding_side)
+  return nn.pad_sequence([...sequences], batch_first, padding_value, padding_side)
 }
 
 /** Undoes pad_sequence: the sequences without their padding, copied. */
 export function unpad_sequence(...args: Arguments['nn.utils.rnn.unpad_sequence']): Tensor[] {
   const { padded_sequences, lengths, batch_first } = read('nn.utils.rnn.unpad_sequence', args)
-  const sequences = batch_first ? padded_sequences : aten<Tensor>('transpose', padded_sequences, 0, 1)
+  const sequences = batch_first ? padded_sequences : torch.transpose(padded_sequences, 0, 1)
   const numbers = internals.isTensor(lengths) ? (lengths.tolist() as number[]) : lengths
-  return numbers.map((length, i) =>
-    aten<Tensor>('narrow', aten<Tensor>('select', sequences, 0, i), 0, 0, length).clone(),
-  )
+  return numbers.map((length, i) => torch.select(sequences, 0, i).narrow(0, 0, length).clone())
 }
 
 /** Packs sequences (L_i, *) of different lengths. */

@@ -380,167 +380,6 @@ export interface Arguments {
   'sparse.spdiags': [options: { diagonals: Tensor; offsets: Tensor; shape: readonly number[] } & Keywords<'sparse.spdiags', 'diagonals' | 'offsets' | 'shape'>] | [diagonals: Tensor, options: { offsets: Tensor; shape: readonly number[] } & Keywords<'sparse.spdiags', 'diagonals' | 'offsets' | 'shape'>] | [diagonals: Tensor, offsets: Tensor, options: { shape: readonly number[] } & Keywords<'sparse.spdiags', 'diagonals' | 'offsets' | 'shape'>] | [diagonals: Tensor, offsets: Tensor, shape: readonly number[], layout?: Layout | null | Keywords<'sparse.spdiags', 'diagonals' | 'offsets' | 'shape'> | undefined]
 
   /**
-   * `torch.cuda.can_device_access_peer(device, peer_device)`
-   *
-   * https://docs.pytorch.org/docs/2.13/generated/torch.cuda.can_device_access_peer.html
-   */
-  'cuda.can_device_access_peer': [options: { device: DeviceLike | number | null; peer_device: DeviceLike | number | null }] | [device: DeviceLike | number | null, options: { peer_device: DeviceLike | number | null }] | [device: DeviceLike | number | null, peer_device: DeviceLike | number | null]
-
-  /**
-   * `torch.cuda.current_stream(device=None)`
-   *
-   * https://docs.pytorch.org/docs/2.13/generated/torch.cuda.current_stream.html
-   */
-  'cuda.current_stream': [device?: DeviceLike | number | null | Keywords<'cuda.current_stream'> | undefined]
-
-  /**
-   * `torch.cuda.default_stream(device=None)`
-   *
-   * https://docs.pytorch.org/docs/2.13/generated/torch.cuda.default_stream.html
-   */
-  'cuda.default_stream': [device?: DeviceLike | number | null | Keywords<'cuda.default_stream'> | undefined]
-
-  /**
-   * `torch.cuda.get_device_capability(device=None)`
-   *
-   * https://docs.pytorch.org/docs/2.13/generated/torch.cuda.get_device_capability.html
-   */
-  'cuda.get_device_capability': [device?: DeviceLike | number | null | Keywords<'cuda.get_device_capability'> | undefined]
-
-  /**
-   * `torch.cuda.get_device_name(device=None)`
-   *
-   * https://docs.pytorch.org/docs/2.13/generated/torch.cuda.get_device_name.html
-   */
-  'cuda.get_device_name': [device?: DeviceLike | number | null | Keywords<'cuda.get_device_name'> | undefined]
-
-  /**
-   * `torch.cuda.get_device_properties(device=None)`
-   *
-   * https://docs.pytorch.org/docs/2.13/generated/torch.cuda.get_device_properties.html
-   */
-  'cuda.get_device_properties': [device?: DeviceLike | number | null | Keywords<'cuda.get_device_properties'> | undefined]
-
-  /**
-   * `torch.cuda.get_rng_state(device='cuda')`
-   *
-   * https://docs.pytorch.org/docs/2.13/generated/torch.cuda.get_rng_state.html
-   */
-  'cuda.get_rng_state': [device?: DeviceLike | number | null | Keywords<'cuda.get_rng_state'> | undefined]
-
-  /**
-   * `torch.cuda.initial_seed()`
-   *
-   * https://docs.pytorch.org/docs/2.13/generated/torch.cuda.initial_seed.html
-   */
-  'cuda.initial_seed': []
-
-  /**
-   * `torch.cuda.manual_seed(seed)`
-   *
-   * https://docs.pytorch.org/docs/2.13/generated/torch.cuda.manual_seed.html
-   */
-  'cuda.manual_seed': [seed: ({ seed: number | bigint }) | number | bigint]
-
-  /**
-   * `torch.cuda.manual_seed_all(seed)`
-   *
-   * https://docs.pytorch.org/docs/2.13/generated/torch.cuda.manual_seed_all.html
-   */
-  'cuda.manual_seed_all': [seed: ({ seed: number | bigint }) | number | bigint]
-
-  /**
-   * `torch.cuda.max_memory_allocated(device=None)`
-   *
-   * https://docs.pytorch.org/docs/2.13/generated/torch.cuda.max_memory_allocated.html
-   */
-  'cuda.max_memory_allocated': [device?: DeviceLike | number | null | Keywords<'cuda.max_memory_allocated'> | undefined]
-
-  /**
-   * `torch.cuda.max_memory_reserved(device=None)`
-   *
-   * https://docs.pytorch.org/docs/2.13/generated/torch.cuda.max_memory_reserved.html
-   */
-  'cuda.max_memory_reserved': [device?: DeviceLike | number | null | Keywords<'cuda.max_memory_reserved'> | undefined]
-
-  /**
-   * `torch.cuda.mem_get_info(device=None)`
-   *
-   * https://docs.pytorch.org/docs/2.13/generated/torch.cuda.mem_get_info.html
-   */
-  'cuda.mem_get_info': [device?: DeviceLike | number | null | Keywords<'cuda.mem_get_info'> | undefined]
-
-  /**
-   * `torch.cuda.memory_allocated(device=None)`
-   *
-   * https://docs.pytorch.org/docs/2.13/generated/torch.cuda.memory_allocated.html
-   */
-  'cuda.memory_allocated': [device?: DeviceLike | number | null | Keywords<'cuda.memory_allocated'> | undefined]
-
-  /**
-   * `torch.cuda.memory_reserved(device=None)`
-   *
-   * https://docs.pytorch.org/docs/2.13/generated/torch.cuda.memory_reserved.html
-   */
-  'cuda.memory_reserved': [device?: DeviceLike | number | null | Keywords<'cuda.memory_reserved'> | undefined]
-
-  /**
-   * `torch.cuda.memory_stats(device=None)`
-   *
-   * https://docs.pytorch.org/docs/2.13/generated/torch.cuda.memory_stats.html
-   */
-  'cuda.memory_stats': [device?: DeviceLike | number | null | Keywords<'cuda.memory_stats'> | undefined]
-
-  /**
-   * `torch.cuda.memory_summary(device=None, abbreviated=False)`
-   *
-   * https://docs.pytorch.org/docs/2.13/generated/torch.cuda.memory_summary.html
-   */
-  'cuda.memory_summary': [device?: DeviceLike | number | null | Keywords<'cuda.memory_summary'> | undefined, abbreviated?: boolean | Keywords<'cuda.memory_summary'> | undefined]
-
-  /**
-   * `torch.cuda.reset_peak_memory_stats(device=None)`
-   *
-   * https://docs.pytorch.org/docs/2.13/generated/torch.cuda.reset_peak_memory_stats.html
-   */
-  'cuda.reset_peak_memory_stats': [device?: DeviceLike | number | null | Keywords<'cuda.reset_peak_memory_stats'> | undefined]
-
-  /**
-   * `torch.cuda.set_device(device)`
-   *
-   * https://docs.pytorch.org/docs/2.13/generated/torch.cuda.set_device.html
-   */
-  'cuda.set_device': [device: ({ device: DeviceLike | number | null }) | DeviceLike | number | null]
-
-  /**
-   * `torch.cuda.set_per_process_memory_fraction(fraction, device=None)`
-   *
-   * https://docs.pytorch.org/docs/2.13/generated/torch.cuda.set_per_process_memory_fraction.html
-   */
-  'cuda.set_per_process_memory_fraction': [fraction: ({ fraction: number } & Keywords<'cuda.set_per_process_memory_fraction', 'fraction'>) | number, device?: DeviceLike | number | null | Keywords<'cuda.set_per_process_memory_fraction', 'fraction'> | undefined]
-
-  /**
-   * `torch.cuda.set_rng_state(new_state, device='cuda')`
-   *
-   * https://docs.pytorch.org/docs/2.13/generated/torch.cuda.set_rng_state.html
-   */
-  'cuda.set_rng_state': [new_state: ({ new_state: Tensor } & Keywords<'cuda.set_rng_state', 'new_state'>) | Tensor, device?: DeviceLike | number | null | Keywords<'cuda.set_rng_state', 'new_state'> | undefined]
-
-  /**
-   * `torch.cuda.set_stream(stream)`
-   *
-   * https://docs.pytorch.org/docs/2.13/generated/torch.cuda.set_stream.html
-   */
-  'cuda.set_stream': [stream: ({ stream: unknown }) | unknown]
-
-  /**
-   * `torch.cuda.synchronize(device=None)`
-   *
-   * https://docs.pytorch.org/docs/2.13/generated/torch.cuda.synchronize.html
-   */
-  'cuda.synchronize': [device?: DeviceLike | number | null | Keywords<'cuda.synchronize'> | undefined]
-
-  /**
    * `torch.manual_seed(seed)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.manual_seed.html
@@ -643,7 +482,7 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/amp.html#torch.amp.GradScaler.load_state_dict
    */
-  'amp.GradScaler.load_state_dict': [state_dict: ({ state_dict: unknown }) | unknown]
+  'amp.GradScaler.load_state_dict': [state_dict: ({ state_dict: object }) | object]
 
   /**
    * `torch.amp.GradScaler.scale(outputs)`
@@ -777,29 +616,6 @@ export interface Values {
   'sparse.softmax': { input: Tensor; dim: number; dtype: DType | null }
   'sparse.log_softmax': { input: Tensor; dim: number; dtype: DType | null }
   'sparse.spdiags': { diagonals: Tensor; offsets: Tensor; shape: readonly number[]; layout: Layout | null }
-  'cuda.can_device_access_peer': { device: DeviceLike | number | null; peer_device: DeviceLike | number | null }
-  'cuda.current_stream': { device: DeviceLike | number | null }
-  'cuda.default_stream': { device: DeviceLike | number | null }
-  'cuda.get_device_capability': { device: DeviceLike | number | null }
-  'cuda.get_device_name': { device: DeviceLike | number | null }
-  'cuda.get_device_properties': { device: DeviceLike | number | null }
-  'cuda.get_rng_state': { device: DeviceLike | number | null }
-  'cuda.initial_seed': {  }
-  'cuda.manual_seed': { seed: number | bigint }
-  'cuda.manual_seed_all': { seed: number | bigint }
-  'cuda.max_memory_allocated': { device: DeviceLike | number | null }
-  'cuda.max_memory_reserved': { device: DeviceLike | number | null }
-  'cuda.mem_get_info': { device: DeviceLike | number | null }
-  'cuda.memory_allocated': { device: DeviceLike | number | null }
-  'cuda.memory_reserved': { device: DeviceLike | number | null }
-  'cuda.memory_stats': { device: DeviceLike | number | null }
-  'cuda.memory_summary': { device: DeviceLike | number | null; abbreviated: boolean }
-  'cuda.reset_peak_memory_stats': { device: DeviceLike | number | null }
-  'cuda.set_device': { device: DeviceLike | number | null }
-  'cuda.set_per_process_memory_fraction': { fraction: number; device: DeviceLike | number | null }
-  'cuda.set_rng_state': { new_state: Tensor; device: DeviceLike | number | null }
-  'cuda.set_stream': { stream: unknown }
-  'cuda.synchronize': { device: DeviceLike | number | null }
   'torch.manual_seed': { seed: number | bigint }
   'torch.set_default_dtype': { d: DType }
   'torch.set_deterministic_debug_mode': { debug_mode: number | 'default' | 'warn' | 'error' }
@@ -814,7 +630,7 @@ export interface Values {
   'amp.GradScaler.get_growth_interval': {  }
   'amp.GradScaler.get_scale': {  }
   'amp.GradScaler.is_enabled': {  }
-  'amp.GradScaler.load_state_dict': { state_dict: unknown }
+  'amp.GradScaler.load_state_dict': { state_dict: object }
   'amp.GradScaler.scale': { outputs: Tensor | Iterable<Tensor> }
   'amp.GradScaler.set_backoff_factor': { new_factor: number }
   'amp.GradScaler.set_growth_factor': { new_factor: number }

@@ -1,0 +1,164 @@
+// The graph's nodes as JavaScript sees them, and the hooks on them.
+#include <torch/csrc/autograd/function_hook.h>
+#include <torch/csrc/autograd/functions/accumulate_grad.h>
+
+#include "autograd/hooks.h"
+#include "autograd/node.h"
+#include "binding/owned.h"
+#include "exports.h"
+
+template <>
+struct TagOf<NodeOwner> {
+  static constexpr napi_type_tag value = {0x3b1de0c4a98f4d71, 0x8e2f6a1c57d90b34};
+};
+
+namespace {
+
+using torch::autograd::variable_list;
+
+napi_value node_value(const Call& call, const NodeOwner& node) {
+  return node ? own(call, node) : call.null();
+}
+
+NodeOwner node_argument(const Call& call, size_t index) {
+  return owned_argument<NodeOwner>(call, index, "a node of a graph");
+}
+
+// The tensors that JavaScript gave in place of others, or those where it gave nothing.
+variable_list replaced(const Environment& env, napi_value result, const variable_list& given) {
+  if (!is_array(env.raw(), result)) return given;
+  variable_list tensors = tensors_in(env, result);
+  TORCH_CHECK(tensors.size() == given.size(),
+              "hook has returned an incorrect number of values (got ", tensors.size(),
+              ", but expected ", given.size(), ")");
+  return tensors;
+}
+
+struct NodePreHook : torch::autograd::FunctionPreHook {
+  variable_list operator()(const variable_list& given) override {
+    variable_list gradients = given;
+    for (const auto& [id, callback] : list->hooks()) {
+      Environment& env = callback->env();
+      gradients = (*callback)([&](napi_env) { return std::array{handles_value(env, gradients)}; },
+                              [&](napi_value result) { return replaced(env, result, gradients); });
+    }
+    return gradients;
+  }
+  std::shared_ptr<HookList> list = std::make_shared<HookList>();
+};
+
+struct NodePostHook : torch::autograd::FunctionPostHook {
+  variable_list operator()(const variable_list& given, const variable_list& outputs) override {
+    variable_list inputs = given;
+    for (const auto& [id, callback] : list->hooks()) {
+      Environment& env = callback->env();
+      inputs = (*callback)(
+          [&](napi_env) {
+            return std::array{handles_value(env, inputs), handles_value(env, outputs)};
+          },
+          [&](napi_value result) { return replaced(env, result, inputs); });
+    }
+    return inputs;
+  }
+  std::shared_ptr<HookList> list = std::make_shared<HookList>();
+};
+
+// A leaf's hooks that run once its gradient is there.
+struct AccumulatedHook : torch::autograd::PostAccumulateGradHook {
+  void operator()(const torch::autograd::Variable& tensor) override {
+    for (const auto& [id, callback] : list->hooks()) {
+      Environment& env = callback->env();
+      (*callback)([&](napi_env) { return std::array{handle_value(env, tensor)}; },
+                  [](napi_value) {});
+    }
+  }
+  std::shared_ptr<HookList> list = std::make_shared<HookList>();
+};
+
+// The list of the hook of ours among those of a node, which the node may just be running.
+template <typename Hook, typename Hooks>
+std::shared_ptr<HookList> list_among(const Hooks& hooks) {
+  for (const auto& hook : hooks) {
+    if (const auto* ours = dynamic_cast<Hook*>(hook.get())) return ours->list;
+  }
+  return nullptr;
+}
+
+// grad_fn(tensor) -> node or null
+napi_value grad_fn(Call& call) { return node_value(call, call.tensor(0).grad_fn()); }
+
+napi_value node_name(Call& call) { return call.value(node_argument(call, 0)->name()); }
+
+// next_functions(node) -> nodes and the places of their inputs by turns
+napi_value next_functions(Call& call) {
+  const NodeOwner node = node_argument(call, 0);
+  napi_value result = nullptr;
+  check_napi(call.raw(), napi_create_array(call.raw(), &result));
+  uint32_t position = 0;
+  for (const torch::autograd::Edge& edge : node->next_edges()) {
+    check_napi(call.raw(),
+               napi_set_element(call.raw(), result, position++, node_value(call, edge.function)));
+    check_napi(call.raw(),
+               napi_set_element(call.raw(), result, position++, call.value(edge.input_nr)));
+  }
+  return result;
+}
+
+// node_variable(node) -> the leaf whose gradient the node adds to, or null
+napi_value node_variable(Call& call) {
+  const NodeOwner node = node_argument(call, 0);
+  const auto* accumulator = dynamic_cast<torch::autograd::AccumulateGrad*>(node.get());
+  return accumulator == nullptr ? call.null() : call.handle(accumulator->variable);
+}
+
+// node_pre_hook(node, function(handles of gradients) -> handles or nothing) -> remove
+napi_value node_pre_hook(Call& call) {
+  const NodeOwner node = node_argument(call, 0);
+  auto list = list_among<NodePreHook>(node->pre_hooks());
+  if (!list) {
+    auto hook = std::make_unique<NodePreHook>();
+    list = hook->list;
+    node->add_pre_hook(std::move(hook));
+  }
+  return list->add(call, call[1]);
+}
+
+// node_post_hook(node, function(gradients of inputs, of outputs) -> handles or nothing) -> remove
+napi_value node_post_hook(Call& call) {
+  const NodeOwner node = node_argument(call, 0);
+  auto list = list_among<NodePostHook>(node->post_hooks());
+  if (!list) {
+    auto hook = std::make_unique<NodePostHook>();
+    list = hook->list;
+    node->add_post_hook(std::move(hook));
+  }
+  return list->add(call, call[1]);
+}
+
+// post_accumulate_hook(tensor, function(handle)) -> remove
+napi_value post_accumulate_hook(Call& call) {
+  const at::Tensor tensor = call.tensor(0);
+  TORCH_CHECK(tensor.requires_grad(),
+              "cannot register a hook on a tensor that doesn't require gradient");
+  TORCH_CHECK(tensor.is_leaf(),
+              "post accumulate grad hooks cannot be registered on non-leaf tensors");
+  if (!torch::autograd::impl::post_acc_grad_hooks(tensor)) {
+    torch::autograd::impl::set_post_acc_grad_hooks(tensor, std::make_unique<AccumulatedHook>());
+  }
+  auto* hook =
+      dynamic_cast<AccumulatedHook*>(torch::autograd::impl::post_acc_grad_hooks(tensor).get());
+  TORCH_CHECK(hook != nullptr, "the tensor has hooks of another kind");
+  return hook->list->add(call, call[1]);
+}
+
+}  // namespace
+
+void export_graph(Environment& env, napi_value exports) {
+  export_function(env, exports, "grad_fn", enter<grad_fn>);
+  export_function(env, exports, "node_name", enter<node_name>);
+  export_function(env, exports, "next_functions", enter<next_functions>);
+  export_function(env, exports, "node_variable", enter<node_variable>);
+  export_function(env, exports, "node_pre_hook", enter<node_pre_hook>);
+  export_function(env, exports, "node_post_hook", enter<node_post_hook>);
+  export_function(env, exports, "post_accumulate_hook", enter<post_accumulate_hook>);
+}

@@ -1,0 +1,31 @@
+#include "autograd/hooks.h"
+
+namespace {
+
+struct Place {
+  std::weak_ptr<HookList> list;
+  uint64_t id;
+};
+
+napi_value remove_at_place(napi_env env, napi_callback_info info) {
+  void* data = nullptr;
+  if (napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data) != napi_ok) return nullptr;
+  const auto* place = static_cast<Place*>(data);
+  if (const auto list = place->list.lock()) list->remove(place->id);
+  return nullptr;
+}
+
+}  // namespace
+
+napi_value HookList::add(const Call& call, napi_value function) {
+  auto place = std::make_unique<Place>(Place{weak_from_this(), next_++});
+  hooks_.emplace_back(place->id, std::make_shared<Callback>(call.env(), function));
+  napi_value remove = nullptr;
+  const auto finalize = [](napi_env, void* data, void*) { delete static_cast<Place*>(data); };
+  check_napi(call.raw(),
+             napi_create_function(call.raw(), nullptr, 0, remove_at_place, place.get(), &remove));
+  check_napi(call.raw(),
+             napi_add_finalizer(call.raw(), remove, place.get(), finalize, nullptr, nullptr));
+  place.release();
+  return remove;
+}

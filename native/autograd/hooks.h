@@ -1,0 +1,29 @@
+// JavaScript functions that one place of a graph calls, in the order in which they were added. They
+// may add and remove hooks of that very place while they run.
+#pragma once
+
+#include <algorithm>
+
+#include "binding/call.h"
+#include "binding/callback.h"
+
+class HookList : public std::enable_shared_from_this<HookList> {
+ public:
+  using Hooks = std::vector<std::pair<uint64_t, std::shared_ptr<Callback>>>;
+
+  // Adds a function of JavaScript's; gives the function that removes it.
+  napi_value add(const Call& call, napi_value function);
+
+  void remove(uint64_t id) {
+    hooks_.erase(std::remove_if(hooks_.begin(), hooks_.end(),
+                                [id](const auto& hook) { return hook.first == id; }),
+                 hooks_.end());
+  }
+
+  // A copy: what runs may change the list.
+  Hooks hooks() const { return hooks_; }
+
+ private:
+  Hooks hooks_;
+  uint64_t next_ = 0;
+};

@@ -1,0 +1,36 @@
+// What the addon has for JavaScript, by subject: each function puts its own on the exports.
+#pragma once
+
+#include "binding/call.h"
+
+// tensors/
+void export_tensors(Environment& env, napi_value exports);
+void export_data(Environment& env, napi_value exports);
+void export_share(Environment& env, napi_value exports);
+// operators/
+void export_operators(Environment& env, napi_value exports);
+void export_indexing(Environment& env, napi_value exports);
+// autograd/
+void export_modes(Environment& env, napi_value exports);
+void export_variables(Environment& env, napi_value exports);
+void export_graph(Environment& env, napi_value exports);
+void export_functions(Environment& env, napi_value exports);
+void export_anomaly(Environment& env, napi_value exports);
+// recurrent/
+void export_recurrent(Environment& env, napi_value exports);
+// training/
+void export_linear(Environment& env, napi_value exports);
+void export_gradients(Environment& env, napi_value exports);
+void export_sgd(Environment& env, napi_value exports);
+void export_adam(Environment& env, napi_value exports);
+// runtime/
+void export_process(Environment& env, napi_value exports);
+void export_generators(Environment& env, napi_value exports);
+void export_switches(Environment& env, napi_value exports);
+void export_autocast(Environment& env, napi_value exports);
+void export_profiler(Environment& env, napi_value exports);
+// cuda/, where libtorch has it: they go on `exports.cuda`.
+void export_cuda_devices(Environment& env, napi_value cuda);
+void export_cuda_streams(Environment& env, napi_value cuda);
+void export_cuda_memory(Environment& env, napi_value cuda);
+void export_cuda_graphs(Environment& env, napi_value cuda);

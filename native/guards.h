@@ -1,9 +1,0 @@
-// Operators that libtorch lets read or divide by what is not there when their arguments do not
-// belong together: what it does not check is checked here, before the call.
-#pragma once
-
-#include "schema.h"
-
-// The check of an operator's arguments, or nullptr where libtorch's own are enough.
-using Guard = void (*)(const Overload& overload, const torch::jit::Stack& stack);
-Guard guard_of(std::string_view name);

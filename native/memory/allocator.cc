@@ -1,0 +1,201 @@
+#include "memory/allocator.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstdlib>
+
+namespace {
+
+constexpr size_t kAlignment = 64;
+constexpr size_t kSmallestCached = size_t{32} << 10;
+constexpr int64_t kCacheCap = int64_t{256} << 20;
+
+struct alignas(kAlignment) Header {
+  size_t capacity;
+  int64_t counted;
+  ByteCounter* counter;
+};
+static_assert(sizeof(Header) == kAlignment);
+
+thread_local ByteCounter* current_counter = nullptr;
+
+class BlockCache {
+ public:
+  Header* take(size_t capacity) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const auto found = free_.find(capacity);
+    if (found == free_.end() || found->second.empty()) return nullptr;
+    Header* block = found->second.back();
+    found->second.pop_back();
+    bytes_ -= static_cast<int64_t>(capacity);
+    return block;
+  }
+
+  bool keep(Header* block) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const auto capacity = static_cast<int64_t>(block->capacity);
+    if (bytes_ + capacity > kCacheCap) return false;
+    free_[block->capacity].push_back(block);
+    bytes_ += capacity;
+    return true;
+  }
+
+  void empty() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    for (const auto& entry : free_) {
+      for (Header* block : entry.second) std::free(block);
+    }
+    free_.clear();
+    bytes_ = 0;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::unordered_map<size_t, std::vector<Header*>> free_;
+  int64_t bytes_ = 0;
+};
+
+// Small blocks, kept by each thread for itself: asking the C library for an aligned block costs as
+// much as a small operator's arithmetic.
+class SmallBlocks {
+ public:
+  static constexpr size_t kLargest = 4096;
+
+  SmallBlocks() { current = this; }
+  ~SmallBlocks() {
+    current = nullptr;
+    for (std::vector<Header*>& blocks : free_) {
+      for (Header* block : blocks) std::free(block);
+    }
+  }
+
+  static size_t rounded(size_t bytes) { return std::bit_ceil(std::max(bytes, kAlignment)); }
+
+  // This thread's, or nullptr once the thread is ending: tensors may die after it.
+  static SmallBlocks* get() {
+    thread_local SmallBlocks blocks;
+    (void)blocks;
+    return current;
+  }
+
+  Header* take(size_t capacity) {
+    std::vector<Header*>& blocks = free_[index(capacity)];
+    if (blocks.empty()) return nullptr;
+    Header* block = blocks.back();
+    blocks.pop_back();
+    return block;
+  }
+
+  bool keep(Header* block) {
+    std::vector<Header*>& blocks = free_[index(block->capacity)];
+    if (blocks.size() >= kMostOfASize) return false;
+    blocks.push_back(block);
+    return true;
+  }
+
+ private:
+  static constexpr size_t kMostOfASize = 256;
+
+  static thread_local SmallBlocks* current;
+
+  static size_t index(size_t capacity) {
+    return std::countr_zero(capacity) - std::countr_zero(kAlignment);
+  }
+
+  std::array<std::vector<Header*>, 7> free_;  // 64, 128 ... 4096 bytes
+};
+
+thread_local SmallBlocks* SmallBlocks::current = nullptr;
+
+// Sizes from 32 KiB up are rounded to an eighth of their power of two, so that a freed block
+// serves the next request of about its size and wastes at most an eighth.
+size_t rounded(size_t bytes) {
+  if (bytes <= SmallBlocks::kLargest) return SmallBlocks::rounded(bytes);
+  if (bytes < kSmallestCached) return bytes;
+  const size_t step = std::bit_floor(bytes) / 8;
+  return (bytes + step - 1) / step * step;
+}
+
+// Lives until the process ends: tensors may be freed by static destructors.
+BlockCache& block_cache() {
+  static auto* cache = new BlockCache();
+  return *cache;
+}
+
+Header* system_block(size_t capacity) {
+  void* memory = nullptr;
+  if (posix_memalign(&memory, kAlignment, sizeof(Header) + capacity) != 0) return nullptr;
+  return static_cast<Header*>(memory);
+}
+
+bool keep_for_reuse(Header* block) {
+  if (block->capacity >= kSmallestCached) return block_cache().keep(block);
+  if (block->capacity > SmallBlocks::kLargest) return false;
+  SmallBlocks* small = SmallBlocks::get();
+  return small != nullptr && small->keep(block);
+}
+
+Header* take_for_reuse(size_t capacity) {
+  if (capacity >= kSmallestCached) return block_cache().take(capacity);
+  if (capacity > SmallBlocks::kLargest) return nullptr;
+  SmallBlocks* small = SmallBlocks::get();
+  return small != nullptr ? small->take(capacity) : nullptr;
+}
+
+// libtorch's contract for raw allocation: the context is the data pointer itself.
+void release(void* data) {
+  if (data == nullptr) return;
+  c10::profiledCPUMemoryReporter().Delete(data);
+  Header* block = static_cast<Header*>(data) - 1;
+  if (block->counter != nullptr) block->counter->remove(block->counted);
+  if (!keep_for_reuse(block)) std::free(block);
+}
+
+class CountingAllocator final : public c10::Allocator {
+ public:
+  c10::DataPtr allocate(size_t bytes) override {
+    const c10::Device cpu(c10::DeviceType::CPU);
+    if (bytes == 0) return {nullptr, nullptr, &release, cpu};
+    // A negative size that went through size_t must not wrap around when rounded.
+    Header* block = bytes <= PTRDIFF_MAX ? find_block(rounded(bytes)) : nullptr;
+    if (block == nullptr) {
+      c10::profiledCPUMemoryReporter().OutOfMemory(bytes);
+      TORCH_CHECK_WITH(OutOfMemoryError, false, "out of memory on the CPU: tried to allocate ",
+                       bytes, " bytes");
+    }
+    block->counter = current_counter;
+    block->counted = static_cast<int64_t>(block->capacity);
+    if (block->counter != nullptr) block->counter->add(block->counted);
+    void* data = block + 1;
+    c10::profiledCPUMemoryReporter().New(data, bytes);
+    return {data, data, &release, cpu};
+  }
+
+  c10::DeleterFnPtr raw_deleter() const override { return &release; }
+
+  void copy_data(void* destination, const void* source, std::size_t count) const override {
+    default_copy_data(destination, source, count);
+  }
+
+ private:
+  static Header* find_block(size_t capacity) {
+    Header* block = take_for_reuse(capacity);
+    if (block == nullptr) block = system_block(capacity);
+    if (block == nullptr) {
+      block_cache().empty();
+      block = system_block(capacity);
+    }
+    if (block != nullptr) block->capacity = capacity;
+    return block;
+  }
+};
+
+}  // namespace
+
+void install_allocator() {
+  static std::once_flag once;
+  std::call_once(once, [] { c10::SetCPUAllocator(new CountingAllocator(), /*priority=*/255); });
+}
+
+void count_bytes_for(ByteCounter* counter) { current_counter = counter; }

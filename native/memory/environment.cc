@@ -1,0 +1,163 @@
+#include "memory/environment.h"
+
+#include <algorithm>
+#include <thread>
+
+namespace {
+
+// What a handle costs beside its elements: the TensorImpl, its graph node, the JavaScript object.
+constexpr int64_t kBytesPerHandle = 1024;
+constexpr int64_t kWorthTelling = int64_t{1} << 20;
+// Less than what V8 lets memory outside its heap grow before it collects everything (64 MB).
+constexpr int64_t kWorthCollecting = int64_t{48} << 20;
+
+// As much of the host's memory as a device counts for that is full: its garbage is then collected
+// each time it has grown by a twentieth of the device, whatever the device's size.
+constexpr int64_t kBytesOfADevice = int64_t{1} << 30;
+// Devices are asked at one of so many calls: that takes a lock.
+constexpr uint32_t kCallsBetweenReadings = 16;
+
+std::atomic<int> live{0};
+
+thread_local Environment* current = nullptr;
+
+}  // namespace
+
+Environment::Environment(napi_env env)
+    : env_(env), thread_(std::this_thread::get_id()), counter_(ByteCounter::create()) {
+  install_allocator();
+  count_bytes_for(counter_);
+  // Nodes of every device run on the thread that calls backward, where JavaScript hooks may run.
+  c10::AutogradState::get_tls_state().set_multithreading_enabled(false);
+  c10::WarningUtils::set_warning_handler(&warnings_);
+  current = this;
+  const int environments = ++live;
+  if (environments > 1) at::set_num_threads(std::max(1, at::get_num_threads() / environments));
+}
+
+Environment::~Environment() {
+  --live;
+  c10::WarningUtils::set_warning_handler(nullptr);
+  current = nullptr;
+  dead_references->close();
+  inference_modes.clear();
+  dead_.clear();
+  tensors = HandleTable();
+  count_bytes_for(nullptr);
+  counter_->unreference();
+}
+
+Environment* Environment::of_this_thread() { return current; }
+
+int64_t Environment::live_bytes() const { return counter_->bytes(); }
+
+int64_t Environment::held() const {
+  return live_bytes() + static_cast<int64_t>(tensors.live()) * kBytesPerHandle + held_on_devices();
+}
+
+// The allocator does not know which environment a byte is for: each has its share.
+int64_t Environment::held_on_devices() const {
+  if (devices_.total == 0) return 0;
+  const double filled = static_cast<double>(devices_.used) / static_cast<double>(devices_.total);
+  return static_cast<int64_t>(filled * static_cast<double>(kBytesOfADevice)) /
+         std::max(1, live.load());
+}
+
+void Environment::read_devices() {
+  if (read_devices_ == nullptr) return;
+  devices_ = read_devices_();
+  used_at_collection_ = std::min(used_at_collection_, devices_.used);
+}
+
+void Environment::tell_v8() {
+  const int64_t change = held() - told_;
+  told_ += change;
+  int64_t ignored = 0;
+  napi_adjust_external_memory(env_, change, &ignored);
+}
+
+void Environment::settle() {
+  if (warnings_.any()) pass_warnings_on();
+  for (napi_ref reference : dead_references->take()) napi_delete_reference(env_, reference);
+  release_dying();
+  if (++settled_ % kCallsBetweenReadings == 0) read_devices();
+  if (std::abs(held() - told_) <= kWorthTelling) return;
+  held_at_collection_ = std::min(held_at_collection_, held());
+  if (held() - held_at_collection_ > kWorthCollecting) collect(Garbage::Young);
+  tell_v8();
+}
+
+bool Environment::make_room_on_device(int64_t free) {
+  read_devices();
+  const DeviceMemory before = devices_;
+  const int64_t grown = before.used - used_at_collection_;
+  const bool scarce = free < before.total / 16;
+  if (grown <= 0 || (grown < before.total / 64 && !scarce)) return false;
+  collect(Garbage::Young);
+  if (before.used - devices_.used < grown / 2) collect(Garbage::All);
+  return devices_.used < before.used;
+}
+
+void Environment::collect_garbage_by(napi_value collect) {
+  if (collect_ != nullptr) napi_delete_reference(env_, collect_);
+  napi_create_reference(env_, collect, 1, &collect_);
+}
+
+void Environment::warn_by(napi_value warn) {
+  if (warn_ != nullptr) napi_delete_reference(env_, warn_);
+  napi_create_reference(env_, warn, 1, &warn_);
+}
+
+void Environment::pass_warnings_on() {
+  for (const std::string& text : warnings_.take()) {
+    const Napi::HandleScope scope(env_);
+    napi_value warn = nullptr;
+    napi_value receiver = nullptr;
+    napi_value argument = nullptr;
+    napi_value ignored = nullptr;
+    bool pending = true;
+    if (napi_is_exception_pending(env_, &pending) != napi_ok || pending || warn_ == nullptr) return;
+    if (napi_get_reference_value(env_, warn_, &warn) != napi_ok) return;
+    if (napi_get_undefined(env_, &receiver) != napi_ok) return;
+    if (napi_create_string_utf8(env_, text.data(), text.size(), &argument) != napi_ok) return;
+    napi_call_function(env_, receiver, warn, 1, &argument, &ignored);
+  }
+}
+
+void Environment::collect(Garbage garbage) {
+  const Napi::HandleScope scope(env_);
+  napi_value collect = nullptr;
+  napi_value receiver = nullptr;
+  napi_value all = nullptr;
+  napi_value ignored = nullptr;
+  bool pending = true;
+  // An exception on its way to JavaScript must not meet another call.
+  if (napi_is_exception_pending(env_, &pending) != napi_ok || pending) return;
+  if (collect_ == nullptr || napi_get_reference_value(env_, collect_, &collect) != napi_ok) return;
+  if (napi_get_undefined(env_, &receiver) != napi_ok) return;
+  if (napi_get_boolean(env_, garbage == Garbage::All, &all) != napi_ok) return;
+  napi_call_function(env_, receiver, collect, 1, &all, &ignored);
+  release_dying();
+  read_devices();
+  held_at_collection_ = held();
+  used_at_collection_ = devices_.used;
+}
+
+void Environment::release_from_finalizer(HandleTable::Handle handle) {
+  // A tensor may hold others of a device, by its graph: see bury().
+  if (read_devices_ != nullptr) {
+    dying_.push_back(handle);
+    return;
+  }
+  tensors.release(handle);
+  if (held() < told_ - kWorthTelling) tell_v8();
+}
+
+void Environment::release_dying() {
+  while (!dying_.empty()) {
+    const HandleTable::Handle handle = dying_.back();
+    dying_.pop_back();
+    tensors.release(handle);
+  }
+  if (!dead_.empty() && !capturing) std::exchange(dead_, {}).clear();
+}

@@ -1,0 +1,133 @@
+#include "operators/guards.h"
+
+#include <map>
+
+#include "recurrent/plan.h"
+
+namespace {
+
+using torch::jit::Stack;
+
+// The arguments of a call by their names in the schema.
+class Named {
+ public:
+  Named(const Overload& overload, const Stack& stack) : overload_(overload), stack_(stack) {}
+
+  const at::IValue* find(std::string_view name) const {
+    for (size_t i = 0; i < overload_.parameters.size(); ++i) {
+      if (overload_.parameters[i].name == name) return &stack_[i];
+    }
+    return nullptr;
+  }
+  const at::IValue& at(std::string_view name) const {
+    const at::IValue* value = find(name);
+    TORCH_INTERNAL_ASSERT(value != nullptr, "no argument ", name);
+    return *value;
+  }
+  at::Tensor tensor(std::string_view name) const {
+    const at::IValue& value = at(name);
+    return value.isNone() ? at::Tensor() : value.toTensor();
+  }
+  int64_t integer(std::string_view name) const { return at(name).toInt(); }
+
+ private:
+  const Overload& overload_;
+  const Stack& stack_;
+};
+
+void check_vector(const at::Tensor& tensor, int64_t size, std::string_view name) {
+  TORCH_CHECK(!tensor.defined() ||
+                  (tensor.layout() == at::kStrided && tensor.dim() == 1 && tensor.size(0) == size),
+              "Expected ", name, " to be a vector of size ", size, ", but got ", tensor.sizes());
+}
+
+void batch_norm(const Overload& overload, const Stack& stack) {
+  const Named arguments(overload, stack);
+  const at::Tensor input = arguments.tensor("input");
+  TORCH_CHECK(input.dim() >= 2, "Expected an input of at least 2 dimensions, but got ",
+              input.dim());
+  const bool has_statistics = arguments.find("running_mean") != nullptr;
+  for (const char* name : {"weight", "bias", "running_mean", "running_var"}) {
+    if (arguments.find(name) != nullptr) check_vector(arguments.tensor(name), input.size(1), name);
+  }
+  TORCH_CHECK(
+      !has_statistics || arguments.at("training").toBool() ||
+          (arguments.tensor("running_mean").defined() && arguments.tensor("running_var").defined()),
+      "Expected running_mean and running_var to be given when training is False");
+}
+
+void group_norm(const Overload& overload, const Stack& stack) {
+  const Named arguments(overload, stack);
+  const at::Tensor input = arguments.tensor("input");
+  const int64_t n = arguments.integer("N"), c = arguments.integer("C"),
+                rest = arguments.integer("HxW"), groups = arguments.integer("group");
+  TORCH_CHECK(groups > 0 && c >= 0 && c % groups == 0,
+              "Expected number of channels in input to be divisible by num_groups, but got ", c,
+              " channels and num_groups=", groups);
+  int64_t pixels = 0, total = 0;
+  const bool fits = n >= 0 && rest >= 0 && !c10::mul_overflows(n, c, &pixels) &&
+                    !c10::mul_overflows(pixels, rest, &total) && total == input.numel();
+  TORCH_CHECK(fits, "Expected N * C * HxW to be the ", input.numel(),
+              " elements of the input, but got ", n, " * ", c, " * ", rest);
+  for (const char* name : {"weight", "bias"}) check_vector(arguments.tensor(name), c, name);
+}
+
+void eigvals(const Overload& overload, const Stack& stack) {
+  const at::Tensor matrix = Named(overload, stack).tensor("self");
+  if (matrix.layout() != at::kStrided || matrix.is_meta()) return;
+  if (!matrix.is_floating_point() && !matrix.is_complex()) return;
+  TORCH_CHECK(at::isfinite(matrix).all().item<bool>(),
+              "torch.linalg.eigvals: input tensor should not contain infs or NaNs.");
+}
+
+Cell cell_of(std::string_view name) {
+  if (name == "aten::lstm") return Cell::Lstm;
+  if (name == "aten::gru") return Cell::Gru;
+  return name == "aten::rnn_relu" ? Cell::Relu : Cell::Tanh;
+}
+
+// lstm, gru, rnn_tanh and rnn_relu.
+void recurrent_layers(const Overload& overload, const Stack& stack) {
+  const Named named(overload, stack);
+  const bool packed = named.find("batch_sizes") != nullptr;
+  recurrent::Settings settings{
+      .cell = cell_of(overload.handle.schema().name()),
+      .has_biases = named.at("has_biases").toBool(),
+      .layers = named.integer("num_layers"),
+      .bidirectional = named.at("bidirectional").toBool(),
+      .batch_first = !packed && named.at("batch_first").toBool(),
+      .batch_sizes = packed ? named.tensor("batch_sizes") : at::Tensor(),
+  };
+  const bool lstm = settings.lstm();
+  const Tensors states = lstm ? named.at("hx").toTensorVector() : Tensors{named.tensor("hx")};
+  TORCH_CHECK(states.size() == (lstm ? 2 : 1), "Expected ", lstm ? "two hidden states" : "a state",
+              ", but got ", states.size());
+  const recurrent::Arguments arguments{.input = named.tensor(packed ? "data" : "input"),
+                                       .h_0 = states.front(),
+                                       .c_0 = lstm ? states.back() : at::Tensor(),
+                                       .weights = named.at("params").toTensorVector()};
+  std::string why;
+  TORCH_CHECK(recurrent::plan(std::move(settings), arguments, &why).has_value(), why);
+  const at::Tensor& input = arguments.input;
+  for (const at::Tensor& tensor : arguments.all()) {
+    TORCH_CHECK(
+        tensor.scalar_type() == input.scalar_type() && tensor.device() == input.device() &&
+            tensor.layout() == at::kStrided,
+        "Expected the states and parameters of an RNN to have the input's dtype and device (",
+        input.scalar_type(), ", ", input.device(), "), but got ", tensor.scalar_type(), ", ",
+        tensor.device());
+  }
+}
+
+}  // namespace
+
+Guard guard_of(std::string_view name) {
+  static const std::map<std::string_view, Guard> guards = {
+      {"native_batch_norm", batch_norm}, {"_native_batch_norm_legit", batch_norm},
+      {"native_group_norm", group_norm}, {"linalg_eigvals", eigvals},
+      {"lstm", recurrent_layers},        {"gru", recurrent_layers},
+      {"rnn_tanh", recurrent_layers},    {"rnn_relu", recurrent_layers},
+  };
+  const auto found = guards.find(name);
+  return found == guards.end() ? nullptr : found->second;
+}

@@ -1,0 +1,9 @@
+// Operators that libtorch lets read or divide by what is not there when their arguments do not
+// belong together: what it does not check is checked here, before the call.
+#pragma once
+
+#include "operators/schema.h"
+
+// The check of an operator's arguments, or nullptr where libtorch's own are enough.
+using Guard = void (*)(const Overload& overload, const torch::jit::Stack& stack);
+Guard guard_of(std::string_view name);

@@ -1,0 +1,125 @@
+// A tensor's elements: as a number, as bytes, as memory that JavaScript shares.
+#include <array>
+#include <cstring>
+
+#include "exports.h"
+
+namespace {
+
+struct Bytes {
+  void* data;
+  size_t size;
+};
+
+// The memory of an ArrayBuffer or of any view on one.
+Bytes bytes_of(const Call& call, size_t index) {
+  const napi_value value = call[index];
+  Bytes bytes{nullptr, 0};
+  bool is = false;
+  check_napi(call.raw(), napi_is_typedarray(call.raw(), value, &is));
+  if (is) {
+    napi_typedarray_type type = napi_int8_array;
+    size_t length = 0;
+    check_napi(call.raw(), napi_get_typedarray_info(call.raw(), value, &type, &length, &bytes.data,
+                                                    nullptr, nullptr));
+    static constexpr size_t kItemSize[] = {1, 1, 1, 2, 2, 4, 4, 4, 8, 8, 8, 2};
+    TYPE_CHECK(static_cast<size_t>(type) < std::size(kItemSize), "unknown kind of typed array");
+    bytes.size = length * kItemSize[type];
+    return bytes;
+  }
+  check_napi(call.raw(), napi_is_arraybuffer(call.raw(), value, &is));
+  TYPE_CHECK(is, "data must be an ArrayBuffer or a typed array");
+  check_napi(call.raw(), napi_get_arraybuffer_info(call.raw(), value, &bytes.data, &bytes.size));
+  return bytes;
+}
+
+// item(tensor) -> its number, boolean, bigint (beyond 2^53) or [re, im]
+napi_value item(Call& call) {
+  const at::Tensor tensor = call.tensor(0);
+  TORCH_CHECK(tensor.numel() == 1, "a Tensor with ", tensor.numel(),
+              " elements cannot be converted to Scalar");
+  const at::Scalar scalar = tensor.item();
+  if (scalar.isBoolean()) return call.value(scalar.toBool());
+  if (scalar.isComplex()) {
+    const auto number = scalar.toComplexDouble();
+    return array_value(call.raw(), std::array{number.real(), number.imag()},
+                       [&](double part) { return call.value(part); });
+  }
+  if (scalar.type() == at::kUInt64) {
+    const uint64_t number = scalar.toUInt64();
+    if (number > static_cast<uint64_t>(INT64_MAX)) {
+      napi_value result = nullptr;
+      check_napi(call.raw(), napi_create_bigint_uint64(call.raw(), number, &result));
+      return result;
+    }
+  }
+  if (scalar.isIntegral(false)) return integer_value(call.raw(), scalar.toLong());
+  return call.value(scalar.toDouble());
+}
+
+// from_bytes(bytes, dtype, sizes) -> a new CPU tensor that holds a copy
+napi_value from_bytes(Call& call) {
+  const Bytes bytes = bytes_of(call, 0);
+  const auto type = call.dtype(1);
+  const std::vector<int64_t> shape = call.integers(2);
+  const at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(type));
+  TORCH_CHECK(tensor.nbytes() == bytes.size, "shape ", at::IntArrayRef(shape), " of ", type,
+              " takes ", tensor.nbytes(), " bytes, but ", bytes.size, " were given");
+  if (bytes.size > 0) std::memcpy(tensor.mutable_data_ptr(), bytes.data, bytes.size);
+  return call.handle(tensor);
+}
+
+// The tensor's elements as one dense block on the CPU.
+at::Tensor dense(const at::Tensor& tensor) {
+  TORCH_CHECK(tensor.layout() == at::kStrided, "the elements of a ", tensor.layout(),
+              " tensor cannot be read; use to_dense() first");
+  at::Tensor result = tensor.detach().to(at::kCPU).resolve_conj().resolve_neg().contiguous();
+  // Zeros that have no memory: autograd makes them for gradients.
+  if (result._is_zerotensor()) result = result.clone();
+  TORCH_CHECK(result.nbytes() == 0 || result.const_data_ptr() != nullptr,
+              "the tensor has no elements in memory");
+  return result;
+}
+
+// to_bytes(tensor) -> ArrayBuffer with a copy of its elements
+napi_value to_bytes(Call& call) {
+  const at::Tensor source = dense(call.tensor(0));
+  void* data = nullptr;
+  napi_value buffer = nullptr;
+  check_napi(call.raw(), napi_create_arraybuffer(call.raw(), source.nbytes(), &data, &buffer));
+  if (source.nbytes() > 0) std::memcpy(data, source.const_data_ptr(), source.nbytes());
+  return buffer;
+}
+
+// share_bytes(tensor) -> ArrayBuffer over the tensor's own memory, or null where that needs a copy
+napi_value share_bytes(Call& call) {
+  const at::Tensor tensor = call.tensor(0);
+  const bool possible = tensor.layout() == at::kStrided && tensor.device().is_cpu() &&
+                        tensor.is_contiguous() && !tensor.is_conj() && !tensor.is_neg() &&
+                        !tensor._is_zerotensor() && tensor.numel() > 0 &&
+                        tensor.const_data_ptr() != nullptr;
+  if (!possible) return call.null();
+  auto owner = std::make_unique<at::Tensor>(tensor.detach());
+  napi_value buffer = nullptr;
+  const auto free_owner = [](napi_env, void*, void* hint) {
+    delete static_cast<at::Tensor*>(hint);
+  };
+  const napi_status status = napi_create_external_arraybuffer(
+      call.raw(), owner->mutable_data_ptr(), owner->nbytes(), free_owner, owner.get(), &buffer);
+  // Where the runtime forbids external memory (a sandboxed V8), the caller copies.
+  if (status == napi_no_external_buffers_allowed) return call.null();
+  check_napi(call.raw(), status);
+  // Growing the tensor would free the memory that the ArrayBuffer sees.
+  owner->storage().unsafeGetStorageImpl()->set_resizable(false);
+  owner.release();
+  return buffer;
+}
+
+}  // namespace
+
+void export_data(Environment& env, napi_value exports) {
+  export_function(env, exports, "item", enter<item>);
+  export_function(env, exports, "from_bytes", enter<from_bytes>);
+  export_function(env, exports, "to_bytes", enter<to_bytes>);
+  export_function(env, exports, "share_bytes", enter<share_bytes>);
+}

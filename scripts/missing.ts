@@ -1,0 +1,123 @@
+// npm run missing: writes docs/missing.md, which names everything public in PyTorch that tstorch lacks, and the README's
+// summary of it. With --check says whether they are what it would write.
+
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { packageRoot } from '../lib/core/package_root.js'
+import torch from '../lib/index.js'
+
+/** What to write in place of a missing name. One that ends in a dot stands for the whole namespace. */
+const INSTEAD: Record<string, string> = {
+  'torch.dtype': 'the type `torch.DType`',
+  'torch.layout': 'the type `torch.Layout`',
+  'torch.memory_format': 'the type `torch.MemoryFormat`',
+  'torch.e': '`Math.E`',
+  'torch.pi': '`Math.PI`',
+  'torch.inf': '`Infinity`',
+  'torch.nan': '`NaN`',
+  'torch.newaxis': '`null`',
+  'torch.from_numpy': '`torch.tensor(typedArray)`',
+  'torch.frombuffer': '`torch.tensor(typedArray)`',
+  'torch.Tensor.numpy': '`tensor.to_typed_array()`, `tensor.tolist()`',
+  'torch.Tensor.share_memory_': '`tensor.share()`',
+  'torch.save': '`torch.safetensors.save_file`',
+  'torch.load': '`torch.safetensors.load_file`',
+  'torch.random.': '`torch.manual_seed`, `seed`, `initial_seed`, `get_rng_state`, `set_rng_state`',
+  'torch.cuda.memory.': '`torch.cuda.memory_allocated` and others',
+}
+
+interface Namespace {
+  name: string
+  all: string[]
+  /** null where the namespace itself is missing. */
+  missing: string[] | null
+}
+
+function walk(names: Record<string, string>): Namespace[] {
+  return Object.entries(names).map(([name, list]) => {
+    const all = list.split(' ')
+    let owner: unknown = name === 'torch.Tensor' ? torch.Tensor.prototype : torch
+    for (const key of name === 'torch.Tensor' ? [] : name.split('.').slice(1)) {
+      owner = (owner as Record<string, unknown> | undefined)?.[key]
+    }
+    return { name, all, missing: owner === undefined ? null : all.filter((key) => !(key in (owner as object))) }
+  })
+}
+
+const code = (names: readonly string[]): string => names.map((name) => `\`${name}\``).join(', ')
+const has = ({ all, missing }: Namespace): string =>
+  missing?.length === 0 ? `all ${all.length}` : `${all.length - (missing ?? all).length} of ${all.length}`
+
+function page(namespaces: readonly Namespace[], version: string): string {
+  const there = namespaces.filter(({ missing }) => missing !== null)
+  const absent = namespaces.filter(({ missing }) => missing === null)
+  const lacking = (key: string) =>
+    namespaces.some(({ name, missing }) =>
+      missing === null ? key === `${name}.` : missing.some((last) => key === `${name}.${last}`),
+    )
+  return `${[
+    '# What is missing',
+    '',
+    `Every public name of PyTorch ${version}’s documented namespaces, looked up in tstorch. Written by \`npm run missing\`;`,
+    'do not edit it. What a name that is there can do, [docs/operators.md](operators.md) and the tests say.',
+    '',
+    '## Namespaces that are there',
+    '',
+    '| namespace | has | lacks |',
+    '|---|---:|---|',
+    ...there.map((space) => `| ${space.name} | ${has(space)} | ${code(space.missing ?? [])} |`),
+    '',
+    '## Namespaces that are not there',
+    '',
+    '| namespace | its names |',
+    '|---|---|',
+    ...absent.map(({ name, all }) => `| ${name} | ${code(all)} |`),
+    '',
+    '## What to write instead',
+    '',
+    ...Object.entries(INSTEAD)
+      .filter(([key]) => lacking(key))
+      .map(([key, instead]) => `- \`${key.endsWith('.') ? `${key}*` : key}\`: ${instead}`),
+  ].join('\n')}\n`
+}
+
+const BEGIN = '<!-- Written by npm run missing: -->\n'
+const END = '<!-- until here -->\n'
+
+/** The README with its summary: how much of each namespace is there, and which namespaces are not. */
+function readmeWith(readme: string, namespaces: readonly Namespace[]): string {
+  const [begin, end] = [readme.indexOf(BEGIN), readme.indexOf(END)]
+  if (begin < 0 || end < begin) throw new Error('README.md has no place for what is missing')
+  const short = (name: string) => name.replace(/^torch\.(?=.)/, '')
+  const parts = namespaces.filter(({ missing }) => missing !== null && missing.length > 0)
+  const whole = namespaces.filter(({ missing }) => missing?.length === 0)
+  const absent = namespaces.filter(({ missing }) => missing === null).map(({ name }) => name)
+  // A namespace that is missing says so for all inside it.
+  const roots = absent.filter((name) => !absent.some((other) => name.startsWith(`${other}.`)))
+  const summary = [
+    `- In part: ${parts.map((space) => `${short(space.name)} (${has(space)})`).join(', ')}.`,
+    `- In full: ${whole.map(({ name }) => short(name)).join(', ')}.`,
+    `- Not at all: ${roots.map(short).join(', ')}.`,
+  ]
+  return `${readme.slice(0, begin + BEGIN.length)}${summary.join('\n')}\n${readme.slice(end)}`
+}
+
+const { torch_version: version, ...names } = JSON.parse(
+  readFileSync(join(packageRoot, 'scripts', 'generate', 'public_names.json'), 'utf8'),
+) as Record<string, string> & { torch_version: string }
+const namespaces = walk(names)
+const readme = join(packageRoot, 'README.md')
+const files: [file: string, text: string][] = [
+  [join(packageRoot, 'docs', 'missing.md'), page(namespaces, version)],
+  [readme, readmeWith(readFileSync(readme, 'utf8'), namespaces)],
+]
+if (process.argv.includes('--check') && !torch.__version__.startsWith(version)) {
+  console.log(`what is missing was written for libtorch ${version}; not compared with ${torch.__version__}`)
+} else if (process.argv.includes('--check')) {
+  const stale = files.filter(([file, text]) => readFileSync(file, 'utf8') !== text)
+  for (const [file] of stale) console.error(`${file} is stale: run npm run missing`)
+  if (stale.length > 0) process.exit(1)
+  console.log('docs/missing.md and the README name what is missing')
+} else {
+  for (const [file, text] of files) writeFileSync(file, text)
+}
