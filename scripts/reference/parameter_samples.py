@@ -33,8 +33,8 @@ NAMED = {
 
 _params = [{"leaf": ["a", [2, 3]]}, {"leaf": ["b", [3], 1]}]
 _net = {"net": []}
-_call = lambda **values: values
 _fan = T(3, 4)
+_ranked = V([3, 1, 0], [1, 2, 1], [0, 1, 1], [2, 0, 4])
 _spaced = {"sequences": [T(2, 2), T(3, 2, seed=1)]}
 _triple = {"func": f("cubes"), "inputs": T(3)}
 _scalar = {"func": f("cubed_sum"), "inputs": T(3)}
@@ -157,7 +157,7 @@ VALUES = {
     "torch.cdist": {"x1": T(2, 3), "x2": T(4, 3, seed=1), "p": 1.0, "compute_mode": "donot_use_mm_for_euclid_dist"},
     "torch.norm": {"input": T(2, 3), "p": 1.0, "dim": 1, "out": T(1)}, "torch.stft": {"input": T(12), "n_fft": 4, "hop_length": 2,
         "win_length": 2, "window": {"unit": [[4]]}, "pad_mode": "constant", "onesided": False, "return_complex": True, "align_to_window": True},
-    "torch.svd_lowrank": {"A": T(4, 3), "q": 2, "niter": 4, "M": T(4, 3, seed=1)}, "torch.pca_lowrank": {"A": T(4, 3), "q": 2, "niter": 4},
+    "torch.svd_lowrank": {"A": _ranked, "q": 2, "niter": 4, "M": V([1, 2, 0], [0, 1, 0], [1, 0, 3], [0, 0, 1])}, "torch.pca_lowrank": {"A": _ranked, "q": 2, "niter": 4},
     "torch.tensordot": {"a": T(2, 3, 2), "b": T(3, 2, 2, seed=1), "dims": [[1], [0]], "out": T(2, 2)},
     "torch.unravel_index": {"indices": V(3, 5, dtype="int64"), "shape": [2, 3]}, "torch.split": {"tensor": T(4, 3), "split_size_or_sections": 2, "dim": 1},
     "torch.unique": {"input": I(3, 4, below=3), "dim": 0}, "torch.unique_consecutive": {"input": V([1, 2], [1, 2], [2, 2]), "dim": 0},
@@ -287,6 +287,11 @@ UNSEEN = {
     "nn.Transformer.custom_encoder", "nn.Transformer.custom_decoder", "nn.FractionalMaxPool2d._random_samples", "nn.FractionalMaxPool3d._random_samples",
     "nn.LinearCrossEntropyLoss.options", "utils.checkpoint.checkpoint.context_fn", "nn.Module.named_modules.memo", "optim.lr_scheduler.OneCycleLR.last_epoch",
 }
-# What takes its arguments in place alone in Python, having no signature of its own.
-IN_PLACE = {"Tensor.map_", "Tensor.apply_", "torch.set_num_threads", "Generator.manual_seed", "Generator.set_state", "sparse.addmm",
-            "sparse.mm", "torch.set_default_dtype"}
+# What Python takes in place alone, having no signature of its own; and what is before REST.
+IN_PLACE = {
+    "Tensor.map_": ["tensor", "callable"], "Tensor.apply_": ["callable"], "torch.set_num_threads": ["int"], "Generator.manual_seed": ["seed"],
+    "Generator.set_state": ["state"], "sparse.addmm": ["mat", "mat1", "mat2"], "sparse.mm": ["mat1", "mat2", "reduce"],
+    "torch.set_default_dtype": ["d"], "utils.checkpoint.checkpoint": ["function"],
+}
+# Results whose signs depend on the processor.
+UNSIGNED = {"torch.svd_lowrank", "torch.pca_lowrank"}

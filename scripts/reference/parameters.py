@@ -13,6 +13,7 @@ import torch.utils.checkpoint
 
 import fixtures
 import parameter_samples as samples
+import parameter_watch as watch
 import parameter_world as world
 
 warnings.simplefilter("ignore")
@@ -33,7 +34,8 @@ def longest(table, key, default=None):
 def value_of(key, parameter):
     """Another value than a parameter's default."""
     name, kind = parameter["name"], parameter["type"]
-    for owner in [key, *sorted((start for start in samples.VALUES if start.endswith((".", "_")) and key.startswith(start)), key=len, reverse=True)]:
+    spaces = [start for start in samples.VALUES if start.endswith((".", "_")) and key.startswith(start)]
+    for owner in [key, *sorted(spaces, key=len, reverse=True)]:
         if name in samples.VALUES.get(owner, {}):
             return samples.VALUES[owner][name]
     default = parameter.get("default", MISSING)
@@ -61,17 +63,15 @@ def find(key):
 
 def observe(kind, key, args, entry):
     """Calls it, with fresh values, and looks."""
-    world.fresh()
+    watch.fresh()
     on = world.made(entry["on"]) if "on" in entry else None
     function = find(key)
     keywords = {name: world.made(value) for name, value in args.items()}
     rest = [world.made(value) for value in entry.get("rest", [])]
     if isinstance(function, str):
         function = getattr(on, function)
-    if rest or key in samples.IN_PLACE:
-        placed = [name for name in keywords if name in entry["given"]]
-        placed = placed[:1] if rest else placed + [name for name in keywords if name == "reduce"]
-        rest = [*[keywords.pop(name) for name in placed], *rest]
+    placed = [name for name in samples.IN_PLACE.get(key, ()) if name in keywords]
+    rest = [*[keywords.pop(name) for name in placed], *rest]
     call = lambda: function(*rest, **keywords)
     try:
         return watched(kind, call, on, keywords, entry)
@@ -81,10 +81,10 @@ def observe(kind, key, args, entry):
 
 def watched(kind, call, on, keywords, entry):
     if kind == "module":
-        return world.watch_module(call, entry.get("inputs"))
+        return watch.watch_module(call, entry.get("inputs"))
     if kind == "call":
-        return world.watch_call(call, on, entry.get("after"), keywords.get("out"))
-    return {"optimizer": world.watch_optimizer, "scheduler": world.watch_scheduler, "context": world.watch_context}[kind](call, None)
+        return watch.watch_call(call, on, keywords.get("out"), entry)
+    return {"optimizer": watch.watch_optimizer, "scheduler": watch.watch_scheduler, "context": watch.watch_context}[kind](call, None)
 
 
 def kind_of(signature):
@@ -139,6 +139,8 @@ def cases_of(signature):
         entry["inputs"] = inputs_of(key)
     if key in samples.REST:
         entry["rest"] = samples.REST[key]
+    if key in samples.UNSIGNED:
+        entry["unsigned"] = True
     parameters = signature["parameters"]
     entry["given"] = {p["name"]: value_of(key, p) for p in parameters if "default" not in p} | samples.BASE.get(key, {})
     base = observe(kind, key, entry["given"], entry)
