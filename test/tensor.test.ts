@@ -139,8 +139,13 @@ describe('dtypes and devices', () => {
     expect(x.to(torch.zeros(1, { dtype: torch.int32 })).dtype).toBe(torch.int32)
     expect(x.to({ dtype: torch.float16 }).dtype).toBe(torch.float16)
     expect([x.long().dtype, x.double().dtype, x.bool().dtype]).toEqual([torch.int64, torch.float64, torch.bool])
-    expect(x.type()).toBe('torch.float32')
-    expect(x.type('torch.int32').dtype).toBe(torch.int32)
+    expect(x.type()).toBe('torch.FloatTensor')
+    expect([x.to_sparse().type(), x.to(torch.float8_e5m2).type()]).toEqual([
+      'torch.sparse.FloatTensor',
+      'torch.Float8_e5m2Tensor',
+    ])
+    expect([x.type('torch.int32').dtype, x.type('torch.LongTensor').dtype]).toEqual([torch.int32, torch.int64])
+    expect(() => x.type('torch.NoTensor')).toThrow("invalid type: 'torch.NoTensor'")
   })
 
   test('dtypes and devices are interned and print as in Python', () => {

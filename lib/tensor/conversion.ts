@@ -4,6 +4,7 @@ import type { DeviceLike, MemoryFormat } from '../core/device.js'
 import { DType } from '../core/dtype.js'
 import { internals } from '../core/tensor.js'
 import { type Arguments, read } from '../operators/generated/arguments.js'
+import { isOptions } from '../operators/options.js'
 
 export type ConversionArguments =
   | Arguments['Tensor.to.device']
@@ -19,7 +20,8 @@ export interface Conversion {
 }
 
 export function conversionOf(args: readonly unknown[]): Conversion {
-  const [target] = args
+  const [first] = args
+  const target = isOptions(first) ? (first.tensor ?? null) : first
   if (target instanceof DType) return { device: null, ...read('Tensor.to.dtype', args, 'to') }
   if (!internals.isTensor(target)) return read('Tensor.to.device', args, 'to')
   const { tensor, ...rest } = read('Tensor.to.tensor', args, 'to')

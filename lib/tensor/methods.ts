@@ -2,8 +2,8 @@
 
 import { requireCuda } from '../core/cuda_available.js'
 import { type Layout, layoutNamed } from '../core/device.js'
+import type { DType } from '../core/dtype.js'
 import * as dtypes from '../core/dtype.js'
-import { type DType, dtypeNamed } from '../core/dtype.js'
 import { native } from '../core/native.js'
 import type { Size } from '../core/size.js'
 import { internals, Tensor } from '../core/tensor.js'
@@ -22,6 +22,7 @@ import { type TensorOptions, tensor } from './factories.js'
 import { lu, nonzero, norm, split, stft, type UniqueOptions, unique, unique_consecutive, where } from './functions.js'
 import { getIndex, type Index, setIndex } from './indexing.js'
 import { tensorString } from './printing.js'
+import { typeName, typeNamed } from './type_names.js'
 
 declare module '../core/tensor.js' {
   interface Tensor extends TensorMethods, PythonMethods {
@@ -50,7 +51,7 @@ declare module '../core/tensor.js' {
     cfloat(): Tensor
     cdouble(): Tensor
     chalf(): Tensor
-    /** The dtype's name; or the tensor in another dtype. */
+    /** The type's name, such as torch.FloatTensor; or the tensor in another type. */
     type(): string
     type(dtype: DType | string, non_blocking?: boolean): Tensor
     type(...args: Arguments['Tensor.type']): string | Tensor
@@ -210,10 +211,10 @@ define({
   chalf: cast(dtypes.complex32),
   type(...args: Arguments['Tensor.type']) {
     const { dtype, non_blocking } = read('Tensor.type', args)
-    if (dtype === null) return this.dtype.toString()
-    const wanted = typeof dtype === 'string' ? dtypeNamed(dtype) : dtype
+    if (dtype === null) return typeName(this)
+    const wanted = typeof dtype === 'string' ? typeNamed(dtype) : { dtype }
     if (wanted === undefined) throw new TypeError(`invalid type: '${dtype}'`)
-    return to(this, { dtype: wanted, non_blocking })
+    return to(this, { ...wanted, non_blocking })
   },
   where(...args: Arguments['Tensor.where']) {
     const { condition, other } = read('Tensor.where', args)

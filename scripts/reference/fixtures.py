@@ -18,6 +18,14 @@ def write(name, content):
     print(f"{name}: {(FOLDER / name).stat().st_size} bytes")
 
 
+def write_compact(name, content, key="callables"):
+    """The same with a line for each entry of what is under a key."""
+    lines = [f"{json.dumps(name)}: {json.dumps(entry, separators=(',', ':'), allow_nan=False)}" for name, entry in content[key].items()]
+    version = torch.__version__.split("+")[0]
+    (FOLDER / name).write_text(f'{{"torch": "{version}", "{key}": {{\n' + ",\n".join(lines) + "\n}}\n")
+    print(f"{name}: {(FOLDER / name).stat().st_size} bytes")
+
+
 def digest(tensor):
     """A tensor's dtype, shape and the SHA-256 of its bytes: equal iff it is equal bit for bit."""
     data = tensor.detach().contiguous().cpu()

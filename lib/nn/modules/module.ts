@@ -367,7 +367,7 @@ export class Module<A extends any[] = any[], R = any> extends Callable {
   }
 
   override toString(): string {
-    return moduleString(this)
+    return moduleString(this, [...this.#fields(isModule)])
   }
 
   [Symbol.for('nodejs.util.inspect.custom')](): string {

@@ -3,16 +3,15 @@ import { pythonRepr } from '../../core/python_repr.js'
 /** What printing asks of a module. */
 interface Printed {
   extra_repr(): string
-  named_children(): [string, Printed][]
 }
 
 const indented = (text: string): string => text.replaceAll('\n', '\n  ')
 
-/** A module as Python prints it: name, settings, and submodules a line each. */
-export function moduleString(module: Printed): string {
+/** A module as Python prints it: name, settings, and submodules a line each, shared ones under each of their names. */
+export function moduleString(module: Printed, submodules: readonly [string, Printed][]): string {
   const extra = module.extra_repr()
   const extraLines = extra === '' ? [] : extra.split('\n')
-  const children = module.named_children().map(([name, child]) => `(${name}): ${indented(child.toString())}`)
+  const children = submodules.map(([name, child]) => `(${name}): ${indented(child.toString())}`)
   const name = module.constructor.name
   if (children.length === 0 && extraLines.length <= 1) return `${name}(${extra})`
   return `${name}(\n  ${[...extraLines, ...children].join('\n  ')}\n)`

@@ -5,10 +5,9 @@ import { Buffer, Parameter } from '../parameter.js'
 
 /** What a state_dict asks of a module. */
 interface Stateful {
-  named_parameters(options: { recurse: boolean }): [string, Parameter][]
-  named_buffers(options: { recurse: boolean }): [string, Buffer][]
-  named_children(): [string, Stateful][]
-  named_modules(): [string, Stateful][]
+  named_parameters(options: { recurse: boolean; remove_duplicate: boolean }): [string, Parameter][]
+  named_buffers(options: { recurse: boolean; remove_duplicate: boolean }): [string, Buffer][]
+  named_modules(options?: { remove_duplicate: boolean }): [string, Stateful][]
 }
 
 /** Tensors by path: `sd['fc.weight']`. A plain object without prototype; `_metadata` is not enumerable. */
@@ -41,14 +40,15 @@ interface Entry {
 
 /** The tensors that make up a module's state, shared ones under each of their names, as in Python. */
 function stateOf(module: Stateful, prefix: string): Entry[] {
-  const own: [string, Parameter | Buffer][] = [
-    ...module.named_parameters({ recurse: false }),
-    ...module.named_buffers({ recurse: false }).filter(([, buffer]) => buffer.persistent),
-  ]
-  return [
-    ...own.map(([name, tensor]) => ({ path: prefix + name, tensor, owner: module, name })),
-    ...module.named_children().flatMap(([name, child]) => stateOf(child, `${prefix}${name}.`)),
-  ]
+  const own = { recurse: false, remove_duplicate: false }
+  return module.named_modules({ remove_duplicate: false }).flatMap(([path, owner]) => {
+    const tensors: [string, Parameter | Buffer][] = [
+      ...owner.named_parameters(own),
+      ...owner.named_buffers(own).filter(([, buffer]) => buffer.persistent),
+    ]
+    const start = path === '' ? prefix : `${prefix}${path}.`
+    return tensors.map(([name, tensor]) => ({ path: start + name, tensor, owner, name }))
+  })
 }
 
 export function stateDict(

@@ -163,12 +163,12 @@ export function pad_sequence(...args: Arguments['nn.utils.rnn.pad_sequence']): T
   return nn.pad_sequence([...sequences], batch_first, padding_value, padding_side)
 }
 
-/** Undoes pad_sequence: the sequences without their padding. */
+/** Undoes pad_sequence: the sequences without their padding, copied. */
 export function unpad_sequence(...args: Arguments['nn.utils.rnn.unpad_sequence']): Tensor[] {
   const { padded_sequences, lengths, batch_first } = read('nn.utils.rnn.unpad_sequence', args)
   const sequences = batch_first ? padded_sequences : torch.transpose(padded_sequences, 0, 1)
   const numbers = internals.isTensor(lengths) ? (lengths.tolist() as number[]) : lengths
-  return numbers.map((length, i) => torch.select(sequences, 0, i).narrow(0, 0, length))
+  return numbers.map((length, i) => torch.select(sequences, 0, i).narrow(0, 0, length).clone())
 }
 
 /** Packs sequences (L_i, *) of different lengths. */
