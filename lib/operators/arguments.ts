@@ -35,7 +35,7 @@ interface Signature {
 type Test = (value: unknown) => boolean
 
 const isNumber: Test = (value) => typeof value === 'number'
-const isInt: Test = (value) => typeof value === 'number' && Number.isInteger(value)
+const isInt: Test = (value) => Number.isSafeInteger(value)
 const isString: Test = (value) => typeof value === 'string'
 const listOf =
   (test: Test): Test =>

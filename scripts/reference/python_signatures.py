@@ -1,7 +1,7 @@
 """Lists what PyTorch writes in Python, functions, classes and methods, with their parameters, as
 scripts/generate/python_signatures.json.
 
-Run with the pinned torch: python3 scripts/reference/python_signatures.py
+Run with the pinned torch: python3 scripts/reference/python_signatures.py; with --check it compares instead of writing.
 """
 
 import inspect
@@ -9,6 +9,7 @@ import json
 import math
 import pathlib
 import re
+import sys
 import types
 import typing
 
@@ -498,5 +499,11 @@ for signature in signatures:
 unique = {(signature["space"], signature["name"]): signature for signature in named}
 target = pathlib.Path(__file__).parent.parent / "generate" / "python_signatures.json"
 content = {"torch_version": torch.__version__.split("+")[0], "signatures": signatures + [*unique.values()]}
-target.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
-print(len(signatures) + len(unique))
+text = json.dumps(content, indent=1, allow_nan=False) + "\n"
+if "--check" in sys.argv:
+    if target.read_text() != text:
+        sys.exit(f"{target} is not what inspect.signature says: run this without --check")
+else:
+    target.write_text(text)
+rows_ = content["signatures"]
+print(f"{len(rows_)} callables, {sum(len(row_['parameters']) for row_ in rows_)} parameters")
