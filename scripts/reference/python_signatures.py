@@ -128,7 +128,7 @@ NAMED = {
     "unsorted_indices": "Tensor?", "sorted_indices": "Tensor?", "loss": "unknown", "hook": "unknown",
 }
 OWN = {
-    "nn.Softmax2d": {}, "nn.Parameter": {"data": "Tensor?"}, "nn.Buffer": {"data": "Tensor?", "persistent": "bool"},
+    "nn.functional.linear": {"input": "Tensor", "weight": "Tensor", "bias": "Tensor?"}, "nn.Parameter": {"data": "Tensor?"}, "nn.Buffer": {"data": "Tensor?", "persistent": "bool"},
     "nn.Module.cuda": {"device": "Device|int?"}, "nn.Module.add_module": {"module": "Module?"},
     "nn.Module.register_module": {"module": "Module?"}, "nn.Module.set_submodule": {"module": "Module"},
     "nn.Module.register_parameter": {"param": "Parameter?"}, "nn.Module.apply": {"fn": "ModuleFunction"},
@@ -444,6 +444,7 @@ own_functions = lambda module: [name for name in public_of(module)
                                 if isinstance(getattr(module, name), types.FunctionType)
                                 and getattr(module, name).__module__.startswith(module.__name__)]
 named = [
+    row("nn.functional", "linear", "function", documented("input, weight, bias=None"), "Tensor"),
     *classes("nn", nn, [name for name in dir(nn) if isinstance(getattr(nn, name), type) and getattr(nn, name).__module__.startswith("torch.nn")]),
     *methods("nn.Module", nn.Module),
     *methods("nn.Sequential", nn.Sequential), *methods("nn.ModuleList", nn.ModuleList),

@@ -3,7 +3,7 @@
 import type { Tensor } from '../../core/tensor.js'
 import { type Arguments, type Keywords, read } from '../generated/arguments.js'
 import type { PackedSequence } from '../utils/rnn.js'
-import { RNNBase } from './rnn_base.js'
+import { type Keyword, RNNBase, stateOf } from './rnn_base.js'
 
 type Sizes = 'input_size' | 'hidden_size'
 export type RNNOptions = Keywords<'nn.RNN', Sizes>
@@ -15,8 +15,8 @@ type LSTMState = readonly [h_0: Tensor, c_0: Tensor]
 
 /** Calling the layer is calling `forward`, in both its forms. */
 export interface RNN {
-  (input: Tensor, hx?: Tensor | null): [output: Tensor, h_n: Tensor]
-  (input: PackedSequence, hx?: Tensor | null): [output: PackedSequence, h_n: Tensor]
+  (input: Tensor, hx?: Tensor | Keyword<Tensor> | null): [output: Tensor, h_n: Tensor]
+  (input: PackedSequence, hx?: Tensor | Keyword<Tensor> | null): [output: PackedSequence, h_n: Tensor]
 }
 
 /**
@@ -69,17 +69,20 @@ export class RNN extends RNNBase {
     this.nonlinearity = nonlinearity
   }
 
-  override forward(input: PackedSequence, hx?: Tensor | null): [output: PackedSequence, h_n: Tensor]
-  override forward(input: Tensor, hx?: Tensor | null): [output: Tensor, h_n: Tensor]
-  override forward(input: Tensor | PackedSequence, hx?: Tensor | null): [Tensor | PackedSequence, Tensor] {
-    return this.run(input, hx) as [Tensor | PackedSequence, Tensor]
+  override forward(input: PackedSequence, hx?: Tensor | Keyword<Tensor> | null): [output: PackedSequence, h_n: Tensor]
+  override forward(input: Tensor, hx?: Tensor | Keyword<Tensor> | null): [output: Tensor, h_n: Tensor]
+  override forward(
+    input: Tensor | PackedSequence,
+    hx?: Tensor | Keyword<Tensor> | null,
+  ): [Tensor | PackedSequence, Tensor] {
+    return this.run(input, stateOf('RNN', hx)) as [Tensor | PackedSequence, Tensor]
   }
 }
 
 /** Calling the layer is calling `forward`, in both its forms. */
 export interface GRU {
-  (input: Tensor, hx?: Tensor | null): [output: Tensor, h_n: Tensor]
-  (input: PackedSequence, hx?: Tensor | null): [output: PackedSequence, h_n: Tensor]
+  (input: Tensor, hx?: Tensor | Keyword<Tensor> | null): [output: Tensor, h_n: Tensor]
+  (input: PackedSequence, hx?: Tensor | Keyword<Tensor> | null): [output: PackedSequence, h_n: Tensor]
 }
 
 /**
@@ -110,17 +113,23 @@ export class GRU extends RNNBase {
     super({ mode: 'GRU', ...read('nn.GRU', args) })
   }
 
-  override forward(input: PackedSequence, hx?: Tensor | null): [output: PackedSequence, h_n: Tensor]
-  override forward(input: Tensor, hx?: Tensor | null): [output: Tensor, h_n: Tensor]
-  override forward(input: Tensor | PackedSequence, hx?: Tensor | null): [Tensor | PackedSequence, Tensor] {
-    return this.run(input, hx) as [Tensor | PackedSequence, Tensor]
+  override forward(input: PackedSequence, hx?: Tensor | Keyword<Tensor> | null): [output: PackedSequence, h_n: Tensor]
+  override forward(input: Tensor, hx?: Tensor | Keyword<Tensor> | null): [output: Tensor, h_n: Tensor]
+  override forward(
+    input: Tensor | PackedSequence,
+    hx?: Tensor | Keyword<Tensor> | null,
+  ): [Tensor | PackedSequence, Tensor] {
+    return this.run(input, stateOf('GRU', hx)) as [Tensor | PackedSequence, Tensor]
   }
 }
 
 /** Calling the layer is calling `forward`, in both its forms. */
 export interface LSTM {
-  (input: Tensor, hx?: LSTMState | null): [output: Tensor, state: [h_n: Tensor, c_n: Tensor]]
-  (input: PackedSequence, hx?: LSTMState | null): [output: PackedSequence, state: [h_n: Tensor, c_n: Tensor]]
+  (input: Tensor, hx?: LSTMState | Keyword<LSTMState> | null): [output: Tensor, state: [h_n: Tensor, c_n: Tensor]]
+  (
+    input: PackedSequence,
+    hx?: LSTMState | Keyword<LSTMState> | null,
+  ): [output: PackedSequence, state: [h_n: Tensor, c_n: Tensor]]
 }
 
 /**
@@ -163,14 +172,21 @@ export class LSTM extends RNNBase {
 
   override forward(
     input: PackedSequence,
-    hx?: LSTMState | null,
+    hx?: LSTMState | Keyword<LSTMState> | null,
   ): [output: PackedSequence, state: [h_n: Tensor, c_n: Tensor]]
-  override forward(input: Tensor, hx?: LSTMState | null): [output: Tensor, state: [h_n: Tensor, c_n: Tensor]]
-  override forward(input: Tensor | PackedSequence, hx?: LSTMState | null): [Tensor | PackedSequence, [Tensor, Tensor]] {
-    if (hx !== undefined && hx !== null && (!Array.isArray(hx) || hx.length !== 2)) {
+  override forward(
+    input: Tensor,
+    hx?: LSTMState | Keyword<LSTMState> | null,
+  ): [output: Tensor, state: [h_n: Tensor, c_n: Tensor]]
+  override forward(
+    input: Tensor | PackedSequence,
+    hx?: LSTMState | Keyword<LSTMState> | null,
+  ): [Tensor | PackedSequence, [Tensor, Tensor]] {
+    const state = stateOf<LSTMState>('LSTM', hx)
+    if (state !== null && (!Array.isArray(state) || state.length !== 2)) {
       throw new TypeError('LSTM: the state must be an array [h_0, c_0]')
     }
-    const [output, h_n, c_n] = this.run(input, hx?.[0], hx?.[1])
+    const [output, h_n, c_n] = this.run(input, state?.[0], state?.[1])
     return [output, [h_n as Tensor, c_n as Tensor]]
   }
 }

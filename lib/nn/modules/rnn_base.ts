@@ -11,7 +11,8 @@ import { internals, type Tensor } from '../../core/tensor.js'
 import { warn } from '../../core/warn.js'
 import * as aten from '../../generated/aten.js'
 import * as torch from '../../generated/functions.js'
-import { checkCount } from '../../operators/arguments.js'
+import { checkCount, checkKeys } from '../../operators/arguments.js'
+import { isOptions } from '../../operators/options.js'
 import { type Arguments, read, type Values } from '../generated/arguments.js'
 import * as init from '../init.js'
 import { Parameter } from '../parameter.js'
@@ -27,6 +28,17 @@ const CELL: Record<Mode, number> = { RNN_TANH: Cell.Tanh, RNN_RELU: Cell.Relu, L
 const CUDNN_MODE: Record<Mode, number> = { RNN_RELU: 0, RNN_TANH: 1, LSTM: 2, GRU: 3 }
 
 type Settings = Values['nn.RNNBase']
+
+/** A state that was given in place, or as the keyword hx. */
+export function stateOf<S>(callee: string, hx: S | Keyword<S> | null | undefined): S | null {
+  if (!isOptions(hx)) return (hx as S | null | undefined) ?? null
+  checkKeys(callee, hx, ['hx'])
+  return (hx as Keyword<S>).hx ?? null
+}
+
+export interface Keyword<S> {
+  hx?: S | null | undefined
+}
 
 /** What the three layers share: their weights, their checks, their printing. */
 export class RNNBase extends Module {
