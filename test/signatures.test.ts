@@ -121,9 +121,7 @@ const OTHERWISE: [reason: string, names: string[]][] = [
   ],
   [
     'an operator, perhaps under another name: read by its schema',
-    words(
-      'torch.where Tensor.where nn.functional.logsigmoid masked.var_ Tensor.record_stream Tensor.index nn.functional.linear',
-    ),
+    words('torch.where Tensor.where nn.functional.logsigmoid masked.var_ Tensor.record_stream Tensor.index'),
   ],
   [
     'for subclasses to override',

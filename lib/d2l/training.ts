@@ -27,6 +27,7 @@ export function grad_clipping(net: nn.Module | HasParams, theta: number): void {
   const params = net instanceof nn.Module ? net.parameters().filter((p) => p.requires_grad) : net.params
   torch.no_grad(() => {
     const grads = params.map((p) => p.grad).filter((grad) => grad !== null)
+    if (grads.length === 0) throw new Error('grad_clipping: there are no gradients; call backward() before it')
     const norm = grads
       .map((grad) => grad.pow(2).sum())
       .reduce((sum, square) => sum.add(square))

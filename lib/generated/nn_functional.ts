@@ -373,20 +373,6 @@ interface leaky_relu__function {
   (input: Tensor, options?: { negative_slope?: Scalar | undefined }): Tensor
 }
 
-interface linear_function {
-  /**
-   * `aten::linear(Tensor input, Tensor weight, Tensor? bias=None) -> Tensor`
-   *
-   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.linear.html
-   */
-  (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined): Tensor
-  (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined }): Tensor
-  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined }): Tensor
-  /** `aten::linear.out(Tensor input, Tensor weight, Tensor? bias=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, weight: Tensor, options: { bias?: Tensor | null | undefined; out: Tensor }): Tensor
-}
-
 interface log_sigmoid_function {
   /**
    * `aten::log_sigmoid(Tensor self) -> Tensor`
@@ -988,7 +974,6 @@ export const hardswish_: hardswish__function = fn('hardswish_')
 export const hardtanh_: hardtanh__function = fn('hardtanh_')
 export const im2col: im2col_function = fn('im2col')
 export const leaky_relu_: leaky_relu__function = fn('leaky_relu_')
-export const linear: linear_function = fn('linear')
 export const log_sigmoid: log_sigmoid_function = fn('log_sigmoid')
 export const mish_: mish__function = fn('mish_')
 export const mkldnn_linear: mkldnn_linear_function = fn('mkldnn_linear')

@@ -28,6 +28,8 @@ interface Signature {
   readonly names: readonly string[]
   /** How many parameters may be given in place. */
   readonly inPlace: number
+  /** What a call without arguments reads, where that is allowed: the same object each time. */
+  readonly defaults: Readonly<Record<string, unknown>> | null
 }
 
 // --- types ----------------------------------------------------------------------------------------------------
@@ -35,7 +37,7 @@ interface Signature {
 type Test = (value: unknown) => boolean
 
 const isNumber: Test = (value) => typeof value === 'number'
-const isInt: Test = (value) => typeof value === 'number' && Number.isInteger(value)
+const isInt: Test = (value) => Number.isSafeInteger(value)
 const isString: Test = (value) => typeof value === 'string'
 const listOf =
   (test: Test): Test =>
@@ -52,6 +54,7 @@ const TESTS: Record<string, Test> = {
   Tensor: internals.isTensor,
   ScalarType: (value) => value instanceof DType,
   Device: (value) => isString(value) || value instanceof Device,
+  Seed: (value) => Number.isInteger(value) || typeof value === 'bigint',
   'int[]': listOf(isInt),
   'Tensor[]': listOf(internals.isTensor),
   Hook: (value) => typeof value === 'function',
@@ -63,6 +66,7 @@ const NAMES: Record<string, string> = {
   ScalarType: 'torch.dtype',
   Device: 'torch.device',
   Reduction: 'str',
+  Seed: 'int',
   'int[]': 'tuple of ints',
   'Tensor[]': 'tuple of Tensors',
   Hook: 'function',
@@ -148,6 +152,9 @@ function parse(key: SignatureKey): Signature {
     parameters,
     names: parameters.map(({ name }) => name),
     inPlace: star === -1 ? parameters.length : star,
+    defaults: parameters.some(({ required }) => required)
+      ? null
+      : Object.freeze(Object.fromEntries(parameters.map((parameter) => [parameter.name, parameter.default]))),
   }
 }
 
@@ -220,8 +227,13 @@ function missingMessage(callee: string, names: readonly string[]): string {
  * defaults. `undefined` is not given. `callee` is the name in messages, where it is not the key's last part.
  * @throws TypeError for what is missing, unknown, given twice, too much or of another type.
  */
-export function readArguments(key: SignatureKey, args: readonly unknown[], callee?: string): Record<string, unknown> {
+export function readArguments(
+  key: SignatureKey,
+  args: readonly unknown[],
+  callee?: string,
+): Readonly<Record<string, unknown>> {
   const signature = signatureOf(key)
+  if (args.length === 0 && signature.defaults !== null) return signature.defaults
   const values = valuesOf(signature, callee ?? signature.callee, args)
   const named: Record<string, unknown> = {}
   for (let i = 0; i < values.length; i++) named[signature.names[i] as string] = values[i]

@@ -7,7 +7,8 @@ export function describe(value: unknown): string {
     case 'number':
       if (Number.isNaN(value)) return 'NaN'
       if (!Number.isFinite(value)) return String(value)
-      return Number.isInteger(value) ? 'whole number' : 'fractional number'
+      if (Number.isSafeInteger(value)) return 'whole number'
+      return Number.isInteger(value) ? 'number beyond 2**53, which a bigint can say (2n ** 60n)' : 'fractional number'
     case 'string':
       return `string '${value}'`
     case 'object':

@@ -65,8 +65,7 @@ void throw_to_javascript(napi_env env) noexcept {
   }
 }
 
-void check_napi(napi_env env, napi_status status) {
-  if (status == napi_ok) return;
+void throw_napi_error(napi_env env) {
   bool pending = false;
   napi_is_exception_pending(env, &pending);
   if (pending) {

@@ -7,7 +7,10 @@
 #define TYPE_CHECK(condition, ...) TORCH_CHECK_TYPE(condition, __VA_ARGS__)
 
 // Throws what Node-API reports: a pending JavaScript exception as itself.
-void check_napi(napi_env env, napi_status status);
+[[noreturn]] void throw_napi_error(napi_env env);
+inline void check_napi(napi_env env, napi_status status) {
+  if (status != napi_ok) throw_napi_error(env);
+}
 
 // Turns the C++ exception in flight into a pending JavaScript exception.
 void throw_to_javascript(napi_env env) noexcept;

@@ -1,11 +1,5 @@
 #include "binding/values.h"
 
-napi_valuetype type_of(napi_env env, napi_value value) {
-  napi_valuetype type = napi_undefined;
-  check_napi(env, napi_typeof(env, value, &type));
-  return type;
-}
-
 bool is_array(napi_env env, napi_value value) {
   bool result = false;
   check_napi(env, napi_is_array(env, value, &result));
@@ -16,12 +10,6 @@ uint32_t length_of(napi_env env, napi_value array) {
   uint32_t length = 0;
   check_napi(env, napi_get_array_length(env, array, &length));
   return length;
-}
-
-std::optional<double> number_in(napi_env env, napi_value value) {
-  double number = 0;
-  if (napi_get_value_double(env, value, &number) != napi_ok) return std::nullopt;
-  return number;
 }
 
 std::optional<bool> boolean_in(napi_env env, napi_value value) {
@@ -46,12 +34,6 @@ std::optional<int64_t> bigint_in(napi_env env, napi_value value) {
   return result;
 }
 
-napi_value number_value(napi_env env, double number) {
-  napi_value result = nullptr;
-  check_napi(env, napi_create_double(env, number, &result));
-  return result;
-}
-
 napi_value boolean_value(napi_env env, bool boolean) {
   napi_value result = nullptr;
   check_napi(env, napi_get_boolean(env, boolean, &result));
@@ -67,12 +49,6 @@ napi_value string_value(napi_env env, std::string_view text) {
 napi_value null_value(napi_env env) {
   napi_value result = nullptr;
   check_napi(env, napi_get_null(env, &result));
-  return result;
-}
-
-napi_value undefined_value(napi_env env) {
-  napi_value result = nullptr;
-  check_napi(env, napi_get_undefined(env, &result));
   return result;
 }
 

@@ -12,14 +12,21 @@ inline bool is_whole(double number) {
   return std::floor(number) == number && std::abs(number) <= kMaxSafeInteger;
 }
 
-// --- reading: nothing where the value is of another kind
-// ------------------------------------------
+// --- reading: nothing where the value is of another kind -----------------------------------------
 
-napi_valuetype type_of(napi_env env, napi_value value);
+inline napi_valuetype type_of(napi_env env, napi_value value) {
+  napi_valuetype type = napi_undefined;
+  check_napi(env, napi_typeof(env, value, &type));
+  return type;
+}
 bool is_array(napi_env env, napi_value value);
 // Of an array.
 uint32_t length_of(napi_env env, napi_value array);
-std::optional<double> number_in(napi_env env, napi_value value);
+inline std::optional<double> number_in(napi_env env, napi_value value) {
+  double number = 0;
+  if (napi_get_value_double(env, value, &number) != napi_ok) return std::nullopt;
+  return number;
+}
 std::optional<bool> boolean_in(napi_env env, napi_value value);
 std::optional<std::string> string_in(napi_env env, napi_value value);
 // Throws where the bigint does not fit into 64 bits.
@@ -36,14 +43,21 @@ void each_element(napi_env env, napi_value array, const Visit& visit) {
   }
 }
 
-// --- making
-// ---------------------------------------------------------------------------------------
+// --- making --------------------------------------------------------------------------------------
 
-napi_value number_value(napi_env env, double number);
+inline napi_value number_value(napi_env env, double number) {
+  napi_value result = nullptr;
+  check_napi(env, napi_create_double(env, number, &result));
+  return result;
+}
 napi_value boolean_value(napi_env env, bool boolean);
 napi_value string_value(napi_env env, std::string_view text);
 napi_value null_value(napi_env env);
-napi_value undefined_value(napi_env env);
+inline napi_value undefined_value(napi_env env) {
+  napi_value result = nullptr;
+  check_napi(env, napi_get_undefined(env, &result));
+  return result;
+}
 // A number, or a bigint where a number cannot hold it.
 napi_value integer_value(napi_env env, int64_t value);
 

@@ -18,6 +18,8 @@ constexpr int64_t kBytesOfADevice = int64_t{1} << 30;
 constexpr uint32_t kCallsBetweenReadings = 16;
 
 std::atomic<int> live{0};
+/// The threads that an operation may use in an environment that is alone.
+std::atomic<int> threads_of_one{0};
 
 thread_local Environment* current = nullptr;
 
@@ -32,7 +34,9 @@ Environment::Environment(napi_env env)
   c10::WarningUtils::set_warning_handler(&warnings_);
   current = this;
   const int environments = ++live;
-  if (environments > 1) at::set_num_threads(std::max(1, at::get_num_threads() / environments));
+  int threads = 0;
+  if (threads_of_one.compare_exchange_strong(threads, at::get_num_threads())) return;
+  if (environments > 1) at::set_num_threads(std::max(1, threads / environments));
 }
 
 Environment::~Environment() {

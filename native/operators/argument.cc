@@ -284,7 +284,10 @@ std::string Argument::description() const {
     case napi_number:
       if (std::isnan(number_)) return "NaN";
       if (std::isinf(number_)) return number_ > 0 ? "Infinity" : "-Infinity";
-      return is_whole(number_) ? "whole number" : "fractional number";
+      if (is_whole(number_)) return "whole number";
+      return std::trunc(number_) == number_
+                 ? "number beyond 2**53, which a bigint can say (2n ** 60n)"
+                 : "fractional number";
     case napi_bigint:
       return "bigint";
     case napi_string:

@@ -15,6 +15,7 @@ interface PublicFunction {
   space: string
   name: string
   /** Its operator, or its parameters where it is written in Python. */
+  kind?: 'function' | 'class' | 'method'
   aten?: string
   parameters?: { name: string; type: string; default?: unknown; keyword_only?: boolean }[]
 }
@@ -30,18 +31,23 @@ export function publicOperators(): PublicFunction[] {
       aten: ['linalg', 'fft', 'special'].includes(space) ? `${space}_${name}` : name,
     })),
   )
-  return [...operators, ...(read('python_signatures.json').signatures as PublicFunction[])]
+  const written = (read('python_signatures.json').signatures as PublicFunction[]).filter(
+    ({ kind, space, name }) => kind === 'function' && !space.startsWith('cuda') && !CHANGES_ALL.test(name),
+  )
+  return [...operators, ...written]
 }
+
+/** Types that there are values of; anything stands for the others. */
+const MADE = /^(Tensor|int|float|bool|str|Scalar|ScalarType|Layout|Device|MemoryFormat|Generator)(\[\d*\])?\??$/
+/** Functions that change what all others do. */
+const CHANGES_ALL = /^(set_|use_deterministic|manual_seed)/
 
 /** The forms in which a function may be called. */
 function schemasOf({ name, aten, parameters }: PublicFunction): Schema[] {
   if (parameters !== undefined) {
     const own = parameters.map((parameter) => ({
       name: parameter.name,
-      type: parameter.type.replace(
-        /^(Reduction|Distance|NormOrder|Lengths|OptionalSizes|TensorOrNumber|unknown)/,
-        'str',
-      ),
+      type: MADE.test(parameter.type) ? parameter.type : 'str',
       required: !('default' in parameter),
       keywordOnly: parameter.keyword_only ?? false,
       written: false,

@@ -11,7 +11,8 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 DTYPES = [torch.float32, torch.float64, torch.int64, torch.bool, torch.complex64]
 # What these make has no values.
 EMPTY = {"empty", "empty_like", "empty_permuted", "empty_strided", "new_empty", "new_empty_strided"}
-
+# Functions in Python, whose calls are traced, and whose results have signs that processors may choose.
+FACTORS = {"svd_lowrank", "pca_lowrank"}
 
 ATEN = {schema.name for schema in torch._C._jit_get_all_schemas() if schema.name.startswith("aten::")}
 # Where a call has what its method is called on, where that is not the first place.
@@ -259,6 +260,8 @@ def one(op, sample, tensors, differentiate, prepare=lambda given: given):
         case["inputs"].append(recorder.new(tensor))
         recorder.known[id(tensor)] = [-1, i]
         recorder.alive.append(tensor)
+    if op.name in FACTORS:
+        case["factors"] = f"torch.{op.name}"
     case["calls"] = calls = []
     result = run(op, op.op, recorder, calls, args, kwargs)
     if not calls:

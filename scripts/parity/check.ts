@@ -190,16 +190,19 @@ function wrongKind(actual: unknown, expected: ResultRecord, run: Run): string | 
   return null
 }
 
-/** What is wrong with a call's results together: factors that are not determined may be others. */
-function wrongResults(run: Run, call: CallRecord, compared: readonly Compared[], dtype: string): string | null {
+/** What is wrong with all results together: factors that are not determined may be others. */
+function wrongResults(run: Run, record: CaseRecord, call: CallRecord, compared: readonly Compared[]): string | null {
+  const name = record.factors ?? call.fn
   const wrong = compared.map(({ wrong }, i) => (wrong === null ? null : `result ${i}: ${wrong}`))
   const first = wrong.find((message) => message !== null) ?? null
-  const determined = wrong.find((message, i) => message !== null && !isFree(call.fn, i)) ?? null
+  const determined = wrong.find((message, i) => message !== null && !isFree(name, i)) ?? null
   const [found, wanted] = [compared.map(({ found }) => found), compared.map(({ wanted }) => wanted)]
   const present = (parts: (Part | undefined)[]): parts is Part[] => parts.every((part) => part?.values.length)
-  const argument = first === null ? null : run.value(call.args[0])
-  if (determined !== null || !(argument instanceof Tensor) || !present(found) || !present(wanted)) return first
-  const failed = wrongFactors(call.fn, found, wanted, partOf(argument), allowed(dtype, 0, run.options.tolerance))
+  if (first === null || determined !== null || !present(found) || !present(wanted)) return first
+  const argument = run.value(call.args[0])
+  if (!(argument instanceof Tensor)) return first
+  const allow = allowed(`torch.${record.dtype}`, 0, run.options.tolerance)
+  const failed = wrongFactors(name, found, wanted, partOf(argument), allow)
   return failed === null ? null : `${first}; ${failed}`
 }
 
@@ -270,7 +273,7 @@ export function checkCase(record: CaseRecord, tensors: Tensors, options: CheckOp
         const actual = picked && source !== undefined ? run.find(source) : parts[i]
         return compareResult(`result ${i}`, actual, expected, run, isFree(last.fn, i))
       })
-      const wrong = wrongResults(run, last, compared, `torch.${record.dtype}`)
+      const wrong = wrongResults(run, record, last, compared)
       if (wrong !== null) return wrong
       for (const call of record.calls.slice(plain.length)) run.call(call)
       if (record.outputs !== undefined) {

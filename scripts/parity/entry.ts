@@ -35,6 +35,9 @@ export type ResultRecord =
 
 export interface CaseRecord {
   dtype: string
+  /** The function whose results together are factors, where it is none of the calls. */
+  factors?: string
+  /** Whether a call draws random numbers. */
   draws?: boolean
   /** Why double precision did not tell how near the results are, where it did not. */
   imprecise?: string

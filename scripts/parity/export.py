@@ -115,8 +115,8 @@ def entry(op, tensors, sample_seed, folder):
             case["dtype"] = str(dtype).removeprefix("torch.")
             case["place"] = place
             cases.append(case)
-            inputs[place] = given, differentiate
-            numbers[place] = results, case.get("draws", False)
+            inputs[place] = given, differentiate, case.get("draws", False)
+            numbers[place] = results
         except Exception as reason:
             for key in [key for key in tensors if int(key) >= start]:
                 del tensors[key]

@@ -111,8 +111,9 @@ export function page(outcomes: readonly Outcome[]): string {
     '',
     `PyTorch tests its operators with samples of their arguments (\`op_db\`). \`npm run parity\` lets Python run them for`,
     'float32, float64, int64, bool and complex64, and calls the same through tstorch: results, dtypes, shapes, gradients,',
-    'methods, in-place methods and messages of errors are compared within the tolerances of `torch.testing.assert_close`',
-    `(ten times these for gradients). Here: libtorch ${torch.__version__}, on the CPU.`,
+    'methods, in-place methods and messages of errors are compared. A result may differ by ten times what is seen between',
+    'the kernels of several instruction sets and double precision, and at least by what `torch.testing.assert_close` allows.',
+    `Factorizations are compared by what they must satisfy. Here: libtorch ${torch.__version__}, on the CPU.`,
     '',
     `**${checked.length - failing.length} of ${checked.length} entries pass in full (${share.toFixed(1)}%)**, with ` +
       `${count(sum(outcomes, ({ cases }) => cases))} samples and ${count(sum(outcomes, ({ errors }) => errors))} error samples.`,

@@ -1,7 +1,7 @@
 """Lists what PyTorch writes in Python, functions, classes and methods, with their parameters, as
 scripts/generate/python_signatures.json.
 
-Run with the pinned torch: python3 scripts/reference/python_signatures.py
+Run with the pinned torch: python3 scripts/reference/python_signatures.py; with --check it compares instead of writing.
 """
 
 import inspect
@@ -9,6 +9,7 @@ import json
 import math
 import pathlib
 import re
+import sys
 import types
 import typing
 
@@ -127,7 +128,7 @@ NAMED = {
     "unsorted_indices": "Tensor?", "sorted_indices": "Tensor?", "loss": "unknown", "hook": "unknown",
 }
 OWN = {
-    "nn.Softmax2d": {}, "nn.Parameter": {"data": "Tensor?"}, "nn.Buffer": {"data": "Tensor?", "persistent": "bool"},
+    "nn.functional.linear": {"input": "Tensor", "weight": "Tensor", "bias": "Tensor?"}, "nn.Parameter": {"data": "Tensor?"}, "nn.Buffer": {"data": "Tensor?", "persistent": "bool"},
     "nn.Module.cuda": {"device": "Device|int?"}, "nn.Module.add_module": {"module": "Module?"},
     "nn.Module.register_module": {"module": "Module?"}, "nn.Module.set_submodule": {"module": "Module"},
     "nn.Module.register_parameter": {"param": "Parameter?"}, "nn.Module.apply": {"fn": "ModuleFunction"},
@@ -443,6 +444,7 @@ own_functions = lambda module: [name for name in public_of(module)
                                 if isinstance(getattr(module, name), types.FunctionType)
                                 and getattr(module, name).__module__.startswith(module.__name__)]
 named = [
+    row("nn.functional", "linear", "function", documented("input, weight, bias=None"), "Tensor"),
     *classes("nn", nn, [name for name in dir(nn) if isinstance(getattr(nn, name), type) and getattr(nn, name).__module__.startswith("torch.nn")]),
     *methods("nn.Module", nn.Module),
     *methods("nn.Sequential", nn.Sequential), *methods("nn.ModuleList", nn.ModuleList),
@@ -498,5 +500,11 @@ for signature in signatures:
 unique = {(signature["space"], signature["name"]): signature for signature in named}
 target = pathlib.Path(__file__).parent.parent / "generate" / "python_signatures.json"
 content = {"torch_version": torch.__version__.split("+")[0], "signatures": signatures + [*unique.values()]}
-target.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
-print(len(signatures) + len(unique))
+text = json.dumps(content, indent=1, allow_nan=False) + "\n"
+if "--check" in sys.argv:
+    if target.read_text() != text:
+        sys.exit(f"{target} is not what inspect.signature says: run this without --check")
+else:
+    target.write_text(text)
+rows_ = content["signatures"]
+print(f"{len(rows_)} callables, {sum(len(row_['parameters']) for row_ in rows_)} parameters")

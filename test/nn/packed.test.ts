@@ -94,7 +94,7 @@ test('batch sizes whose sum overflows are refused', () => {
   const huge = 2n ** 62n
   const sizes = torch.tensor([huge, huge, huge, huge, 3n])
   const packed = new nn.utils.rnn.PackedSequence(torch.zeros(3, 1), sizes)
-  expect(() => new nn.RNN(1, 2)(packed)).toThrow(/overflow/)
+  expect(() => new nn.RNN(1, 2)(packed)).toThrow(/batch_sizes count more rows than there are/)
 })
 
 test.each([
@@ -109,7 +109,7 @@ test.each([
   [
     'batch sizes that do not fit the data',
     () => new nn.RNN(1, 2)(new nn.utils.rnn.PackedSequence(torch.zeros(3, 1), torch.tensor([2n, 2n]))),
-    /start \(2\) \+ length \(2\) exceeds dimension size \(3\)/,
+    /batch_sizes count more rows than there are/,
   ],
 ])('refuses %s', (_, run, message) => {
   expect(run).toThrow(message)

@@ -114,3 +114,18 @@ test.each([
 ])('refuses %s', (_, run, message) => {
   expect(run).toThrow(message)
 })
+
+test.each(['RNN', 'GRU', 'LSTM'] as const)('%s takes its state in place or as hx, and no other keyword', (kind) => {
+  torch.manual_seed(3)
+  const x = torch.randn(3, 2, 4)
+  const [h_0, c_0] = [torch.randn(1, 2, 5), torch.randn(1, 2, 5)]
+  const layer = new nn[kind](4, 5) as nn.RNNBase
+  const state = kind === 'LSTM' ? [h_0, c_0] : h_0
+  const [inPlace] = layer(x, state) as [Tensor]
+  const [byName] = layer(x, { hx: state }) as [Tensor]
+  const [fromZero] = layer(x, { hx: null }) as [Tensor]
+  expect(byName.tolist()).toEqual(inPlace.tolist())
+  expect(fromZero.tolist()).toEqual((layer(x) as [Tensor])[0].tolist())
+  expect(fromZero.tolist()).not.toEqual(inPlace.tolist())
+  expect(() => layer(x, { h: state })).toThrow(`${kind}() got an unexpected keyword argument 'h'`)
+})

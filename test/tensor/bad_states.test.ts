@@ -61,7 +61,7 @@ function expectErrors(
 const GONE = /is not in the loaded libtorch/
 const oneOf = (...patterns: RegExp[]) => new RegExp(patterns.map(({ source }) => source).join('|'))
 const CUDA = /CUDA was asked for/
-const NO_NUMBER = /a tensor is no number/
+const NO_NUMBER = /a tensor is not a number/
 const ANYWAY = { 'Symbol(Symbol.toPrimitive)': NO_NUMBER }
 
 describe('every member of a tensor that is', () => {

@@ -1,6 +1,6 @@
 // Programs that must not end their process by a signal:  node dist/test/workers/programs.js NAME [TIMES]
 //   terminate  terminates a worker in the middle of a training step, over and over
-//   pair       trains in two workers at once
+//   several    trains in three workers at once
 //   exit       calls process.exit while a worker trains
 
 import { once } from 'node:events'
@@ -25,8 +25,8 @@ const programs: Record<string, (times: number) => Promise<void>> = {
     console.log(`terminated ${times}`)
   },
 
-  async pair() {
-    const workers = [1, 2].map((seed) => start({ seed, iterations: 300 }))
+  async several() {
+    const workers = [1, 2, 3].map((seed) => start({ seed, iterations: 300 }))
     const results = await Promise.all(workers.map((worker) => once(worker, 'message')))
     for (const worker of workers) worker.postMessage('end')
     console.log(

@@ -1600,6 +1600,17 @@ export interface signal_windows_nuttall {
   (M: number, options?: { sym?: boolean | undefined; dtype?: DType | null | undefined; layout?: Layout | undefined; device?: DeviceLike | null | undefined; requires_grad?: boolean | undefined }): Tensor
 }
 
+/**
+ * `torch.nn.functional.linear(input, weight, bias=None)`
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.linear.html
+ */
+export interface nn_functional_linear {
+  (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined): Tensor
+  (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined }): Tensor
+  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined }): Tensor
+}
+
 /** Functions among these that are methods too. */
 export interface PythonMethods {
   /** torch.norm of this tensor. */

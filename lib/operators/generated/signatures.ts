@@ -133,6 +133,7 @@ export const signatures = {
   'signal.windows.hann': 'M:int, *, sym:bool=true, dtype:ScalarType?=null, layout:Layout=null, device:Device?=null, requires_grad:bool=false',
   'signal.windows.kaiser': 'M:int, *, beta:float=12, sym:bool=true, dtype:ScalarType?=null, layout:Layout=null, device:Device?=null, requires_grad:bool=false',
   'signal.windows.nuttall': 'M:int, *, sym:bool=true, dtype:ScalarType?=null, layout:Layout=null, device:Device?=null, requires_grad:bool=false',
+  'nn.functional.linear': 'input:Tensor, weight:Tensor, bias:Tensor?=null',
   'nn.AdaptiveAvgPool1d': 'output_size:int[1]?',
   'nn.AdaptiveAvgPool2d': 'output_size:int[1]?',
   'nn.AdaptiveAvgPool3d': 'output_size:int[1]?',

@@ -1,0 +1,3 @@
+import { describeLoops } from './loops.js'
+
+describeLoops('the main thread', 'scenarios')

@@ -1,0 +1,3 @@
+import { describeLoops } from './loops.js'
+
+describeLoops('a worker thread', 'in_worker')
