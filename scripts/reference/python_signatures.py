@@ -218,7 +218,7 @@ IN_C = {
     "sparse.sampled_addmm": "input, mat1, mat2, *, beta=1, alpha=1, out=None", "sparse.sum": "input, dim=None, dtype=None",
     "sparse.softmax": "input, dim, *, dtype=None", "sparse.log_softmax": "input, dim, *, dtype=None",
     "sparse.spdiags": "diagonals, offsets, shape, layout=None", "is_tensor": "obj",
-    "Tensor.new_tensor": "data, *, dtype=None, device=None, requires_grad=False, pin_memory=False",
+    "Tensor.new_tensor": "data, *, dtype=None, device=None, requires_grad=False",
 }
 # Python's own plumbing and what is deprecated there.
 NOT_WALKED = {

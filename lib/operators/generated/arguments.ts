@@ -142,7 +142,7 @@ export interface Arguments {
   'Tensor.requires_grad_': [requires_grad?: boolean | Keywords<'Tensor.requires_grad_'> | undefined]
 
   /**
-   * `torch.Tensor.new_tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=False)`
+   * `torch.Tensor.new_tensor(data, *, dtype=None, device=None, requires_grad=False)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.new_tensor.html
    */
@@ -582,7 +582,7 @@ export interface Values {
   'Tensor.register_post_accumulate_grad_hook': { hook: ((leaf: Tensor) => void) }
   'Tensor.to_sparse_coo': {  }
   'Tensor.requires_grad_': { requires_grad: boolean }
-  'Tensor.new_tensor': { data: unknown; dtype: DType | null; device: DeviceLike | null; requires_grad: boolean; pin_memory: boolean }
+  'Tensor.new_tensor': { data: unknown; dtype: DType | null; device: DeviceLike | null; requires_grad: boolean }
   'Tensor.to.device': { device: DeviceLike | null; dtype: DType | null; non_blocking: boolean; copy: boolean; memory_format: MemoryFormat | null }
   'Tensor.to.dtype': { dtype: DType; non_blocking: boolean; copy: boolean; memory_format: MemoryFormat | null }
   'Tensor.to.tensor': { tensor: Tensor; non_blocking: boolean; copy: boolean; memory_format: MemoryFormat | null }

@@ -463,7 +463,7 @@ export const signatures = {
   'Tensor.register_post_accumulate_grad_hook': 'hook:LeafHook',
   'Tensor.to_sparse_coo': '',
   'Tensor.requires_grad_': 'requires_grad:bool=true',
-  'Tensor.new_tensor': 'data:NestedArray, *, dtype:ScalarType?=null, device:Device?=null, requires_grad:bool=false, pin_memory:bool=false',
+  'Tensor.new_tensor': 'data:NestedArray, *, dtype:ScalarType?=null, device:Device?=null, requires_grad:bool=false',
   'Tensor.to.device': 'device:Device?=null, dtype:ScalarType?=null, non_blocking:bool=false, copy:bool=false, *, memory_format:MemoryFormat?=null',
   'Tensor.to.dtype': 'dtype:ScalarType, non_blocking:bool=false, copy:bool=false, *, memory_format:MemoryFormat?=null',
   'Tensor.to.tensor': 'tensor:Tensor, non_blocking:bool=false, copy:bool=false, *, memory_format:MemoryFormat?=null',
