@@ -57,9 +57,14 @@ export class Tensor {
   }
 
   static {
+    // What is no tensor has no #handle, which costs less to catch than to ask each time.
     const live = (tensor: Tensor): Handle => {
-      internals.checkTensor(tensor)
-      const handle = tensor.#handle
+      let handle: Handle
+      try {
+        handle = tensor.#handle
+      } catch {
+        throw new TypeError(noTensorMessage(tensor))
+      }
       if (handle === 0) throw new Error(freedMessage(tensor.#owner))
       return handle
     }
