@@ -14,6 +14,10 @@ const rss = () => process.memoryUsage.rss() / MB
 const peak = () => (process.resourceUsage().maxRSS * 1024) / MB
 const size = (...tensors: Tensor[]) => tensors.reduce((sum, { nbytes }) => sum + nbytes, 0) / MB
 
+/** What two halves grew, if both grew like the one that grew less: a leak is in both, a larger heap of V8's in one. */
+const steadyGrowth = ([start, middle, end]: readonly number[]) =>
+  2 * Math.min((middle as number) - (start as number), (end as number) - (middle as number))
+
 /** Memory in megabytes. */
 interface Found {
   /** What the loop holds all the time. */
@@ -42,14 +46,14 @@ const scenarios: Record<string, () => Found> = {
 
   /** 20,000 iterations of the sine program; the growth of the last 15,000. */
   sine() {
-    let before = 0
+    const sizes: number[] = []
     trainSine({
       iterations: 20_000,
       onLoss: (iter) => {
-        if (iter === 5000) before = rss()
+        if (iter === 5000 || iter === 12_500) sizes.push(rss())
       },
     })
-    return { growth: rss() - before }
+    return { growth: steadyGrowth([...sizes, rss()]) }
   },
 
   /** 400 graphs without a backward, each holding 16 MB of saved activations. */
@@ -99,9 +103,12 @@ const scenarios: Record<string, () => Found> = {
       }
     }
     for (let i = 0; i < 5000; i++) once(i)
-    const before = rss()
-    for (let i = 0; i < 20_000; i++) once(i)
-    return { growth: rss() - before }
+    const sizes = [rss()]
+    for (let half = 0; half < 2; half++) {
+      for (let i = 0; i < 10_000; i++) once(i)
+      sizes.push(rss())
+    }
+    return { growth: steadyGrowth(sizes) }
   },
 }
 
