@@ -38,6 +38,8 @@ type Test = (value: unknown) => boolean
 
 const isNumber: Test = (value) => typeof value === 'number'
 const isInt: Test = (value) => Number.isSafeInteger(value)
+/** Sizes beyond 2^53 are bigints. */
+const isSize: Test = (value) => isInt(value) || typeof value === 'bigint'
 const isString: Test = (value) => typeof value === 'string'
 const listOf =
   (test: Test): Test =>
@@ -55,7 +57,7 @@ const TESTS: Record<string, Test> = {
   ScalarType: (value) => value instanceof DType,
   Device: (value) => isString(value) || value instanceof Device,
   Seed: (value) => Number.isInteger(value) || typeof value === 'bigint',
-  'int[]': listOf(isInt),
+  'int[]': listOf(isSize),
   'Tensor[]': listOf(internals.isTensor),
   Hook: (value) => typeof value === 'function',
   LeafHook: (value) => typeof value === 'function',
@@ -91,7 +93,7 @@ function testOf(type: string): Test {
   // int[2]: a number, or a list; float(2): a list of 2, which may hold tensors.
   const sizes = /^(int|float)\[\d\]$/.exec(type)
   if (sizes !== null) {
-    const test = TESTS[sizes[1] as string] as Test
+    const test = sizes[1] === 'int' ? isSize : isNumber
     return (value) => test(value) || listOf(test)(value)
   }
   const tuple = /^\w+\((\d)\)$/.exec(type)

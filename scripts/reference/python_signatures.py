@@ -41,6 +41,7 @@ PLAIN = {
     "layout": "Layout", "device": "Device", "list[int]": "int[]", "int | float": "float",
 }
 EXACTLY = {
+    ("std", "correction"): "float?", ("var", "correction"): "float?",
     ("norm", "p"): "NormOrder?", ("linear_cross_entropy", "options"): "unknown", ("gaussian_nll_loss", "var"): "TensorOrNumber", ("softmax", "dtype"): "ScalarType?",
     ("log_softmax", "dtype"): "ScalarType?", ("softmin", "dtype"): "ScalarType?", ("general_cosine", "a"): "float[]",
     ("triplet_margin_with_distance_loss", "distance_function"): "Distance?", ("ctc_loss", "input_lengths"): "Lengths",

@@ -113,7 +113,7 @@ export const signatures = {
   'masked.median': 'input:Tensor, dim:int=-1, *, keepdim:bool=false, dtype:ScalarType?=null, mask:Tensor?=null',
   'masked.norm': 'input:Tensor, ord:float?=2, dim:int[1]?=null, *, keepdim:bool?=false, dtype:ScalarType?=null, mask:Tensor?=null',
   'masked.var': 'input:Tensor, dim:int[1]?=null, unbiased:bool?=null, *, correction:float?=null, keepdim:bool?=false, dtype:ScalarType?=null, mask:Tensor?=null',
-  'masked.std': 'input:Tensor, dim:int[1]?=null, unbiased:bool?=null, *, correction:int?=null, keepdim:bool?=false, dtype:ScalarType?=null, mask:Tensor?=null',
+  'masked.std': 'input:Tensor, dim:int[1]?=null, unbiased:bool?=null, *, correction:float?=null, keepdim:bool?=false, dtype:ScalarType?=null, mask:Tensor?=null',
   'masked.cumsum': 'input:Tensor, dim:int, *, dtype:ScalarType?=null, mask:Tensor?=null',
   'masked.cumprod': 'input:Tensor, dim:int, *, dtype:ScalarType?=null, mask:Tensor?=null',
   'masked.softmax': 'input:Tensor, dim:int, *, dtype:ScalarType?=null, mask:Tensor?=null',
