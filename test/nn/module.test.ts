@@ -202,6 +202,41 @@ describe('containers', () => {
   })
 })
 
+describe('a part that is at several places of a container', () => {
+  const layer = new nn.Linear(2, 2)
+  const relu = new nn.ReLU()
+
+  test('runs at each of them', () => {
+    const net = new nn.Sequential(layer, relu, layer, relu)
+    const x = torch.tensor([[1, -2]])
+    expect(net.length).toBe(4)
+    expect([...net]).toEqual([layer, relu, layer, relu])
+    expect(net.at(-2)).toBe(layer)
+    expect(net(x).tolist()).toEqual(relu(layer(relu(layer(x)))).tolist())
+    expect(new nn.Sequential(layer, layer)(x).tolist()).toEqual(layer(layer(x)).tolist())
+    expect(net.append(layer).length).toBe(5)
+    expect(net.at(4)).toBe(layer)
+  })
+
+  // As in Python: named_children and parameters have each once, state_dict has each name.
+  test('is found once, and saved under each name', () => {
+    const net = new nn.Sequential(layer, relu, layer, relu)
+    expect(net.named_children().map(([name]) => name)).toEqual(['0', '1'])
+    expect(net.named_parameters().map(([name]) => name)).toEqual(['0.weight', '0.bias'])
+    expect(Object.keys(net.state_dict())).toEqual(['0.weight', '0.bias', '2.weight', '2.bias'])
+    expect(new nn.ModuleDict({ a: layer, b: layer }).keys()).toEqual(['a', 'b'])
+  })
+
+  test('counts as often in a ParameterList', () => {
+    const [p, q] = [new nn.Parameter(torch.ones(1)), new nn.Parameter(torch.zeros(1))]
+    const list = new nn.ParameterList([p, p, q])
+    expect(list.length).toBe(3)
+    expect([...list].map(({ id }) => id)).toEqual([p.id, p.id, q.id])
+    expect(list.parameters().map(({ id }) => id)).toEqual([p.id, q.id])
+    expect(list.append(p).at(3)).toBe(p)
+  })
+})
+
 test('a plain tensor is no part, and no Parameter', () => {
   class WithTensor extends nn.Module {
     mask = torch.ones(2)

@@ -6,6 +6,13 @@ import { Parameter } from '../parameter.js'
 import { Module } from './module.js'
 import { listString } from './module_printing.js'
 
+/** A container's own parts under their names: one that is at several places is there as often. */
+function partsOf<T>(container: Module, kind: abstract new (...args: never[]) => T): [name: string, part: T][] {
+  return Object.entries(container).filter((entry): entry is [string, T] => entry[1] instanceof kind)
+}
+
+const inOrder = <T>(parts: readonly [string, T][]): T[] => parts.map(([, part]) => part)
+
 /** Modules in a row, each called with the output of the one before. */
 export class Sequential extends Module {
   constructor(...modules: Module[] | [Record<string, Module>]) {
@@ -24,17 +31,17 @@ export class Sequential extends Module {
   // biome-ignore lint/suspicious/noExplicitAny: the first module says what it takes, the last what it gives
   override forward(input: any): any {
     let value = input
-    for (const module of this.children()) value = module(value)
+    for (const module of this.#modules()) value = module(value)
     return value
   }
 
   override get length(): number {
-    return this.children().length
+    return this.#modules().length
   }
 
   /** The module at a position, counted from the end where negative. */
   at(position: number): Module {
-    return elementAt(this.children(), position)
+    return elementAt(this.#modules(), position)
   }
 
   append(...args: Arguments['nn.Sequential.append']): this {
@@ -44,7 +51,11 @@ export class Sequential extends Module {
   }
 
   [Symbol.iterator](): Iterator<Module> {
-    return this.children()[Symbol.iterator]()
+    return this.#modules()[Symbol.iterator]()
+  }
+
+  #modules(): Module[] {
+    return inOrder(partsOf(this, Module))
   }
 }
 
@@ -115,7 +126,7 @@ class ModuleDictBase extends Module {
   }
 
   keys(): string[] {
-    return this.named_children().map(([name]) => name)
+    return partsOf(this, Module).map(([name]) => name)
   }
 }
 
@@ -148,20 +159,24 @@ export class ParameterList extends Module {
   }
 
   override get length(): number {
-    return this.parameters(false).length
+    return this.#items().length
   }
 
   at(position: number): Parameter {
-    return elementAt(this.parameters(false), position)
+    return elementAt(this.#items(), position)
   }
 
   override extra_repr(): string {
     const line = ({ dtype, shape, is_cuda, device }: Parameter, i: number) =>
       `  (${i}): Parameter containing: [${dtype} of size ${shape.join('x')}${is_cuda ? ` (${device})` : ''}]`
-    return this.parameters(false).map(line).join('\n')
+    return this.#items().map(line).join('\n')
   }
 
   [Symbol.iterator](): Iterator<Parameter> {
-    return this.parameters(false)[Symbol.iterator]()
+    return this.#items()[Symbol.iterator]()
+  }
+
+  #items(): Parameter[] {
+    return inOrder(partsOf(this, Parameter))
   }
 }
