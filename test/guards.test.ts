@@ -5,6 +5,15 @@ import torch from '../lib/index.js'
 
 const aten = torch.ops.aten as Record<string, (...args: unknown[]) => unknown>
 const w = (...sizes: number[]) => torch.ones(...sizes)
+/** Observes the range of `input` along `axis`, with `channels` ranges, and rounds it to that range. */
+const observed = (input: torch.Tensor, axis: number, channels: number, per_row = false) =>
+  torch.fused_moving_avg_obs_fake_quant(
+    input,
+    ...([torch.tensor([1n]), torch.tensor([1n])] as const),
+    ...([torch.full([channels], Infinity), torch.full([channels], -Infinity)] as const),
+    ...([torch.ones(channels), torch.zeros([channels], { dtype: torch.int32 })] as const),
+    ...([0.01, 0, 255, axis, per_row] as const),
+  )
 const lstm = (input: unknown, hx: unknown, params: unknown, layers = 1) =>
   aten.lstm?.(input, hx, params, false, layers, 0, false, false, false)
 
@@ -54,6 +63,11 @@ describe('arguments that do not belong together are refused', () => {
       () => aten.gru?.(w(3, 2), torch.tensor([1n, 2n]), w(1, 2, 4), [w(12, 2), w(12, 4)], false, 1, 0, false, false),
       /not to grow/,
     ],
+    ['packing what is no matrix', () => torch.fbgemm_pack_gemm_matrix_fp16(w(3, 2, 0)), /to be a matrix/],
+    ['packing another dtype', () => torch.fbgemm_pack_gemm_matrix_fp16(w(3, 2).double()), /tensor of Float on the CPU/],
+    ['observing along no axis', () => observed(w(2, 3), -(2 ** 40), 1), /ch_axis to be from 0 to 1/],
+    ['observing with too few ranges', () => observed(w(2, 3), 1, 2, true), /running_min to have 3 elements/],
+    ['observing another dtype', () => observed(w(2, 3).half(), 0, 1), /tensor of Float on the CPU/],
   ])('%s', (_, run, message) => {
     expect(run).toThrow(message)
   })
@@ -62,5 +76,10 @@ describe('arguments that do not belong together are refused', () => {
     const [output] = lstm(w(3, 1, 2), [w(1, 1, 4), w(1, 1, 4)], [w(16, 2), w(16, 4)]) as [typeof torch.Tensor.prototype]
     expect(output.shape.equals([3, 1, 4])).toBe(true)
     expect(torch.linalg.eigvals(torch.eye(2)).numel()).toBe(2)
+    // Python's numbers are within half a step of 255 of the range: 6 / 255 here.
+    const x = torch.arange(1, 7).view(2, 3).float()
+    for (const seen of [observed(x, 0, 1), observed(x, 0, 2, true)]) {
+      expect(seen.sub(x).abs().max().item()).toBeLessThanOrEqual(3 / 255 + 1e-6)
+    }
   })
 })

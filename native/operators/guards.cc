@@ -80,6 +80,40 @@ void eigvals(const Overload& overload, const Stack& stack) {
               "torch.linalg.eigvals: input tensor should not contain infs or NaNs.");
 }
 
+void check_plain(const at::Tensor& tensor, at::ScalarType type, std::string_view name) {
+  TORCH_CHECK(tensor.layout() == at::kStrided && tensor.is_cpu() && tensor.scalar_type() == type,
+              "Expected ", name, " to be a tensor of ", type, " on the CPU, but got ",
+              tensor.scalar_type(), " on ", tensor.device());
+}
+
+void pack_matrix(const Overload& overload, const Stack& stack) {
+  const at::Tensor matrix = Named(overload, stack).tensor("input");
+  check_plain(matrix, at::kFloat, "the input");
+  TORCH_CHECK(matrix.dim() == 2 && matrix.numel() > 0,
+              "Expected the input to be a matrix with elements, but got sizes ", matrix.sizes());
+}
+
+// Observes the range of a tensor, in whole or along an axis, and rounds it to that range.
+void observed_fake_quant(const Overload& overload, const Stack& stack) {
+  const Named arguments(overload, stack);
+  const at::Tensor input = arguments.tensor("self");
+  if (!input.is_cpu()) return;
+  const int64_t axis = arguments.integer("ch_axis");
+  TORCH_CHECK(axis >= 0 && axis < input.dim(), "Expected ch_axis to be from 0 to ", input.dim() - 1,
+              ", but got ", axis);
+  check_plain(input, at::kFloat, "the input");
+  TORCH_CHECK(input.numel() > 0, "Expected the input to have elements");
+  const bool per_row = arguments.at("per_row_fake_quant").toBool();
+  const int64_t channels = per_row ? input.size(axis) : 1;
+  for (const char* name : {"running_min", "running_max", "scale", "zero_point"}) {
+    const at::Tensor tensor = arguments.tensor(name);
+    check_plain(tensor, name == std::string_view("zero_point") ? at::kInt : at::kFloat, name);
+    TORCH_CHECK(
+        tensor.is_contiguous() && (tensor.numel() == channels || (per_row && tensor.numel() == 0)),
+        "Expected ", name, " to have ", channels, " elements, but got ", tensor.numel());
+  }
+}
+
 Cell cell_of(std::string_view name) {
   if (name == "aten::lstm") return Cell::Lstm;
   if (name == "aten::gru") return Cell::Gru;
@@ -123,10 +157,17 @@ void recurrent_layers(const Overload& overload, const Stack& stack) {
 
 Guard guard_of(std::string_view name) {
   static const std::map<std::string_view, Guard> guards = {
-      {"native_batch_norm", batch_norm}, {"_native_batch_norm_legit", batch_norm},
-      {"native_group_norm", group_norm}, {"linalg_eigvals", eigvals},
-      {"lstm", recurrent_layers},        {"gru", recurrent_layers},
-      {"rnn_tanh", recurrent_layers},    {"rnn_relu", recurrent_layers},
+      {"native_batch_norm", batch_norm},
+      {"_native_batch_norm_legit", batch_norm},
+      {"native_group_norm", group_norm},
+      {"linalg_eigvals", eigvals},
+      {"fbgemm_pack_gemm_matrix_fp16", pack_matrix},
+      {"fused_moving_avg_obs_fake_quant", observed_fake_quant},
+      {"_fused_moving_avg_obs_fq_helper", observed_fake_quant},
+      {"lstm", recurrent_layers},
+      {"gru", recurrent_layers},
+      {"rnn_tanh", recurrent_layers},
+      {"rnn_relu", recurrent_layers},
   };
   const auto found = guards.find(name);
   return found == guards.end() ? nullptr : found->second;
