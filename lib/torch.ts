@@ -78,7 +78,15 @@ export * as fft from './generated/fft.js'
 export * from './generated/functions.js'
 export * as linalg from './generated/linalg.js'
 export * as special from './generated/special.js'
-export { Generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state } from './operators/generator.js'
+export {
+  default_generator,
+  Generator,
+  get_rng_state,
+  initial_seed,
+  manual_seed,
+  seed,
+  set_rng_state,
+} from './operators/generator.js'
 export * as sparse from './sparse.js'
 export type { Element, NestedArray, NestedList, TypedArray } from './tensor/elements.js'
 export * from './tensor/factories.js'

@@ -1,7 +1,7 @@
 // Every dtype: numbers in and out as in Python (scripts/reference/testing.py), and integers beyond 2^53 without loss.
 
 import { afterEach, describe, expect, test } from 'vitest'
-import torch, { type Complex, type DType } from '../lib/index.js'
+import torch, { type Complex, type DType, type Tensor } from '../lib/index.js'
 import { filled, fixture } from './helpers.js'
 
 const reference = fixture('testing.json')
@@ -86,3 +86,63 @@ test('apply_ and map_ replace elements', () => {
   ])
   expect(() => torch.ones(1, { requires_grad: true }).apply_((x) => x)).toThrow(/requires grad/)
 })
+
+/** [Python's type, value, what torch.tensor gives, what assigning gives]; null where Python refuses. */
+type Conversion = [
+  kind: string,
+  value: string | string[],
+  made: string | string[] | null,
+  assigned: string | string[] | null,
+]
+
+const numberOf = (text: string) => Number(text.replace('inf', 'Infinity'))
+const partsOf = (text: string | string[]) => (typeof text === 'string' ? [numberOf(text), 0] : text.map(numberOf))
+
+describe.each(Object.entries(fixture('conversions.json') as Record<string, Conversion[]>))(
+  'numbers as %s',
+  (name, rows) => {
+    const dtype = dtypeOf(name)
+    /** A Python value as JavaScript writes it: a whole number that is safe in both ways. */
+    const written = (kind: string, value: string | string[]): (number | bigint | boolean | Complex)[] => {
+      if (Array.isArray(value)) return [{ re: numberOf(value[0] as string), im: numberOf(value[1] as string) }]
+      if (kind === 'bool') return [value === 'True']
+      if (kind === 'float') return [numberOf(value)]
+      const whole = BigInt(value)
+      return Number.isSafeInteger(Number(whole)) ? [whole, Number(whole)] : [whole]
+    }
+    const got = (tensor: Tensor): unknown => {
+      const value = tensor.item() as number | bigint | boolean | Complex
+      if (typeof value === 'object') return [value.re, value.im]
+      return typeof value === 'number' && !dtype.is_floating_point ? BigInt(value) : value
+    }
+    const expected = (text: string | string[]): unknown => {
+      if (dtype.is_complex) return partsOf(text)
+      if (name === 'bool') return text === 'True'
+      return dtype.is_floating_point ? numberOf(text as string) : BigInt(text as string)
+    }
+    const outcome = (make: () => Tensor): unknown => {
+      try {
+        return got(make())
+      } catch (error) {
+        expect((error as Error).message).toMatch(/without overflow|too large|fit into|complex number/)
+        return null
+      }
+    }
+
+    test('are what Python makes of them, or refused', () => {
+      for (const [kind, value, made, assigned] of rows) {
+        for (const js of written(kind, value)) {
+          // Python refuses every float for uint64, JavaScript's numbers are floats.
+          const asTensor = name === 'uint64' && kind === 'float' ? assigned : made
+          const label = `${kind} ${value} as ${typeof js}`
+          const tensor = outcome(() => torch.tensor([js], { dtype }).index(0))
+          expect(tensor, `torch.tensor, ${label}`).toEqual(asTensor === null ? null : expected(asTensor))
+          const set = outcome(() => torch.zeros(2, { dtype }).index_set_([0], js).index(0))
+          expect(set, `assigned, ${label}`).toEqual(assigned === null ? null : expected(assigned))
+          const listed = outcome(() => torch.zeros(2, { dtype }).index_set_([':1'], [js]).index(0))
+          expect(listed, `assigned in an array, ${label}`).toEqual(asTensor === null ? null : expected(asTensor))
+        }
+      }
+    })
+  },
+)

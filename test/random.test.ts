@@ -68,3 +68,31 @@ test('a generator draws its own numbers', () => {
   expect(torch.rand(3, { generator }).tolist()).toEqual(first)
   expect(() => torch.rand(3, { generator: {} as never })).toThrow(TypeError)
 })
+
+test('a seed is 64 bits, as in Python', () => {
+  const top = 2n ** 64n - 1n
+  const seeds: [seed: number | bigint, initial: bigint][] = [
+    [top, top],
+    [-1, top],
+    [-(2n ** 63n), 2n ** 63n],
+    [2n ** 63n, 2n ** 63n],
+    [0, 0n],
+  ]
+  for (const [seed, initial] of seeds) {
+    expect(torch.manual_seed(seed) === torch.default_generator).toBe(true)
+    expect(torch.initial_seed()).toBe(initial)
+    expect(new torch.Generator().manual_seed(seed).initial_seed()).toBe(initial)
+  }
+  for (const beyond of [2n ** 64n, -(2n ** 63n) - 1n, 1e300, 1.5, Number.NaN]) {
+    expect(() => torch.manual_seed(beyond)).toThrow(/must be (int|between)/)
+    expect(() => new torch.Generator().manual_seed(beyond)).toThrow(/must be (int|between)/)
+  }
+  for (let i = 0; i < 20; i++) expect(torch.seed()).toBe(torch.initial_seed())
+})
+
+test('the generator that manual_seed gives is the one that operators draw from', () => {
+  const state = torch.manual_seed(3).get_state()
+  const first = torch.rand(4).tolist()
+  torch.default_generator.set_state(state)
+  expect(torch.rand(4, { generator: torch.default_generator }).tolist()).toEqual(first)
+})

@@ -235,7 +235,7 @@ export interface Native {
   record_function_exit(): void
 
   make_generator(device: string): NativeGenerator
-  manual_seed(seed: number | bigint, generator?: NativeGenerator): void
+  manual_seed(seed: bigint, generator?: NativeGenerator): void
   initial_seed(generator?: NativeGenerator): bigint
   rng_state(generator?: NativeGenerator): Handle
   set_rng_state(state: Handle, generator?: NativeGenerator): void

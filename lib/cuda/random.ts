@@ -4,6 +4,7 @@
 import { cuda, device_count, is_available } from '../core/cuda_available.js'
 import { native } from '../core/native.js'
 import { internals, type Tensor } from '../core/tensor.js'
+import { seedBits } from '../operators/generator.js'
 import { asDevice, type CudaDevice } from './device.js'
 import { type Arguments, read } from './generated/arguments.js'
 
@@ -14,12 +15,13 @@ const randomSeed = (): bigint => crypto.getRandomValues(new BigUint64Array(1))[0
 /** Seeds the current GPU's generator. `torch.manual_seed` seeds those of all devices. */
 export function manual_seed(...args: Arguments['cuda.manual_seed']): void {
   const { seed } = read('cuda.manual_seed', args)
-  if (is_available()) native.manual_seed(seed, generatorOf(null))
+  if (is_available()) native.manual_seed(seedBits('torch.cuda.manual_seed', seed), generatorOf(null))
 }
 
 export function manual_seed_all(...args: Arguments['cuda.manual_seed_all']): void {
   const { seed } = read('cuda.manual_seed_all', args)
-  for (const device of everyDevice()) native.manual_seed(seed, generatorOf(device))
+  const bits = seedBits('torch.cuda.manual_seed_all', seed)
+  for (const device of everyDevice()) native.manual_seed(bits, generatorOf(device))
 }
 
 /** Seeds the current GPU's generator with a random number. */

@@ -12,10 +12,13 @@ export class Generator {
     this.native = native.make_generator(device(read('torch.Generator', args).device).spec)
   }
 
-  /** Restarts the sequence of the seed. Gives Python's numbers for Python's seed. */
+  /**
+   * Restarts the sequence of the seed, a whole number of 64 bits; a negative one names the unsigned one with the same
+   * bits. Gives Python's numbers for Python's seed.
+   */
   manual_seed(...args: Arguments['Generator.manual_seed']): this {
     const { seed } = read('Generator.manual_seed', args)
-    native.manual_seed(seed, this.native)
+    native.manual_seed(seedBits('Generator.manual_seed', seed), this.native)
     return this
   }
 
@@ -35,10 +38,25 @@ export class Generator {
   }
 }
 
-/** Seeds the default generators of every device. */
-export function manual_seed(...args: Arguments['torch.manual_seed']): void {
+/** The CPU's, from which operators draw where no generator is given. */
+export const default_generator: Generator = Object.assign(Object.create(Generator.prototype), {
+  native: native.default_generator('cpu'),
+})
+
+/** The seed's 64 bits, as native code takes them. */
+export function seedBits(callee: string, seed: number | bigint): bigint {
+  const bits = BigInt(seed)
+  if (bits < -(2n ** 63n) || bits >= 2n ** 64n) {
+    throw new RangeError(`${callee}(): the seed must be between -2^63 and 2^64 - 1, got ${seed}`)
+  }
+  return BigInt.asIntN(64, bits)
+}
+
+/** Seeds the default generators of every device, and gives the CPU's. */
+export function manual_seed(...args: Arguments['torch.manual_seed']): Generator {
   const { seed } = read('torch.manual_seed', args)
-  native.manual_seed(seed)
+  native.manual_seed(seedBits('torch.manual_seed', seed))
+  return default_generator
 }
 
 export function initial_seed(): bigint {

@@ -7,6 +7,7 @@ import { native } from '../core/native.js'
 import { internals, type Tensor } from '../core/tensor.js'
 import * as aten from '../generated/aten.js'
 import type { Complex } from '../operators/operator.js'
+import { isComplex, packed } from './packing.js'
 
 export type TypedArray =
   | Float32Array
@@ -142,9 +143,6 @@ interface Flat {
   elements: Element[]
 }
 
-const isComplex = (value: unknown): value is Complex =>
-  typeof value === 'object' && value !== null && 're' in value && 'im' in value
-
 /** Shape and elements of nested arrays. Throws where they are ragged or hold something else. */
 function flatten(data: NestedArray): Flat {
   const shape: number[] = []
@@ -202,26 +200,6 @@ function inferredDtype(elements: readonly Element[]): DType {
   if (elements.some((element) => typeof element === 'number')) return get_default_dtype()
   if (elements.some((element) => typeof element === 'bigint')) return dtypes.int64
   return elements.length > 0 ? dtypes.bool : get_default_dtype()
-}
-
-function packed(elements: readonly Element[], dtype: DType): { bytes: TypedArray; dtype: DType } {
-  if (elements.some(isComplex)) {
-    const pairs = elements.flatMap((element) => (isComplex(element) ? [element.re, element.im] : [Number(element), 0]))
-    return { bytes: Float64Array.from(pairs), dtype: dtypes.complex128 }
-  }
-  const integers = elements.some((element) => typeof element === 'bigint') && !dtype.is_floating_point
-  if (integers || dtype === dtypes.int64) {
-    const whole = (element: Element) => {
-      if (typeof element === 'number' && !Number.isFinite(element)) {
-        throw new RangeError(`cannot convert float ${element} to an integer`)
-      }
-      return typeof element === 'bigint' ? BigInt.asIntN(64, element) : BigInt(Math.trunc(Number(element)))
-    }
-    return { bytes: BigInt64Array.from(elements, whole), dtype: dtypes.int64 }
-  }
-  if (dtype === dtypes.float32) return { bytes: Float32Array.from(elements, Number), dtype }
-  if (dtype === dtypes.bool) return { bytes: Uint8Array.from(elements, (element) => (element ? 1 : 0)), dtype }
-  return { bytes: Float64Array.from(elements, Number), dtype: dtypes.float64 }
 }
 
 /** A CPU tensor with a copy of the data. */

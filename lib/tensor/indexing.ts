@@ -5,8 +5,11 @@ import { INDEX_NUMBERS, IndexKind } from '../core/generated/contract.js'
 import { native } from '../core/native.js'
 import { internals, type Tensor } from '../core/tensor.js'
 import * as aten from '../generated/aten.js'
+import { describe } from '../operators/describe.js'
 import { explained } from '../operators/errors.js'
+import type { Scalar } from '../operators/operator.js'
 import { fromData, type NestedArray } from './elements.js'
+import { isComplex } from './packing.js'
 
 /** a:b:step. Made by `torch.slice`, or written as a string: '1:', '::2'. */
 export class Slice {
@@ -85,7 +88,11 @@ function parse(indices: readonly Index[], tensors: Tensor[]): Item[] {
 function positions(list: readonly NestedArray[]): Tensor {
   const isMask = (value: NestedArray): boolean =>
     Array.isArray(value) ? value.length > 0 && isMask(value[0] as NestedArray) : typeof value === 'boolean'
-  return fromData(list, isMask(list) ? dtypes.bool : dtypes.int64)
+  if (isMask(list)) return fromData(list, dtypes.bool)
+  const whole = (value: NestedArray): boolean =>
+    Array.isArray(value) ? value.every(whole) : typeof value !== 'number' || Number.isInteger(value)
+  if (!whole(list)) throw new TypeError('an array of positions must hold whole numbers')
+  return fromData(list, dtypes.int64)
 }
 
 function encode(items: readonly Item[]): Float64Array {
@@ -109,11 +116,22 @@ export function getIndex(tensor: Tensor, indices: readonly Index[]): Tensor {
   }
 }
 
+/** What is assigned, in the tensor's own dtype: a number keeps all its digits, and one that does not fit is refused. */
+function valueFor(tensor: Tensor, value: NestedArray): Tensor {
+  const { dtype, device } = tensor
+  // Quantized tensors take floats.
+  const own = dtype.name.startsWith('q') ? dtypes.float32 : dtype
+  if (Array.isArray(value) || ArrayBuffer.isView(value)) return aten.to(fromData(value, own), { device })
+  const fits = isComplex(value) || ['number', 'bigint', 'boolean'].includes(typeof value)
+  if (!fits) throw new TypeError(`index_set_(): the value must be a tensor, number or array, not ${describe(value)}`)
+  return aten.full([], value as Scalar, { dtype: own, device })
+}
+
 /** x[indices] = value */
 export function setIndex(tensor: Tensor, indices: readonly Index[], value: Tensor | NestedArray): void {
   const tensors: Tensor[] = []
   const items = encode(parse(indices, tensors))
-  const source = internals.isTensor(value) ? value : aten.to(fromData(value, undefined), tensor)
+  const source = internals.isTensor(value) ? value : valueFor(tensor, value)
   try {
     native.set_item(internals.handleOf(tensor), items, internals.handleOf(source))
   } catch (error) {

@@ -124,6 +124,9 @@ const Overload& run(Call& call, const Operator& op, Stack& stack, Choose&& choos
   with_room(call.env(), may_repeat, [&] {
     stack.clear();
     overload = &choose();
+    // As in Python, where a factory's result has version 0, however its elements came.
+    std::optional<at::AutoDispatchBelowADInplaceOrView> below;
+    if (overload->factory) below.emplace();
     try {
       if (op.guard != nullptr) op.guard(*overload, stack);
       overload->handle.callBoxed(stack);

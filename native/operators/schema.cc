@@ -80,14 +80,21 @@ Overload overload_of(const c10::OperatorHandle& handle) {
   const c10::FunctionSchema& schema = handle.schema();
   std::ostringstream signature;
   signature << schema;
-  Overload result{handle, {}, signature.str(), true, false};
+  Overload result{handle, {}, signature.str(), true, false, false};
+  bool of_tensors = false;
   for (const c10::Argument& argument : schema.arguments()) {
     Parameter parameter = parameter_of(argument);
     if (parameter.kind == ParameterKind::Unsupported && !parameter.fallback)
       result.supported = false;
     result.out |= argument.is_out();
+    of_tensors |= parameter.kind == ParameterKind::Tensor ||
+                  parameter.kind == ParameterKind::TensorList ||
+                  parameter.kind == ParameterKind::OptionalTensorList;
     result.parameters.push_back(std::move(parameter));
   }
+  result.factory = !of_tensors && std::ranges::any_of(schema.returns(), [](const auto& returned) {
+    return returned.real_type()->kind() == c10::TypeKind::TensorType;
+  });
   return result;
 }
 

@@ -43,6 +43,7 @@ struct Overload {
   std::string signature;
   bool supported;  // every required argument can come from JavaScript
   bool out;        // writes into keyword-only tensors
+  bool factory;    // makes tensors from none
 };
 
 // All overloads of one name, in the order in which they are tried.

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import torch, { type Tensor } from '../../lib/index.js'
+import torch, { nn, type Tensor } from '../../lib/index.js'
 
 const leaf = (...data: number[]) => torch.tensor(data, { requires_grad: true })
 
@@ -83,6 +83,30 @@ describe('the graph', () => {
     y.detach().zero_()
     expect(() => loss.backward()).toThrow(/modified by an inplace operation/)
     expect(y._version).toBe(1)
+  })
+
+  // Python's counts.
+  test('counts no change in a tensor that a factory just made', () => {
+    const like = torch.ones(1)
+    const made = {
+      ones: torch.ones(2),
+      zeros: torch.zeros(2),
+      rand: torch.rand(2),
+      full: torch.full([2], 1),
+      empty: torch.empty(2),
+      randn: torch.randn(2),
+      arange: torch.arange(3),
+      eye: torch.eye(2),
+      tensor: torch.tensor([1]),
+      randint: torch.randint(0, 2, [3]),
+      randperm: torch.randperm(3),
+      linspace: torch.linspace(0, 1, 2),
+      zeros_like: torch.zeros_like(like),
+      rand_like: torch.rand_like(like),
+    }
+    expect(Object.entries(made).filter(([, tensor]) => tensor._version !== 0)).toEqual([])
+    expect(new nn.Linear(1, 1).weight._version).toBe(1)
+    expect(torch.zeros(2, { requires_grad: true }).requires_grad).toBe(true)
   })
 
   test('data changes behind its back', () => {

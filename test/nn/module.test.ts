@@ -247,3 +247,134 @@ test('a plain tensor is no part, and no Parameter', () => {
   net.scale = torch.ones(1)
   expect(net.named_parameters().map(([name]) => name)).not.toContain('scale')
 })
+
+describe('assigning to a part’s name', () => {
+  /** As JavaScript assigns: the types refuse most of it. */
+  const assign = (module: nn.Module, name: string, value: unknown) => {
+    ;(module as unknown as Record<string, unknown>)[name] = value
+  }
+
+  test('a tensor that takes the place of a buffer is the buffer', () => {
+    const m = new nn.Module()
+    m.register_buffer('h', torch.zeros(2))
+    m.register_buffer('passing', torch.zeros(2), { persistent: false })
+    const ones = torch.ones(2)
+    torch.scope(() => {
+      assign(m, 'h', ones)
+      assign(m, 'passing', torch.full([2], 3))
+    })
+    expect((m as unknown as { h: Tensor }).h === ones).toBe(true)
+    expect(Object.keys(m.state_dict())).toEqual(['h'])
+    expect(m.named_buffers().map(([name, buffer]) => [name, buffer.tolist()])).toEqual([
+      ['h', [1, 1]],
+      ['passing', [3, 3]],
+    ])
+    m.double()
+    expect(m.get_buffer('passing').dtype).toBe(torch.float64)
+    assign(m, 'h', null)
+    expect(m.buffers().length).toBe(1)
+    assign(m, 'h', ones)
+    expect(m.buffers().length).toBe(2)
+  })
+
+  // Python's own answers: an assignment to the name of a part, and whether it is a TypeError.
+  const tensor = (): Tensor => torch.ones(2)
+  const parameter = (): nn.Parameter => new nn.Parameter(torch.ones(2))
+  const cases: [name: string, value: () => unknown, refused: boolean][] = [
+    ['weight', tensor, true],
+    ['weight', () => 5, true],
+    ['weight', () => new nn.ReLU(), true],
+    ['weight', parameter, false],
+    ['weight', () => null, false],
+    ['bias', tensor, true],
+    ['buffer', () => 5, true],
+    ['buffer', tensor, false],
+    ['buffer', parameter, false],
+    ['buffer', () => new nn.ReLU(), false],
+    ['child', tensor, true],
+    ['child', () => 5, true],
+    ['child', parameter, false],
+    ['child', () => null, false],
+  ]
+  test.each(cases)('%s = %o', (name, value, refused) => {
+    const m = new nn.Linear(2, 2, { bias: false })
+    m.register_buffer('buffer', torch.ones(2))
+    m.add_module('child', new nn.ReLU())
+    const before = m.state_dict()
+    const now = value()
+    if (!refused) {
+      assign(m, name, now)
+      expect((m as unknown as Record<string, unknown>)[name] === now).toBe(true)
+    } else {
+      expect(() => assign(m, name, now)).toThrow(TypeError)
+      expect(() => assign(m, name, now)).toThrow(`'${name}' (nn.`)
+      expect(Object.keys(m.state_dict())).toEqual(Object.keys(before))
+    }
+  })
+
+  test('a name that is taken cannot be registered, as something else or at all', () => {
+    const m = new nn.Linear(2, 2)
+    expect(() => m.register_buffer('weight', torch.ones(1))).toThrow("attribute 'weight' already exists")
+    expect(() => m.register_parameter('in_features', new nn.Parameter(torch.ones(1)))).toThrow('already exists')
+    expect(() => m.add_module('forward', new nn.ReLU())).toThrow("attribute 'forward' already exists")
+    expect(() => m.register_buffer('b', 5 as unknown as Tensor)).toThrow("'tensor' (position 2) must be Tensor or null")
+    expect(() => m.register_parameter('b', torch.ones(1) as nn.Parameter)).toThrow("to parameter 'b': it must be")
+    expect(() => m.register_parameter('a.b', null)).toThrow('cannot name a part')
+  })
+
+  test('what a field holds when the parts are first asked for is checked from then on', () => {
+    class Late extends nn.Module {
+      inner: nn.Linear | undefined
+      scale = new nn.Parameter(torch.ones(1))
+      override forward(x: Tensor): Tensor {
+        return x
+      }
+    }
+    const m = new Late()
+    m.inner = new nn.Linear(1, 1)
+    m(torch.ones(1))
+    expect(() => assign(m, 'scale', torch.ones(1))).toThrow(TypeError)
+    expect(() => assign(m, 'inner', 5)).toThrow("cannot assign 'whole number' as child module 'inner'")
+    expect(Object.keys(m.state_dict())).toEqual(['scale', 'inner.weight', 'inner.bias'])
+  })
+
+  test('a field that a subclass declares keeps what the base’s constructor put there', () => {
+    class Base extends nn.Module {
+      constructor() {
+        super()
+        this.build()
+      }
+      build(): void {}
+    }
+    class Net extends Base {
+      linear!: nn.Linear
+      scale!: nn.Parameter
+      override build(): void {
+        this.linear = new nn.Linear(2, 1)
+        this.scale = new nn.Parameter(torch.ones(1))
+      }
+      override forward(x: Tensor): Tensor {
+        return this.linear(x).mul(this.scale)
+      }
+    }
+    expect(new Net()(torch.ones(3, 2)).shape.equals([3, 1])).toBe(true)
+    expect(new Net().parameters().length).toBe(3)
+    class Reset extends Net {
+      override linear: nn.Linear = null as unknown as nn.Linear
+    }
+    class Replaced extends Net {
+      override scale = torch.ones(1) as nn.Parameter
+    }
+    expect(new Reset().linear).toBe(null)
+    expect(() => new Replaced().parameters()).toThrow("write the field with 'declare'")
+  })
+
+  test('a part that is deleted is gone, and its name free', () => {
+    const m = new nn.Linear(1, 1) as nn.Linear & { weight?: unknown }
+    delete (m as { weight?: unknown }).weight
+    expect(Object.keys(m.state_dict())).toEqual(['bias'])
+    m.register_buffer('weight', torch.ones(1, 1))
+    expect(m.parameters().length).toBe(1)
+    expect(m.buffers().length).toBe(1)
+  })
+})

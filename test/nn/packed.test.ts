@@ -98,6 +98,19 @@ test('batch sizes whose sum overflows are refused', () => {
 })
 
 test.each([
+  ['numbers', [3, 2]],
+  ['fractions', [3.5, 2]],
+  ['int32', torch.tensor([3, 2], { dtype: torch.int32 })],
+  ['uint8', torch.tensor([3, 2], { dtype: torch.uint8 })],
+  ['float32', torch.tensor([3.7, 2.2])],
+])('lengths may be %s, which become whole', (_, lengths) => {
+  for (const enforce_sorted of [true, false]) {
+    const packed = pack_padded_sequence(torch.zeros(3, 2, 2), lengths, { enforce_sorted })
+    expect(packed.batch_sizes.tolist()).toEqual([2, 2, 1])
+  }
+})
+
+test.each([
   ['unsorted lengths', () => pack_padded_sequence(torch.zeros(5, 2, 1), [2, 5]), /enforce_sorted/],
   ['a length of 0', () => pack_padded_sequence(torch.zeros(5, 2, 1), [5, 0]), /greater than 0/],
   ['a tensor to unpack', () => pad_packed_sequence(torch.zeros(3) as never), /must be a PackedSequence/],

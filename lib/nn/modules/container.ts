@@ -3,13 +3,9 @@ import { describe } from '../../operators/describe.js'
 import { isOptions } from '../../operators/options.js'
 import { type Arguments, read } from '../generated/arguments.js'
 import { Parameter } from '../parameter.js'
+import { partsOf } from './fields.js'
 import { Module } from './module.js'
 import { listString } from './module_printing.js'
-
-/** A container's own parts under their names: one that is at several places is there as often. */
-function partsOf<T>(container: Module, kind: abstract new (...args: never[]) => T): [name: string, part: T][] {
-  return Object.entries(container).filter((entry): entry is [string, T] => entry[1] instanceof kind)
-}
 
 const inOrder = <T>(parts: readonly [string, T][]): T[] => parts.map(([, part]) => part)
 
@@ -55,7 +51,7 @@ export class Sequential extends Module {
   }
 
   #modules(): Module[] {
-    return inOrder(partsOf(this, Module))
+    return inOrder(partsOf(this, 'module')) as Module[]
   }
 }
 
@@ -104,11 +100,8 @@ export class ModuleList<M extends Module = Module> extends Module {
     return listString(this, this.#items())
   }
 
-  // The same module may be in several positions.
   #items(): M[] {
-    return Object.keys(this)
-      .filter((key) => /^\d+$/.test(key))
-      .map((key) => (this as unknown as Record<string, M>)[key] as M)
+    return inOrder(partsOf(this, 'module')).filter((part): part is M & typeof part => part instanceof Module)
   }
 }
 
@@ -126,7 +119,7 @@ class ModuleDictBase extends Module {
   }
 
   keys(): string[] {
-    return partsOf(this, Module).map(([name]) => name)
+    return partsOf(this, 'module').map(([name]) => name)
   }
 }
 
@@ -177,6 +170,6 @@ export class ParameterList extends Module {
   }
 
   #items(): Parameter[] {
-    return inOrder(partsOf(this, Parameter))
+    return inOrder(partsOf(this, 'parameter'))
   }
 }

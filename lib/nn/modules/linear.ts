@@ -15,8 +15,8 @@ import { settings } from './module_printing.js'
 export class Linear extends Module {
   readonly in_features: number
   readonly out_features: number
-  weight: Parameter
-  bias: Parameter | null
+  declare weight: Parameter
+  declare bias: Parameter | null
 
   constructor(...args: Arguments['nn.Linear']) {
     super()
@@ -26,7 +26,7 @@ export class Linear extends Module {
     this.in_features = in_features
     this.out_features = out_features
     this.weight = new Parameter(empty([out_features, in_features], { device, dtype }))
-    this.bias = bias ? new Parameter(empty([out_features], { device, dtype })) : null
+    this.register_parameter('bias', bias ? new Parameter(empty([out_features], { device, dtype })) : null)
     this.reset_parameters()
   }
 

@@ -2,7 +2,6 @@ import type { Tensor } from '../../core/tensor.js'
 import { reductionCode, reductionOf } from '../../operators/reduction.js'
 import * as F from '../functional/index.js'
 import { type Arguments, read } from '../generated/arguments.js'
-import { Buffer } from '../parameter.js'
 import { Module } from './module.js'
 
 /** What the losses' constructors have in common: size_average and reduce are Python's old words for the reduction. */
@@ -24,11 +23,11 @@ class Loss extends Module {
 
 /** A loss over classes, each with a weight. */
 class WeightedLoss extends Loss {
-  weight: Buffer | null
+  declare weight: Tensor | null
 
   constructor(values: Reducing & { weight: Tensor | null }) {
     super(values)
-    this.weight = values.weight === null ? null : new Buffer(values.weight)
+    this.register_buffer('weight', values.weight)
   }
 }
 

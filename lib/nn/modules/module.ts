@@ -1,17 +1,16 @@
 // The base of all layers: finds its parameters, buffers and submodules in its own fields, in their order.
 
 import { no_grad } from '../../autograd/grad_mode.js'
-import { Callable } from '../../core/callable.js'
 import { requireCuda } from '../../core/cuda_available.js'
 import { device as deviceOf } from '../../core/device.js'
 import * as dtypes from '../../core/dtype.js'
 import { native } from '../../core/native.js'
 import { internals, RemovableHandle, type Tensor } from '../../core/tensor.js'
 import { describe } from '../../operators/describe.js'
-import { isOptions } from '../../operators/options.js'
 import { type ConversionArguments, conversionOf } from '../../tensor/conversion.js'
 import { type Arguments, read } from '../generated/arguments.js'
-import { Buffer, Parameter } from '../parameter.js'
+import { Parameter } from '../parameter.js'
+import { Fields, nonPersistentBuffers, partsOf, register, settleFields } from './fields.js'
 import { moduleString } from './module_printing.js'
 import { type LoadResult, loadStateDict, type StateDict, stateDict } from './state_dict.js'
 
@@ -33,8 +32,9 @@ export type ForwardHook = (module: Module, args: unknown[], output: unknown) => 
  */
 // biome-ignore lint/suspicious/noExplicitAny: as above
 // biome-ignore lint/correctness/noUnusedVariables: they are the interface's
-export class Module<A extends any[] = any[], R = any> extends Callable {
+export class Module<A extends any[] = any[], R = any> extends Fields {
   training = true
+  #called = false
   readonly #preHooks = new Set<ForwardPreHook>()
   readonly #hooks = new Set<ForwardHook>()
   readonly #alwaysCalled = new Set<ForwardHook>()
@@ -45,6 +45,10 @@ export class Module<A extends any[] = any[], R = any> extends Callable {
   }
 
   override __call__(...args: unknown[]): unknown {
+    if (!this.#called) {
+      settleFields(this)
+      this.#called = true
+    }
     if (this.#preHooks.size === 0 && this.#hooks.size === 0) return this.forward(...args)
     let inputs = args
     for (const hook of this.#preHooks) {
@@ -94,19 +98,10 @@ export class Module<A extends any[] = any[], R = any> extends Callable {
 
   // --- parts ------------------------------------------------------------------------------------
 
-  /** The module's own fields of one type, in their order. */
-  *#fields<T>(is: (value: unknown) => value is T): Generator<[string, T]> {
-    for (const name of Object.keys(this)) {
-      const value: unknown = (this as unknown as Record<string, unknown>)[name]
-      if (is(value)) yield [name, value]
-      else refuseHidden(this, name, value)
-    }
-  }
-
   /** The direct submodules with their names. */
   named_children(): [string, Module][] {
     const seen = new Set<Module>()
-    return [...this.#fields(isModule)].filter(([, module]) => !seen.has(module) && seen.add(module))
+    return modulesOf(this).filter(([, module]) => !seen.has(module) && seen.add(module))
   }
 
   children(): Module[] {
@@ -122,7 +117,7 @@ export class Module<A extends any[] = any[], R = any> extends Callable {
   #namedModules(memo: Set<Module>, prefix: string, remove_duplicate: boolean): [string, Module][] {
     if (memo.has(this)) return []
     if (remove_duplicate) memo.add(this)
-    const below = [...this.#fields(isModule)].flatMap(([name, module]) =>
+    const below = modulesOf(this).flatMap(([name, module]) =>
       module.#namedModules(memo, prefix === '' ? name : `${prefix}.${name}`, remove_duplicate),
     )
     return [[prefix, this], ...below]
@@ -139,14 +134,14 @@ export class Module<A extends any[] = any[], R = any> extends Callable {
     const collect = (module: Module): void => {
       if (found.has(module)) return
       found.add(module)
-      for (const value of Object.values(module)) if (isModule(value)) collect(value)
+      for (const [, child] of modulesOf(module)) collect(child)
     }
     collect(this)
     return [...found]
   }
 
   #named<T>(
-    is: (value: unknown) => value is T,
+    own: (module: Module) => [string, T][],
     { prefix, recurse, remove_duplicate }: { prefix: string; recurse: boolean; remove_duplicate: boolean },
   ): [string, T][] {
     const seen = new Set<T>()
@@ -154,7 +149,7 @@ export class Module<A extends any[] = any[], R = any> extends Callable {
       ? this.#namedModules(new Set(), prefix, remove_duplicate)
       : [[prefix, this]]
     return modules.flatMap(([path, module]) =>
-      [...module.#fields(is)]
+      own(module)
         .filter(([, value]) => !remove_duplicate || (!seen.has(value) && seen.add(value)))
         .map(([name, value]): [string, T] => [path === '' ? name : `${path}.${name}`, value]),
     )
@@ -162,30 +157,30 @@ export class Module<A extends any[] = any[], R = any> extends Callable {
 
   /** The parameters of this module and, unless `recurse` is false, of all below it, each once unless told otherwise. */
   named_parameters(...args: Arguments['nn.Module.named_parameters']): [string, Parameter][] {
-    return this.#named(isParameter, read('nn.Module.named_parameters', args))
+    return this.#named(parametersOf, read('nn.Module.named_parameters', args))
   }
 
   /** Without names, which cost more than the rest: training needs these in every step. */
   parameters(...args: Arguments['nn.Module.parameters']): Parameter[] {
     const { recurse } = read('nn.Module.parameters', args)
     const found = new Set<Parameter>()
-    for (const module of recurse ? this.#modules() : [this]) {
-      for (const name of Object.keys(module)) {
-        const value = (module as unknown as Record<string, unknown>)[name]
-        if (isParameter(value)) found.add(value)
-        else if (typeof value === 'object') refuseHidden(module, name, value)
-      }
-    }
+    for (const module of recurse ? this.#modules() : [this])
+      for (const [, parameter] of parametersOf(module)) found.add(parameter)
     return [...found]
   }
 
-  named_buffers(...args: Arguments['nn.Module.named_buffers']): [string, Buffer][] {
-    return this.#named(isBuffer, read('nn.Module.named_buffers', args))
+  named_buffers(...args: Arguments['nn.Module.named_buffers']): [string, Tensor][] {
+    return this.#named(buffersOf, read('nn.Module.named_buffers', args))
   }
 
-  buffers(...args: Arguments['nn.Module.buffers']): Buffer[] {
+  buffers(...args: Arguments['nn.Module.buffers']): Tensor[] {
     const { recurse } = read('nn.Module.buffers', args)
-    return this.#named(isBuffer, { prefix: '', recurse, remove_duplicate: true }).map(([, buffer]) => buffer)
+    return this.#named(buffersOf, { prefix: '', recurse, remove_duplicate: true }).map(([, buffer]) => buffer)
+  }
+
+  /** The names of this module's own buffers that are not in the state_dict. */
+  get _non_persistent_buffers_set(): Set<string> {
+    return nonPersistentBuffers(this)
   }
 
   /** The submodule at a path such as 'encoder.0'. */
@@ -199,7 +194,7 @@ export class Module<A extends any[] = any[], R = any> extends Callable {
     return this.#at('parameter', target, this.named_parameters())
   }
 
-  get_buffer(...args: Arguments['nn.Module.get_buffer']): Buffer {
+  get_buffer(...args: Arguments['nn.Module.get_buffer']): Tensor {
     const { target } = read('nn.Module.get_buffer', args)
     return this.#at('buffer', target, this.named_buffers())
   }
@@ -210,31 +205,30 @@ export class Module<A extends any[] = any[], R = any> extends Callable {
     return found[1]
   }
 
-  #register(name: string, value: unknown): void {
-    if (name === '' || name.includes('.'))
-      throw new RangeError(`'${name}' cannot name a part of a module: it is empty or has a dot`)
-    ;(this as unknown as Record<string, unknown>)[name] = value
-  }
-
+  /**
+   * Makes `tensor` a buffer: part of the module's state, and not learned. Whatever tensor is assigned to its name later
+   * is one too. Only a persistent buffer is in the state_dict.
+   */
   register_buffer(...args: Arguments['nn.Module.register_buffer']): void {
     const { name, tensor, persistent } = read('nn.Module.register_buffer', args)
-    this.#register(name, tensor === null ? null : new Buffer(tensor, { persistent }))
+    register(this, 'buffer', name, tensor, persistent)
   }
 
   register_parameter(...args: Arguments['nn.Module.register_parameter']): void {
     const { name, param } = read('nn.Module.register_parameter', args)
-    if (param !== null && !isParameter(param)) {
+    if (param !== null && !(param instanceof Parameter)) {
       throw new TypeError(
         `cannot assign '${describe(param)}' to parameter '${name}': it must be an nn.Parameter or null`,
       )
     }
-    this.#register(name, param)
+    register(this, 'parameter', name, param)
   }
 
   add_module(...args: Arguments['nn.Module.add_module']): void {
     const { name, module } = read('nn.Module.add_module', args)
-    if (module !== null && !isModule(module)) throw new TypeError(`${describe(module)} is not a Module subclass`)
-    this.#register(name, module)
+    if (module !== null && !(module instanceof Module))
+      throw new TypeError(`${describe(module)} is not a Module subclass`)
+    register(this, 'module', name, module)
   }
 
   /** Another name of `add_module`. */
@@ -367,7 +361,7 @@ export class Module<A extends any[] = any[], R = any> extends Callable {
   }
 
   override toString(): string {
-    return moduleString(this, [...this.#fields(isModule)])
+    return moduleString(this, modulesOf(this))
   }
 
   [Symbol.for('nodejs.util.inspect.custom')](): string {
@@ -375,9 +369,9 @@ export class Module<A extends any[] = any[], R = any> extends Callable {
   }
 }
 
-const isModule = (value: unknown): value is Module => value instanceof Module
-const isParameter = (value: unknown): value is Parameter => value instanceof Parameter
-const isBuffer = (value: unknown): value is Buffer => value instanceof Buffer
+const modulesOf = (module: Module): [string, Module][] => partsOf(module, 'module') as [string, Module][]
+const parametersOf = (module: Module): [string, Parameter][] => partsOf(module, 'parameter')
+const buffersOf = (module: Module): [string, Tensor][] => partsOf(module, 'buffer')
 
 function addHook<H>(hooks: Set<H>, hook: H, prepend: boolean): RemovableHandle {
   if (typeof hook !== 'function') throw new TypeError(`a hook must be a function, not ${describe(hook)}`)
@@ -390,21 +384,4 @@ function addHook<H>(hooks: Set<H>, hook: H, prepend: boolean): RemovableHandle {
 function refuseKwargs(with_kwargs: boolean): void {
   if (!with_kwargs) return
   throw new TypeError('with_kwargs is not supported: keyword arguments are the last element of the arguments')
-}
-
-/** Submodules in a plain container would silently not be trained. #private fields hide them on purpose. */
-function refuseHidden(module: Module, name: string, value: unknown): void {
-  if (typeof value !== 'object' || value === null) return
-  let items: Iterable<unknown>
-  if (Array.isArray(value) || value instanceof Map || value instanceof Set) items = value.values()
-  else if (isOptions(value)) items = Object.values(value)
-  else return
-  for (const item of items) {
-    const kind = isModule(item) ? 'Module' : isParameter(item) ? 'Parameter' : null
-    if (kind === null) continue
-    throw new TypeError(
-      `${module.constructor.name}.${name} holds a ${kind} in a plain container, where it would not be found: use ` +
-        `nn.${kind}List or nn.${kind}Dict`,
-    )
-  }
 }

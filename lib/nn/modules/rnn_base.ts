@@ -59,7 +59,7 @@ export class RNNBase extends Module {
     const { mode, input_size, hidden_size, num_layers, bias, dropout, bidirectional, proj_size } = settings
     if (GATES[mode] === undefined) throw new RangeError(`Unrecognized RNN mode: ${mode}`)
     const callee = mode.startsWith('RNN') ? 'RNN' : mode
-    checkCount(callee, 'input_size', input_size, 0)
+    checkCount(callee, 'input_size', input_size)
     checkCount(callee, 'hidden_size', hidden_size)
     checkCount(callee, 'num_layers', num_layers)
     checkCount(callee, 'proj_size', proj_size, 0)

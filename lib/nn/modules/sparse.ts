@@ -21,7 +21,7 @@ export class Embedding extends Module {
   norm_type: number
   scale_grad_by_freq: boolean
   sparse: boolean
-  weight: Parameter
+  declare weight: Parameter
 
   constructor(...args: Arguments['nn.Embedding']) {
     super()

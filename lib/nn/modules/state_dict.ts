@@ -1,12 +1,13 @@
 import { no_grad } from '../../autograd/grad_mode.js'
 import { internals, type Tensor } from '../../core/tensor.js'
 import { describe } from '../../operators/describe.js'
-import { Buffer, Parameter } from '../parameter.js'
+import { Parameter } from '../parameter.js'
 
 /** What a state_dict asks of a module. */
 interface Stateful {
   named_parameters(options: { recurse: boolean; remove_duplicate: boolean }): [string, Parameter][]
-  named_buffers(options: { recurse: boolean; remove_duplicate: boolean }): [string, Buffer][]
+  named_buffers(options: { recurse: boolean; remove_duplicate: boolean }): [string, Tensor][]
+  readonly _non_persistent_buffers_set: Set<string>
   named_modules(options?: { remove_duplicate: boolean }): [string, Stateful][]
 }
 
@@ -32,7 +33,7 @@ export class LoadResult {
 
 interface Entry {
   path: string
-  tensor: Parameter | Buffer
+  tensor: Tensor
   /** Whose field it is, and the field's name. */
   owner: Stateful
   name: string
@@ -42,9 +43,10 @@ interface Entry {
 function stateOf(module: Stateful, prefix: string): Entry[] {
   const own = { recurse: false, remove_duplicate: false }
   return module.named_modules({ remove_duplicate: false }).flatMap(([path, owner]) => {
-    const tensors: [string, Parameter | Buffer][] = [
+    const passing = owner._non_persistent_buffers_set
+    const tensors: [string, Tensor][] = [
       ...owner.named_parameters(own),
-      ...owner.named_buffers(own).filter(([, buffer]) => buffer.persistent),
+      ...owner.named_buffers(own).filter(([name]) => !passing.has(name)),
     ]
     const start = path === '' ? prefix : `${prefix}${path}.`
     return tensors.map(([name, tensor]) => ({ path: start + name, tensor, owner, name }))
@@ -110,9 +112,6 @@ export function loadStateDict(
 
 /** Puts a tensor in the place of a module's own. A parameter keeps its own requires_grad, as in Python. */
 function assignTo({ tensor, owner, name }: Entry, given: Tensor): void {
-  const taken =
-    tensor instanceof Parameter
-      ? new Parameter(given, tensor.requires_grad)
-      : new Buffer(given, { persistent: (tensor as Buffer).persistent })
+  const taken = tensor instanceof Parameter ? new Parameter(given, tensor.requires_grad) : given
   ;(owner as unknown as Record<string, Tensor>)[name] = taken
 }

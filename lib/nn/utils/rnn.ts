@@ -104,7 +104,7 @@ export function invert_permutation(...args: Arguments['nn.utils.rnn.invert_permu
 
 /** Lengths as an int64 tensor on the CPU. */
 function lengthsTensor(lengths: Tensor | readonly number[]): Tensor {
-  if (internals.isTensor(lengths)) return lengths
+  if (internals.isTensor(lengths)) return aten.to(lengths, dtypes.int64)
   return fromData([...lengths], dtypes.int64)
 }
 

@@ -1,0 +1,184 @@
+// A module's own fields: which of them are its parts (parameters, buffers and modules), and what may take their places.
+
+import { ASSIGNED, Callable } from '../../core/callable.js'
+import { internals, type Tensor } from '../../core/tensor.js'
+import { describe } from '../../operators/describe.js'
+import { isOptions } from '../../operators/options.js'
+import { Buffer, Parameter } from '../parameter.js'
+
+interface Kinds {
+  parameter: Parameter
+  buffer: Tensor
+  module: Fields
+}
+
+type Kind = keyof Kinds
+
+interface Part {
+  kind: Kind
+  /** Null is Python's None: the name stays taken. */
+  value: unknown
+  /** Whether a buffer is in the state_dict. */
+  persistent: boolean
+}
+
+/** What may take the place of a part, and what it is called. */
+const EXPECTED: Record<Kind, [what: string, expected: string]> = {
+  parameter: ['parameter', 'nn.Parameter or null'],
+  buffer: ['buffer', 'nn.Buffer, Tensor or null'],
+  module: ['child module', 'nn.Module or null'],
+}
+
+let ledgerOf: (module: Fields) => Map<string, Part>
+
+/**
+ * An object with parts. A field that holds one is an accessor, so that an assignment is checked as Python's is; a field
+ * that a subclass declares becomes one when the parts are next asked for.
+ */
+export class Fields extends Callable {
+  readonly #ledger = new Map<string, Part>()
+
+  static {
+    ledgerOf = (module) => module.#ledger
+  }
+
+  [ASSIGNED](name: string | symbol, value: unknown): boolean {
+    const kind = kindOf(value)
+    if (kind === null || typeof name !== 'string') return false
+    put(this, name, kind, value)
+    return true
+  }
+}
+
+function kindOf(value: unknown): Kind | null {
+  if (value instanceof Parameter) return 'parameter'
+  if (value instanceof Fields) return 'module'
+  return value instanceof Buffer ? 'buffer' : null
+}
+
+const accessors = new Map<string, PropertyDescriptor>()
+
+/** One accessor for all fields of a name, so that all modules of a class have one layout. */
+function accessorOf(name: string): PropertyDescriptor {
+  let accessor = accessors.get(name)
+  if (accessor === undefined) {
+    accessor = {
+      get(this: Fields): unknown {
+        return ledgerOf(this).get(name)?.value
+      },
+      set(this: Fields, value: unknown): void {
+        assign(this, name, value)
+      },
+      enumerable: true,
+      configurable: true,
+    }
+    accessors.set(name, accessor)
+  }
+  return accessor
+}
+
+function put(module: Fields, name: string, kind: Kind, value: unknown, persistent = true): void {
+  // What a module holds lives as long as the module, also where a scope made it.
+  if (internals.isTensor(value) && internals.ownerOf(value) !== null) internals.setOwner(value, null)
+  const stays = value instanceof Buffer ? value.persistent : persistent
+  ledgerOf(module).set(name, { kind, value, persistent: stays })
+  Object.defineProperty(module, name, accessorOf(name))
+}
+
+/** module.name = value, where the field is a part. */
+function assign(module: Fields, name: string, value: unknown, hint = ''): void {
+  const part = ledgerOf(module).get(name) as Part
+  const kind = kindOf(value)
+  const fits =
+    value === null ||
+    value === undefined ||
+    kind === 'parameter' ||
+    (part.kind !== 'parameter' && kind === 'module') ||
+    (part.kind === 'buffer' && internals.isTensor(value))
+  if (!fits) {
+    const [what, expected] = EXPECTED[part.kind]
+    throw new TypeError(`cannot assign '${describe(value)}' as ${what} '${name}' (${expected} expected)${hint}`)
+  }
+  put(module, name, kind ?? part.kind, value, part.persistent)
+}
+
+/** Makes a field a part of the kind. Null takes the name and stands for no value. */
+export function register<K extends Kind>(
+  module: Fields,
+  kind: K,
+  name: string,
+  value: Kinds[K] | null,
+  persistent = true,
+): void {
+  if (typeof name !== 'string') throw new TypeError(`the name of a ${kind} must be a string, not ${describe(name)}`)
+  if (name === '' || name.includes('.'))
+    throw new RangeError(`'${name}' cannot name a part of a module: it is empty or has a dot`)
+  const there = name in module ? (module as unknown as Record<string, unknown>)[name] : null
+  const ours = ledgerOf(module).get(name)?.kind === kind
+  if (!ours && there !== null && there !== undefined) throw new RangeError(`attribute '${name}' already exists`)
+  put(module, name, kind, value, persistent)
+}
+
+const REPLACED =
+  ": a field of a subclass with a value of its own replaced it after the constructor of the base; write the field with 'declare'"
+
+/** Takes in what fields that are declared hold by now, and calls `visit` with each field's name, part and value. */
+function settle(module: Fields, visit: (name: string, part: Part | undefined, value: unknown) => void): void {
+  const ledger = ledgerOf(module)
+  let parts = 0
+  for (const name of Object.keys(module)) {
+    const value: unknown = (module as unknown as Record<string, unknown>)[name]
+    let part = ledger.get(name)
+    if (part === undefined) {
+      const kind = kindOf(value)
+      if (kind !== null) put(module, name, kind, value)
+    } else if (value !== part.value) {
+      // A field that a subclass declares is defined anew after the base's constructor: `linear!: nn.Linear` as undefined.
+      if (value === undefined) Object.defineProperty(module, name, accessorOf(name))
+      else assign(module, name, value, REPLACED)
+    }
+    part = ledger.get(name)
+    if (part !== undefined) parts++
+    visit(name, part, part === undefined ? value : part.value)
+  }
+  if (parts === ledger.size) return
+  for (const name of ledger.keys()) if (!Object.hasOwn(module, name)) ledger.delete(name)
+}
+
+/** Takes in what fields that are declared hold by now. */
+export function settleFields(module: Fields): void {
+  settle(module, () => {})
+}
+
+/** The module's own parts of one kind, in the order of its fields, those that are null left out. */
+export function partsOf<K extends Kind>(module: Fields, kind: K): [name: string, part: Kinds[K]][] {
+  const found: [string, Kinds[K]][] = []
+  settle(module, (name, part, value) => {
+    if (part === undefined) refuseHidden(module, name, value)
+    else if (part.kind === kind && value !== null && value !== undefined) found.push([name, value as Kinds[K]])
+  })
+  return found
+}
+
+/** The names of the module's own buffers that are not in its state_dict. */
+export function nonPersistentBuffers(module: Fields): Set<string> {
+  const own = [...ledgerOf(module)].filter(([, { kind, persistent }]) => kind === 'buffer' && !persistent)
+  return new Set(own.map(([name]) => name))
+}
+
+/** Modules in a plain container would silently not be trained. #private fields hide them on purpose. */
+function refuseHidden(module: Fields, name: string, value: unknown): void {
+  if (typeof value !== 'object' || value === null) return
+  let items: Iterable<unknown>
+  if (Array.isArray(value) || value instanceof Map || value instanceof Set) items = value.values()
+  else if (isOptions(value)) items = Object.values(value)
+  else return
+  for (const item of items) {
+    const kind = item instanceof Fields ? 'Module' : item instanceof Parameter ? 'Parameter' : null
+    if (kind === null) continue
+    throw new TypeError(
+      `${module.constructor.name}.${name} holds a ${kind} in a plain container, where it would not be found: use ` +
+        `nn.${kind}List or nn.${kind}Dict`,
+    )
+  }
+}
