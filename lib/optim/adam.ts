@@ -5,12 +5,16 @@ import { internals, type Tensor } from '../core/tensor.js'
 import { zeros, zeros_like } from '../generated/functions.js'
 import { type Arguments, type Keywords, read, type Settings } from './generated/arguments.js'
 import { checkLearningRate, nativeLearningRate, numberOf } from './learning_rate.js'
-import { checkAtLeast, checkImplementation, Optimizer, type ParamGroup, stepDevice } from './optimizer.js'
+import { checkAtLeast, checkImplementation, Optimizer, type ParamGroup, type Step, stepDevice } from './optimizer.js'
 
 export type AdamOptions = Keywords<'optim.Adam', 'params'>
 export type AdamWOptions = Keywords<'optim.AdamW', 'params'>
 
 type AdamSettings = Settings<'optim.Adam'>
+
+export interface Adam {
+  step: Step
+}
 
 /**
  * Adam (Kingma and Ba 2014): m ← β₁ m + (1 - β₁) g, v ← β₂ v + (1 - β₂) g², p ← p - lr m̂ / (√v̂ + eps), with m̂ and v̂

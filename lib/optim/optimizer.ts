@@ -5,20 +5,33 @@ import type { Device } from '../core/device.js'
 import { native } from '../core/native.js'
 import { pythonRepr } from '../core/python_repr.js'
 import { internals, type Tensor } from '../core/tensor.js'
+import { warn } from '../core/warn.js'
 import * as aten from '../generated/aten.js'
-import { checkKeys } from '../operators/arguments.js'
 import { describe } from '../operators/describe.js'
 import { isOptions } from '../operators/options.js'
 import { type Arguments, read } from './generated/arguments.js'
 
-/** One group of parameters with its own settings. */
-export type ParamGroup<O> = O & { params: Tensor[] }
+/** A learning rate is read as a number; a tensor may be assigned, and is what is read then. */
+interface LearningRateSetting {
+  get lr(): number
+  set lr(value: number | Tensor)
+}
 
-/** Parameters; or groups of them, each with settings of its own. */
+/** One group of parameters with its own settings, and whatever else was written into it. */
+export type ParamGroup<O> = (O extends { lr: unknown } ? Omit<O, 'lr'> & LearningRateSetting : O) & {
+  params: Tensor[]
+  /** Where parameters were given with their names. */
+  param_names?: string[]
+}
+
+/** Parameters, or pairs of name and parameter; or groups of them, each with settings of its own. */
 export type Params<O> =
   | Iterable<Tensor>
-  | Iterable<[string, Tensor]>
-  | Iterable<{ params: Tensor | Iterable<Tensor> } & Partial<O>>
+  | Iterable<readonly [name: string, parameter: Tensor]>
+  | Iterable<GivenGroup<O>>
+
+type GivenGroup<O> = { params: Tensor | Iterable<Tensor> | Iterable<readonly [string, Tensor]> } & Partial<O> &
+  Readonly<Record<string, unknown>>
 
 /** State of one parameter: tensors by name. */
 export type ParamState = Record<string, Tensor>
@@ -29,13 +42,21 @@ export interface OptimizerStateDict {
   param_groups: (Record<string, unknown> & { params: number[] })[]
 }
 
+/** How an optimizer steps: with a closure that computes the loss again, its result is returned. */
+export interface Step {
+  (): undefined
+  <T>(closure: (() => T) | { closure: () => T }): T
+}
+
 /**
  * What optimizers share. A subclass gives its settings with their defaults to the constructor and overrides `step`, or
  * `stepGroup`, which updates the parameters of one group.
  */
-export class Optimizer<O extends object> {
+// biome-ignore lint/suspicious/noExplicitAny: the settings of a subclass that does not say them, as in Python
+export class Optimizer<O extends object = Record<string, any>> {
   readonly defaults: O
-  readonly param_groups: ParamGroup<O>[] = []
+  // There is always one.
+  readonly param_groups: [ParamGroup<O>, ...ParamGroup<O>[]] = [] as never
   readonly state = new Map<Tensor, ParamState>()
 
   constructor(...args: [params: Params<O>, defaults: O] | [options: { params: Params<O>; defaults: O }]) {
@@ -53,9 +74,8 @@ export class Optimizer<O extends object> {
     }
     const list: unknown[] = [...(params as Iterable<unknown>)]
     if (list.length === 0) throw new RangeError('optimizer got an empty parameter list')
-    const tensors = list.map((item) => (Array.isArray(item) && item.length === 2 ? item[1] : item))
-    const groups = tensors.every((item) => isOptions(item)) ? tensors : [{ params: tensors }]
-    for (const group of groups) this.add_param_group(group as { params: Iterable<Tensor> } & Partial<O>)
+    const groups = list.every((item) => isOptions(item)) ? list : [{ params: list }]
+    for (const group of groups) this.add_param_group(group as GivenGroup<O>)
   }
 
   /** Throws if a group's settings are invalid. */
@@ -66,37 +86,51 @@ export class Optimizer<O extends object> {
     throw new Error(`${this.constructor.name} has no step`)
   }
 
-  /** Adds parameters with settings of their own; settings not given are the optimizer's. */
-  add_param_group(...args: [param_group: { params: Tensor | Iterable<Tensor> } & Partial<O>]): void {
+  /**
+   * Adds parameters with settings of their own; settings not given are the optimizer's. Fields that are no settings
+   * stay in the group, as in Python.
+   */
+  add_param_group(...args: [param_group: GivenGroup<O>]): void {
     const group = read('optim.Optimizer.add_param_group', args).param_group as (typeof args)[0]
     if (typeof group !== 'object' || group === null || group.params === undefined) {
       throw new TypeError('a parameter group must be an object with the field params')
     }
-    checkKeys(`${this.constructor.name} parameter group`, group, ['params', ...Object.keys(this.defaults)])
-    const params = internals.isTensor(group.params) ? [group.params] : [...(group.params as Iterable<Tensor>)]
-    const known = new Set(this.param_groups.flatMap((other) => other.params))
+    const { params, names } = namedParams(internals.isTensor(group.params) ? [group.params] : [...group.params])
     for (const param of params) {
       if (!internals.isTensor(param))
         throw new TypeError(`optimizer can only optimize Tensors, but one of the params is ${describe(param)}`)
       if (!param.is_leaf) throw new RangeError("can't optimize a non-leaf Tensor")
-      if (known.has(param)) throw new RangeError('some parameters appear in more than one parameter group')
-      known.add(param)
+    }
+    const others = this.param_groups as ParamGroup<O>[]
+    if (others.length > 0 && (others[0]?.param_names === undefined) !== (names === null)) {
+      throw new RangeError('all optimizer param groups should be with/without names')
+    }
+    const unique = new Set(params)
+    if (unique.size < params.length) {
+      warn('optimizer contains a parameter group with duplicate parameters; in future, this will cause an error')
+    }
+    if (others.some((other) => other.params.some((param) => unique.has(param)))) {
+      throw new RangeError('some parameters appear in more than one parameter group')
     }
     const options: O = { ...this.defaults, ...withoutUndefined(group), params: undefined }
     this.checkOptions(options)
-    this.param_groups.push({ ...options, params })
+    const made = { ...options, params, ...(names === null ? {} : { param_names: names }) }
+    others.push(made as unknown as ParamGroup<O>)
   }
 
   /** Updates all parameters from their gradients. `closure` computes the loss again; its result is returned. */
-  step(): undefined
-  step<T>(closure: (() => T) | { closure: () => T }): T
-  step<T>(...args: Arguments['optim.Optimizer.step']): T | undefined {
-    const { closure } = read('optim.Optimizer.step', args)
+  // biome-ignore lint/suspicious/noExplicitAny: a subclass says what its step takes and gives
+  step(...args: any[]): any {
+    const { closure } = read('optim.Optimizer.step', args as Arguments['optim.Optimizer.step'])
     if (closure !== null && typeof closure !== 'function') {
       throw new TypeError(`step(): the closure must be a function, not ${describe(closure)}`)
     }
-    const loss = closure?.() as T | undefined
-    for (const group of this.param_groups) this.stepGroup(group)
+    const loss = closure?.()
+    for (const group of this.param_groups) {
+      // A parameter that is there twice is updated twice, one update after the other.
+      if (new Set(group.params).size === group.params.length) this.stepGroup(group)
+      else for (const param of group.params) this.stepGroup({ ...group, params: [param] })
+    }
     return loss
   }
 
@@ -137,12 +171,15 @@ export class Optimizer<O extends object> {
   /** Settings and state, in Python's layout. The tensors are the optimizer's own, not copies. */
   state_dict(): OptimizerStateDict {
     const all = this.param_groups.flatMap((group) => group.params)
-    const numberOf = new Map(all.map((param, i) => [param, i]))
-    const state: OptimizerStateDict['state'] = {}
+    const numberOf = new Map<Tensor, number>()
     all.forEach((param, i) => {
+      if (!numberOf.has(param)) numberOf.set(param, i)
+    })
+    const state: OptimizerStateDict['state'] = {}
+    for (const [param, i] of numberOf) {
       const own = this.state.get(param)
       if (own !== undefined && Object.keys(own).length > 0) state[i] = { ...own }
-    })
+    }
     const param_groups = this.param_groups.map(({ params, ...options }) => ({
       ...options,
       params: params.map((param) => numberOf.get(param) as number),
@@ -179,11 +216,12 @@ export class Optimizer<O extends object> {
       }
     }
     groups.forEach((group, i) => {
-      const { params: _, ...options } = saved[i] as Record<string, unknown>
-      const known = Object.entries(options).filter(([name]) => name in group)
-      const settings = Object.fromEntries(known) as Partial<O>
-      this.checkOptions({ ...group, ...settings })
-      Object.assign(group, settings)
+      const { params: _, ...settings } = saved[i] as Record<string, unknown>
+      this.checkOptions({ ...group, ...settings } as unknown as O)
+      const own = group as unknown as Record<string, unknown>
+      const kept = new Set(['params', 'param_names', ...Object.keys(this.defaults), ...Object.keys(settings)])
+      for (const name of Object.keys(own)) if (!kept.has(name)) delete own[name]
+      Object.assign(own, settings)
     })
     this.state.clear()
     for (const [param, number] of pairs) {
@@ -207,6 +245,16 @@ export class Optimizer<O extends object> {
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     return this.toString()
   }
+}
+
+/** Parameters and, where they come in pairs with their names, the names. */
+function namedParams(list: readonly unknown[]): { params: Tensor[]; names: string[] | null } {
+  const isPair = (item: unknown): item is [string, Tensor] => Array.isArray(item) && item.length === 2
+  if (!list.some(isPair)) return { params: list as Tensor[], names: null }
+  if (!list.every(isPair)) {
+    throw new RangeError('all optimizer params should be with/without names. Some param names are missing')
+  }
+  return { params: list.map(([, param]) => param), names: list.map(([name]) => name) }
 }
 
 function withoutUndefined<T extends object>(options: T): T {

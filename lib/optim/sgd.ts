@@ -3,11 +3,15 @@ import { native } from '../core/native.js'
 import { internals } from '../core/tensor.js'
 import { type Arguments, type Keywords, read, type Settings } from './generated/arguments.js'
 import { checkLearningRate, nativeLearningRate, numberOf } from './learning_rate.js'
-import { checkAtLeast, checkImplementation, Optimizer, type ParamGroup } from './optimizer.js'
+import { checkAtLeast, checkImplementation, Optimizer, type ParamGroup, type Step } from './optimizer.js'
 
 export type SGDOptions = Keywords<'optim.SGD', 'params'>
 
 type SGDSettings = Settings<'optim.SGD'>
+
+export interface SGD {
+  step: Step
+}
 
 /**
  * Stochastic gradient descent: b ← μ b + (1 - τ) g, p ← p - lr b, with g the gradient plus weight_decay · p; with

@@ -57,7 +57,6 @@ napi_value sgd_step(Call& call) {
     const at::Tensor& parameter = parameters[i];
     const at::Tensor gradient = parameter.grad();
     if (!gradient.defined()) continue;
-    check_gradient(gradient, "SGD");
     created[i] = options.momentum != 0 && !buffers[i].defined();
     if (!are_alike(parameter, {gradient, buffers[i]})) {
       sgd_single(parameter, gradient, buffers[i], options, rate);

@@ -70,7 +70,8 @@ export function inputType(type: string): string {
   if (type.includes('|')) return type.split('|').map(inputType).join(' | ')
   if (type.startsWith("'")) return type
   const tuple = /^(\w+)\((\d)\)$/.exec(type)
-  if (tuple !== null) return `readonly [${new Array(Number(tuple[2])).fill(inputType(tuple[1] as string)).join(', ')}]`
+  // Their number is checked when they are read: an array whose length TypeScript does not know is one too.
+  if (tuple !== null) return `readonly (${inputType(tuple[1] as string)})[]`
   const outputs = /^Outputs(\d)$/.exec(type)
   if (outputs !== null) return `readonly [${new Array(Number(outputs[1])).fill('Tensor').join(', ')}]`
   const list = /^(.*)\[(\d*)\]$/.exec(type)

@@ -102,6 +102,32 @@ def optimizers():
     }
 
 
+SPARSE = [
+    {"lr": 0.1},
+    {"lr": 0.1, "momentum": 0.9},
+    {"lr": 0.1, "momentum": 0.9, "nesterov": True},
+    {"lr": 0.1, "momentum": 0.9, "dampening": 0.5, "maximize": True},
+]
+
+
+def sparse(options):
+    """SGD with the sparse gradients of an embedding."""
+    torch.manual_seed(0)
+    embedding = nn.Embedding(4, 2, sparse=True)
+    linear = nn.Linear(2, 1)
+    optimizer = optim.SGD([*embedding.parameters(), *linear.parameters()], **options)
+    for _ in range(3):
+        optimizer.zero_grad()
+        linear(embedding(torch.tensor([1, 1, 3]))).sum().backward()
+        optimizer.step()
+    buffer = optimizer.state_dict()["state"].get(0, {}).get("momentum_buffer")
+    return {
+        "options": options,
+        "params": [values(p) for p in (embedding.weight, linear.weight, linear.bias)],
+        "buffer": None if buffer is None else values(buffer.to_dense()),
+    }
+
+
 # --- losses and clipping ------------------------------------------------------------------------
 
 
@@ -278,7 +304,7 @@ def indexing():
 
 if __name__ == "__main__":
     write("random.json", {"numbers": random_numbers(), "initial": initial_weights()})
-    write("optimizers.json", {"cases": optimizers()})
+    write("optimizers.json", {"cases": optimizers(), "sparse": [sparse(options) for options in SPARSE]})
     write("losses.json", {"losses": losses(), "clipping": clipping()})
     write(
         "printing.json",

@@ -22,8 +22,7 @@ export function calls(x: Tensor, kind: 'SGD' | 'Adam', cell: 'RNN' | 'GRU'): unk
     new optim.SGD(linear.parameters(), 0.1, 0.9, 0, 0, false, true),
     new optim.SGD(linear.parameters(), 0.1, 0.9, { maximize: true }),
     new optim.SGD([{ params: linear.parameters(), lr: 0.1 }], { lr: 0.2, momentum: undefined }),
-    // @ts-expect-error: no setting of SGD
-    new optim.SGD([{ params: linear.parameters(), beta: 0.1 }]),
+    new optim.SGD([{ params: linear.parameters(), name: 'all' }]),
     new optim.Adam(linear.named_parameters(), { lr: 1e-3, betas: [0.9, 0.99] }),
     new optim[kind](linear.parameters(), { lr: 0.1 }),
     new nn[cell](3, 4, { batch_first: true })(x, { hx: state }),

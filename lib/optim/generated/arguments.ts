@@ -34,7 +34,7 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.optim.Adafactor.html
    */
-  'optim.Adafactor': [params: ({ params: Params<Settings<'optim.Adafactor'>> } & Keywords<'optim.Adafactor', 'params'>) | Params<Settings<'optim.Adafactor'>>, lr?: number | Tensor | Keywords<'optim.Adafactor', 'params'> | undefined, beta2_decay?: number | Keywords<'optim.Adafactor', 'params'> | undefined, eps?: readonly [number, number] | Keywords<'optim.Adafactor', 'params'> | undefined, d?: number | Keywords<'optim.Adafactor', 'params'> | undefined, weight_decay?: number | Keywords<'optim.Adafactor', 'params'> | undefined, options?: Keywords<'optim.Adafactor', 'params'> | undefined]
+  'optim.Adafactor': [params: ({ params: Params<Settings<'optim.Adafactor'>> } & Keywords<'optim.Adafactor', 'params'>) | Params<Settings<'optim.Adafactor'>>, lr?: number | Tensor | Keywords<'optim.Adafactor', 'params'> | undefined, beta2_decay?: number | Keywords<'optim.Adafactor', 'params'> | undefined, eps?: readonly (number)[] | Keywords<'optim.Adafactor', 'params'> | undefined, d?: number | Keywords<'optim.Adafactor', 'params'> | undefined, weight_decay?: number | Keywords<'optim.Adafactor', 'params'> | undefined, options?: Keywords<'optim.Adafactor', 'params'> | undefined]
 
   /**
    * `torch.optim.Adagrad(params, lr=0.01, lr_decay=0, weight_decay=0, initial_accumulator_value=0, eps=1e-10, foreach=None, *, maximize=False, differentiable=False, fused=None)`
@@ -48,21 +48,21 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.optim.Adam.html
    */
-  'optim.Adam': [params: ({ params: Params<Settings<'optim.Adam'>> } & Keywords<'optim.Adam', 'params'>) | Params<Settings<'optim.Adam'>>, lr?: number | Tensor | Keywords<'optim.Adam', 'params'> | undefined, betas?: readonly [number, number] | Keywords<'optim.Adam', 'params'> | undefined, eps?: number | Keywords<'optim.Adam', 'params'> | undefined, weight_decay?: number | Keywords<'optim.Adam', 'params'> | undefined, amsgrad?: boolean | Keywords<'optim.Adam', 'params'> | undefined, options?: Keywords<'optim.Adam', 'params'> | undefined]
+  'optim.Adam': [params: ({ params: Params<Settings<'optim.Adam'>> } & Keywords<'optim.Adam', 'params'>) | Params<Settings<'optim.Adam'>>, lr?: number | Tensor | Keywords<'optim.Adam', 'params'> | undefined, betas?: readonly (number)[] | Keywords<'optim.Adam', 'params'> | undefined, eps?: number | Keywords<'optim.Adam', 'params'> | undefined, weight_decay?: number | Keywords<'optim.Adam', 'params'> | undefined, amsgrad?: boolean | Keywords<'optim.Adam', 'params'> | undefined, options?: Keywords<'optim.Adam', 'params'> | undefined]
 
   /**
    * `torch.optim.AdamW(params, lr=0.001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.01, amsgrad=False, *, maximize=False, foreach=None, capturable=False, differentiable=False, fused=None)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.optim.AdamW.html
    */
-  'optim.AdamW': [params: ({ params: Params<Settings<'optim.AdamW'>> } & Keywords<'optim.AdamW', 'params'>) | Params<Settings<'optim.AdamW'>>, lr?: number | Tensor | Keywords<'optim.AdamW', 'params'> | undefined, betas?: readonly [number, number] | Keywords<'optim.AdamW', 'params'> | undefined, eps?: number | Keywords<'optim.AdamW', 'params'> | undefined, weight_decay?: number | Keywords<'optim.AdamW', 'params'> | undefined, amsgrad?: boolean | Keywords<'optim.AdamW', 'params'> | undefined, options?: Keywords<'optim.AdamW', 'params'> | undefined]
+  'optim.AdamW': [params: ({ params: Params<Settings<'optim.AdamW'>> } & Keywords<'optim.AdamW', 'params'>) | Params<Settings<'optim.AdamW'>>, lr?: number | Tensor | Keywords<'optim.AdamW', 'params'> | undefined, betas?: readonly (number)[] | Keywords<'optim.AdamW', 'params'> | undefined, eps?: number | Keywords<'optim.AdamW', 'params'> | undefined, weight_decay?: number | Keywords<'optim.AdamW', 'params'> | undefined, amsgrad?: boolean | Keywords<'optim.AdamW', 'params'> | undefined, options?: Keywords<'optim.AdamW', 'params'> | undefined]
 
   /**
    * `torch.optim.Adamax(params, lr=0.002, betas=(0.9, 0.999), eps=1e-08, weight_decay=0, foreach=None, *, maximize=False, differentiable=False, capturable=False)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.optim.Adamax.html
    */
-  'optim.Adamax': [params: ({ params: Params<Settings<'optim.Adamax'>> } & Keywords<'optim.Adamax', 'params'>) | Params<Settings<'optim.Adamax'>>, lr?: number | Tensor | Keywords<'optim.Adamax', 'params'> | undefined, betas?: readonly [number, number] | Keywords<'optim.Adamax', 'params'> | undefined, eps?: number | Keywords<'optim.Adamax', 'params'> | undefined, weight_decay?: number | Keywords<'optim.Adamax', 'params'> | undefined, foreach?: boolean | null | Keywords<'optim.Adamax', 'params'> | undefined, options?: Keywords<'optim.Adamax', 'params'> | undefined]
+  'optim.Adamax': [params: ({ params: Params<Settings<'optim.Adamax'>> } & Keywords<'optim.Adamax', 'params'>) | Params<Settings<'optim.Adamax'>>, lr?: number | Tensor | Keywords<'optim.Adamax', 'params'> | undefined, betas?: readonly (number)[] | Keywords<'optim.Adamax', 'params'> | undefined, eps?: number | Keywords<'optim.Adamax', 'params'> | undefined, weight_decay?: number | Keywords<'optim.Adamax', 'params'> | undefined, foreach?: boolean | null | Keywords<'optim.Adamax', 'params'> | undefined, options?: Keywords<'optim.Adamax', 'params'> | undefined]
 
   /**
    * `torch.optim.LBFGS(params, lr=1, max_iter=20, max_eval=None, tolerance_grad=1e-07, tolerance_change=1e-09, history_size=100, line_search_fn=None)`
@@ -76,14 +76,14 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.optim.Muon.html
    */
-  'optim.Muon': [params: ({ params: Params<Settings<'optim.Muon'>> } & Keywords<'optim.Muon', 'params'>) | Params<Settings<'optim.Muon'>>, lr?: number | Keywords<'optim.Muon', 'params'> | undefined, weight_decay?: number | Keywords<'optim.Muon', 'params'> | undefined, momentum?: number | Keywords<'optim.Muon', 'params'> | undefined, nesterov?: boolean | Keywords<'optim.Muon', 'params'> | undefined, ns_coefficients?: readonly [number, number, number] | Keywords<'optim.Muon', 'params'> | undefined, eps?: number | Keywords<'optim.Muon', 'params'> | undefined, ns_steps?: number | Keywords<'optim.Muon', 'params'> | undefined, adjust_lr_fn?: string | null | Keywords<'optim.Muon', 'params'> | undefined]
+  'optim.Muon': [params: ({ params: Params<Settings<'optim.Muon'>> } & Keywords<'optim.Muon', 'params'>) | Params<Settings<'optim.Muon'>>, lr?: number | Keywords<'optim.Muon', 'params'> | undefined, weight_decay?: number | Keywords<'optim.Muon', 'params'> | undefined, momentum?: number | Keywords<'optim.Muon', 'params'> | undefined, nesterov?: boolean | Keywords<'optim.Muon', 'params'> | undefined, ns_coefficients?: readonly (number)[] | Keywords<'optim.Muon', 'params'> | undefined, eps?: number | Keywords<'optim.Muon', 'params'> | undefined, ns_steps?: number | Keywords<'optim.Muon', 'params'> | undefined, adjust_lr_fn?: string | null | Keywords<'optim.Muon', 'params'> | undefined]
 
   /**
    * `torch.optim.NAdam(params, lr=0.002, betas=(0.9, 0.999), eps=1e-08, weight_decay=0, momentum_decay=0.004, decoupled_weight_decay=False, *, foreach=None, maximize=False, capturable=False, differentiable=False)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.optim.NAdam.html
    */
-  'optim.NAdam': [params: ({ params: Params<Settings<'optim.NAdam'>> } & Keywords<'optim.NAdam', 'params'>) | Params<Settings<'optim.NAdam'>>, lr?: number | Tensor | Keywords<'optim.NAdam', 'params'> | undefined, betas?: readonly [number, number] | Keywords<'optim.NAdam', 'params'> | undefined, eps?: number | Keywords<'optim.NAdam', 'params'> | undefined, weight_decay?: number | Keywords<'optim.NAdam', 'params'> | undefined, momentum_decay?: number | Keywords<'optim.NAdam', 'params'> | undefined, decoupled_weight_decay?: boolean | Keywords<'optim.NAdam', 'params'> | undefined, options?: Keywords<'optim.NAdam', 'params'> | undefined]
+  'optim.NAdam': [params: ({ params: Params<Settings<'optim.NAdam'>> } & Keywords<'optim.NAdam', 'params'>) | Params<Settings<'optim.NAdam'>>, lr?: number | Tensor | Keywords<'optim.NAdam', 'params'> | undefined, betas?: readonly (number)[] | Keywords<'optim.NAdam', 'params'> | undefined, eps?: number | Keywords<'optim.NAdam', 'params'> | undefined, weight_decay?: number | Keywords<'optim.NAdam', 'params'> | undefined, momentum_decay?: number | Keywords<'optim.NAdam', 'params'> | undefined, decoupled_weight_decay?: boolean | Keywords<'optim.NAdam', 'params'> | undefined, options?: Keywords<'optim.NAdam', 'params'> | undefined]
 
   /**
    * `torch.optim.Optimizer(params, defaults)`
@@ -97,7 +97,7 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.optim.RAdam.html
    */
-  'optim.RAdam': [params: ({ params: Params<Settings<'optim.RAdam'>> } & Keywords<'optim.RAdam', 'params'>) | Params<Settings<'optim.RAdam'>>, lr?: number | Tensor | Keywords<'optim.RAdam', 'params'> | undefined, betas?: readonly [number, number] | Keywords<'optim.RAdam', 'params'> | undefined, eps?: number | Keywords<'optim.RAdam', 'params'> | undefined, weight_decay?: number | Keywords<'optim.RAdam', 'params'> | undefined, decoupled_weight_decay?: boolean | Keywords<'optim.RAdam', 'params'> | undefined, options?: Keywords<'optim.RAdam', 'params'> | undefined]
+  'optim.RAdam': [params: ({ params: Params<Settings<'optim.RAdam'>> } & Keywords<'optim.RAdam', 'params'>) | Params<Settings<'optim.RAdam'>>, lr?: number | Tensor | Keywords<'optim.RAdam', 'params'> | undefined, betas?: readonly (number)[] | Keywords<'optim.RAdam', 'params'> | undefined, eps?: number | Keywords<'optim.RAdam', 'params'> | undefined, weight_decay?: number | Keywords<'optim.RAdam', 'params'> | undefined, decoupled_weight_decay?: boolean | Keywords<'optim.RAdam', 'params'> | undefined, options?: Keywords<'optim.RAdam', 'params'> | undefined]
 
   /**
    * `torch.optim.RMSprop(params, lr=0.01, alpha=0.99, eps=1e-08, weight_decay=0, momentum=0, centered=False, capturable=False, foreach=None, maximize=False, differentiable=False)`
@@ -111,7 +111,7 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.optim.Rprop.html
    */
-  'optim.Rprop': [params: ({ params: Params<Settings<'optim.Rprop'>> } & Keywords<'optim.Rprop', 'params'>) | Params<Settings<'optim.Rprop'>>, lr?: number | Tensor | Keywords<'optim.Rprop', 'params'> | undefined, etas?: readonly [number, number] | Keywords<'optim.Rprop', 'params'> | undefined, step_sizes?: readonly [number, number] | Keywords<'optim.Rprop', 'params'> | undefined, options?: Keywords<'optim.Rprop', 'params'> | undefined]
+  'optim.Rprop': [params: ({ params: Params<Settings<'optim.Rprop'>> } & Keywords<'optim.Rprop', 'params'>) | Params<Settings<'optim.Rprop'>>, lr?: number | Tensor | Keywords<'optim.Rprop', 'params'> | undefined, etas?: readonly (number)[] | Keywords<'optim.Rprop', 'params'> | undefined, step_sizes?: readonly (number)[] | Keywords<'optim.Rprop', 'params'> | undefined, options?: Keywords<'optim.Rprop', 'params'> | undefined]
 
   /**
    * `torch.optim.SGD(params, lr=0.001, momentum=0, dampening=0, weight_decay=0, nesterov=False, *, maximize=False, foreach=None, differentiable=False, fused=None)`
@@ -125,7 +125,7 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.optim.SparseAdam.html
    */
-  'optim.SparseAdam': [params: ({ params: Params<Settings<'optim.SparseAdam'>> } & Keywords<'optim.SparseAdam', 'params'>) | Params<Settings<'optim.SparseAdam'>>, lr?: number | Tensor | Keywords<'optim.SparseAdam', 'params'> | undefined, betas?: readonly [number, number] | Keywords<'optim.SparseAdam', 'params'> | undefined, eps?: number | Keywords<'optim.SparseAdam', 'params'> | undefined, maximize?: boolean | Keywords<'optim.SparseAdam', 'params'> | undefined]
+  'optim.SparseAdam': [params: ({ params: Params<Settings<'optim.SparseAdam'>> } & Keywords<'optim.SparseAdam', 'params'>) | Params<Settings<'optim.SparseAdam'>>, lr?: number | Tensor | Keywords<'optim.SparseAdam', 'params'> | undefined, betas?: readonly (number)[] | Keywords<'optim.SparseAdam', 'params'> | undefined, eps?: number | Keywords<'optim.SparseAdam', 'params'> | undefined, maximize?: boolean | Keywords<'optim.SparseAdam', 'params'> | undefined]
 
   /**
    * `torch.optim.Optimizer.add_param_group(param_group)`
@@ -321,20 +321,20 @@ export interface Arguments {
 export interface Values {
   'optim.ASGD': { params: Params<Settings<'optim.ASGD'>>; lr: number | Tensor; lambd: number; alpha: number; t0: number; weight_decay: number; foreach: boolean | null; maximize: boolean; differentiable: boolean; capturable: boolean }
   'optim.Adadelta': { params: Params<Settings<'optim.Adadelta'>>; lr: number | Tensor; rho: number; eps: number; weight_decay: number; foreach: boolean | null; capturable: boolean; maximize: boolean; differentiable: boolean }
-  'optim.Adafactor': { params: Params<Settings<'optim.Adafactor'>>; lr: number | Tensor; beta2_decay: number; eps: readonly [number, number]; d: number; weight_decay: number; foreach: boolean | null; maximize: boolean }
+  'optim.Adafactor': { params: Params<Settings<'optim.Adafactor'>>; lr: number | Tensor; beta2_decay: number; eps: readonly (number)[]; d: number; weight_decay: number; foreach: boolean | null; maximize: boolean }
   'optim.Adagrad': { params: Params<Settings<'optim.Adagrad'>>; lr: number | Tensor; lr_decay: number; weight_decay: number; initial_accumulator_value: number; eps: number; foreach: boolean | null; maximize: boolean; differentiable: boolean; fused: boolean | null }
-  'optim.Adam': { params: Params<Settings<'optim.Adam'>>; lr: number | Tensor; betas: readonly [number, number]; eps: number; weight_decay: number; amsgrad: boolean; foreach: boolean | null; maximize: boolean; capturable: boolean; differentiable: boolean; fused: boolean | null; decoupled_weight_decay: boolean }
-  'optim.AdamW': { params: Params<Settings<'optim.AdamW'>>; lr: number | Tensor; betas: readonly [number, number]; eps: number; weight_decay: number; amsgrad: boolean; maximize: boolean; foreach: boolean | null; capturable: boolean; differentiable: boolean; fused: boolean | null }
-  'optim.Adamax': { params: Params<Settings<'optim.Adamax'>>; lr: number | Tensor; betas: readonly [number, number]; eps: number; weight_decay: number; foreach: boolean | null; maximize: boolean; differentiable: boolean; capturable: boolean }
+  'optim.Adam': { params: Params<Settings<'optim.Adam'>>; lr: number | Tensor; betas: readonly (number)[]; eps: number; weight_decay: number; amsgrad: boolean; foreach: boolean | null; maximize: boolean; capturable: boolean; differentiable: boolean; fused: boolean | null; decoupled_weight_decay: boolean }
+  'optim.AdamW': { params: Params<Settings<'optim.AdamW'>>; lr: number | Tensor; betas: readonly (number)[]; eps: number; weight_decay: number; amsgrad: boolean; maximize: boolean; foreach: boolean | null; capturable: boolean; differentiable: boolean; fused: boolean | null }
+  'optim.Adamax': { params: Params<Settings<'optim.Adamax'>>; lr: number | Tensor; betas: readonly (number)[]; eps: number; weight_decay: number; foreach: boolean | null; maximize: boolean; differentiable: boolean; capturable: boolean }
   'optim.LBFGS': { params: Params<Settings<'optim.LBFGS'>>; lr: number | Tensor; max_iter: number; max_eval: number | null; tolerance_grad: number; tolerance_change: number; history_size: number; line_search_fn: string | null }
-  'optim.Muon': { params: Params<Settings<'optim.Muon'>>; lr: number; weight_decay: number; momentum: number; nesterov: boolean; ns_coefficients: readonly [number, number, number]; eps: number; ns_steps: number; adjust_lr_fn: string | null }
-  'optim.NAdam': { params: Params<Settings<'optim.NAdam'>>; lr: number | Tensor; betas: readonly [number, number]; eps: number; weight_decay: number; momentum_decay: number; decoupled_weight_decay: boolean; foreach: boolean | null; maximize: boolean; capturable: boolean; differentiable: boolean }
+  'optim.Muon': { params: Params<Settings<'optim.Muon'>>; lr: number; weight_decay: number; momentum: number; nesterov: boolean; ns_coefficients: readonly (number)[]; eps: number; ns_steps: number; adjust_lr_fn: string | null }
+  'optim.NAdam': { params: Params<Settings<'optim.NAdam'>>; lr: number | Tensor; betas: readonly (number)[]; eps: number; weight_decay: number; momentum_decay: number; decoupled_weight_decay: boolean; foreach: boolean | null; maximize: boolean; capturable: boolean; differentiable: boolean }
   'optim.Optimizer': { params: Params<Settings<'optim.Optimizer'>>; defaults: object }
-  'optim.RAdam': { params: Params<Settings<'optim.RAdam'>>; lr: number | Tensor; betas: readonly [number, number]; eps: number; weight_decay: number; decoupled_weight_decay: boolean; foreach: boolean | null; maximize: boolean; capturable: boolean; differentiable: boolean }
+  'optim.RAdam': { params: Params<Settings<'optim.RAdam'>>; lr: number | Tensor; betas: readonly (number)[]; eps: number; weight_decay: number; decoupled_weight_decay: boolean; foreach: boolean | null; maximize: boolean; capturable: boolean; differentiable: boolean }
   'optim.RMSprop': { params: Params<Settings<'optim.RMSprop'>>; lr: number | Tensor; alpha: number; eps: number; weight_decay: number; momentum: number; centered: boolean; capturable: boolean; foreach: boolean | null; maximize: boolean; differentiable: boolean }
-  'optim.Rprop': { params: Params<Settings<'optim.Rprop'>>; lr: number | Tensor; etas: readonly [number, number]; step_sizes: readonly [number, number]; capturable: boolean; foreach: boolean | null; maximize: boolean; differentiable: boolean }
+  'optim.Rprop': { params: Params<Settings<'optim.Rprop'>>; lr: number | Tensor; etas: readonly (number)[]; step_sizes: readonly (number)[]; capturable: boolean; foreach: boolean | null; maximize: boolean; differentiable: boolean }
   'optim.SGD': { params: Params<Settings<'optim.SGD'>>; lr: number | Tensor; momentum: number; dampening: number; weight_decay: number | Tensor; nesterov: boolean; maximize: boolean; foreach: boolean | null; differentiable: boolean; fused: boolean | null }
-  'optim.SparseAdam': { params: Params<Settings<'optim.SparseAdam'>>; lr: number | Tensor; betas: readonly [number, number]; eps: number; maximize: boolean }
+  'optim.SparseAdam': { params: Params<Settings<'optim.SparseAdam'>>; lr: number | Tensor; betas: readonly (number)[]; eps: number; maximize: boolean }
   'optim.Optimizer.add_param_group': { param_group: object }
   'optim.Optimizer.load_state_dict': { state_dict: OptimizerStateDict }
   'optim.Optimizer.register_load_state_dict_post_hook': { hook: unknown; prepend: boolean }
