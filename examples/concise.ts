@@ -23,7 +23,7 @@ export class SimpleRNN extends nn.Module {
   }
 
   /** X: (seq, batch, feature); state: (layer, batch, hidden). Returns the output (seq × batch, out) and the new state. */
-  override forward(X: Tensor, state: Tensor): [output: Tensor, state_new: Tensor] {
+  forward(X: Tensor, state: Tensor): [output: Tensor, state_new: Tensor] {
     const [hidden, state_new] = this.rnn_layer(X, state) // (seq, batch, hidden)
     const output = this.linear(hidden.view(-1, hidden.size(-1))) // (seq × batch, out)
     return [output, state_new]

@@ -27,7 +27,7 @@ class Net extends nn.Module {
     this.linear = new nn.Linear({ in_features: hidden_dim, out_features: out_dim })
   }
 
-  override forward(x: Tensor, hidden_prev: Tensor): [out: Tensor, hidden: Tensor] {
+  forward(x: Tensor, hidden_prev: Tensor): [out: Tensor, hidden: Tensor] {
     const [out, hidden] = this.rnn(x, hidden_prev) // (1, seq, hidden_dim)
     const flat = out.view(-1, this.hidden_dim) // (seq, hidden_dim)
     return [this.linear(flat).unsqueeze({ dim: 0 }), hidden] // (1, seq, 1)

@@ -67,7 +67,7 @@ class Net extends nn.Module {
     this.block.register_buffer('deep', tensor([1], 4))
   }
 
-  override forward(x: Tensor): Tensor {
+  forward(x: Tensor): Tensor {
     return this.block(this.again(this.first(x))).mul(this.scale)
   }
 }

@@ -8,7 +8,7 @@ import { native } from '../core/native.js'
 import { keep, scope } from '../core/scope.js'
 import { internals, type Tensor } from '../core/tensor.js'
 import { empty_like } from '../generated/functions.js'
-import { Module } from '../nn/modules/module.js'
+import { forwarding, Module } from '../nn/modules/module.js'
 import { synchronize } from './device.js'
 import { type CaptureErrorMode, CUDAGraph, graph, graph_pool_handle, type Pool } from './graphs.js'
 import { copyTo, tensorsIn, withTensors } from './nested.js'
@@ -96,7 +96,7 @@ class Plan {
     if (callable instanceof Module && callable.buffers().some((buffer) => buffer.requires_grad)) {
       throw new Error('make_graphed_callables: all buffers of a module must have requires_grad=false')
     }
-    const forward = callable instanceof Module ? callable.forward.bind(callable) : callable
+    const forward = callable instanceof Module ? forwarding(callable).forward.bind(callable) : callable
     this.#run = forward as TensorFunction
     this.#parameters = callable instanceof Module ? callable.parameters() : []
     this.#inputs = [...args, ...this.#parameters]
@@ -171,8 +171,9 @@ class Plan {
     }
     const { callable } = this
     if (!(callable instanceof Module)) return run
-    const [training, original] = [callable.training, callable.forward.bind(callable)]
-    callable.forward = (...args: Tensor[]) => (callable.training === training ? run(...args) : original(...args))
+    const module = forwarding(callable)
+    const [training, original] = [callable.training, module.forward.bind(callable)]
+    module.forward = (...args: Tensor[]) => (callable.training === training ? run(...args) : original(...args))
     return callable
   }
 }

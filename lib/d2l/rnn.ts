@@ -103,7 +103,7 @@ export class RNNModel extends nn.Module {
   }
 
   /** inputs: (batch_size, num_steps), token numbers. Returns (num_steps × batch_size, vocab_size) and the state. */
-  override forward(inputs: Tensor, state: State): [output: Tensor, state: State] {
+  forward(inputs: Tensor, state: State): [output: Tensor, state: State] {
     const X = nn.functional.one_hot(inputs.T, this.vocab_size).float()
     const [Y, next] = this.#run(X, state)
     return [this.linear(Y.reshape(-1, Y.size(-1))), next]

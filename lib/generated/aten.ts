@@ -4,29 +4,27 @@ import type { DeviceLike, Layout, MemoryFormat } from '../core/device.js'
 import type { DType } from '../core/dtype.js'
 import type { Generator } from '../operators/generator.js'
 import type { Tensor } from '../core/tensor.js'
-import type { Named, Scalar } from '../operators/operator.js'
+import type { Named, Scalar, Tensors } from '../operators/operator.js'
 
 import { atenNamed as operator } from '../operators/table.js'
 
 interface _amp_foreach_non_finite_check_and_unscale__operator {
   /** `aten::_amp_foreach_non_finite_check_and_unscale_(Tensor(a!)[] self, Tensor(b!) found_inf, Tensor inv_scale) -> ()` */
-  (input: readonly Tensor[], found_inf: Tensor, inv_scale: Tensor): void
-  (input: readonly Tensor[], options: { found_inf: Tensor; inv_scale: Tensor }): void
+  (...args: [input: readonly Tensor[], found_inf: Tensor, inv_scale: Tensor] | [input: readonly Tensor[], options: { found_inf: Tensor; inv_scale: Tensor }]): void
 }
 
 interface _amp_update_scale__operator {
   /** `aten::_amp_update_scale_(Tensor(a!) self, Tensor(b!) growth_tracker, Tensor found_inf, float scale_growth_factor, float scale_backoff_factor, int growth_interval) -> Tensor(a!)` */
-  (input: Tensor, growth_tracker: Tensor, found_inf: Tensor, scale_growth_factor: number, scale_backoff_factor: number, growth_interval: number): Tensor
-  (input: Tensor, options: { growth_tracker: Tensor; found_inf: Tensor; scale_growth_factor: number; scale_backoff_factor: number; growth_interval: number }): Tensor
+  (...args: [input: Tensor, growth_tracker: Tensor, found_inf: Tensor, scale_growth_factor: number, scale_backoff_factor: number, growth_interval: number] | [input: Tensor, options: { growth_tracker: Tensor; found_inf: Tensor; scale_growth_factor: number; scale_backoff_factor: number; growth_interval: number }]): Tensor
 }
 
 interface _cudnn_rnn_flatten_weight_operator {
-  /** `aten::_cudnn_rnn_flatten_weight(Tensor[] weight_arr, int weight_stride0, SymInt input_size, int mode, SymInt hidden_size, SymInt proj_size, int num_layers, bool batch_first, bool bidirectional) -> Tensor` */
-  (weight_arr: readonly Tensor[], weight_stride0: number, input_size: number, mode: number, hidden_size: number, proj_size: number, num_layers: number, batch_first: boolean, bidirectional: boolean): Tensor
-  (weight_arr: readonly Tensor[], options: { weight_stride0: number; input_size: number; mode: number; hidden_size: number; proj_size: number; num_layers: number; batch_first: boolean; bidirectional: boolean }): Tensor
-  /** `aten::_cudnn_rnn_flatten_weight.out(Tensor[] weight_arr, int weight_stride0, SymInt input_size, int mode, SymInt hidden_size, SymInt proj_size, int num_layers, bool batch_first, bool bidirectional, *, Tensor(a!) out) -> Tensor(a!)` */
-  (weight_arr: readonly Tensor[], weight_stride0: number, input_size: number, mode: number, hidden_size: number, proj_size: number, num_layers: number, batch_first: boolean, bidirectional: boolean, options: { out: Tensor }): Tensor
-  (weight_arr: readonly Tensor[], options: { weight_stride0: number; input_size: number; mode: number; hidden_size: number; proj_size: number; num_layers: number; batch_first: boolean; bidirectional: boolean; out: Tensor }): Tensor
+  /**
+   * `aten::_cudnn_rnn_flatten_weight(Tensor[] weight_arr, int weight_stride0, SymInt input_size, int mode, SymInt hidden_size, SymInt proj_size, int num_layers, bool batch_first, bool bidirectional) -> Tensor`
+   *
+   * `aten::_cudnn_rnn_flatten_weight.out(Tensor[] weight_arr, int weight_stride0, SymInt input_size, int mode, SymInt hidden_size, SymInt proj_size, int num_layers, bool batch_first, bool bidirectional, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [weight_arr: readonly Tensor[], weight_stride0: number, input_size: number, mode: number, hidden_size: number, proj_size: number, num_layers: number, batch_first: boolean, bidirectional: boolean] | [weight_arr: readonly Tensor[], options: { weight_stride0: number; input_size: number; mode: number; hidden_size: number; proj_size: number; num_layers: number; batch_first: boolean; bidirectional: boolean }] | [weight_arr: readonly Tensor[], weight_stride0: number, input_size: number, mode: number, hidden_size: number, proj_size: number, num_layers: number, batch_first: boolean, bidirectional: boolean, options: { out: Tensor }] | [weight_arr: readonly Tensor[], options: { weight_stride0: number; input_size: number; mode: number; hidden_size: number; proj_size: number; num_layers: number; batch_first: boolean; bidirectional: boolean; out: Tensor }]): Tensor
 }
 
 interface _indices_operator {
@@ -36,9 +34,7 @@ interface _indices_operator {
 
 interface _lu_with_info_operator {
   /** `aten::_lu_with_info(Tensor self, bool pivot=True, bool check_errors=True) -> (Tensor LU, Tensor pivots, Tensor info)` */
-  (input: Tensor, pivot?: boolean | undefined, check_errors?: boolean | undefined): Named<[LU: Tensor, pivots: Tensor, info: Tensor], { readonly LU: Tensor; readonly pivots: Tensor; readonly info: Tensor }>
-  (input: Tensor, options?: { pivot?: boolean | undefined; check_errors?: boolean | undefined }): Named<[LU: Tensor, pivots: Tensor, info: Tensor], { readonly LU: Tensor; readonly pivots: Tensor; readonly info: Tensor }>
-  (input: Tensor, pivot: boolean | undefined, options?: { check_errors?: boolean | undefined }): Named<[LU: Tensor, pivots: Tensor, info: Tensor], { readonly LU: Tensor; readonly pivots: Tensor; readonly info: Tensor }>
+  (...args: [input: Tensor, pivot?: boolean | undefined, check_errors?: boolean | undefined] | [input: Tensor, options?: { pivot?: boolean | undefined; check_errors?: boolean | undefined }] | [input: Tensor, pivot: boolean | undefined, options?: { check_errors?: boolean | undefined }]): Named<[LU: Tensor, pivots: Tensor, info: Tensor], { readonly LU: Tensor; readonly pivots: Tensor; readonly info: Tensor }>
 }
 
 interface _nnz_operator {
@@ -47,190 +43,156 @@ interface _nnz_operator {
 }
 
 interface _pack_padded_sequence_operator {
-  /** `aten::_pack_padded_sequence(Tensor input, Tensor lengths, bool batch_first) -> (Tensor, Tensor)` */
-  (input: Tensor, lengths: Tensor, batch_first: boolean): [Tensor, Tensor]
-  (input: Tensor, options: { lengths: Tensor; batch_first: boolean }): [Tensor, Tensor]
-  /** `aten::_pack_padded_sequence.out(Tensor input, Tensor lengths, bool batch_first, *, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))` */
-  (input: Tensor, lengths: Tensor, batch_first: boolean, options: { out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
-  (input: Tensor, options: { lengths: Tensor; batch_first: boolean; out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
+  /**
+   * `aten::_pack_padded_sequence(Tensor input, Tensor lengths, bool batch_first) -> (Tensor, Tensor)`
+   *
+   * `aten::_pack_padded_sequence.out(Tensor input, Tensor lengths, bool batch_first, *, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))`
+   */
+  (...args: [input: Tensor, lengths: Tensor, batch_first: boolean] | [input: Tensor, options: { lengths: Tensor; batch_first: boolean }] | [input: Tensor, lengths: Tensor, batch_first: boolean, options: { out: readonly [Tensor, Tensor] }] | [input: Tensor, options: { lengths: Tensor; batch_first: boolean; out: readonly [Tensor, Tensor] }]): [Tensor, Tensor]
 }
 
 interface _pad_packed_sequence_operator {
   /** `aten::_pad_packed_sequence(Tensor data, Tensor batch_sizes, bool batch_first, Scalar padding_value, int total_length) -> (Tensor, Tensor)` */
-  (data: Tensor, batch_sizes: Tensor, batch_first: boolean, padding_value: Scalar, total_length: number): [Tensor, Tensor]
-  (data: Tensor, options: { batch_sizes: Tensor; batch_first: boolean; padding_value: Scalar; total_length: number }): [Tensor, Tensor]
+  (...args: [data: Tensor, batch_sizes: Tensor, batch_first: boolean, padding_value: Scalar, total_length: number] | [data: Tensor, options: { batch_sizes: Tensor; batch_first: boolean; padding_value: Scalar; total_length: number }]): [Tensor, Tensor]
 }
 
 interface _sparse_addmm_operator {
-  /** `aten::_sparse_addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor` */
-  (input: Tensor, mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  (input: Tensor, options: { mat1: Tensor; mat2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  /** `aten::_sparse_addmm.out(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, mat1: Tensor, mat2: Tensor, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (input: Tensor, options: { mat1: Tensor; mat2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::_sparse_addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
+   *
+   * `aten::_sparse_addmm.out(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }] | [input: Tensor, options: { mat1: Tensor; mat2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }] | [input: Tensor, mat1: Tensor, mat2: Tensor, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }] | [input: Tensor, options: { mat1: Tensor; mat2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }]): Tensor
 }
 
 interface _sparse_log_softmax_operator {
-  /** `aten::_sparse_log_softmax(Tensor self, int dim, bool half_to_float) -> Tensor` */
-  (input: Tensor, dim: number, half_to_float: boolean): Tensor
-  (input: Tensor, options: { dim: number; half_to_float: boolean }): Tensor
-  /** `aten::_sparse_log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor` */
-  (input: Tensor, dim: number, dtype?: DType | null | undefined): Tensor
-  (input: Tensor, options: { dim: number; dtype?: DType | null | undefined }): Tensor
-  (input: Tensor, dim: number, options?: { dtype?: DType | null | undefined }): Tensor
-  /** `aten::_sparse_log_softmax.out(Tensor self, int dim, bool half_to_float, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, dim: number, half_to_float: boolean, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { dim: number; half_to_float: boolean; out: Tensor }): Tensor
+  /**
+   * `aten::_sparse_log_softmax(Tensor self, int dim, bool half_to_float) -> Tensor`
+   *
+   * `aten::_sparse_log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor`
+   *
+   * `aten::_sparse_log_softmax.out(Tensor self, int dim, bool half_to_float, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, dim: number, half_to_float: boolean] | [input: Tensor, options: { dim: number; half_to_float: boolean }] | [input: Tensor, dim: number, dtype?: DType | null | undefined] | [input: Tensor, options: { dim: number; dtype?: DType | null | undefined }] | [input: Tensor, dim: number, options?: { dtype?: DType | null | undefined }] | [input: Tensor, dim: number, half_to_float: boolean, options: { out: Tensor }] | [input: Tensor, options: { dim: number; half_to_float: boolean; out: Tensor }]): Tensor
 }
 
 interface _sparse_mm_operator {
-  /** `aten::_sparse_mm(Tensor sparse, Tensor dense) -> Tensor` */
-  (sparse: Tensor, dense: Tensor): Tensor
-  (sparse: Tensor, options: { dense: Tensor }): Tensor
-  /** `aten::_sparse_mm.reduce(Tensor sparse, Tensor dense, str reduce) -> Tensor` */
-  (sparse: Tensor, dense: Tensor, reduce: string): Tensor
-  (sparse: Tensor, options: { dense: Tensor; reduce: string }): Tensor
+  /**
+   * `aten::_sparse_mm(Tensor sparse, Tensor dense) -> Tensor`
+   *
+   * `aten::_sparse_mm.reduce(Tensor sparse, Tensor dense, str reduce) -> Tensor`
+   */
+  (...args: [sparse: Tensor, dense: Tensor] | [sparse: Tensor, options: { dense: Tensor }] | [sparse: Tensor, dense: Tensor, reduce: string] | [sparse: Tensor, options: { dense: Tensor; reduce: string }]): Tensor
 }
 
 interface _sparse_softmax_operator {
-  /** `aten::_sparse_softmax(Tensor self, int dim, bool half_to_float) -> Tensor` */
-  (input: Tensor, dim: number, half_to_float: boolean): Tensor
-  (input: Tensor, options: { dim: number; half_to_float: boolean }): Tensor
-  /** `aten::_sparse_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor` */
-  (input: Tensor, dim: number, dtype?: DType | null | undefined): Tensor
-  (input: Tensor, options: { dim: number; dtype?: DType | null | undefined }): Tensor
-  (input: Tensor, dim: number, options?: { dtype?: DType | null | undefined }): Tensor
-  /** `aten::_sparse_softmax.out(Tensor self, int dim, bool half_to_float, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, dim: number, half_to_float: boolean, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { dim: number; half_to_float: boolean; out: Tensor }): Tensor
+  /**
+   * `aten::_sparse_softmax(Tensor self, int dim, bool half_to_float) -> Tensor`
+   *
+   * `aten::_sparse_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor`
+   *
+   * `aten::_sparse_softmax.out(Tensor self, int dim, bool half_to_float, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, dim: number, half_to_float: boolean] | [input: Tensor, options: { dim: number; half_to_float: boolean }] | [input: Tensor, dim: number, dtype?: DType | null | undefined] | [input: Tensor, options: { dim: number; dtype?: DType | null | undefined }] | [input: Tensor, dim: number, options?: { dtype?: DType | null | undefined }] | [input: Tensor, dim: number, half_to_float: boolean, options: { out: Tensor }] | [input: Tensor, options: { dim: number; half_to_float: boolean; out: Tensor }]): Tensor
 }
 
 interface _sparse_sum_operator {
-  /** `aten::_sparse_sum(Tensor self) -> Tensor` */
-  (input: Tensor): Tensor
-  /** `aten::_sparse_sum.dim(Tensor self, int[1] dim) -> Tensor` */
-  (input: Tensor, dim: number | readonly number[]): Tensor
-  (input: Tensor, options: { dim: number | readonly number[] }): Tensor
-  /** `aten::_sparse_sum.dtype(Tensor self, *, ScalarType dtype) -> Tensor` */
-  (input: Tensor, options: { dtype: DType }): Tensor
-  /** `aten::_sparse_sum.dim_dtype(Tensor self, int[1] dim, *, ScalarType dtype) -> Tensor` */
-  (input: Tensor, dim: number | readonly number[], options: { dtype: DType }): Tensor
-  (input: Tensor, options: { dim: number | readonly number[]; dtype: DType }): Tensor
-  /** `aten::_sparse_sum.dim_out(Tensor self, int[1] dim, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, dim: number | readonly number[], options: { out: Tensor }): Tensor
-  (input: Tensor, options: { dim: number | readonly number[]; out: Tensor }): Tensor
+  /**
+   * `aten::_sparse_sum(Tensor self) -> Tensor`
+   *
+   * `aten::_sparse_sum.dim(Tensor self, int[1] dim) -> Tensor`
+   *
+   * `aten::_sparse_sum.dtype(Tensor self, *, ScalarType dtype) -> Tensor`
+   *
+   * `aten::_sparse_sum.dim_dtype(Tensor self, int[1] dim, *, ScalarType dtype) -> Tensor`
+   *
+   * `aten::_sparse_sum.dim_out(Tensor self, int[1] dim, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor] | [input: Tensor, dim: number | readonly number[]] | [input: Tensor, options: { dim: number | readonly number[] }] | [input: Tensor, options: { dtype: DType }] | [input: Tensor, dim: number | readonly number[], options: { dtype: DType }] | [input: Tensor, options: { dim: number | readonly number[]; dtype: DType }] | [input: Tensor, dim: number | readonly number[], options: { out: Tensor }] | [input: Tensor, options: { dim: number | readonly number[]; out: Tensor }]): Tensor
 }
 
 interface _spdiags_operator {
-  /** `aten::_spdiags(Tensor diagonals, Tensor offsets, int[] shape, Layout? layout=None) -> Tensor` */
-  (diagonals: Tensor, offsets: Tensor, shape: readonly number[], layout?: Layout | null | undefined): Tensor
-  (diagonals: Tensor, options: { offsets: Tensor; shape: readonly number[]; layout?: Layout | null | undefined }): Tensor
-  (diagonals: Tensor, offsets: Tensor, shape: readonly number[], options?: { layout?: Layout | null | undefined }): Tensor
-  /** `aten::_spdiags.out(Tensor diagonals, Tensor offsets, int[] shape, Layout? layout=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (diagonals: Tensor, options: { offsets: Tensor; shape: readonly number[]; layout?: Layout | null | undefined; out: Tensor }): Tensor
-  (diagonals: Tensor, offsets: Tensor, shape: readonly number[], options: { layout?: Layout | null | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::_spdiags(Tensor diagonals, Tensor offsets, int[] shape, Layout? layout=None) -> Tensor`
+   *
+   * `aten::_spdiags.out(Tensor diagonals, Tensor offsets, int[] shape, Layout? layout=None, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [diagonals: Tensor, offsets: Tensor, shape: readonly number[], layout?: Layout | null | undefined] | [diagonals: Tensor, options: { offsets: Tensor; shape: readonly number[]; layout?: Layout | null | undefined }] | [diagonals: Tensor, offsets: Tensor, shape: readonly number[], options?: { layout?: Layout | null | undefined }] | [diagonals: Tensor, options: { offsets: Tensor; shape: readonly number[]; layout?: Layout | null | undefined; out: Tensor }] | [diagonals: Tensor, offsets: Tensor, shape: readonly number[], options: { layout?: Layout | null | undefined; out: Tensor }]): Tensor
 }
 
 interface _unique2_operator {
-  /** `aten::_unique2(Tensor self, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)` */
-  (input: Tensor, sorted?: boolean | undefined, return_inverse?: boolean | undefined, return_counts?: boolean | undefined): [Tensor, Tensor, Tensor]
-  (input: Tensor, options?: { sorted?: boolean | undefined; return_inverse?: boolean | undefined; return_counts?: boolean | undefined }): [Tensor, Tensor, Tensor]
-  (input: Tensor, sorted: boolean | undefined, options?: { return_inverse?: boolean | undefined; return_counts?: boolean | undefined }): [Tensor, Tensor, Tensor]
-  (input: Tensor, sorted: boolean | undefined, return_inverse: boolean | undefined, options?: { return_counts?: boolean | undefined }): [Tensor, Tensor, Tensor]
-  /** `aten::_unique2.out(Tensor self, bool sorted=True, bool return_inverse=False, bool return_counts=False, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2) -> (Tensor(a!), Tensor(b!), Tensor(c!))` */
-  (input: Tensor, options: { sorted?: boolean | undefined; return_inverse?: boolean | undefined; return_counts?: boolean | undefined; out: readonly [Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor]
-  (input: Tensor, sorted: boolean | undefined, options: { return_inverse?: boolean | undefined; return_counts?: boolean | undefined; out: readonly [Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor]
-  (input: Tensor, sorted: boolean | undefined, return_inverse: boolean | undefined, options: { return_counts?: boolean | undefined; out: readonly [Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor]
+  /**
+   * `aten::_unique2(Tensor self, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)`
+   *
+   * `aten::_unique2.out(Tensor self, bool sorted=True, bool return_inverse=False, bool return_counts=False, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2) -> (Tensor(a!), Tensor(b!), Tensor(c!))`
+   */
+  (...args: [input: Tensor, sorted?: boolean | undefined, return_inverse?: boolean | undefined, return_counts?: boolean | undefined] | [input: Tensor, options?: { sorted?: boolean | undefined; return_inverse?: boolean | undefined; return_counts?: boolean | undefined }] | [input: Tensor, sorted: boolean | undefined, options?: { return_inverse?: boolean | undefined; return_counts?: boolean | undefined }] | [input: Tensor, sorted: boolean | undefined, return_inverse: boolean | undefined, options?: { return_counts?: boolean | undefined }] | [input: Tensor, options: { sorted?: boolean | undefined; return_inverse?: boolean | undefined; return_counts?: boolean | undefined; out: readonly [Tensor, Tensor, Tensor] }] | [input: Tensor, sorted: boolean | undefined, options: { return_inverse?: boolean | undefined; return_counts?: boolean | undefined; out: readonly [Tensor, Tensor, Tensor] }] | [input: Tensor, sorted: boolean | undefined, return_inverse: boolean | undefined, options: { return_counts?: boolean | undefined; out: readonly [Tensor, Tensor, Tensor] }]): [Tensor, Tensor, Tensor]
 }
 
 interface _upsample_bicubic2d_aa_operator {
-  /** `aten::_upsample_bicubic2d_aa.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor` */
-  (input: Tensor, output_size: readonly number[] | null, align_corners: boolean, scale_factors: readonly number[] | null): Tensor
-  (input: Tensor, options: { output_size: readonly number[] | null; align_corners: boolean; scale_factors: readonly number[] | null }): Tensor
-  /** `aten::_upsample_bicubic2d_aa(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor` */
-  (input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_h?: number | null | undefined, scales_w?: number | null | undefined): Tensor
-  (input: Tensor, options: { output_size: number | readonly number[]; align_corners: boolean; scales_h?: number | null | undefined; scales_w?: number | null | undefined }): Tensor
-  (input: Tensor, output_size: number | readonly number[], align_corners: boolean, options?: { scales_h?: number | null | undefined; scales_w?: number | null | undefined }): Tensor
-  (input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_h: number | null | undefined, options?: { scales_w?: number | null | undefined }): Tensor
-  /** `aten::_upsample_bicubic2d_aa.out(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { output_size: number | readonly number[]; align_corners: boolean; scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, output_size: number | readonly number[], align_corners: boolean, options: { scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_h: number | null | undefined, options: { scales_w?: number | null | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::_upsample_bicubic2d_aa.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor`
+   *
+   * `aten::_upsample_bicubic2d_aa(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor`
+   *
+   * `aten::_upsample_bicubic2d_aa.out(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, output_size: readonly number[] | null, align_corners: boolean, scale_factors: readonly number[] | null] | [input: Tensor, options: { output_size: readonly number[] | null; align_corners: boolean; scale_factors: readonly number[] | null }] | [input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_h?: number | null | undefined, scales_w?: number | null | undefined] | [input: Tensor, options: { output_size: number | readonly number[]; align_corners: boolean; scales_h?: number | null | undefined; scales_w?: number | null | undefined }] | [input: Tensor, output_size: number | readonly number[], align_corners: boolean, options?: { scales_h?: number | null | undefined; scales_w?: number | null | undefined }] | [input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_h: number | null | undefined, options?: { scales_w?: number | null | undefined }] | [input: Tensor, options: { output_size: number | readonly number[]; align_corners: boolean; scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }] | [input: Tensor, output_size: number | readonly number[], align_corners: boolean, options: { scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }] | [input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_h: number | null | undefined, options: { scales_w?: number | null | undefined; out: Tensor }]): Tensor
 }
 
 interface _upsample_bilinear2d_aa_operator {
-  /** `aten::_upsample_bilinear2d_aa.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor` */
-  (input: Tensor, output_size: readonly number[] | null, align_corners: boolean, scale_factors: readonly number[] | null): Tensor
-  (input: Tensor, options: { output_size: readonly number[] | null; align_corners: boolean; scale_factors: readonly number[] | null }): Tensor
-  /** `aten::_upsample_bilinear2d_aa(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor` */
-  (input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_h?: number | null | undefined, scales_w?: number | null | undefined): Tensor
-  (input: Tensor, options: { output_size: number | readonly number[]; align_corners: boolean; scales_h?: number | null | undefined; scales_w?: number | null | undefined }): Tensor
-  (input: Tensor, output_size: number | readonly number[], align_corners: boolean, options?: { scales_h?: number | null | undefined; scales_w?: number | null | undefined }): Tensor
-  (input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_h: number | null | undefined, options?: { scales_w?: number | null | undefined }): Tensor
-  /** `aten::_upsample_bilinear2d_aa.out(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { output_size: number | readonly number[]; align_corners: boolean; scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, output_size: number | readonly number[], align_corners: boolean, options: { scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_h: number | null | undefined, options: { scales_w?: number | null | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::_upsample_bilinear2d_aa.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor`
+   *
+   * `aten::_upsample_bilinear2d_aa(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor`
+   *
+   * `aten::_upsample_bilinear2d_aa.out(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, output_size: readonly number[] | null, align_corners: boolean, scale_factors: readonly number[] | null] | [input: Tensor, options: { output_size: readonly number[] | null; align_corners: boolean; scale_factors: readonly number[] | null }] | [input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_h?: number | null | undefined, scales_w?: number | null | undefined] | [input: Tensor, options: { output_size: number | readonly number[]; align_corners: boolean; scales_h?: number | null | undefined; scales_w?: number | null | undefined }] | [input: Tensor, output_size: number | readonly number[], align_corners: boolean, options?: { scales_h?: number | null | undefined; scales_w?: number | null | undefined }] | [input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_h: number | null | undefined, options?: { scales_w?: number | null | undefined }] | [input: Tensor, options: { output_size: number | readonly number[]; align_corners: boolean; scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }] | [input: Tensor, output_size: number | readonly number[], align_corners: boolean, options: { scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }] | [input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_h: number | null | undefined, options: { scales_w?: number | null | undefined; out: Tensor }]): Tensor
 }
 
 interface _upsample_lanczos2d_aa_operator {
-  /** `aten::_upsample_lanczos2d_aa.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor` */
-  (input: Tensor, output_size: readonly number[] | null, align_corners: boolean, scale_factors: readonly number[] | null): Tensor
-  (input: Tensor, options: { output_size: readonly number[] | null; align_corners: boolean; scale_factors: readonly number[] | null }): Tensor
-  /** `aten::_upsample_lanczos2d_aa(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor` */
-  (input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_h?: number | null | undefined, scales_w?: number | null | undefined): Tensor
-  (input: Tensor, options: { output_size: number | readonly number[]; align_corners: boolean; scales_h?: number | null | undefined; scales_w?: number | null | undefined }): Tensor
-  (input: Tensor, output_size: number | readonly number[], align_corners: boolean, options?: { scales_h?: number | null | undefined; scales_w?: number | null | undefined }): Tensor
-  (input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_h: number | null | undefined, options?: { scales_w?: number | null | undefined }): Tensor
-  /** `aten::_upsample_lanczos2d_aa.out(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { output_size: number | readonly number[]; align_corners: boolean; scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, output_size: number | readonly number[], align_corners: boolean, options: { scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_h: number | null | undefined, options: { scales_w?: number | null | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::_upsample_lanczos2d_aa.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor`
+   *
+   * `aten::_upsample_lanczos2d_aa(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor`
+   *
+   * `aten::_upsample_lanczos2d_aa.out(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, output_size: readonly number[] | null, align_corners: boolean, scale_factors: readonly number[] | null] | [input: Tensor, options: { output_size: readonly number[] | null; align_corners: boolean; scale_factors: readonly number[] | null }] | [input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_h?: number | null | undefined, scales_w?: number | null | undefined] | [input: Tensor, options: { output_size: number | readonly number[]; align_corners: boolean; scales_h?: number | null | undefined; scales_w?: number | null | undefined }] | [input: Tensor, output_size: number | readonly number[], align_corners: boolean, options?: { scales_h?: number | null | undefined; scales_w?: number | null | undefined }] | [input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_h: number | null | undefined, options?: { scales_w?: number | null | undefined }] | [input: Tensor, options: { output_size: number | readonly number[]; align_corners: boolean; scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }] | [input: Tensor, output_size: number | readonly number[], align_corners: boolean, options: { scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }] | [input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_h: number | null | undefined, options: { scales_w?: number | null | undefined; out: Tensor }]): Tensor
 }
 
 interface _upsample_nearest_exact1d_operator {
-  /** `aten::_upsample_nearest_exact1d(Tensor self, SymInt[1] output_size, float? scales=None) -> Tensor` */
-  (input: Tensor, output_size: number | readonly number[], scales?: number | null | undefined): Tensor
-  (input: Tensor, options: { output_size: number | readonly number[]; scales?: number | null | undefined }): Tensor
-  (input: Tensor, output_size: number | readonly number[], options?: { scales?: number | null | undefined }): Tensor
-  /** `aten::_upsample_nearest_exact1d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor` */
-  (input: Tensor, output_size: readonly number[] | null, scale_factors: readonly number[] | null): Tensor
-  (input: Tensor, options: { output_size: readonly number[] | null; scale_factors: readonly number[] | null }): Tensor
-  /** `aten::_upsample_nearest_exact1d.out(Tensor self, SymInt[1] output_size, float? scales=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { output_size: number | readonly number[]; scales?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, output_size: number | readonly number[], options: { scales?: number | null | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::_upsample_nearest_exact1d(Tensor self, SymInt[1] output_size, float? scales=None) -> Tensor`
+   *
+   * `aten::_upsample_nearest_exact1d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor`
+   *
+   * `aten::_upsample_nearest_exact1d.out(Tensor self, SymInt[1] output_size, float? scales=None, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, output_size: number | readonly number[], scales?: number | null | undefined] | [input: Tensor, options: { output_size: number | readonly number[]; scales?: number | null | undefined }] | [input: Tensor, output_size: number | readonly number[], options?: { scales?: number | null | undefined }] | [input: Tensor, output_size: readonly number[] | null, scale_factors: readonly number[] | null] | [input: Tensor, options: { output_size: readonly number[] | null; scale_factors: readonly number[] | null }] | [input: Tensor, options: { output_size: number | readonly number[]; scales?: number | null | undefined; out: Tensor }] | [input: Tensor, output_size: number | readonly number[], options: { scales?: number | null | undefined; out: Tensor }]): Tensor
 }
 
 interface _upsample_nearest_exact2d_operator {
-  /** `aten::_upsample_nearest_exact2d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor` */
-  (input: Tensor, output_size: readonly number[] | null, scale_factors: readonly number[] | null): Tensor
-  (input: Tensor, options: { output_size: readonly number[] | null; scale_factors: readonly number[] | null }): Tensor
-  /** `aten::_upsample_nearest_exact2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor` */
-  (input: Tensor, output_size: number | readonly number[], scales_h?: number | null | undefined, scales_w?: number | null | undefined): Tensor
-  (input: Tensor, options: { output_size: number | readonly number[]; scales_h?: number | null | undefined; scales_w?: number | null | undefined }): Tensor
-  (input: Tensor, output_size: number | readonly number[], options?: { scales_h?: number | null | undefined; scales_w?: number | null | undefined }): Tensor
-  (input: Tensor, output_size: number | readonly number[], scales_h: number | null | undefined, options?: { scales_w?: number | null | undefined }): Tensor
-  /** `aten::_upsample_nearest_exact2d.out(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { output_size: number | readonly number[]; scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, output_size: number | readonly number[], options: { scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, output_size: number | readonly number[], scales_h: number | null | undefined, options: { scales_w?: number | null | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::_upsample_nearest_exact2d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor`
+   *
+   * `aten::_upsample_nearest_exact2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor`
+   *
+   * `aten::_upsample_nearest_exact2d.out(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, output_size: readonly number[] | null, scale_factors: readonly number[] | null] | [input: Tensor, options: { output_size: readonly number[] | null; scale_factors: readonly number[] | null }] | [input: Tensor, output_size: number | readonly number[], scales_h?: number | null | undefined, scales_w?: number | null | undefined] | [input: Tensor, options: { output_size: number | readonly number[]; scales_h?: number | null | undefined; scales_w?: number | null | undefined }] | [input: Tensor, output_size: number | readonly number[], options?: { scales_h?: number | null | undefined; scales_w?: number | null | undefined }] | [input: Tensor, output_size: number | readonly number[], scales_h: number | null | undefined, options?: { scales_w?: number | null | undefined }] | [input: Tensor, options: { output_size: number | readonly number[]; scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }] | [input: Tensor, output_size: number | readonly number[], options: { scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }] | [input: Tensor, output_size: number | readonly number[], scales_h: number | null | undefined, options: { scales_w?: number | null | undefined; out: Tensor }]): Tensor
 }
 
 interface _upsample_nearest_exact3d_operator {
-  /** `aten::_upsample_nearest_exact3d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor` */
-  (input: Tensor, output_size: readonly number[] | null, scale_factors: readonly number[] | null): Tensor
-  (input: Tensor, options: { output_size: readonly number[] | null; scale_factors: readonly number[] | null }): Tensor
-  /** `aten::_upsample_nearest_exact3d(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor` */
-  (input: Tensor, output_size: number | readonly number[], scales_d?: number | null | undefined, scales_h?: number | null | undefined, scales_w?: number | null | undefined): Tensor
-  (input: Tensor, options: { output_size: number | readonly number[]; scales_d?: number | null | undefined; scales_h?: number | null | undefined; scales_w?: number | null | undefined }): Tensor
-  (input: Tensor, output_size: number | readonly number[], options?: { scales_d?: number | null | undefined; scales_h?: number | null | undefined; scales_w?: number | null | undefined }): Tensor
-  (input: Tensor, output_size: number | readonly number[], scales_d: number | null | undefined, options?: { scales_h?: number | null | undefined; scales_w?: number | null | undefined }): Tensor
-  (input: Tensor, output_size: number | readonly number[], scales_d: number | null | undefined, scales_h: number | null | undefined, options?: { scales_w?: number | null | undefined }): Tensor
-  /** `aten::_upsample_nearest_exact3d.out(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { output_size: number | readonly number[]; scales_d?: number | null | undefined; scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, output_size: number | readonly number[], options: { scales_d?: number | null | undefined; scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, output_size: number | readonly number[], scales_d: number | null | undefined, options: { scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, output_size: number | readonly number[], scales_d: number | null | undefined, scales_h: number | null | undefined, options: { scales_w?: number | null | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::_upsample_nearest_exact3d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor`
+   *
+   * `aten::_upsample_nearest_exact3d(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor`
+   *
+   * `aten::_upsample_nearest_exact3d.out(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, output_size: readonly number[] | null, scale_factors: readonly number[] | null] | [input: Tensor, options: { output_size: readonly number[] | null; scale_factors: readonly number[] | null }] | [input: Tensor, output_size: number | readonly number[], scales_d?: number | null | undefined, scales_h?: number | null | undefined, scales_w?: number | null | undefined] | [input: Tensor, options: { output_size: number | readonly number[]; scales_d?: number | null | undefined; scales_h?: number | null | undefined; scales_w?: number | null | undefined }] | [input: Tensor, output_size: number | readonly number[], options?: { scales_d?: number | null | undefined; scales_h?: number | null | undefined; scales_w?: number | null | undefined }] | [input: Tensor, output_size: number | readonly number[], scales_d: number | null | undefined, options?: { scales_h?: number | null | undefined; scales_w?: number | null | undefined }] | [input: Tensor, output_size: number | readonly number[], scales_d: number | null | undefined, scales_h: number | null | undefined, options?: { scales_w?: number | null | undefined }] | [input: Tensor, options: { output_size: number | readonly number[]; scales_d?: number | null | undefined; scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }] | [input: Tensor, output_size: number | readonly number[], options: { scales_d?: number | null | undefined; scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }] | [input: Tensor, output_size: number | readonly number[], scales_d: number | null | undefined, options: { scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }] | [input: Tensor, output_size: number | readonly number[], scales_d: number | null | undefined, scales_h: number | null | undefined, options: { scales_w?: number | null | undefined; out: Tensor }]): Tensor
 }
 
 interface _values_operator {
@@ -239,84 +201,83 @@ interface _values_operator {
 }
 
 interface adaptive_avg_pool2d_operator {
-  /** `aten::adaptive_avg_pool2d(Tensor self, SymInt[2] output_size) -> Tensor` */
-  (input: Tensor, output_size: number | readonly number[]): Tensor
-  (input: Tensor, options: { output_size: number | readonly number[] }): Tensor
-  /** `aten::adaptive_avg_pool2d.out(Tensor self, SymInt[2] output_size, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, output_size: number | readonly number[], options: { out: Tensor }): Tensor
-  (input: Tensor, options: { output_size: number | readonly number[]; out: Tensor }): Tensor
+  /**
+   * `aten::adaptive_avg_pool2d(Tensor self, SymInt[2] output_size) -> Tensor`
+   *
+   * `aten::adaptive_avg_pool2d.out(Tensor self, SymInt[2] output_size, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, output_size: number | readonly number[]] | [input: Tensor, options: { output_size: number | readonly number[] }] | [input: Tensor, output_size: number | readonly number[], options: { out: Tensor }] | [input: Tensor, options: { output_size: number | readonly number[]; out: Tensor }]): Tensor
 }
 
 interface adaptive_avg_pool3d_operator {
-  /** `aten::adaptive_avg_pool3d(Tensor self, SymInt[3] output_size) -> Tensor` */
-  (input: Tensor, output_size: number | readonly number[]): Tensor
-  (input: Tensor, options: { output_size: number | readonly number[] }): Tensor
-  /** `aten::adaptive_avg_pool3d.out(Tensor self, SymInt[3] output_size, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, output_size: number | readonly number[], options: { out: Tensor }): Tensor
-  (input: Tensor, options: { output_size: number | readonly number[]; out: Tensor }): Tensor
+  /**
+   * `aten::adaptive_avg_pool3d(Tensor self, SymInt[3] output_size) -> Tensor`
+   *
+   * `aten::adaptive_avg_pool3d.out(Tensor self, SymInt[3] output_size, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, output_size: number | readonly number[]] | [input: Tensor, options: { output_size: number | readonly number[] }] | [input: Tensor, output_size: number | readonly number[], options: { out: Tensor }] | [input: Tensor, options: { output_size: number | readonly number[]; out: Tensor }]): Tensor
 }
 
 interface adaptive_max_pool2d_operator {
-  /** `aten::adaptive_max_pool2d(Tensor self, int[2] output_size) -> (Tensor, Tensor)` */
-  (input: Tensor, output_size: number | readonly number[]): [Tensor, Tensor]
-  (input: Tensor, options: { output_size: number | readonly number[] }): [Tensor, Tensor]
-  /** `aten::adaptive_max_pool2d.out(Tensor self, int[2] output_size, *, Tensor(a!) out, Tensor(b!) indices) -> (Tensor(a!), Tensor(b!))` */
-  (input: Tensor, output_size: number | readonly number[], options: { out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
-  (input: Tensor, options: { output_size: number | readonly number[]; out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
+  /**
+   * `aten::adaptive_max_pool2d(Tensor self, int[2] output_size) -> (Tensor, Tensor)`
+   *
+   * `aten::adaptive_max_pool2d.out(Tensor self, int[2] output_size, *, Tensor(a!) out, Tensor(b!) indices) -> (Tensor(a!), Tensor(b!))`
+   */
+  (...args: [input: Tensor, output_size: number | readonly number[]] | [input: Tensor, options: { output_size: number | readonly number[] }] | [input: Tensor, output_size: number | readonly number[], options: { out: readonly [Tensor, Tensor] }] | [input: Tensor, options: { output_size: number | readonly number[]; out: readonly [Tensor, Tensor] }]): [Tensor, Tensor]
 }
 
 interface adaptive_max_pool3d_operator {
-  /** `aten::adaptive_max_pool3d(Tensor self, int[3] output_size) -> (Tensor, Tensor)` */
-  (input: Tensor, output_size: number | readonly number[]): [Tensor, Tensor]
-  (input: Tensor, options: { output_size: number | readonly number[] }): [Tensor, Tensor]
-  /** `aten::adaptive_max_pool3d.out(Tensor self, int[3] output_size, *, Tensor(a!) out, Tensor(b!) indices) -> (Tensor(a!), Tensor(b!))` */
-  (input: Tensor, output_size: number | readonly number[], options: { out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
-  (input: Tensor, options: { output_size: number | readonly number[]; out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
+  /**
+   * `aten::adaptive_max_pool3d(Tensor self, int[3] output_size) -> (Tensor, Tensor)`
+   *
+   * `aten::adaptive_max_pool3d.out(Tensor self, int[3] output_size, *, Tensor(a!) out, Tensor(b!) indices) -> (Tensor(a!), Tensor(b!))`
+   */
+  (...args: [input: Tensor, output_size: number | readonly number[]] | [input: Tensor, options: { output_size: number | readonly number[] }] | [input: Tensor, output_size: number | readonly number[], options: { out: readonly [Tensor, Tensor] }] | [input: Tensor, options: { output_size: number | readonly number[]; out: readonly [Tensor, Tensor] }]): [Tensor, Tensor]
 }
 
 interface atleast_1d_operator {
   /** `aten::atleast_1d(Tensor self) -> Tensor` */
   (input: Tensor): Tensor
   /** `aten::atleast_1d.Sequence(Tensor[] tensors) -> Tensor[]` */
-  (tensors: readonly Tensor[]): Tensor[]
+  (tensors: readonly Tensor[]): Tensors
 }
 
 interface atleast_2d_operator {
   /** `aten::atleast_2d(Tensor self) -> Tensor` */
   (input: Tensor): Tensor
   /** `aten::atleast_2d.Sequence(Tensor[] tensors) -> Tensor[]` */
-  (tensors: readonly Tensor[]): Tensor[]
+  (tensors: readonly Tensor[]): Tensors
 }
 
 interface atleast_3d_operator {
   /** `aten::atleast_3d(Tensor self) -> Tensor` */
   (input: Tensor): Tensor
   /** `aten::atleast_3d.Sequence(Tensor[] tensors) -> Tensor[]` */
-  (tensors: readonly Tensor[]): Tensor[]
+  (tensors: readonly Tensor[]): Tensors
 }
 
 interface binary_cross_entropy_operator {
-  /** `aten::binary_cross_entropy(Tensor self, Tensor target, Tensor? weight=None, int reduction=1) -> Tensor` */
-  (input: Tensor, target: Tensor, weight?: Tensor | null | undefined, reduction?: number | undefined): Tensor
-  (input: Tensor, options: { target: Tensor; weight?: Tensor | null | undefined; reduction?: number | undefined }): Tensor
-  (input: Tensor, target: Tensor, options?: { weight?: Tensor | null | undefined; reduction?: number | undefined }): Tensor
-  (input: Tensor, target: Tensor, weight: Tensor | null | undefined, options?: { reduction?: number | undefined }): Tensor
-  /** `aten::binary_cross_entropy.out(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { target: Tensor; weight?: Tensor | null | undefined; reduction?: number | undefined; out: Tensor }): Tensor
-  (input: Tensor, target: Tensor, options: { weight?: Tensor | null | undefined; reduction?: number | undefined; out: Tensor }): Tensor
-  (input: Tensor, target: Tensor, weight: Tensor | null | undefined, options: { reduction?: number | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::binary_cross_entropy(Tensor self, Tensor target, Tensor? weight=None, int reduction=1) -> Tensor`
+   *
+   * `aten::binary_cross_entropy.out(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, target: Tensor, weight?: Tensor | null | undefined, reduction?: number | undefined] | [input: Tensor, options: { target: Tensor; weight?: Tensor | null | undefined; reduction?: number | undefined }] | [input: Tensor, target: Tensor, options?: { weight?: Tensor | null | undefined; reduction?: number | undefined }] | [input: Tensor, target: Tensor, weight: Tensor | null | undefined, options?: { reduction?: number | undefined }] | [input: Tensor, options: { target: Tensor; weight?: Tensor | null | undefined; reduction?: number | undefined; out: Tensor }] | [input: Tensor, target: Tensor, options: { weight?: Tensor | null | undefined; reduction?: number | undefined; out: Tensor }] | [input: Tensor, target: Tensor, weight: Tensor | null | undefined, options: { reduction?: number | undefined; out: Tensor }]): Tensor
 }
 
 interface block_diag_operator {
-  /** `aten::block_diag(Tensor[] tensors) -> Tensor` */
-  (tensors: readonly Tensor[]): Tensor
-  /** `aten::block_diag.out(Tensor[] tensors, *, Tensor(a!) out) -> Tensor(a!)` */
-  (tensors: readonly Tensor[], options: { out: Tensor }): Tensor
+  /**
+   * `aten::block_diag(Tensor[] tensors) -> Tensor`
+   *
+   * `aten::block_diag.out(Tensor[] tensors, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [tensors: readonly Tensor[]] | [tensors: readonly Tensor[], options: { out: Tensor }]): Tensor
 }
 
 interface broadcast_tensors_operator {
   /** `aten::broadcast_tensors(Tensor[] tensors) -> Tensor[]` */
-  (tensors: readonly Tensor[]): Tensor[]
+  (tensors: readonly Tensor[]): Tensors
 }
 
 interface cartesian_prod_operator {
@@ -326,121 +287,116 @@ interface cartesian_prod_operator {
 
 interface cdist_operator {
   /** `aten::cdist(Tensor x1, Tensor x2, float p=2., int? compute_mode=None) -> Tensor` */
-  (x1: Tensor, x2: Tensor, p?: number | undefined, compute_mode?: number | null | undefined): Tensor
-  (x1: Tensor, options: { x2: Tensor; p?: number | undefined; compute_mode?: number | null | undefined }): Tensor
-  (x1: Tensor, x2: Tensor, options?: { p?: number | undefined; compute_mode?: number | null | undefined }): Tensor
-  (x1: Tensor, x2: Tensor, p: number | undefined, options?: { compute_mode?: number | null | undefined }): Tensor
+  (...args: [x1: Tensor, x2: Tensor, p?: number | undefined, compute_mode?: number | null | undefined] | [x1: Tensor, options: { x2: Tensor; p?: number | undefined; compute_mode?: number | null | undefined }] | [x1: Tensor, x2: Tensor, options?: { p?: number | undefined; compute_mode?: number | null | undefined }] | [x1: Tensor, x2: Tensor, p: number | undefined, options?: { compute_mode?: number | null | undefined }]): Tensor
 }
 
 interface chain_matmul_operator {
-  /** `aten::chain_matmul(Tensor[] matrices) -> Tensor` */
-  (matrices: readonly Tensor[]): Tensor
-  /** `aten::chain_matmul.out(Tensor[] matrices, *, Tensor(a!) out) -> Tensor(a!)` */
-  (matrices: readonly Tensor[], options: { out: Tensor }): Tensor
+  /**
+   * `aten::chain_matmul(Tensor[] matrices) -> Tensor`
+   *
+   * `aten::chain_matmul.out(Tensor[] matrices, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [matrices: readonly Tensor[]] | [matrices: readonly Tensor[], options: { out: Tensor }]): Tensor
 }
 
 interface einsum_operator {
   /** `aten::einsum(str equation, Tensor[] tensors, *, int[]? path=None) -> Tensor` */
-  (equation: string, tensors: readonly Tensor[], options?: { path?: readonly number[] | null | undefined }): Tensor
-  (equation: string, options: { tensors: readonly Tensor[]; path?: readonly number[] | null | undefined }): Tensor
+  (...args: [equation: string, tensors: readonly Tensor[], options?: { path?: readonly number[] | null | undefined }] | [equation: string, options: { tensors: readonly Tensor[]; path?: readonly number[] | null | undefined }]): Tensor
 }
 
 interface elu_operator {
-  /** `aten::elu(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor` */
-  (input: Tensor, alpha?: Scalar | undefined, scale?: Scalar | undefined, input_scale?: Scalar | undefined): Tensor
-  (input: Tensor, options?: { alpha?: Scalar | undefined; scale?: Scalar | undefined; input_scale?: Scalar | undefined }): Tensor
-  (input: Tensor, alpha: Scalar | undefined, options?: { scale?: Scalar | undefined; input_scale?: Scalar | undefined }): Tensor
-  (input: Tensor, alpha: Scalar | undefined, scale: Scalar | undefined, options?: { input_scale?: Scalar | undefined }): Tensor
-  /** `aten::elu.out(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { alpha?: Scalar | undefined; scale?: Scalar | undefined; input_scale?: Scalar | undefined; out: Tensor }): Tensor
-  (input: Tensor, alpha: Scalar | undefined, options: { scale?: Scalar | undefined; input_scale?: Scalar | undefined; out: Tensor }): Tensor
-  (input: Tensor, alpha: Scalar | undefined, scale: Scalar | undefined, options: { input_scale?: Scalar | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::elu(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1) -> Tensor`
+   *
+   * `aten::elu.out(Tensor self, Scalar alpha=1, Scalar scale=1, Scalar input_scale=1, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, alpha?: Scalar | undefined, scale?: Scalar | undefined, input_scale?: Scalar | undefined] | [input: Tensor, options?: { alpha?: Scalar | undefined; scale?: Scalar | undefined; input_scale?: Scalar | undefined }] | [input: Tensor, alpha: Scalar | undefined, options?: { scale?: Scalar | undefined; input_scale?: Scalar | undefined }] | [input: Tensor, alpha: Scalar | undefined, scale: Scalar | undefined, options?: { input_scale?: Scalar | undefined }] | [input: Tensor, options: { alpha?: Scalar | undefined; scale?: Scalar | undefined; input_scale?: Scalar | undefined; out: Tensor }] | [input: Tensor, alpha: Scalar | undefined, options: { scale?: Scalar | undefined; input_scale?: Scalar | undefined; out: Tensor }] | [input: Tensor, alpha: Scalar | undefined, scale: Scalar | undefined, options: { input_scale?: Scalar | undefined; out: Tensor }]): Tensor
 }
 
 interface fractional_max_pool2d_operator {
-  /** `aten::fractional_max_pool2d(Tensor self, int[2] kernel_size, int[2] output_size, Tensor random_samples) -> (Tensor, Tensor)` */
-  (input: Tensor, kernel_size: number | readonly number[], output_size: number | readonly number[], random_samples: Tensor): [Tensor, Tensor]
-  (input: Tensor, options: { kernel_size: number | readonly number[]; output_size: number | readonly number[]; random_samples: Tensor }): [Tensor, Tensor]
-  /** `aten::fractional_max_pool2d.output(Tensor self, int[2] kernel_size, int[2] output_size, Tensor random_samples, *, Tensor(a!) output, Tensor(b!) indices) -> (Tensor(a!), Tensor(b!))` */
-  (input: Tensor, kernel_size: number | readonly number[], output_size: number | readonly number[], random_samples: Tensor, options: { out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
-  (input: Tensor, options: { kernel_size: number | readonly number[]; output_size: number | readonly number[]; random_samples: Tensor; out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
+  /**
+   * `aten::fractional_max_pool2d(Tensor self, int[2] kernel_size, int[2] output_size, Tensor random_samples) -> (Tensor, Tensor)`
+   *
+   * `aten::fractional_max_pool2d.output(Tensor self, int[2] kernel_size, int[2] output_size, Tensor random_samples, *, Tensor(a!) output, Tensor(b!) indices) -> (Tensor(a!), Tensor(b!))`
+   */
+  (...args: [input: Tensor, kernel_size: number | readonly number[], output_size: number | readonly number[], random_samples: Tensor] | [input: Tensor, options: { kernel_size: number | readonly number[]; output_size: number | readonly number[]; random_samples: Tensor }] | [input: Tensor, kernel_size: number | readonly number[], output_size: number | readonly number[], random_samples: Tensor, options: { out: readonly [Tensor, Tensor] }] | [input: Tensor, options: { kernel_size: number | readonly number[]; output_size: number | readonly number[]; random_samples: Tensor; out: readonly [Tensor, Tensor] }]): [Tensor, Tensor]
 }
 
 interface fractional_max_pool3d_operator {
-  /** `aten::fractional_max_pool3d(Tensor self, int[3] kernel_size, int[3] output_size, Tensor random_samples) -> (Tensor, Tensor)` */
-  (input: Tensor, kernel_size: number | readonly number[], output_size: number | readonly number[], random_samples: Tensor): [Tensor, Tensor]
-  (input: Tensor, options: { kernel_size: number | readonly number[]; output_size: number | readonly number[]; random_samples: Tensor }): [Tensor, Tensor]
-  /** `aten::fractional_max_pool3d.output(Tensor self, int[3] kernel_size, int[3] output_size, Tensor random_samples, *, Tensor(a!) output, Tensor(b!) indices) -> (Tensor(a!), Tensor(b!))` */
-  (input: Tensor, kernel_size: number | readonly number[], output_size: number | readonly number[], random_samples: Tensor, options: { out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
-  (input: Tensor, options: { kernel_size: number | readonly number[]; output_size: number | readonly number[]; random_samples: Tensor; out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
+  /**
+   * `aten::fractional_max_pool3d(Tensor self, int[3] kernel_size, int[3] output_size, Tensor random_samples) -> (Tensor, Tensor)`
+   *
+   * `aten::fractional_max_pool3d.output(Tensor self, int[3] kernel_size, int[3] output_size, Tensor random_samples, *, Tensor(a!) output, Tensor(b!) indices) -> (Tensor(a!), Tensor(b!))`
+   */
+  (...args: [input: Tensor, kernel_size: number | readonly number[], output_size: number | readonly number[], random_samples: Tensor] | [input: Tensor, options: { kernel_size: number | readonly number[]; output_size: number | readonly number[]; random_samples: Tensor }] | [input: Tensor, kernel_size: number | readonly number[], output_size: number | readonly number[], random_samples: Tensor, options: { out: readonly [Tensor, Tensor] }] | [input: Tensor, options: { kernel_size: number | readonly number[]; output_size: number | readonly number[]; random_samples: Tensor; out: readonly [Tensor, Tensor] }]): [Tensor, Tensor]
 }
 
 interface full_operator {
-  /** `aten::full(SymInt[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
-  (size: readonly number[], fill_value: Scalar, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }): Tensor
-  (size: readonly number[], options: { fill_value: Scalar; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }): Tensor
-  /** `aten::full.out(SymInt[] size, Scalar fill_value, *, Tensor(a!) out) -> Tensor(a!)` */
-  (size: readonly number[], fill_value: Scalar, options: { out: Tensor }): Tensor
-  (size: readonly number[], options: { fill_value: Scalar; out: Tensor }): Tensor
+  /**
+   * `aten::full(SymInt[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   *
+   * `aten::full.out(SymInt[] size, Scalar fill_value, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [size: readonly number[], fill_value: Scalar, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }] | [size: readonly number[], options: { fill_value: Scalar; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }] | [size: readonly number[], fill_value: Scalar, options: { out: Tensor }] | [size: readonly number[], options: { fill_value: Scalar; out: Tensor }]): Tensor
 }
 
 interface glu_operator {
-  /** `aten::glu(Tensor self, int dim=-1) -> Tensor` */
-  (input: Tensor, dim?: number | undefined): Tensor
-  (input: Tensor, options?: { dim?: number | undefined }): Tensor
-  /** `aten::glu.out(Tensor self, int dim=-1, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { dim?: number | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::glu(Tensor self, int dim=-1) -> Tensor`
+   *
+   * `aten::glu.out(Tensor self, int dim=-1, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, dim?: number | undefined] | [input: Tensor, options?: { dim?: number | undefined }] | [input: Tensor, options: { dim?: number | undefined; out: Tensor }]): Tensor
 }
 
 interface hardsigmoid_operator {
-  /** `aten::hardsigmoid(Tensor self) -> Tensor` */
-  (input: Tensor): Tensor
-  /** `aten::hardsigmoid.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  /**
+   * `aten::hardsigmoid(Tensor self) -> Tensor`
+   *
+   * `aten::hardsigmoid.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface hardswish_operator {
-  /** `aten::hardswish(Tensor self) -> Tensor` */
-  (input: Tensor): Tensor
-  /** `aten::hardswish.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  /**
+   * `aten::hardswish(Tensor self) -> Tensor`
+   *
+   * `aten::hardswish.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface hardtanh_operator {
-  /** `aten::hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor` */
-  (input: Tensor, min_val?: Scalar | undefined, max_val?: Scalar | undefined): Tensor
-  (input: Tensor, options?: { min_val?: Scalar | undefined; max_val?: Scalar | undefined }): Tensor
-  (input: Tensor, min_val: Scalar | undefined, options?: { max_val?: Scalar | undefined }): Tensor
-  /** `aten::hardtanh.out(Tensor self, Scalar min_val=-1, Scalar max_val=1, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { min_val?: Scalar | undefined; max_val?: Scalar | undefined; out: Tensor }): Tensor
-  (input: Tensor, min_val: Scalar | undefined, options: { max_val?: Scalar | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::hardtanh(Tensor self, Scalar min_val=-1, Scalar max_val=1) -> Tensor`
+   *
+   * `aten::hardtanh.out(Tensor self, Scalar min_val=-1, Scalar max_val=1, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, min_val?: Scalar | undefined, max_val?: Scalar | undefined] | [input: Tensor, options?: { min_val?: Scalar | undefined; max_val?: Scalar | undefined }] | [input: Tensor, min_val: Scalar | undefined, options?: { max_val?: Scalar | undefined }] | [input: Tensor, options: { min_val?: Scalar | undefined; max_val?: Scalar | undefined; out: Tensor }] | [input: Tensor, min_val: Scalar | undefined, options: { max_val?: Scalar | undefined; out: Tensor }]): Tensor
 }
 
 interface huber_loss_operator {
-  /** `aten::huber_loss(Tensor self, Tensor target, int reduction=1, float delta=1.) -> Tensor` */
-  (input: Tensor, target: Tensor, reduction?: number | undefined, delta?: number | undefined): Tensor
-  (input: Tensor, options: { target: Tensor; reduction?: number | undefined; delta?: number | undefined }): Tensor
-  (input: Tensor, target: Tensor, options?: { reduction?: number | undefined; delta?: number | undefined }): Tensor
-  (input: Tensor, target: Tensor, reduction: number | undefined, options?: { delta?: number | undefined }): Tensor
-  /** `aten::huber_loss.out(Tensor self, Tensor target, int reduction=1, float delta=1., *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { target: Tensor; reduction?: number | undefined; delta?: number | undefined; out: Tensor }): Tensor
-  (input: Tensor, target: Tensor, options: { reduction?: number | undefined; delta?: number | undefined; out: Tensor }): Tensor
-  (input: Tensor, target: Tensor, reduction: number | undefined, options: { delta?: number | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::huber_loss(Tensor self, Tensor target, int reduction=1, float delta=1.) -> Tensor`
+   *
+   * `aten::huber_loss.out(Tensor self, Tensor target, int reduction=1, float delta=1., *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, target: Tensor, reduction?: number | undefined, delta?: number | undefined] | [input: Tensor, options: { target: Tensor; reduction?: number | undefined; delta?: number | undefined }] | [input: Tensor, target: Tensor, options?: { reduction?: number | undefined; delta?: number | undefined }] | [input: Tensor, target: Tensor, reduction: number | undefined, options?: { delta?: number | undefined }] | [input: Tensor, options: { target: Tensor; reduction?: number | undefined; delta?: number | undefined; out: Tensor }] | [input: Tensor, target: Tensor, options: { reduction?: number | undefined; delta?: number | undefined; out: Tensor }] | [input: Tensor, target: Tensor, reduction: number | undefined, options: { delta?: number | undefined; out: Tensor }]): Tensor
 }
 
 interface l1_loss_operator {
   /** `aten::l1_loss(Tensor self, Tensor target, int reduction=1) -> Tensor` */
-  (input: Tensor, target: Tensor, reduction?: number | undefined): Tensor
-  (input: Tensor, options: { target: Tensor; reduction?: number | undefined }): Tensor
-  (input: Tensor, target: Tensor, options?: { reduction?: number | undefined }): Tensor
+  (...args: [input: Tensor, target: Tensor, reduction?: number | undefined] | [input: Tensor, options: { target: Tensor; reduction?: number | undefined }] | [input: Tensor, target: Tensor, options?: { reduction?: number | undefined }]): Tensor
 }
 
 interface leaky_relu_operator {
-  /** `aten::leaky_relu(Tensor self, Scalar negative_slope=0.01) -> Tensor` */
-  (input: Tensor, negative_slope?: Scalar | undefined): Tensor
-  (input: Tensor, options?: { negative_slope?: Scalar | undefined }): Tensor
-  /** `aten::leaky_relu.out(Tensor self, Scalar negative_slope=0.01, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { negative_slope?: Scalar | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::leaky_relu(Tensor self, Scalar negative_slope=0.01) -> Tensor`
+   *
+   * `aten::leaky_relu.out(Tensor self, Scalar negative_slope=0.01, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, negative_slope?: Scalar | undefined] | [input: Tensor, options?: { negative_slope?: Scalar | undefined }] | [input: Tensor, options: { negative_slope?: Scalar | undefined; out: Tensor }]): Tensor
 }
 
 interface mH_operator {
@@ -459,122 +415,103 @@ interface matrix_H_operator {
 }
 
 interface max_pool2d_with_indices_operator {
-  /** `aten::max_pool2d_with_indices(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)` */
-  (input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined): [Tensor, Tensor]
-  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined }): [Tensor, Tensor]
-  /** `aten::max_pool2d_with_indices.out(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False, *, Tensor(a!) out, Tensor(b!) indices) -> (Tensor(a!), Tensor(b!))` */
-  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options: { ceil_mode?: boolean | undefined; out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
+  /**
+   * `aten::max_pool2d_with_indices(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)`
+   *
+   * `aten::max_pool2d_with_indices.out(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False, *, Tensor(a!) out, Tensor(b!) indices) -> (Tensor(a!), Tensor(b!))`
+   */
+  (...args: [input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined] | [input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined }] | [input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: readonly [Tensor, Tensor] }] | [input: Tensor, kernel_size: number | readonly number[], options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: readonly [Tensor, Tensor] }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: readonly [Tensor, Tensor] }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: readonly [Tensor, Tensor] }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options: { ceil_mode?: boolean | undefined; out: readonly [Tensor, Tensor] }]): [Tensor, Tensor]
 }
 
 interface max_pool3d_with_indices_operator {
-  /** `aten::max_pool3d_with_indices(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)` */
-  (input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined): [Tensor, Tensor]
-  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined }): [Tensor, Tensor]
-  /** `aten::max_pool3d_with_indices.out(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False, *, Tensor(a!) out, Tensor(b!) indices) -> (Tensor(a!), Tensor(b!))` */
-  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options: { ceil_mode?: boolean | undefined; out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
+  /**
+   * `aten::max_pool3d_with_indices(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> (Tensor, Tensor)`
+   *
+   * `aten::max_pool3d_with_indices.out(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False, *, Tensor(a!) out, Tensor(b!) indices) -> (Tensor(a!), Tensor(b!))`
+   */
+  (...args: [input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined] | [input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined }] | [input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: readonly [Tensor, Tensor] }] | [input: Tensor, kernel_size: number | readonly number[], options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: readonly [Tensor, Tensor] }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: readonly [Tensor, Tensor] }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: readonly [Tensor, Tensor] }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options: { ceil_mode?: boolean | undefined; out: readonly [Tensor, Tensor] }]): [Tensor, Tensor]
 }
 
 interface max_unpool2d_operator {
-  /** `aten::max_unpool2d(Tensor self, Tensor indices, SymInt[2] output_size) -> Tensor` */
-  (input: Tensor, indices: Tensor, output_size: number | readonly number[]): Tensor
-  (input: Tensor, options: { indices: Tensor; output_size: number | readonly number[] }): Tensor
-  /** `aten::max_unpool2d.out(Tensor self, Tensor indices, SymInt[2] output_size, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, indices: Tensor, output_size: number | readonly number[], options: { out: Tensor }): Tensor
-  (input: Tensor, options: { indices: Tensor; output_size: number | readonly number[]; out: Tensor }): Tensor
+  /**
+   * `aten::max_unpool2d(Tensor self, Tensor indices, SymInt[2] output_size) -> Tensor`
+   *
+   * `aten::max_unpool2d.out(Tensor self, Tensor indices, SymInt[2] output_size, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, indices: Tensor, output_size: number | readonly number[]] | [input: Tensor, options: { indices: Tensor; output_size: number | readonly number[] }] | [input: Tensor, indices: Tensor, output_size: number | readonly number[], options: { out: Tensor }] | [input: Tensor, options: { indices: Tensor; output_size: number | readonly number[]; out: Tensor }]): Tensor
 }
 
 interface max_unpool3d_operator {
-  /** `aten::max_unpool3d(Tensor self, Tensor indices, SymInt[3] output_size, int[3] stride, int[3] padding) -> Tensor` */
-  (input: Tensor, indices: Tensor, output_size: number | readonly number[], stride: number | readonly number[], padding: number | readonly number[]): Tensor
-  (input: Tensor, options: { indices: Tensor; output_size: number | readonly number[]; stride: number | readonly number[]; padding: number | readonly number[] }): Tensor
-  /** `aten::max_unpool3d.out(Tensor self, Tensor indices, SymInt[3] output_size, int[3] stride, int[3] padding, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, indices: Tensor, output_size: number | readonly number[], stride: number | readonly number[], padding: number | readonly number[], options: { out: Tensor }): Tensor
-  (input: Tensor, options: { indices: Tensor; output_size: number | readonly number[]; stride: number | readonly number[]; padding: number | readonly number[]; out: Tensor }): Tensor
+  /**
+   * `aten::max_unpool3d(Tensor self, Tensor indices, SymInt[3] output_size, int[3] stride, int[3] padding) -> Tensor`
+   *
+   * `aten::max_unpool3d.out(Tensor self, Tensor indices, SymInt[3] output_size, int[3] stride, int[3] padding, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, indices: Tensor, output_size: number | readonly number[], stride: number | readonly number[], padding: number | readonly number[]] | [input: Tensor, options: { indices: Tensor; output_size: number | readonly number[]; stride: number | readonly number[]; padding: number | readonly number[] }] | [input: Tensor, indices: Tensor, output_size: number | readonly number[], stride: number | readonly number[], padding: number | readonly number[], options: { out: Tensor }] | [input: Tensor, options: { indices: Tensor; output_size: number | readonly number[]; stride: number | readonly number[]; padding: number | readonly number[]; out: Tensor }]): Tensor
 }
 
 interface meshgrid_operator {
-  /** `aten::meshgrid(Tensor[] tensors) -> Tensor[]` */
-  (tensors: readonly Tensor[]): Tensor[]
-  /** `aten::meshgrid.indexing(Tensor[] tensors, *, str indexing) -> Tensor[]` */
-  (tensors: readonly Tensor[], options: { indexing: string }): Tensor[]
+  /**
+   * `aten::meshgrid(Tensor[] tensors) -> Tensor[]`
+   *
+   * `aten::meshgrid.indexing(Tensor[] tensors, *, str indexing) -> Tensor[]`
+   */
+  (...args: [tensors: readonly Tensor[]] | [tensors: readonly Tensor[], options: { indexing: string }]): Tensors
 }
 
 interface mish_operator {
-  /** `aten::mish(Tensor self) -> Tensor` */
-  (input: Tensor): Tensor
-  /** `aten::mish.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  /**
+   * `aten::mish(Tensor self) -> Tensor`
+   *
+   * `aten::mish.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface mse_loss_operator {
-  /** `aten::mse_loss(Tensor self, Tensor target, int reduction=1) -> Tensor` */
-  (input: Tensor, target: Tensor, reduction?: number | undefined): Tensor
-  (input: Tensor, options: { target: Tensor; reduction?: number | undefined }): Tensor
-  (input: Tensor, target: Tensor, options?: { reduction?: number | undefined }): Tensor
-  /** `aten::mse_loss.out(Tensor self, Tensor target, int reduction=1, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { target: Tensor; reduction?: number | undefined; out: Tensor }): Tensor
-  (input: Tensor, target: Tensor, options: { reduction?: number | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::mse_loss(Tensor self, Tensor target, int reduction=1) -> Tensor`
+   *
+   * `aten::mse_loss.out(Tensor self, Tensor target, int reduction=1, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, target: Tensor, reduction?: number | undefined] | [input: Tensor, options: { target: Tensor; reduction?: number | undefined }] | [input: Tensor, target: Tensor, options?: { reduction?: number | undefined }] | [input: Tensor, options: { target: Tensor; reduction?: number | undefined; out: Tensor }] | [input: Tensor, target: Tensor, options: { reduction?: number | undefined; out: Tensor }]): Tensor
 }
 
 interface multi_margin_loss_operator {
-  /** `aten::multi_margin_loss(Tensor self, Tensor target, Scalar p=1, Scalar margin=1, Tensor? weight=None, int reduction=1) -> Tensor` */
-  (input: Tensor, target: Tensor, p?: Scalar | undefined, margin?: Scalar | undefined, weight?: Tensor | null | undefined, reduction?: number | undefined): Tensor
-  (input: Tensor, options: { target: Tensor; p?: Scalar | undefined; margin?: Scalar | undefined; weight?: Tensor | null | undefined; reduction?: number | undefined }): Tensor
-  (input: Tensor, target: Tensor, options?: { p?: Scalar | undefined; margin?: Scalar | undefined; weight?: Tensor | null | undefined; reduction?: number | undefined }): Tensor
-  (input: Tensor, target: Tensor, p: Scalar | undefined, options?: { margin?: Scalar | undefined; weight?: Tensor | null | undefined; reduction?: number | undefined }): Tensor
-  (input: Tensor, target: Tensor, p: Scalar | undefined, margin: Scalar | undefined, options?: { weight?: Tensor | null | undefined; reduction?: number | undefined }): Tensor
-  (input: Tensor, target: Tensor, p: Scalar | undefined, margin: Scalar | undefined, weight: Tensor | null | undefined, options?: { reduction?: number | undefined }): Tensor
-  /** `aten::multi_margin_loss.out(Tensor self, Tensor target, Scalar p=1, Scalar margin=1, Tensor? weight=None, int reduction=1, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { target: Tensor; p?: Scalar | undefined; margin?: Scalar | undefined; weight?: Tensor | null | undefined; reduction?: number | undefined; out: Tensor }): Tensor
-  (input: Tensor, target: Tensor, options: { p?: Scalar | undefined; margin?: Scalar | undefined; weight?: Tensor | null | undefined; reduction?: number | undefined; out: Tensor }): Tensor
-  (input: Tensor, target: Tensor, p: Scalar | undefined, options: { margin?: Scalar | undefined; weight?: Tensor | null | undefined; reduction?: number | undefined; out: Tensor }): Tensor
-  (input: Tensor, target: Tensor, p: Scalar | undefined, margin: Scalar | undefined, options: { weight?: Tensor | null | undefined; reduction?: number | undefined; out: Tensor }): Tensor
-  (input: Tensor, target: Tensor, p: Scalar | undefined, margin: Scalar | undefined, weight: Tensor | null | undefined, options: { reduction?: number | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::multi_margin_loss(Tensor self, Tensor target, Scalar p=1, Scalar margin=1, Tensor? weight=None, int reduction=1) -> Tensor`
+   *
+   * `aten::multi_margin_loss.out(Tensor self, Tensor target, Scalar p=1, Scalar margin=1, Tensor? weight=None, int reduction=1, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, target: Tensor, p?: Scalar | undefined, margin?: Scalar | undefined, weight?: Tensor | null | undefined, reduction?: number | undefined] | [input: Tensor, options: { target: Tensor; p?: Scalar | undefined; margin?: Scalar | undefined; weight?: Tensor | null | undefined; reduction?: number | undefined }] | [input: Tensor, target: Tensor, options?: { p?: Scalar | undefined; margin?: Scalar | undefined; weight?: Tensor | null | undefined; reduction?: number | undefined }] | [input: Tensor, target: Tensor, p: Scalar | undefined, options?: { margin?: Scalar | undefined; weight?: Tensor | null | undefined; reduction?: number | undefined }] | [input: Tensor, target: Tensor, p: Scalar | undefined, margin: Scalar | undefined, options?: { weight?: Tensor | null | undefined; reduction?: number | undefined }] | [input: Tensor, target: Tensor, p: Scalar | undefined, margin: Scalar | undefined, weight: Tensor | null | undefined, options?: { reduction?: number | undefined }] | [input: Tensor, options: { target: Tensor; p?: Scalar | undefined; margin?: Scalar | undefined; weight?: Tensor | null | undefined; reduction?: number | undefined; out: Tensor }] | [input: Tensor, target: Tensor, options: { p?: Scalar | undefined; margin?: Scalar | undefined; weight?: Tensor | null | undefined; reduction?: number | undefined; out: Tensor }] | [input: Tensor, target: Tensor, p: Scalar | undefined, options: { margin?: Scalar | undefined; weight?: Tensor | null | undefined; reduction?: number | undefined; out: Tensor }] | [input: Tensor, target: Tensor, p: Scalar | undefined, margin: Scalar | undefined, options: { weight?: Tensor | null | undefined; reduction?: number | undefined; out: Tensor }] | [input: Tensor, target: Tensor, p: Scalar | undefined, margin: Scalar | undefined, weight: Tensor | null | undefined, options: { reduction?: number | undefined; out: Tensor }]): Tensor
 }
 
 interface multilabel_margin_loss_operator {
-  /** `aten::multilabel_margin_loss(Tensor self, Tensor target, int reduction=1) -> Tensor` */
-  (input: Tensor, target: Tensor, reduction?: number | undefined): Tensor
-  (input: Tensor, options: { target: Tensor; reduction?: number | undefined }): Tensor
-  (input: Tensor, target: Tensor, options?: { reduction?: number | undefined }): Tensor
-  /** `aten::multilabel_margin_loss.out(Tensor self, Tensor target, int reduction=1, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { target: Tensor; reduction?: number | undefined; out: Tensor }): Tensor
-  (input: Tensor, target: Tensor, options: { reduction?: number | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::multilabel_margin_loss(Tensor self, Tensor target, int reduction=1) -> Tensor`
+   *
+   * `aten::multilabel_margin_loss.out(Tensor self, Tensor target, int reduction=1, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, target: Tensor, reduction?: number | undefined] | [input: Tensor, options: { target: Tensor; reduction?: number | undefined }] | [input: Tensor, target: Tensor, options?: { reduction?: number | undefined }] | [input: Tensor, options: { target: Tensor; reduction?: number | undefined; out: Tensor }] | [input: Tensor, target: Tensor, options: { reduction?: number | undefined; out: Tensor }]): Tensor
 }
 
 interface nonzero_operator {
-  /** `aten::nonzero(Tensor self) -> Tensor` */
-  (input: Tensor): Tensor
-  /** `aten::nonzero.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  /**
+   * `aten::nonzero(Tensor self) -> Tensor`
+   *
+   * `aten::nonzero.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface nonzero_numpy_operator {
   /** `aten::nonzero_numpy(Tensor self) -> Tensor[]` */
-  (input: Tensor): Tensor[]
+  (input: Tensor): Tensors
 }
 
 interface normal__operator {
   /** `aten::normal_(Tensor(a!) self, float mean=0., float std=1., *, Generator? generator=None) -> Tensor(a!)` */
-  (input: Tensor, mean?: number | undefined, std?: number | undefined, options?: { generator?: Generator | null | undefined }): Tensor
-  (input: Tensor, options?: { mean?: number | undefined; std?: number | undefined; generator?: Generator | null | undefined }): Tensor
-  (input: Tensor, mean: number | undefined, options?: { std?: number | undefined; generator?: Generator | null | undefined }): Tensor
+  (...args: [input: Tensor, mean?: number | undefined, std?: number | undefined, options?: { generator?: Generator | null | undefined }] | [input: Tensor, options?: { mean?: number | undefined; std?: number | undefined; generator?: Generator | null | undefined }] | [input: Tensor, mean: number | undefined, options?: { std?: number | undefined; generator?: Generator | null | undefined }]): Tensor
 }
 
 interface numpy_T_operator {
@@ -584,10 +521,7 @@ interface numpy_T_operator {
 
 interface pad_operator {
   /** `aten::pad(Tensor self, SymInt[] pad, str mode="constant", float? value=None) -> Tensor` */
-  (input: Tensor, pad: readonly number[], mode?: string | undefined, value?: number | null | undefined): Tensor
-  (input: Tensor, options: { pad: readonly number[]; mode?: string | undefined; value?: number | null | undefined }): Tensor
-  (input: Tensor, pad: readonly number[], options?: { mode?: string | undefined; value?: number | null | undefined }): Tensor
-  (input: Tensor, pad: readonly number[], mode: string | undefined, options?: { value?: number | null | undefined }): Tensor
+  (...args: [input: Tensor, pad: readonly number[], mode?: string | undefined, value?: number | null | undefined] | [input: Tensor, options: { pad: readonly number[]; mode?: string | undefined; value?: number | null | undefined }] | [input: Tensor, pad: readonly number[], options?: { mode?: string | undefined; value?: number | null | undefined }] | [input: Tensor, pad: readonly number[], mode: string | undefined, options?: { value?: number | null | undefined }]): Tensor
 }
 
 interface relu6_operator {
@@ -596,147 +530,107 @@ interface relu6_operator {
 }
 
 interface silu_operator {
-  /** `aten::silu(Tensor self) -> Tensor` */
-  (input: Tensor): Tensor
-  /** `aten::silu.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  /**
+   * `aten::silu(Tensor self) -> Tensor`
+   *
+   * `aten::silu.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface smooth_l1_loss_operator {
-  /** `aten::smooth_l1_loss(Tensor self, Tensor target, int reduction=1, float beta=1.) -> Tensor` */
-  (input: Tensor, target: Tensor, reduction?: number | undefined, beta?: number | undefined): Tensor
-  (input: Tensor, options: { target: Tensor; reduction?: number | undefined; beta?: number | undefined }): Tensor
-  (input: Tensor, target: Tensor, options?: { reduction?: number | undefined; beta?: number | undefined }): Tensor
-  (input: Tensor, target: Tensor, reduction: number | undefined, options?: { beta?: number | undefined }): Tensor
-  /** `aten::smooth_l1_loss.out(Tensor self, Tensor target, int reduction=1, float beta=1., *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { target: Tensor; reduction?: number | undefined; beta?: number | undefined; out: Tensor }): Tensor
-  (input: Tensor, target: Tensor, options: { reduction?: number | undefined; beta?: number | undefined; out: Tensor }): Tensor
-  (input: Tensor, target: Tensor, reduction: number | undefined, options: { beta?: number | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::smooth_l1_loss(Tensor self, Tensor target, int reduction=1, float beta=1.) -> Tensor`
+   *
+   * `aten::smooth_l1_loss.out(Tensor self, Tensor target, int reduction=1, float beta=1., *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, target: Tensor, reduction?: number | undefined, beta?: number | undefined] | [input: Tensor, options: { target: Tensor; reduction?: number | undefined; beta?: number | undefined }] | [input: Tensor, target: Tensor, options?: { reduction?: number | undefined; beta?: number | undefined }] | [input: Tensor, target: Tensor, reduction: number | undefined, options?: { beta?: number | undefined }] | [input: Tensor, options: { target: Tensor; reduction?: number | undefined; beta?: number | undefined; out: Tensor }] | [input: Tensor, target: Tensor, options: { reduction?: number | undefined; beta?: number | undefined; out: Tensor }] | [input: Tensor, target: Tensor, reduction: number | undefined, options: { beta?: number | undefined; out: Tensor }]): Tensor
 }
 
 interface soft_margin_loss_operator {
-  /** `aten::soft_margin_loss(Tensor self, Tensor target, int reduction=1) -> Tensor` */
-  (input: Tensor, target: Tensor, reduction?: number | undefined): Tensor
-  (input: Tensor, options: { target: Tensor; reduction?: number | undefined }): Tensor
-  (input: Tensor, target: Tensor, options?: { reduction?: number | undefined }): Tensor
-  /** `aten::soft_margin_loss.out(Tensor self, Tensor target, int reduction=1, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { target: Tensor; reduction?: number | undefined; out: Tensor }): Tensor
-  (input: Tensor, target: Tensor, options: { reduction?: number | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::soft_margin_loss(Tensor self, Tensor target, int reduction=1) -> Tensor`
+   *
+   * `aten::soft_margin_loss.out(Tensor self, Tensor target, int reduction=1, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, target: Tensor, reduction?: number | undefined] | [input: Tensor, options: { target: Tensor; reduction?: number | undefined }] | [input: Tensor, target: Tensor, options?: { reduction?: number | undefined }] | [input: Tensor, options: { target: Tensor; reduction?: number | undefined; out: Tensor }] | [input: Tensor, target: Tensor, options: { reduction?: number | undefined; out: Tensor }]): Tensor
 }
 
 interface sparse_sampled_addmm_operator {
-  /** `aten::sparse_sampled_addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor` */
-  (input: Tensor, mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  (input: Tensor, options: { mat1: Tensor; mat2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  /** `aten::sparse_sampled_addmm.out(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, mat1: Tensor, mat2: Tensor, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (input: Tensor, options: { mat1: Tensor; mat2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::sparse_sampled_addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
+   *
+   * `aten::sparse_sampled_addmm.out(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }] | [input: Tensor, options: { mat1: Tensor; mat2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }] | [input: Tensor, mat1: Tensor, mat2: Tensor, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }] | [input: Tensor, options: { mat1: Tensor; mat2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }]): Tensor
 }
 
 interface split_operator {
-  /** `aten::split.Tensor(Tensor(a -> *) self, SymInt split_size, int dim=0) -> Tensor(a)[]` */
-  (input: Tensor, split_size: number, dim?: number | undefined): Tensor[]
-  (input: Tensor, options: { split_size: number; dim?: number | undefined }): Tensor[]
-  (input: Tensor, split_size: number, options?: { dim?: number | undefined }): Tensor[]
-  /** `aten::split.sizes(Tensor(a -> *) self, SymInt[] split_size, int dim=0) -> Tensor(a)[]` */
-  (input: Tensor, split_size: readonly number[], dim?: number | undefined): Tensor[]
-  (input: Tensor, options: { split_size: readonly number[]; dim?: number | undefined }): Tensor[]
-  (input: Tensor, split_size: readonly number[], options?: { dim?: number | undefined }): Tensor[]
+  /**
+   * `aten::split.Tensor(Tensor(a -> *) self, SymInt split_size, int dim=0) -> Tensor(a)[]`
+   *
+   * `aten::split.sizes(Tensor(a -> *) self, SymInt[] split_size, int dim=0) -> Tensor(a)[]`
+   */
+  (...args: [input: Tensor, split_size: number, dim?: number | undefined] | [input: Tensor, options: { split_size: number; dim?: number | undefined }] | [input: Tensor, split_size: number, options?: { dim?: number | undefined }] | [input: Tensor, split_size: readonly number[], dim?: number | undefined] | [input: Tensor, options: { split_size: readonly number[]; dim?: number | undefined }] | [input: Tensor, split_size: readonly number[], options?: { dim?: number | undefined }]): Tensors
 }
 
 interface stft_operator {
-  /** `aten::stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor` */
-  (input: Tensor, n_fft: number, hop_length?: number | null | undefined, win_length?: number | null | undefined, window?: Tensor | null | undefined, normalized?: boolean | undefined, onesided?: boolean | null | undefined, return_complex?: boolean | null | undefined, align_to_window?: boolean | null | undefined): Tensor
-  (input: Tensor, options: { n_fft: number; hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  (input: Tensor, n_fft: number, options?: { hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  (input: Tensor, n_fft: number, hop_length: number | null | undefined, options?: { win_length?: number | null | undefined; window?: Tensor | null | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  (input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, options?: { window?: Tensor | null | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  (input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, options?: { normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  (input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, normalized: boolean | undefined, options?: { onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  (input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, normalized: boolean | undefined, onesided: boolean | null | undefined, options?: { return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  (input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, normalized: boolean | undefined, onesided: boolean | null | undefined, return_complex: boolean | null | undefined, options?: { align_to_window?: boolean | null | undefined }): Tensor
-  /** `aten::stft.center(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode="reflect", bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor` */
-  (input: Tensor, n_fft: number, hop_length?: number | null | undefined, win_length?: number | null | undefined, window?: Tensor | null | undefined, center?: boolean | undefined, pad_mode?: string | undefined, normalized?: boolean | undefined, onesided?: boolean | null | undefined, return_complex?: boolean | null | undefined, align_to_window?: boolean | null | undefined): Tensor
-  (input: Tensor, options: { n_fft: number; hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  (input: Tensor, n_fft: number, options?: { hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  (input: Tensor, n_fft: number, hop_length: number | null | undefined, options?: { win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  (input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, options?: { window?: Tensor | null | undefined; center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  (input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, options?: { center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  (input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, options?: { pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  (input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, pad_mode: string | undefined, options?: { normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  (input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, pad_mode: string | undefined, normalized: boolean | undefined, options?: { onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  (input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, pad_mode: string | undefined, normalized: boolean | undefined, onesided: boolean | null | undefined, options?: { return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  (input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, pad_mode: string | undefined, normalized: boolean | undefined, onesided: boolean | null | undefined, return_complex: boolean | null | undefined, options?: { align_to_window?: boolean | null | undefined }): Tensor
+  /**
+   * `aten::stft(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor`
+   *
+   * `aten::stft.center(Tensor self, int n_fft, int? hop_length=None, int? win_length=None, Tensor? window=None, bool center=True, str pad_mode="reflect", bool normalized=False, bool? onesided=None, bool? return_complex=None, bool? align_to_window=None) -> Tensor`
+   */
+  (...args: [input: Tensor, n_fft: number, hop_length?: number | null | undefined, win_length?: number | null | undefined, window?: Tensor | null | undefined, normalized?: boolean | undefined, onesided?: boolean | null | undefined, return_complex?: boolean | null | undefined, align_to_window?: boolean | null | undefined] | [input: Tensor, options: { n_fft: number; hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }] | [input: Tensor, n_fft: number, options?: { hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }] | [input: Tensor, n_fft: number, hop_length: number | null | undefined, options?: { win_length?: number | null | undefined; window?: Tensor | null | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }] | [input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, options?: { window?: Tensor | null | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }] | [input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, options?: { normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }] | [input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, normalized: boolean | undefined, options?: { onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }] | [input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, normalized: boolean | undefined, onesided: boolean | null | undefined, options?: { return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }] | [input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, normalized: boolean | undefined, onesided: boolean | null | undefined, return_complex: boolean | null | undefined, options?: { align_to_window?: boolean | null | undefined }] | [input: Tensor, n_fft: number, hop_length?: number | null | undefined, win_length?: number | null | undefined, window?: Tensor | null | undefined, center?: boolean | undefined, pad_mode?: string | undefined, normalized?: boolean | undefined, onesided?: boolean | null | undefined, return_complex?: boolean | null | undefined, align_to_window?: boolean | null | undefined] | [input: Tensor, options: { n_fft: number; hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }] | [input: Tensor, n_fft: number, options?: { hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }] | [input: Tensor, n_fft: number, hop_length: number | null | undefined, options?: { win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }] | [input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, options?: { window?: Tensor | null | undefined; center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }] | [input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, options?: { center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }] | [input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, options?: { pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }] | [input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, pad_mode: string | undefined, options?: { normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }] | [input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, pad_mode: string | undefined, normalized: boolean | undefined, options?: { onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }] | [input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, pad_mode: string | undefined, normalized: boolean | undefined, onesided: boolean | null | undefined, options?: { return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }] | [input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, pad_mode: string | undefined, normalized: boolean | undefined, onesided: boolean | null | undefined, return_complex: boolean | null | undefined, options?: { align_to_window?: boolean | null | undefined }]): Tensor
 }
 
 interface tensordot_operator {
-  /** `aten::tensordot(Tensor self, Tensor other, int[] dims_self, int[] dims_other) -> Tensor` */
-  (input: Tensor, other: Tensor, dims_self: readonly number[], dims_other: readonly number[]): Tensor
-  (input: Tensor, options: { other: Tensor; dims_self: readonly number[]; dims_other: readonly number[] }): Tensor
-  /** `aten::tensordot.out(Tensor self, Tensor other, int[] dims_self, int[] dims_other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, dims_self: readonly number[], dims_other: readonly number[], options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; dims_self: readonly number[]; dims_other: readonly number[]; out: Tensor }): Tensor
+  /**
+   * `aten::tensordot(Tensor self, Tensor other, int[] dims_self, int[] dims_other) -> Tensor`
+   *
+   * `aten::tensordot.out(Tensor self, Tensor other, int[] dims_self, int[] dims_other, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, other: Tensor, dims_self: readonly number[], dims_other: readonly number[]] | [input: Tensor, options: { other: Tensor; dims_self: readonly number[]; dims_other: readonly number[] }] | [input: Tensor, other: Tensor, dims_self: readonly number[], dims_other: readonly number[], options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; dims_self: readonly number[]; dims_other: readonly number[]; out: Tensor }]): Tensor
 }
 
 interface to_operator {
-  /** `aten::to.dtype(Tensor(a) self, ScalarType dtype, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)` */
-  (input: Tensor, dtype: DType, non_blocking?: boolean | undefined, copy?: boolean | undefined, memory_format?: MemoryFormat | null | undefined): Tensor
-  (input: Tensor, options: { dtype: DType; non_blocking?: boolean | undefined; copy?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  (input: Tensor, dtype: DType, options?: { non_blocking?: boolean | undefined; copy?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  (input: Tensor, dtype: DType, non_blocking: boolean | undefined, options?: { copy?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  (input: Tensor, dtype: DType, non_blocking: boolean | undefined, copy: boolean | undefined, options?: { memory_format?: MemoryFormat | null | undefined }): Tensor
-  /** `aten::to.other(Tensor(a) self, Tensor other, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)` */
-  (input: Tensor, other: Tensor, non_blocking?: boolean | undefined, copy?: boolean | undefined, memory_format?: MemoryFormat | null | undefined): Tensor
-  (input: Tensor, options: { other: Tensor; non_blocking?: boolean | undefined; copy?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  (input: Tensor, other: Tensor, options?: { non_blocking?: boolean | undefined; copy?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  (input: Tensor, other: Tensor, non_blocking: boolean | undefined, options?: { copy?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  (input: Tensor, other: Tensor, non_blocking: boolean | undefined, copy: boolean | undefined, options?: { memory_format?: MemoryFormat | null | undefined }): Tensor
-  /** `aten::to.device(Tensor(a) self, Device device, ScalarType dtype, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)` */
-  (input: Tensor, device: DeviceLike, dtype: DType, non_blocking?: boolean | undefined, copy?: boolean | undefined, memory_format?: MemoryFormat | null | undefined): Tensor
-  (input: Tensor, options: { device: DeviceLike; dtype: DType; non_blocking?: boolean | undefined; copy?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  (input: Tensor, device: DeviceLike, dtype: DType, options?: { non_blocking?: boolean | undefined; copy?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  (input: Tensor, device: DeviceLike, dtype: DType, non_blocking: boolean | undefined, options?: { copy?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  (input: Tensor, device: DeviceLike, dtype: DType, non_blocking: boolean | undefined, copy: boolean | undefined, options?: { memory_format?: MemoryFormat | null | undefined }): Tensor
-  /** `aten::to.dtype_layout(Tensor(a) self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)` */
-  (input: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; non_blocking?: boolean | undefined; copy?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
+  /**
+   * `aten::to.dtype(Tensor(a) self, ScalarType dtype, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)`
+   *
+   * `aten::to.other(Tensor(a) self, Tensor other, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)`
+   *
+   * `aten::to.device(Tensor(a) self, Device device, ScalarType dtype, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)`
+   *
+   * `aten::to.dtype_layout(Tensor(a) self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool non_blocking=False, bool copy=False, MemoryFormat? memory_format=None) -> Tensor(a)`
+   */
+  (...args: [input: Tensor, dtype: DType, non_blocking?: boolean | undefined, copy?: boolean | undefined, memory_format?: MemoryFormat | null | undefined] | [input: Tensor, options: { dtype: DType; non_blocking?: boolean | undefined; copy?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }] | [input: Tensor, dtype: DType, options?: { non_blocking?: boolean | undefined; copy?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }] | [input: Tensor, dtype: DType, non_blocking: boolean | undefined, options?: { copy?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }] | [input: Tensor, dtype: DType, non_blocking: boolean | undefined, copy: boolean | undefined, options?: { memory_format?: MemoryFormat | null | undefined }] | [input: Tensor, other: Tensor, non_blocking?: boolean | undefined, copy?: boolean | undefined, memory_format?: MemoryFormat | null | undefined] | [input: Tensor, options: { other: Tensor; non_blocking?: boolean | undefined; copy?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }] | [input: Tensor, other: Tensor, options?: { non_blocking?: boolean | undefined; copy?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }] | [input: Tensor, other: Tensor, non_blocking: boolean | undefined, options?: { copy?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }] | [input: Tensor, other: Tensor, non_blocking: boolean | undefined, copy: boolean | undefined, options?: { memory_format?: MemoryFormat | null | undefined }] | [input: Tensor, device: DeviceLike, dtype: DType, non_blocking?: boolean | undefined, copy?: boolean | undefined, memory_format?: MemoryFormat | null | undefined] | [input: Tensor, options: { device: DeviceLike; dtype: DType; non_blocking?: boolean | undefined; copy?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }] | [input: Tensor, device: DeviceLike, dtype: DType, options?: { non_blocking?: boolean | undefined; copy?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }] | [input: Tensor, device: DeviceLike, dtype: DType, non_blocking: boolean | undefined, options?: { copy?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }] | [input: Tensor, device: DeviceLike, dtype: DType, non_blocking: boolean | undefined, copy: boolean | undefined, options?: { memory_format?: MemoryFormat | null | undefined }] | [input: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; non_blocking?: boolean | undefined; copy?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }]): Tensor
 }
 
 interface uniform__operator {
   /** `aten::uniform_(Tensor(a!) self, float from=0., float to=1., *, Generator? generator=None) -> Tensor(a!)` */
-  (input: Tensor, from_?: number | undefined, to?: number | undefined, options?: { generator?: Generator | null | undefined }): Tensor
-  (input: Tensor, options?: { from?: number | undefined; to?: number | undefined; generator?: Generator | null | undefined }): Tensor
-  (input: Tensor, from_: number | undefined, options?: { to?: number | undefined; generator?: Generator | null | undefined }): Tensor
+  (...args: [input: Tensor, from_?: number | undefined, to?: number | undefined, options?: { generator?: Generator | null | undefined }] | [input: Tensor, options?: { from?: number | undefined; to?: number | undefined; generator?: Generator | null | undefined }] | [input: Tensor, from_: number | undefined, options?: { to?: number | undefined; generator?: Generator | null | undefined }]): Tensor
 }
 
 interface unique_consecutive_operator {
-  /** `aten::unique_consecutive(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None) -> (Tensor, Tensor, Tensor)` */
-  (input: Tensor, return_inverse?: boolean | undefined, return_counts?: boolean | undefined, dim?: number | null | undefined): [Tensor, Tensor, Tensor]
-  (input: Tensor, options?: { return_inverse?: boolean | undefined; return_counts?: boolean | undefined; dim?: number | null | undefined }): [Tensor, Tensor, Tensor]
-  (input: Tensor, return_inverse: boolean | undefined, options?: { return_counts?: boolean | undefined; dim?: number | null | undefined }): [Tensor, Tensor, Tensor]
-  (input: Tensor, return_inverse: boolean | undefined, return_counts: boolean | undefined, options?: { dim?: number | null | undefined }): [Tensor, Tensor, Tensor]
-  /** `aten::unique_consecutive.out(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2) -> (Tensor(a!), Tensor(b!), Tensor(c!))` */
-  (input: Tensor, options: { return_inverse?: boolean | undefined; return_counts?: boolean | undefined; dim?: number | null | undefined; out: readonly [Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor]
-  (input: Tensor, return_inverse: boolean | undefined, options: { return_counts?: boolean | undefined; dim?: number | null | undefined; out: readonly [Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor]
-  (input: Tensor, return_inverse: boolean | undefined, return_counts: boolean | undefined, options: { dim?: number | null | undefined; out: readonly [Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor]
+  /**
+   * `aten::unique_consecutive(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None) -> (Tensor, Tensor, Tensor)`
+   *
+   * `aten::unique_consecutive.out(Tensor self, bool return_inverse=False, bool return_counts=False, int? dim=None, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2) -> (Tensor(a!), Tensor(b!), Tensor(c!))`
+   */
+  (...args: [input: Tensor, return_inverse?: boolean | undefined, return_counts?: boolean | undefined, dim?: number | null | undefined] | [input: Tensor, options?: { return_inverse?: boolean | undefined; return_counts?: boolean | undefined; dim?: number | null | undefined }] | [input: Tensor, return_inverse: boolean | undefined, options?: { return_counts?: boolean | undefined; dim?: number | null | undefined }] | [input: Tensor, return_inverse: boolean | undefined, return_counts: boolean | undefined, options?: { dim?: number | null | undefined }] | [input: Tensor, options: { return_inverse?: boolean | undefined; return_counts?: boolean | undefined; dim?: number | null | undefined; out: readonly [Tensor, Tensor, Tensor] }] | [input: Tensor, return_inverse: boolean | undefined, options: { return_counts?: boolean | undefined; dim?: number | null | undefined; out: readonly [Tensor, Tensor, Tensor] }] | [input: Tensor, return_inverse: boolean | undefined, return_counts: boolean | undefined, options: { dim?: number | null | undefined; out: readonly [Tensor, Tensor, Tensor] }]): [Tensor, Tensor, Tensor]
 }
 
 interface unique_dim_operator {
-  /** `aten::unique_dim(Tensor self, int dim, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)` */
-  (input: Tensor, dim: number, sorted?: boolean | undefined, return_inverse?: boolean | undefined, return_counts?: boolean | undefined): [Tensor, Tensor, Tensor]
-  (input: Tensor, options: { dim: number; sorted?: boolean | undefined; return_inverse?: boolean | undefined; return_counts?: boolean | undefined }): [Tensor, Tensor, Tensor]
-  (input: Tensor, dim: number, options?: { sorted?: boolean | undefined; return_inverse?: boolean | undefined; return_counts?: boolean | undefined }): [Tensor, Tensor, Tensor]
-  (input: Tensor, dim: number, sorted: boolean | undefined, options?: { return_inverse?: boolean | undefined; return_counts?: boolean | undefined }): [Tensor, Tensor, Tensor]
-  (input: Tensor, dim: number, sorted: boolean | undefined, return_inverse: boolean | undefined, options?: { return_counts?: boolean | undefined }): [Tensor, Tensor, Tensor]
-  /** `aten::unique_dim.out(Tensor self, int dim, bool sorted=True, bool return_inverse=False, bool return_counts=False, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2) -> (Tensor(a!), Tensor(b!), Tensor(c!))` */
-  (input: Tensor, options: { dim: number; sorted?: boolean | undefined; return_inverse?: boolean | undefined; return_counts?: boolean | undefined; out: readonly [Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor]
-  (input: Tensor, dim: number, options: { sorted?: boolean | undefined; return_inverse?: boolean | undefined; return_counts?: boolean | undefined; out: readonly [Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor]
-  (input: Tensor, dim: number, sorted: boolean | undefined, options: { return_inverse?: boolean | undefined; return_counts?: boolean | undefined; out: readonly [Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor]
-  (input: Tensor, dim: number, sorted: boolean | undefined, return_inverse: boolean | undefined, options: { return_counts?: boolean | undefined; out: readonly [Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor]
+  /**
+   * `aten::unique_dim(Tensor self, int dim, bool sorted=True, bool return_inverse=False, bool return_counts=False) -> (Tensor, Tensor, Tensor)`
+   *
+   * `aten::unique_dim.out(Tensor self, int dim, bool sorted=True, bool return_inverse=False, bool return_counts=False, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2) -> (Tensor(a!), Tensor(b!), Tensor(c!))`
+   */
+  (...args: [input: Tensor, dim: number, sorted?: boolean | undefined, return_inverse?: boolean | undefined, return_counts?: boolean | undefined] | [input: Tensor, options: { dim: number; sorted?: boolean | undefined; return_inverse?: boolean | undefined; return_counts?: boolean | undefined }] | [input: Tensor, dim: number, options?: { sorted?: boolean | undefined; return_inverse?: boolean | undefined; return_counts?: boolean | undefined }] | [input: Tensor, dim: number, sorted: boolean | undefined, options?: { return_inverse?: boolean | undefined; return_counts?: boolean | undefined }] | [input: Tensor, dim: number, sorted: boolean | undefined, return_inverse: boolean | undefined, options?: { return_counts?: boolean | undefined }] | [input: Tensor, options: { dim: number; sorted?: boolean | undefined; return_inverse?: boolean | undefined; return_counts?: boolean | undefined; out: readonly [Tensor, Tensor, Tensor] }] | [input: Tensor, dim: number, options: { sorted?: boolean | undefined; return_inverse?: boolean | undefined; return_counts?: boolean | undefined; out: readonly [Tensor, Tensor, Tensor] }] | [input: Tensor, dim: number, sorted: boolean | undefined, options: { return_inverse?: boolean | undefined; return_counts?: boolean | undefined; out: readonly [Tensor, Tensor, Tensor] }] | [input: Tensor, dim: number, sorted: boolean | undefined, return_inverse: boolean | undefined, options: { return_counts?: boolean | undefined; out: readonly [Tensor, Tensor, Tensor] }]): [Tensor, Tensor, Tensor]
 }
 
 interface where_operator {
   /** `aten::where(Tensor condition) -> Tensor[]` */
-  (condition: Tensor): Tensor[]
+  (condition: Tensor): Tensors
   /** `aten::where.Scalar(Tensor condition, Scalar self, Scalar other) -> Tensor` */
   (condition: Tensor, input: Scalar, other: Scalar): Tensor
   (condition: Tensor, options: { input: Scalar; other: Scalar }): Tensor

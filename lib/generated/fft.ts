@@ -10,60 +10,44 @@ interface fft_function {
   /**
    * `aten::fft_fft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor`
    *
+   * `aten::fft_fft.out(Tensor self, SymInt? n=None, int dim=-1, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.fft.fft.html
    */
-  (input: Tensor, n?: number | null | undefined, dim?: number | undefined, norm?: string | null | undefined): Tensor
-  (input: Tensor, options?: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined }): Tensor
-  (input: Tensor, n: number | null | undefined, options?: { dim?: number | undefined; norm?: string | null | undefined }): Tensor
-  (input: Tensor, n: number | null | undefined, dim: number | undefined, options?: { norm?: string | null | undefined }): Tensor
-  /** `aten::fft_fft.out(Tensor self, SymInt? n=None, int dim=-1, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, n: number | null | undefined, options: { dim?: number | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, n: number | null | undefined, dim: number | undefined, options: { norm?: string | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, n?: number | null | undefined, dim?: number | undefined, norm?: string | null | undefined] | [input: Tensor, options?: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined }] | [input: Tensor, n: number | null | undefined, options?: { dim?: number | undefined; norm?: string | null | undefined }] | [input: Tensor, n: number | null | undefined, dim: number | undefined, options?: { norm?: string | null | undefined }] | [input: Tensor, options: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined; out: Tensor }] | [input: Tensor, n: number | null | undefined, options: { dim?: number | undefined; norm?: string | null | undefined; out: Tensor }] | [input: Tensor, n: number | null | undefined, dim: number | undefined, options: { norm?: string | null | undefined; out: Tensor }]): Tensor
 }
 
 interface fft2_function {
   /**
    * `aten::fft_fft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor`
    *
+   * `aten::fft_fft2.out(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.fft.fft2.html
    */
-  (input: Tensor, s?: number | readonly number[] | null | undefined, dim?: number | readonly number[] | undefined, norm?: string | null | undefined): Tensor
-  (input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, options?: { dim?: number | readonly number[] | undefined; norm?: string | null | undefined }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | undefined, options?: { norm?: string | null | undefined }): Tensor
-  /** `aten::fft_fft2.out(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, options: { dim?: number | readonly number[] | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | undefined, options: { norm?: string | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, s?: number | readonly number[] | null | undefined, dim?: number | readonly number[] | undefined, norm?: string | null | undefined] | [input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined }] | [input: Tensor, s: number | readonly number[] | null | undefined, options?: { dim?: number | readonly number[] | undefined; norm?: string | null | undefined }] | [input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | undefined, options?: { norm?: string | null | undefined }] | [input: Tensor, options: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined; out: Tensor }] | [input: Tensor, s: number | readonly number[] | null | undefined, options: { dim?: number | readonly number[] | undefined; norm?: string | null | undefined; out: Tensor }] | [input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | undefined, options: { norm?: string | null | undefined; out: Tensor }]): Tensor
 }
 
 interface fftfreq_function {
   /**
    * `aten::fft_fftfreq(int n, float d=1., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
    *
+   * `aten::fft_fftfreq.out(int n, float d=1., *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.fft.fftfreq.html
    */
-  (n: number, d?: number | undefined, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (n: number, options?: { d?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::fft_fftfreq.out(int n, float d=1., *, Tensor(a!) out) -> Tensor(a!)` */
-  (n: number, options: { d?: number | undefined; out: Tensor }): Tensor
+  (...args: [n: number, d?: number | undefined, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [n: number, options?: { d?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [n: number, options: { d?: number | undefined; out: Tensor }]): Tensor
 }
 
 interface fftn_function {
   /**
    * `aten::fft_fftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor`
    *
+   * `aten::fft_fftn.out(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.fft.fftn.html
    */
-  (input: Tensor, s?: number | readonly number[] | null | undefined, dim?: number | readonly number[] | null | undefined, norm?: string | null | undefined): Tensor
-  (input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, options?: { dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | null | undefined, options?: { norm?: string | null | undefined }): Tensor
-  /** `aten::fft_fftn.out(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, options: { dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | null | undefined, options: { norm?: string | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, s?: number | readonly number[] | null | undefined, dim?: number | readonly number[] | null | undefined, norm?: string | null | undefined] | [input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }] | [input: Tensor, s: number | readonly number[] | null | undefined, options?: { dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }] | [input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | null | undefined, options?: { norm?: string | null | undefined }] | [input: Tensor, options: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined; out: Tensor }] | [input: Tensor, s: number | readonly number[] | null | undefined, options: { dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined; out: Tensor }] | [input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | null | undefined, options: { norm?: string | null | undefined; out: Tensor }]): Tensor
 }
 
 interface fftshift_function {
@@ -72,104 +56,73 @@ interface fftshift_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.fft.fftshift.html
    */
-  (input: Tensor, dim?: number | readonly number[] | null | undefined): Tensor
-  (input: Tensor, options?: { dim?: number | readonly number[] | null | undefined }): Tensor
+  (...args: [input: Tensor, dim?: number | readonly number[] | null | undefined] | [input: Tensor, options?: { dim?: number | readonly number[] | null | undefined }]): Tensor
 }
 
 interface hfft_function {
   /**
    * `aten::fft_hfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor`
    *
+   * `aten::fft_hfft.out(Tensor self, SymInt? n=None, int dim=-1, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.fft.hfft.html
    */
-  (input: Tensor, n?: number | null | undefined, dim?: number | undefined, norm?: string | null | undefined): Tensor
-  (input: Tensor, options?: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined }): Tensor
-  (input: Tensor, n: number | null | undefined, options?: { dim?: number | undefined; norm?: string | null | undefined }): Tensor
-  (input: Tensor, n: number | null | undefined, dim: number | undefined, options?: { norm?: string | null | undefined }): Tensor
-  /** `aten::fft_hfft.out(Tensor self, SymInt? n=None, int dim=-1, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, n: number | null | undefined, options: { dim?: number | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, n: number | null | undefined, dim: number | undefined, options: { norm?: string | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, n?: number | null | undefined, dim?: number | undefined, norm?: string | null | undefined] | [input: Tensor, options?: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined }] | [input: Tensor, n: number | null | undefined, options?: { dim?: number | undefined; norm?: string | null | undefined }] | [input: Tensor, n: number | null | undefined, dim: number | undefined, options?: { norm?: string | null | undefined }] | [input: Tensor, options: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined; out: Tensor }] | [input: Tensor, n: number | null | undefined, options: { dim?: number | undefined; norm?: string | null | undefined; out: Tensor }] | [input: Tensor, n: number | null | undefined, dim: number | undefined, options: { norm?: string | null | undefined; out: Tensor }]): Tensor
 }
 
 interface hfft2_function {
   /**
    * `aten::fft_hfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor`
    *
+   * `aten::fft_hfft2.out(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.fft.hfft2.html
    */
-  (input: Tensor, s?: number | readonly number[] | null | undefined, dim?: number | readonly number[] | undefined, norm?: string | null | undefined): Tensor
-  (input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, options?: { dim?: number | readonly number[] | undefined; norm?: string | null | undefined }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | undefined, options?: { norm?: string | null | undefined }): Tensor
-  /** `aten::fft_hfft2.out(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, options: { dim?: number | readonly number[] | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | undefined, options: { norm?: string | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, s?: number | readonly number[] | null | undefined, dim?: number | readonly number[] | undefined, norm?: string | null | undefined] | [input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined }] | [input: Tensor, s: number | readonly number[] | null | undefined, options?: { dim?: number | readonly number[] | undefined; norm?: string | null | undefined }] | [input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | undefined, options?: { norm?: string | null | undefined }] | [input: Tensor, options: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined; out: Tensor }] | [input: Tensor, s: number | readonly number[] | null | undefined, options: { dim?: number | readonly number[] | undefined; norm?: string | null | undefined; out: Tensor }] | [input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | undefined, options: { norm?: string | null | undefined; out: Tensor }]): Tensor
 }
 
 interface hfftn_function {
   /**
    * `aten::fft_hfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor`
    *
+   * `aten::fft_hfftn.out(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.fft.hfftn.html
    */
-  (input: Tensor, s?: number | readonly number[] | null | undefined, dim?: number | readonly number[] | null | undefined, norm?: string | null | undefined): Tensor
-  (input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, options?: { dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | null | undefined, options?: { norm?: string | null | undefined }): Tensor
-  /** `aten::fft_hfftn.out(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, options: { dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | null | undefined, options: { norm?: string | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, s?: number | readonly number[] | null | undefined, dim?: number | readonly number[] | null | undefined, norm?: string | null | undefined] | [input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }] | [input: Tensor, s: number | readonly number[] | null | undefined, options?: { dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }] | [input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | null | undefined, options?: { norm?: string | null | undefined }] | [input: Tensor, options: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined; out: Tensor }] | [input: Tensor, s: number | readonly number[] | null | undefined, options: { dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined; out: Tensor }] | [input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | null | undefined, options: { norm?: string | null | undefined; out: Tensor }]): Tensor
 }
 
 interface ifft_function {
   /**
    * `aten::fft_ifft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor`
    *
+   * `aten::fft_ifft.out(Tensor self, SymInt? n=None, int dim=-1, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.fft.ifft.html
    */
-  (input: Tensor, n?: number | null | undefined, dim?: number | undefined, norm?: string | null | undefined): Tensor
-  (input: Tensor, options?: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined }): Tensor
-  (input: Tensor, n: number | null | undefined, options?: { dim?: number | undefined; norm?: string | null | undefined }): Tensor
-  (input: Tensor, n: number | null | undefined, dim: number | undefined, options?: { norm?: string | null | undefined }): Tensor
-  /** `aten::fft_ifft.out(Tensor self, SymInt? n=None, int dim=-1, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, n: number | null | undefined, options: { dim?: number | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, n: number | null | undefined, dim: number | undefined, options: { norm?: string | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, n?: number | null | undefined, dim?: number | undefined, norm?: string | null | undefined] | [input: Tensor, options?: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined }] | [input: Tensor, n: number | null | undefined, options?: { dim?: number | undefined; norm?: string | null | undefined }] | [input: Tensor, n: number | null | undefined, dim: number | undefined, options?: { norm?: string | null | undefined }] | [input: Tensor, options: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined; out: Tensor }] | [input: Tensor, n: number | null | undefined, options: { dim?: number | undefined; norm?: string | null | undefined; out: Tensor }] | [input: Tensor, n: number | null | undefined, dim: number | undefined, options: { norm?: string | null | undefined; out: Tensor }]): Tensor
 }
 
 interface ifft2_function {
   /**
    * `aten::fft_ifft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor`
    *
+   * `aten::fft_ifft2.out(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.fft.ifft2.html
    */
-  (input: Tensor, s?: number | readonly number[] | null | undefined, dim?: number | readonly number[] | undefined, norm?: string | null | undefined): Tensor
-  (input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, options?: { dim?: number | readonly number[] | undefined; norm?: string | null | undefined }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | undefined, options?: { norm?: string | null | undefined }): Tensor
-  /** `aten::fft_ifft2.out(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, options: { dim?: number | readonly number[] | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | undefined, options: { norm?: string | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, s?: number | readonly number[] | null | undefined, dim?: number | readonly number[] | undefined, norm?: string | null | undefined] | [input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined }] | [input: Tensor, s: number | readonly number[] | null | undefined, options?: { dim?: number | readonly number[] | undefined; norm?: string | null | undefined }] | [input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | undefined, options?: { norm?: string | null | undefined }] | [input: Tensor, options: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined; out: Tensor }] | [input: Tensor, s: number | readonly number[] | null | undefined, options: { dim?: number | readonly number[] | undefined; norm?: string | null | undefined; out: Tensor }] | [input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | undefined, options: { norm?: string | null | undefined; out: Tensor }]): Tensor
 }
 
 interface ifftn_function {
   /**
    * `aten::fft_ifftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor`
    *
+   * `aten::fft_ifftn.out(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.fft.ifftn.html
    */
-  (input: Tensor, s?: number | readonly number[] | null | undefined, dim?: number | readonly number[] | null | undefined, norm?: string | null | undefined): Tensor
-  (input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, options?: { dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | null | undefined, options?: { norm?: string | null | undefined }): Tensor
-  /** `aten::fft_ifftn.out(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, options: { dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | null | undefined, options: { norm?: string | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, s?: number | readonly number[] | null | undefined, dim?: number | readonly number[] | null | undefined, norm?: string | null | undefined] | [input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }] | [input: Tensor, s: number | readonly number[] | null | undefined, options?: { dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }] | [input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | null | undefined, options?: { norm?: string | null | undefined }] | [input: Tensor, options: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined; out: Tensor }] | [input: Tensor, s: number | readonly number[] | null | undefined, options: { dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined; out: Tensor }] | [input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | null | undefined, options: { norm?: string | null | undefined; out: Tensor }]): Tensor
 }
 
 interface ifftshift_function {
@@ -178,164 +131,117 @@ interface ifftshift_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.fft.ifftshift.html
    */
-  (input: Tensor, dim?: number | readonly number[] | null | undefined): Tensor
-  (input: Tensor, options?: { dim?: number | readonly number[] | null | undefined }): Tensor
+  (...args: [input: Tensor, dim?: number | readonly number[] | null | undefined] | [input: Tensor, options?: { dim?: number | readonly number[] | null | undefined }]): Tensor
 }
 
 interface ihfft_function {
   /**
    * `aten::fft_ihfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor`
    *
+   * `aten::fft_ihfft.out(Tensor self, SymInt? n=None, int dim=-1, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.fft.ihfft.html
    */
-  (input: Tensor, n?: number | null | undefined, dim?: number | undefined, norm?: string | null | undefined): Tensor
-  (input: Tensor, options?: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined }): Tensor
-  (input: Tensor, n: number | null | undefined, options?: { dim?: number | undefined; norm?: string | null | undefined }): Tensor
-  (input: Tensor, n: number | null | undefined, dim: number | undefined, options?: { norm?: string | null | undefined }): Tensor
-  /** `aten::fft_ihfft.out(Tensor self, SymInt? n=None, int dim=-1, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, n: number | null | undefined, options: { dim?: number | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, n: number | null | undefined, dim: number | undefined, options: { norm?: string | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, n?: number | null | undefined, dim?: number | undefined, norm?: string | null | undefined] | [input: Tensor, options?: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined }] | [input: Tensor, n: number | null | undefined, options?: { dim?: number | undefined; norm?: string | null | undefined }] | [input: Tensor, n: number | null | undefined, dim: number | undefined, options?: { norm?: string | null | undefined }] | [input: Tensor, options: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined; out: Tensor }] | [input: Tensor, n: number | null | undefined, options: { dim?: number | undefined; norm?: string | null | undefined; out: Tensor }] | [input: Tensor, n: number | null | undefined, dim: number | undefined, options: { norm?: string | null | undefined; out: Tensor }]): Tensor
 }
 
 interface ihfft2_function {
   /**
    * `aten::fft_ihfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor`
    *
+   * `aten::fft_ihfft2.out(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.fft.ihfft2.html
    */
-  (input: Tensor, s?: number | readonly number[] | null | undefined, dim?: number | readonly number[] | undefined, norm?: string | null | undefined): Tensor
-  (input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, options?: { dim?: number | readonly number[] | undefined; norm?: string | null | undefined }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | undefined, options?: { norm?: string | null | undefined }): Tensor
-  /** `aten::fft_ihfft2.out(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, options: { dim?: number | readonly number[] | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | undefined, options: { norm?: string | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, s?: number | readonly number[] | null | undefined, dim?: number | readonly number[] | undefined, norm?: string | null | undefined] | [input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined }] | [input: Tensor, s: number | readonly number[] | null | undefined, options?: { dim?: number | readonly number[] | undefined; norm?: string | null | undefined }] | [input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | undefined, options?: { norm?: string | null | undefined }] | [input: Tensor, options: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined; out: Tensor }] | [input: Tensor, s: number | readonly number[] | null | undefined, options: { dim?: number | readonly number[] | undefined; norm?: string | null | undefined; out: Tensor }] | [input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | undefined, options: { norm?: string | null | undefined; out: Tensor }]): Tensor
 }
 
 interface ihfftn_function {
   /**
    * `aten::fft_ihfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor`
    *
+   * `aten::fft_ihfftn.out(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.fft.ihfftn.html
    */
-  (input: Tensor, s?: number | readonly number[] | null | undefined, dim?: number | readonly number[] | null | undefined, norm?: string | null | undefined): Tensor
-  (input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, options?: { dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | null | undefined, options?: { norm?: string | null | undefined }): Tensor
-  /** `aten::fft_ihfftn.out(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, options: { dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | null | undefined, options: { norm?: string | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, s?: number | readonly number[] | null | undefined, dim?: number | readonly number[] | null | undefined, norm?: string | null | undefined] | [input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }] | [input: Tensor, s: number | readonly number[] | null | undefined, options?: { dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }] | [input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | null | undefined, options?: { norm?: string | null | undefined }] | [input: Tensor, options: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined; out: Tensor }] | [input: Tensor, s: number | readonly number[] | null | undefined, options: { dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined; out: Tensor }] | [input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | null | undefined, options: { norm?: string | null | undefined; out: Tensor }]): Tensor
 }
 
 interface irfft_function {
   /**
    * `aten::fft_irfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor`
    *
+   * `aten::fft_irfft.out(Tensor self, SymInt? n=None, int dim=-1, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.fft.irfft.html
    */
-  (input: Tensor, n?: number | null | undefined, dim?: number | undefined, norm?: string | null | undefined): Tensor
-  (input: Tensor, options?: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined }): Tensor
-  (input: Tensor, n: number | null | undefined, options?: { dim?: number | undefined; norm?: string | null | undefined }): Tensor
-  (input: Tensor, n: number | null | undefined, dim: number | undefined, options?: { norm?: string | null | undefined }): Tensor
-  /** `aten::fft_irfft.out(Tensor self, SymInt? n=None, int dim=-1, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, n: number | null | undefined, options: { dim?: number | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, n: number | null | undefined, dim: number | undefined, options: { norm?: string | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, n?: number | null | undefined, dim?: number | undefined, norm?: string | null | undefined] | [input: Tensor, options?: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined }] | [input: Tensor, n: number | null | undefined, options?: { dim?: number | undefined; norm?: string | null | undefined }] | [input: Tensor, n: number | null | undefined, dim: number | undefined, options?: { norm?: string | null | undefined }] | [input: Tensor, options: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined; out: Tensor }] | [input: Tensor, n: number | null | undefined, options: { dim?: number | undefined; norm?: string | null | undefined; out: Tensor }] | [input: Tensor, n: number | null | undefined, dim: number | undefined, options: { norm?: string | null | undefined; out: Tensor }]): Tensor
 }
 
 interface irfft2_function {
   /**
    * `aten::fft_irfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor`
    *
+   * `aten::fft_irfft2.out(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.fft.irfft2.html
    */
-  (input: Tensor, s?: number | readonly number[] | null | undefined, dim?: number | readonly number[] | undefined, norm?: string | null | undefined): Tensor
-  (input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, options?: { dim?: number | readonly number[] | undefined; norm?: string | null | undefined }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | undefined, options?: { norm?: string | null | undefined }): Tensor
-  /** `aten::fft_irfft2.out(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, options: { dim?: number | readonly number[] | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | undefined, options: { norm?: string | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, s?: number | readonly number[] | null | undefined, dim?: number | readonly number[] | undefined, norm?: string | null | undefined] | [input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined }] | [input: Tensor, s: number | readonly number[] | null | undefined, options?: { dim?: number | readonly number[] | undefined; norm?: string | null | undefined }] | [input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | undefined, options?: { norm?: string | null | undefined }] | [input: Tensor, options: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined; out: Tensor }] | [input: Tensor, s: number | readonly number[] | null | undefined, options: { dim?: number | readonly number[] | undefined; norm?: string | null | undefined; out: Tensor }] | [input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | undefined, options: { norm?: string | null | undefined; out: Tensor }]): Tensor
 }
 
 interface irfftn_function {
   /**
    * `aten::fft_irfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor`
    *
+   * `aten::fft_irfftn.out(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.fft.irfftn.html
    */
-  (input: Tensor, s?: number | readonly number[] | null | undefined, dim?: number | readonly number[] | null | undefined, norm?: string | null | undefined): Tensor
-  (input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, options?: { dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | null | undefined, options?: { norm?: string | null | undefined }): Tensor
-  /** `aten::fft_irfftn.out(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, options: { dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | null | undefined, options: { norm?: string | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, s?: number | readonly number[] | null | undefined, dim?: number | readonly number[] | null | undefined, norm?: string | null | undefined] | [input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }] | [input: Tensor, s: number | readonly number[] | null | undefined, options?: { dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }] | [input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | null | undefined, options?: { norm?: string | null | undefined }] | [input: Tensor, options: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined; out: Tensor }] | [input: Tensor, s: number | readonly number[] | null | undefined, options: { dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined; out: Tensor }] | [input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | null | undefined, options: { norm?: string | null | undefined; out: Tensor }]): Tensor
 }
 
 interface rfft_function {
   /**
    * `aten::fft_rfft(Tensor self, SymInt? n=None, int dim=-1, str? norm=None) -> Tensor`
    *
+   * `aten::fft_rfft.out(Tensor self, SymInt? n=None, int dim=-1, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.fft.rfft.html
    */
-  (input: Tensor, n?: number | null | undefined, dim?: number | undefined, norm?: string | null | undefined): Tensor
-  (input: Tensor, options?: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined }): Tensor
-  (input: Tensor, n: number | null | undefined, options?: { dim?: number | undefined; norm?: string | null | undefined }): Tensor
-  (input: Tensor, n: number | null | undefined, dim: number | undefined, options?: { norm?: string | null | undefined }): Tensor
-  /** `aten::fft_rfft.out(Tensor self, SymInt? n=None, int dim=-1, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, n: number | null | undefined, options: { dim?: number | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, n: number | null | undefined, dim: number | undefined, options: { norm?: string | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, n?: number | null | undefined, dim?: number | undefined, norm?: string | null | undefined] | [input: Tensor, options?: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined }] | [input: Tensor, n: number | null | undefined, options?: { dim?: number | undefined; norm?: string | null | undefined }] | [input: Tensor, n: number | null | undefined, dim: number | undefined, options?: { norm?: string | null | undefined }] | [input: Tensor, options: { n?: number | null | undefined; dim?: number | undefined; norm?: string | null | undefined; out: Tensor }] | [input: Tensor, n: number | null | undefined, options: { dim?: number | undefined; norm?: string | null | undefined; out: Tensor }] | [input: Tensor, n: number | null | undefined, dim: number | undefined, options: { norm?: string | null | undefined; out: Tensor }]): Tensor
 }
 
 interface rfft2_function {
   /**
    * `aten::fft_rfft2(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None) -> Tensor`
    *
+   * `aten::fft_rfft2.out(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.fft.rfft2.html
    */
-  (input: Tensor, s?: number | readonly number[] | null | undefined, dim?: number | readonly number[] | undefined, norm?: string | null | undefined): Tensor
-  (input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, options?: { dim?: number | readonly number[] | undefined; norm?: string | null | undefined }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | undefined, options?: { norm?: string | null | undefined }): Tensor
-  /** `aten::fft_rfft2.out(Tensor self, SymInt[1]? s=None, int[1] dim=[-2, -1], str? norm=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, options: { dim?: number | readonly number[] | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | undefined, options: { norm?: string | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, s?: number | readonly number[] | null | undefined, dim?: number | readonly number[] | undefined, norm?: string | null | undefined] | [input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined }] | [input: Tensor, s: number | readonly number[] | null | undefined, options?: { dim?: number | readonly number[] | undefined; norm?: string | null | undefined }] | [input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | undefined, options?: { norm?: string | null | undefined }] | [input: Tensor, options: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | undefined; norm?: string | null | undefined; out: Tensor }] | [input: Tensor, s: number | readonly number[] | null | undefined, options: { dim?: number | readonly number[] | undefined; norm?: string | null | undefined; out: Tensor }] | [input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | undefined, options: { norm?: string | null | undefined; out: Tensor }]): Tensor
 }
 
 interface rfftfreq_function {
   /**
    * `aten::fft_rfftfreq(int n, float d=1., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
    *
+   * `aten::fft_rfftfreq.out(int n, float d=1., *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.fft.rfftfreq.html
    */
-  (n: number, d?: number | undefined, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (n: number, options?: { d?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::fft_rfftfreq.out(int n, float d=1., *, Tensor(a!) out) -> Tensor(a!)` */
-  (n: number, options: { d?: number | undefined; out: Tensor }): Tensor
+  (...args: [n: number, d?: number | undefined, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [n: number, options?: { d?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [n: number, options: { d?: number | undefined; out: Tensor }]): Tensor
 }
 
 interface rfftn_function {
   /**
    * `aten::fft_rfftn(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None) -> Tensor`
    *
+   * `aten::fft_rfftn.out(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.fft.rfftn.html
    */
-  (input: Tensor, s?: number | readonly number[] | null | undefined, dim?: number | readonly number[] | null | undefined, norm?: string | null | undefined): Tensor
-  (input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, options?: { dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | null | undefined, options?: { norm?: string | null | undefined }): Tensor
-  /** `aten::fft_rfftn.out(Tensor self, SymInt[1]? s=None, int[1]? dim=None, str? norm=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, options: { dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | null | undefined, options: { norm?: string | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, s?: number | readonly number[] | null | undefined, dim?: number | readonly number[] | null | undefined, norm?: string | null | undefined] | [input: Tensor, options?: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }] | [input: Tensor, s: number | readonly number[] | null | undefined, options?: { dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined }] | [input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | null | undefined, options?: { norm?: string | null | undefined }] | [input: Tensor, options: { s?: number | readonly number[] | null | undefined; dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined; out: Tensor }] | [input: Tensor, s: number | readonly number[] | null | undefined, options: { dim?: number | readonly number[] | null | undefined; norm?: string | null | undefined; out: Tensor }] | [input: Tensor, s: number | readonly number[] | null | undefined, dim: number | readonly number[] | null | undefined, options: { norm?: string | null | undefined; out: Tensor }]): Tensor
 }
 
 export const fft: fft_function = fn('fft_fft')

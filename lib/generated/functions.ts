@@ -4,7 +4,7 @@ import type { DeviceLike, Layout, MemoryFormat } from '../core/device.js'
 import type { DType } from '../core/dtype.js'
 import type { Generator } from '../operators/generator.js'
 import type { Tensor } from '../core/tensor.js'
-import type { Named, Scalar } from '../operators/operator.js'
+import type { Named, Scalar, Tensors } from '../operators/operator.js'
 
 import { operatorNamed as fn } from '../operators/table.js'
 
@@ -12,11 +12,11 @@ interface abs_function {
   /**
    * `aten::abs(Tensor self) -> Tensor`
    *
+   * `aten::abs.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.abs.html
    */
-  (input: Tensor): Tensor
-  /** `aten::abs.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface abs__function {
@@ -28,22 +28,22 @@ interface absolute_function {
   /**
    * `aten::absolute(Tensor self) -> Tensor`
    *
+   * `aten::absolute.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.absolute.html
    */
-  (input: Tensor): Tensor
-  /** `aten::absolute.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface acos_function {
   /**
    * `aten::acos(Tensor self) -> Tensor`
    *
+   * `aten::acos.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.acos.html
    */
-  (input: Tensor): Tensor
-  /** `aten::acos.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface acos__function {
@@ -55,11 +55,11 @@ interface acosh_function {
   /**
    * `aten::acosh(Tensor self) -> Tensor`
    *
+   * `aten::acosh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.acosh.html
    */
-  (input: Tensor): Tensor
-  /** `aten::acosh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface acosh__function {
@@ -71,125 +71,104 @@ interface adaptive_avg_pool1d_function {
   /**
    * `aten::adaptive_avg_pool1d(Tensor self, int[1] output_size) -> Tensor`
    *
+   * `aten::adaptive_avg_pool1d.out(Tensor self, int[1] output_size, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.adaptive_avg_pool1d.html
    */
-  (input: Tensor, output_size: number | readonly number[]): Tensor
-  (input: Tensor, options: { output_size: number | readonly number[] }): Tensor
-  /** `aten::adaptive_avg_pool1d.out(Tensor self, int[1] output_size, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, output_size: number | readonly number[], options: { out: Tensor }): Tensor
-  (input: Tensor, options: { output_size: number | readonly number[]; out: Tensor }): Tensor
+  (...args: [input: Tensor, output_size: number | readonly number[]] | [input: Tensor, options: { output_size: number | readonly number[] }] | [input: Tensor, output_size: number | readonly number[], options: { out: Tensor }] | [input: Tensor, options: { output_size: number | readonly number[]; out: Tensor }]): Tensor
 }
 
 interface adaptive_max_pool1d_function {
   /** `aten::adaptive_max_pool1d(Tensor self, int[1] output_size) -> (Tensor, Tensor)` */
-  (input: Tensor, output_size: number | readonly number[]): [Tensor, Tensor]
-  (input: Tensor, options: { output_size: number | readonly number[] }): [Tensor, Tensor]
+  (...args: [input: Tensor, output_size: number | readonly number[]] | [input: Tensor, options: { output_size: number | readonly number[] }]): [Tensor, Tensor]
 }
 
 interface add_function {
   /**
    * `aten::add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor`
    *
+   * `aten::add.Scalar_out(Tensor self, Scalar other, Scalar alpha=1, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::add.out(Tensor self, Tensor other, *, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.add.html
    */
-  (input: Tensor | Scalar, other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }): Tensor
-  (input: Tensor | Scalar, options: { other: Tensor | Scalar; alpha?: Scalar | undefined }): Tensor
-  /** `aten::add.Scalar_out(Tensor self, Scalar other, Scalar alpha=1, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor | Scalar, options: { other: Scalar; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (input: Tensor | Scalar, other: Scalar, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
-  /** `aten::add.out(Tensor self, Tensor other, *, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor | Scalar, other: Tensor | Scalar, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (input: Tensor | Scalar, options: { other: Tensor | Scalar; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor | Scalar, other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }] | [input: Tensor | Scalar, options: { other: Tensor | Scalar; alpha?: Scalar | undefined }] | [input: Tensor | Scalar, options: { other: Scalar; alpha?: Scalar | undefined; out: Tensor }] | [input: Tensor | Scalar, other: Scalar, options: { alpha?: Scalar | undefined; out: Tensor }] | [input: Tensor | Scalar, other: Tensor | Scalar, options: { alpha?: Scalar | undefined; out: Tensor }] | [input: Tensor | Scalar, options: { other: Tensor | Scalar; alpha?: Scalar | undefined; out: Tensor }]): Tensor
 }
 
 interface addbmm_function {
   /**
    * `aten::addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
    *
+   * `aten::addbmm.out(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.addbmm.html
    */
-  (input: Tensor, batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  (input: Tensor, options: { batch1: Tensor; batch2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  /** `aten::addbmm.out(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, batch1: Tensor, batch2: Tensor, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (input: Tensor, options: { batch1: Tensor; batch2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }] | [input: Tensor, options: { batch1: Tensor; batch2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }] | [input: Tensor, batch1: Tensor, batch2: Tensor, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }] | [input: Tensor, options: { batch1: Tensor; batch2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }]): Tensor
 }
 
 interface addcdiv_function {
   /**
    * `aten::addcdiv(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor`
    *
+   * `aten::addcdiv.out(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.addcdiv.html
    */
-  (input: Tensor, tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar | undefined }): Tensor
-  (input: Tensor, options: { tensor1: Tensor; tensor2: Tensor; value?: Scalar | undefined }): Tensor
-  /** `aten::addcdiv.out(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, tensor1: Tensor, tensor2: Tensor, options: { value?: Scalar | undefined; out: Tensor }): Tensor
-  (input: Tensor, options: { tensor1: Tensor; tensor2: Tensor; value?: Scalar | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar | undefined }] | [input: Tensor, options: { tensor1: Tensor; tensor2: Tensor; value?: Scalar | undefined }] | [input: Tensor, tensor1: Tensor, tensor2: Tensor, options: { value?: Scalar | undefined; out: Tensor }] | [input: Tensor, options: { tensor1: Tensor; tensor2: Tensor; value?: Scalar | undefined; out: Tensor }]): Tensor
 }
 
 interface addcmul_function {
   /**
    * `aten::addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor`
    *
+   * `aten::addcmul.out(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.addcmul.html
    */
-  (input: Tensor, tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar | undefined }): Tensor
-  (input: Tensor, options: { tensor1: Tensor; tensor2: Tensor; value?: Scalar | undefined }): Tensor
-  /** `aten::addcmul.out(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, tensor1: Tensor, tensor2: Tensor, options: { value?: Scalar | undefined; out: Tensor }): Tensor
-  (input: Tensor, options: { tensor1: Tensor; tensor2: Tensor; value?: Scalar | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar | undefined }] | [input: Tensor, options: { tensor1: Tensor; tensor2: Tensor; value?: Scalar | undefined }] | [input: Tensor, tensor1: Tensor, tensor2: Tensor, options: { value?: Scalar | undefined; out: Tensor }] | [input: Tensor, options: { tensor1: Tensor; tensor2: Tensor; value?: Scalar | undefined; out: Tensor }]): Tensor
 }
 
 interface addmm_function {
   /**
    * `aten::addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
    *
+   * `aten::addmm.dtype(Tensor self, Tensor mat1, Tensor mat2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
+   *
+   * `aten::addmm.out(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::addmm.dtype_out(Tensor self, Tensor mat1, Tensor mat2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.addmm.html
    */
-  (input: Tensor, mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  (input: Tensor, options: { mat1: Tensor; mat2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  /** `aten::addmm.dtype(Tensor self, Tensor mat1, Tensor mat2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1) -> Tensor` */
-  (input: Tensor, mat1: Tensor, mat2: Tensor, out_dtype: DType, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  (input: Tensor, options: { mat1: Tensor; mat2: Tensor; out_dtype: DType; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  /** `aten::addmm.out(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, mat1: Tensor, mat2: Tensor, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (input: Tensor, options: { mat1: Tensor; mat2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  /** `aten::addmm.dtype_out(Tensor self, Tensor mat1, Tensor mat2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, mat1: Tensor, mat2: Tensor, out_dtype: DType, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (input: Tensor, options: { mat1: Tensor; mat2: Tensor; out_dtype: DType; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }] | [input: Tensor, options: { mat1: Tensor; mat2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }] | [input: Tensor, mat1: Tensor, mat2: Tensor, out_dtype: DType, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }] | [input: Tensor, options: { mat1: Tensor; mat2: Tensor; out_dtype: DType; beta?: Scalar | undefined; alpha?: Scalar | undefined }] | [input: Tensor, mat1: Tensor, mat2: Tensor, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }] | [input: Tensor, options: { mat1: Tensor; mat2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }] | [input: Tensor, mat1: Tensor, mat2: Tensor, out_dtype: DType, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }] | [input: Tensor, options: { mat1: Tensor; mat2: Tensor; out_dtype: DType; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }]): Tensor
 }
 
 interface addmv_function {
   /**
    * `aten::addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
    *
+   * `aten::addmv.out(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.addmv.html
    */
-  (input: Tensor, mat: Tensor, vec: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  (input: Tensor, options: { mat: Tensor; vec: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  /** `aten::addmv.out(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, mat: Tensor, vec: Tensor, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (input: Tensor, options: { mat: Tensor; vec: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, mat: Tensor, vec: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }] | [input: Tensor, options: { mat: Tensor; vec: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }] | [input: Tensor, mat: Tensor, vec: Tensor, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }] | [input: Tensor, options: { mat: Tensor; vec: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }]): Tensor
 }
 
 interface addmv__function {
   /** `aten::addmv_(Tensor(a!) self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)` */
-  (input: Tensor, mat: Tensor, vec: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  (input: Tensor, options: { mat: Tensor; vec: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
+  (...args: [input: Tensor, mat: Tensor, vec: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }] | [input: Tensor, options: { mat: Tensor; vec: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }]): Tensor
 }
 
 interface addr_function {
   /**
    * `aten::addr(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
    *
+   * `aten::addr.out(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.addr.html
    */
-  (input: Tensor, vec1: Tensor, vec2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  (input: Tensor, options: { vec1: Tensor; vec2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  /** `aten::addr.out(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, vec1: Tensor, vec2: Tensor, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (input: Tensor, options: { vec1: Tensor; vec2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, vec1: Tensor, vec2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }] | [input: Tensor, options: { vec1: Tensor; vec2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }] | [input: Tensor, vec1: Tensor, vec2: Tensor, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }] | [input: Tensor, options: { vec1: Tensor; vec2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }]): Tensor
 }
 
 interface adjoint_function {
@@ -202,48 +181,42 @@ interface adjoint_function {
 }
 
 interface affine_grid_generator_function {
-  /** `aten::affine_grid_generator(Tensor theta, SymInt[] size, bool align_corners) -> Tensor` */
-  (theta: Tensor, size: readonly number[], align_corners: boolean): Tensor
-  (theta: Tensor, options: { size: readonly number[]; align_corners: boolean }): Tensor
-  /** `aten::affine_grid_generator.out(Tensor theta, SymInt[] size, bool align_corners, *, Tensor(a!) out) -> Tensor(a!)` */
-  (theta: Tensor, size: readonly number[], align_corners: boolean, options: { out: Tensor }): Tensor
-  (theta: Tensor, options: { size: readonly number[]; align_corners: boolean; out: Tensor }): Tensor
+  /**
+   * `aten::affine_grid_generator(Tensor theta, SymInt[] size, bool align_corners) -> Tensor`
+   *
+   * `aten::affine_grid_generator.out(Tensor theta, SymInt[] size, bool align_corners, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [theta: Tensor, size: readonly number[], align_corners: boolean] | [theta: Tensor, options: { size: readonly number[]; align_corners: boolean }] | [theta: Tensor, size: readonly number[], align_corners: boolean, options: { out: Tensor }] | [theta: Tensor, options: { size: readonly number[]; align_corners: boolean; out: Tensor }]): Tensor
 }
 
 interface alias_copy_function {
   /**
    * `aten::alias_copy(Tensor self) -> Tensor`
    *
+   * `aten::alias_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.alias_copy.html
    */
-  (input: Tensor): Tensor
-  /** `aten::alias_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface all_function {
   /**
    * `aten::all(Tensor self) -> Tensor`
    *
+   * `aten::all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor`
+   *
+   * `aten::all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor`
+   *
+   * `aten::all.all_out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::all.dims_out(Tensor self, int[]? dim=None, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::all.out(Tensor self, int dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.all.html
    */
-  (input: Tensor): Tensor
-  /** `aten::all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor` */
-  (input: Tensor, dim: number, keepdim?: boolean | undefined): Tensor
-  (input: Tensor, options: { dim: number; keepdim?: boolean | undefined }): Tensor
-  (input: Tensor, dim: number, options?: { keepdim?: boolean | undefined }): Tensor
-  /** `aten::all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor` */
-  (input: Tensor, dim?: readonly number[] | null | undefined, keepdim?: boolean | undefined): Tensor
-  (input: Tensor, options?: { dim?: readonly number[] | null | undefined; keepdim?: boolean | undefined }): Tensor
-  (input: Tensor, dim: readonly number[] | null | undefined, options?: { keepdim?: boolean | undefined }): Tensor
-  /** `aten::all.all_out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
-  /** `aten::all.dims_out(Tensor self, int[]? dim=None, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { dim?: readonly number[] | null | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, dim: readonly number[] | null | undefined, options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
-  /** `aten::all.out(Tensor self, int dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { dim: number; keepdim?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, dim: number, options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, dim: number, keepdim?: boolean | undefined] | [input: Tensor, options: { dim: number; keepdim?: boolean | undefined }] | [input: Tensor, dim: number, options?: { keepdim?: boolean | undefined }] | [input: Tensor, dim?: readonly number[] | null | undefined, keepdim?: boolean | undefined] | [input: Tensor, options?: { dim?: readonly number[] | null | undefined; keepdim?: boolean | undefined }] | [input: Tensor, dim: readonly number[] | null | undefined, options?: { keepdim?: boolean | undefined }] | [input: Tensor, options: { out: Tensor }] | [input: Tensor, options: { dim?: readonly number[] | null | undefined; keepdim?: boolean | undefined; out: Tensor }] | [input: Tensor, dim: readonly number[] | null | undefined, options: { keepdim?: boolean | undefined; out: Tensor }] | [input: Tensor, options: { dim: number; keepdim?: boolean | undefined; out: Tensor }] | [input: Tensor, dim: number, options: { keepdim?: boolean | undefined; out: Tensor }]): Tensor
 }
 
 interface allclose_function {
@@ -252,130 +225,108 @@ interface allclose_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.allclose.html
    */
-  (input: Tensor, other: Tensor, rtol?: number | undefined, atol?: number | undefined, equal_nan?: boolean | undefined): boolean
-  (input: Tensor, options: { other: Tensor; rtol?: number | undefined; atol?: number | undefined; equal_nan?: boolean | undefined }): boolean
-  (input: Tensor, other: Tensor, options?: { rtol?: number | undefined; atol?: number | undefined; equal_nan?: boolean | undefined }): boolean
-  (input: Tensor, other: Tensor, rtol: number | undefined, options?: { atol?: number | undefined; equal_nan?: boolean | undefined }): boolean
-  (input: Tensor, other: Tensor, rtol: number | undefined, atol: number | undefined, options?: { equal_nan?: boolean | undefined }): boolean
+  (...args: [input: Tensor, other: Tensor, rtol?: number | undefined, atol?: number | undefined, equal_nan?: boolean | undefined] | [input: Tensor, options: { other: Tensor; rtol?: number | undefined; atol?: number | undefined; equal_nan?: boolean | undefined }] | [input: Tensor, other: Tensor, options?: { rtol?: number | undefined; atol?: number | undefined; equal_nan?: boolean | undefined }] | [input: Tensor, other: Tensor, rtol: number | undefined, options?: { atol?: number | undefined; equal_nan?: boolean | undefined }] | [input: Tensor, other: Tensor, rtol: number | undefined, atol: number | undefined, options?: { equal_nan?: boolean | undefined }]): boolean
 }
 
 interface alpha_dropout_function {
   /** `aten::alpha_dropout(Tensor input, float p, bool train) -> Tensor` */
-  (input: Tensor, p: number, train: boolean): Tensor
-  (input: Tensor, options: { p: number; train: boolean }): Tensor
+  (...args: [input: Tensor, p: number, train: boolean] | [input: Tensor, options: { p: number; train: boolean }]): Tensor
 }
 
 interface alpha_dropout__function {
   /** `aten::alpha_dropout_(Tensor(a!) self, float p, bool train) -> Tensor(a!)` */
-  (input: Tensor, p: number, train: boolean): Tensor
-  (input: Tensor, options: { p: number; train: boolean }): Tensor
+  (...args: [input: Tensor, p: number, train: boolean] | [input: Tensor, options: { p: number; train: boolean }]): Tensor
 }
 
 interface amax_function {
   /**
    * `aten::amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor`
    *
+   * `aten::amax.out(Tensor self, int[1] dim=[], bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.amax.html
    */
-  (input: Tensor, dim?: number | readonly number[] | undefined, keepdim?: boolean | undefined): Tensor
-  (input: Tensor, options?: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined }): Tensor
-  (input: Tensor, dim: number | readonly number[] | undefined, options?: { keepdim?: boolean | undefined }): Tensor
-  /** `aten::amax.out(Tensor self, int[1] dim=[], bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, dim: number | readonly number[] | undefined, options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, dim?: number | readonly number[] | undefined, keepdim?: boolean | undefined] | [input: Tensor, options?: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined }] | [input: Tensor, dim: number | readonly number[] | undefined, options?: { keepdim?: boolean | undefined }] | [input: Tensor, options: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined; out: Tensor }] | [input: Tensor, dim: number | readonly number[] | undefined, options: { keepdim?: boolean | undefined; out: Tensor }]): Tensor
 }
 
 interface amin_function {
   /**
    * `aten::amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor`
    *
+   * `aten::amin.out(Tensor self, int[1] dim=[], bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.amin.html
    */
-  (input: Tensor, dim?: number | readonly number[] | undefined, keepdim?: boolean | undefined): Tensor
-  (input: Tensor, options?: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined }): Tensor
-  (input: Tensor, dim: number | readonly number[] | undefined, options?: { keepdim?: boolean | undefined }): Tensor
-  /** `aten::amin.out(Tensor self, int[1] dim=[], bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, dim: number | readonly number[] | undefined, options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, dim?: number | readonly number[] | undefined, keepdim?: boolean | undefined] | [input: Tensor, options?: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined }] | [input: Tensor, dim: number | readonly number[] | undefined, options?: { keepdim?: boolean | undefined }] | [input: Tensor, options: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined; out: Tensor }] | [input: Tensor, dim: number | readonly number[] | undefined, options: { keepdim?: boolean | undefined; out: Tensor }]): Tensor
 }
 
 interface aminmax_function {
   /**
    * `aten::aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)`
    *
+   * `aten::aminmax.out(Tensor self, *, int? dim=None, bool keepdim=False, Tensor(a!) min, Tensor(b!) max) -> (Tensor(a!) min, Tensor(b!) max)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.aminmax.html
    */
-  (input: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined }): Named<[min: Tensor, max: Tensor], { readonly min: Tensor; readonly max: Tensor }>
-  /** `aten::aminmax.out(Tensor self, *, int? dim=None, bool keepdim=False, Tensor(a!) min, Tensor(b!) max) -> (Tensor(a!) min, Tensor(b!) max)` */
-  (input: Tensor, options: { dim?: number | null | undefined; keepdim?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[min: Tensor, max: Tensor], { readonly min: Tensor; readonly max: Tensor }>
+  (...args: [input: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined }] | [input: Tensor, options: { dim?: number | null | undefined; keepdim?: boolean | undefined; out: readonly [Tensor, Tensor] }]): Named<[min: Tensor, max: Tensor], { readonly min: Tensor; readonly max: Tensor }>
 }
 
 interface angle_function {
   /**
    * `aten::angle(Tensor self) -> Tensor`
    *
+   * `aten::angle.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.angle.html
    */
-  (input: Tensor): Tensor
-  /** `aten::angle.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface any_function {
   /**
    * `aten::any(Tensor self) -> Tensor`
    *
+   * `aten::any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor`
+   *
+   * `aten::any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor`
+   *
+   * `aten::any.all_out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::any.dims_out(Tensor self, int[]? dim=None, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::any.out(Tensor self, int dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.any.html
    */
-  (input: Tensor): Tensor
-  /** `aten::any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor` */
-  (input: Tensor, dim: number, keepdim?: boolean | undefined): Tensor
-  (input: Tensor, options: { dim: number; keepdim?: boolean | undefined }): Tensor
-  (input: Tensor, dim: number, options?: { keepdim?: boolean | undefined }): Tensor
-  /** `aten::any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor` */
-  (input: Tensor, dim?: readonly number[] | null | undefined, keepdim?: boolean | undefined): Tensor
-  (input: Tensor, options?: { dim?: readonly number[] | null | undefined; keepdim?: boolean | undefined }): Tensor
-  (input: Tensor, dim: readonly number[] | null | undefined, options?: { keepdim?: boolean | undefined }): Tensor
-  /** `aten::any.all_out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
-  /** `aten::any.dims_out(Tensor self, int[]? dim=None, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { dim?: readonly number[] | null | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, dim: readonly number[] | null | undefined, options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
-  /** `aten::any.out(Tensor self, int dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { dim: number; keepdim?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, dim: number, options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, dim: number, keepdim?: boolean | undefined] | [input: Tensor, options: { dim: number; keepdim?: boolean | undefined }] | [input: Tensor, dim: number, options?: { keepdim?: boolean | undefined }] | [input: Tensor, dim?: readonly number[] | null | undefined, keepdim?: boolean | undefined] | [input: Tensor, options?: { dim?: readonly number[] | null | undefined; keepdim?: boolean | undefined }] | [input: Tensor, dim: readonly number[] | null | undefined, options?: { keepdim?: boolean | undefined }] | [input: Tensor, options: { out: Tensor }] | [input: Tensor, options: { dim?: readonly number[] | null | undefined; keepdim?: boolean | undefined; out: Tensor }] | [input: Tensor, dim: readonly number[] | null | undefined, options: { keepdim?: boolean | undefined; out: Tensor }] | [input: Tensor, options: { dim: number; keepdim?: boolean | undefined; out: Tensor }] | [input: Tensor, dim: number, options: { keepdim?: boolean | undefined; out: Tensor }]): Tensor
 }
 
 interface arange_function {
   /**
    * `aten::arange(Scalar end, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
    *
+   * `aten::arange.start(Scalar start, Scalar end, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   *
+   * `aten::arange.start_step(Scalar start, Scalar end, Scalar step=1, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   *
+   * `aten::arange.out(Scalar end, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::arange.start_out(Scalar start, Scalar end, Scalar step=1, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.arange.html
    */
-  (end: Scalar, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::arange.start(Scalar start, Scalar end, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
-  (start: Scalar, end: Scalar, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (start: Scalar, options: { end: Scalar; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::arange.start_step(Scalar start, Scalar end, Scalar step=1, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
-  (start: Scalar, end: Scalar, step?: Scalar | undefined, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (start: Scalar, options: { end: Scalar; step?: Scalar | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (start: Scalar, end: Scalar, options?: { step?: Scalar | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::arange.out(Scalar end, *, Tensor(a!) out) -> Tensor(a!)` */
-  (end: Scalar, options: { out: Tensor }): Tensor
-  /** `aten::arange.start_out(Scalar start, Scalar end, Scalar step=1, *, Tensor(a!) out) -> Tensor(a!)` */
-  (start: Scalar, options: { end: Scalar; step?: Scalar | undefined; out: Tensor }): Tensor
-  (start: Scalar, end: Scalar, options: { step?: Scalar | undefined; out: Tensor }): Tensor
+  (...args: [end: Scalar, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [start: Scalar, end: Scalar, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [start: Scalar, options: { end: Scalar; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [start: Scalar, end: Scalar, step?: Scalar | undefined, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [start: Scalar, options: { end: Scalar; step?: Scalar | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [start: Scalar, end: Scalar, options?: { step?: Scalar | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [end: Scalar, options: { out: Tensor }] | [start: Scalar, options: { end: Scalar; step?: Scalar | undefined; out: Tensor }] | [start: Scalar, end: Scalar, options: { step?: Scalar | undefined; out: Tensor }]): Tensor
 }
 
 interface arccos_function {
   /**
    * `aten::arccos(Tensor self) -> Tensor`
    *
+   * `aten::arccos.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.arccos.html
    */
-  (input: Tensor): Tensor
-  /** `aten::arccos.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface arccos__function {
@@ -387,11 +338,11 @@ interface arccosh_function {
   /**
    * `aten::arccosh(Tensor self) -> Tensor`
    *
+   * `aten::arccosh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.arccosh.html
    */
-  (input: Tensor): Tensor
-  /** `aten::arccosh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface arccosh__function {
@@ -403,11 +354,11 @@ interface arcsin_function {
   /**
    * `aten::arcsin(Tensor self) -> Tensor`
    *
+   * `aten::arcsin.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.arcsin.html
    */
-  (input: Tensor): Tensor
-  /** `aten::arcsin.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface arcsin__function {
@@ -419,11 +370,11 @@ interface arcsinh_function {
   /**
    * `aten::arcsinh(Tensor self) -> Tensor`
    *
+   * `aten::arcsinh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.arcsinh.html
    */
-  (input: Tensor): Tensor
-  /** `aten::arcsinh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface arcsinh__function {
@@ -435,24 +386,22 @@ interface arctan_function {
   /**
    * `aten::arctan(Tensor self) -> Tensor`
    *
+   * `aten::arctan.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.arctan.html
    */
-  (input: Tensor): Tensor
-  /** `aten::arctan.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface arctan2_function {
   /**
    * `aten::arctan2(Tensor self, Tensor other) -> Tensor`
    *
+   * `aten::arctan2.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.arctan2.html
    */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::arctan2.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface arctan__function {
@@ -464,11 +413,11 @@ interface arctanh_function {
   /**
    * `aten::arctanh(Tensor self) -> Tensor`
    *
+   * `aten::arctanh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.arctanh.html
    */
-  (input: Tensor): Tensor
-  /** `aten::arctanh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface arctanh__function {
@@ -480,43 +429,35 @@ interface argmax_function {
   /**
    * `aten::argmax(Tensor self, int? dim=None, bool keepdim=False) -> Tensor`
    *
+   * `aten::argmax.out(Tensor self, int? dim=None, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.argmax.html
    */
-  (input: Tensor, dim?: number | null | undefined, keepdim?: boolean | undefined): Tensor
-  (input: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined }): Tensor
-  (input: Tensor, dim: number | null | undefined, options?: { keepdim?: boolean | undefined }): Tensor
-  /** `aten::argmax.out(Tensor self, int? dim=None, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { dim?: number | null | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, dim: number | null | undefined, options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, dim?: number | null | undefined, keepdim?: boolean | undefined] | [input: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined }] | [input: Tensor, dim: number | null | undefined, options?: { keepdim?: boolean | undefined }] | [input: Tensor, options: { dim?: number | null | undefined; keepdim?: boolean | undefined; out: Tensor }] | [input: Tensor, dim: number | null | undefined, options: { keepdim?: boolean | undefined; out: Tensor }]): Tensor
 }
 
 interface argmin_function {
   /**
    * `aten::argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor`
    *
+   * `aten::argmin.out(Tensor self, int? dim=None, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.argmin.html
    */
-  (input: Tensor, dim?: number | null | undefined, keepdim?: boolean | undefined): Tensor
-  (input: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined }): Tensor
-  (input: Tensor, dim: number | null | undefined, options?: { keepdim?: boolean | undefined }): Tensor
-  /** `aten::argmin.out(Tensor self, int? dim=None, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { dim?: number | null | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, dim: number | null | undefined, options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, dim?: number | null | undefined, keepdim?: boolean | undefined] | [input: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined }] | [input: Tensor, dim: number | null | undefined, options?: { keepdim?: boolean | undefined }] | [input: Tensor, options: { dim?: number | null | undefined; keepdim?: boolean | undefined; out: Tensor }] | [input: Tensor, dim: number | null | undefined, options: { keepdim?: boolean | undefined; out: Tensor }]): Tensor
 }
 
 interface argsort_function {
   /**
    * `aten::argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor`
    *
+   * `aten::argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor`
+   *
+   * `aten::argsort.stable_out(Tensor self, *, bool stable, int dim=-1, bool descending=False, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.argsort.html
    */
-  (input: Tensor, dim?: number | undefined, descending?: boolean | undefined): Tensor
-  (input: Tensor, options?: { dim?: number | undefined; descending?: boolean | undefined }): Tensor
-  (input: Tensor, dim: number | undefined, options?: { descending?: boolean | undefined }): Tensor
-  /** `aten::argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor` */
-  (input: Tensor, options: { stable: boolean; dim?: number | undefined; descending?: boolean | undefined }): Tensor
-  /** `aten::argsort.stable_out(Tensor self, *, bool stable, int dim=-1, bool descending=False, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { stable: boolean; dim?: number | undefined; descending?: boolean | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, dim?: number | undefined, descending?: boolean | undefined] | [input: Tensor, options?: { dim?: number | undefined; descending?: boolean | undefined }] | [input: Tensor, dim: number | undefined, options?: { descending?: boolean | undefined }] | [input: Tensor, options: { stable: boolean; dim?: number | undefined; descending?: boolean | undefined }] | [input: Tensor, options: { stable: boolean; dim?: number | undefined; descending?: boolean | undefined; out: Tensor }]): Tensor
 }
 
 interface argwhere_function {
@@ -534,55 +475,45 @@ interface as_strided_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.as_strided.html
    */
-  (input: Tensor, size: readonly number[], stride: readonly number[], storage_offset?: number | null | undefined): Tensor
-  (input: Tensor, options: { size: readonly number[]; stride: readonly number[]; storage_offset?: number | null | undefined }): Tensor
-  (input: Tensor, size: readonly number[], stride: readonly number[], options?: { storage_offset?: number | null | undefined }): Tensor
+  (...args: [input: Tensor, size: readonly number[], stride: readonly number[], storage_offset?: number | null | undefined] | [input: Tensor, options: { size: readonly number[]; stride: readonly number[]; storage_offset?: number | null | undefined }] | [input: Tensor, size: readonly number[], stride: readonly number[], options?: { storage_offset?: number | null | undefined }]): Tensor
 }
 
 interface as_strided__function {
   /** `aten::as_strided_(Tensor(a!) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a!)` */
-  (input: Tensor, size: readonly number[], stride: readonly number[], storage_offset?: number | null | undefined): Tensor
-  (input: Tensor, options: { size: readonly number[]; stride: readonly number[]; storage_offset?: number | null | undefined }): Tensor
-  (input: Tensor, size: readonly number[], stride: readonly number[], options?: { storage_offset?: number | null | undefined }): Tensor
+  (...args: [input: Tensor, size: readonly number[], stride: readonly number[], storage_offset?: number | null | undefined] | [input: Tensor, options: { size: readonly number[]; stride: readonly number[]; storage_offset?: number | null | undefined }] | [input: Tensor, size: readonly number[], stride: readonly number[], options?: { storage_offset?: number | null | undefined }]): Tensor
 }
 
 interface as_strided_copy_function {
   /**
    * `aten::as_strided_copy(Tensor self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor`
    *
+   * `aten::as_strided_copy.out(Tensor self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.as_strided_copy.html
    */
-  (input: Tensor, size: readonly number[], stride: readonly number[], storage_offset?: number | null | undefined): Tensor
-  (input: Tensor, options: { size: readonly number[]; stride: readonly number[]; storage_offset?: number | null | undefined }): Tensor
-  (input: Tensor, size: readonly number[], stride: readonly number[], options?: { storage_offset?: number | null | undefined }): Tensor
-  /** `aten::as_strided_copy.out(Tensor self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { size: readonly number[]; stride: readonly number[]; storage_offset?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, size: readonly number[], stride: readonly number[], options: { storage_offset?: number | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, size: readonly number[], stride: readonly number[], storage_offset?: number | null | undefined] | [input: Tensor, options: { size: readonly number[]; stride: readonly number[]; storage_offset?: number | null | undefined }] | [input: Tensor, size: readonly number[], stride: readonly number[], options?: { storage_offset?: number | null | undefined }] | [input: Tensor, options: { size: readonly number[]; stride: readonly number[]; storage_offset?: number | null | undefined; out: Tensor }] | [input: Tensor, size: readonly number[], stride: readonly number[], options: { storage_offset?: number | null | undefined; out: Tensor }]): Tensor
 }
 
 interface as_strided_scatter_function {
   /**
    * `aten::as_strided_scatter(Tensor self, Tensor src, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor`
    *
+   * `aten::as_strided_scatter.out(Tensor self, Tensor src, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.as_strided_scatter.html
    */
-  (input: Tensor, src: Tensor, size: readonly number[], stride: readonly number[], storage_offset?: number | null | undefined): Tensor
-  (input: Tensor, options: { src: Tensor; size: readonly number[]; stride: readonly number[]; storage_offset?: number | null | undefined }): Tensor
-  (input: Tensor, src: Tensor, size: readonly number[], stride: readonly number[], options?: { storage_offset?: number | null | undefined }): Tensor
-  /** `aten::as_strided_scatter.out(Tensor self, Tensor src, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { src: Tensor; size: readonly number[]; stride: readonly number[]; storage_offset?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, src: Tensor, size: readonly number[], stride: readonly number[], options: { storage_offset?: number | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, src: Tensor, size: readonly number[], stride: readonly number[], storage_offset?: number | null | undefined] | [input: Tensor, options: { src: Tensor; size: readonly number[]; stride: readonly number[]; storage_offset?: number | null | undefined }] | [input: Tensor, src: Tensor, size: readonly number[], stride: readonly number[], options?: { storage_offset?: number | null | undefined }] | [input: Tensor, options: { src: Tensor; size: readonly number[]; stride: readonly number[]; storage_offset?: number | null | undefined; out: Tensor }] | [input: Tensor, src: Tensor, size: readonly number[], stride: readonly number[], options: { storage_offset?: number | null | undefined; out: Tensor }]): Tensor
 }
 
 interface asin_function {
   /**
    * `aten::asin(Tensor self) -> Tensor`
    *
+   * `aten::asin.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.asin.html
    */
-  (input: Tensor): Tensor
-  /** `aten::asin.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface asin__function {
@@ -594,11 +525,11 @@ interface asinh_function {
   /**
    * `aten::asinh(Tensor self) -> Tensor`
    *
+   * `aten::asinh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.asinh.html
    */
-  (input: Tensor): Tensor
-  /** `aten::asinh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface asinh__function {
@@ -610,24 +541,22 @@ interface atan_function {
   /**
    * `aten::atan(Tensor self) -> Tensor`
    *
+   * `aten::atan.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.atan.html
    */
-  (input: Tensor): Tensor
-  /** `aten::atan.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface atan2_function {
   /**
    * `aten::atan2(Tensor self, Tensor other) -> Tensor`
    *
+   * `aten::atan2.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.atan2.html
    */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::atan2.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface atan__function {
@@ -639,11 +568,11 @@ interface atanh_function {
   /**
    * `aten::atanh(Tensor self) -> Tensor`
    *
+   * `aten::atanh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.atanh.html
    */
-  (input: Tensor): Tensor
-  /** `aten::atanh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface atanh__function {
@@ -655,147 +584,128 @@ interface avg_pool1d_function {
   /**
    * `aten::avg_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True) -> Tensor`
    *
+   * `aten::avg_pool1d.out(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.avg_pool1d.html
    */
-  (input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined, count_include_pad?: boolean | undefined): Tensor
-  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, ceil_mode: boolean | undefined, options?: { count_include_pad?: boolean | undefined }): Tensor
-  /** `aten::avg_pool1d.out(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options: { ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, ceil_mode: boolean | undefined, options: { count_include_pad?: boolean | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined, count_include_pad?: boolean | undefined] | [input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, ceil_mode: boolean | undefined, options?: { count_include_pad?: boolean | undefined }] | [input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; out: Tensor }] | [input: Tensor, kernel_size: number | readonly number[], options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; out: Tensor }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; out: Tensor }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options: { ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; out: Tensor }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, ceil_mode: boolean | undefined, options: { count_include_pad?: boolean | undefined; out: Tensor }]): Tensor
 }
 
 interface baddbmm_function {
   /**
    * `aten::baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
    *
+   * `aten::baddbmm.dtype(Tensor self, Tensor batch1, Tensor batch2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
+   *
+   * `aten::baddbmm.out(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::baddbmm.dtype_out(Tensor self, Tensor batch1, Tensor batch2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.baddbmm.html
    */
-  (input: Tensor, batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  (input: Tensor, options: { batch1: Tensor; batch2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  /** `aten::baddbmm.dtype(Tensor self, Tensor batch1, Tensor batch2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1) -> Tensor` */
-  (input: Tensor, batch1: Tensor, batch2: Tensor, out_dtype: DType, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  (input: Tensor, options: { batch1: Tensor; batch2: Tensor; out_dtype: DType; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  /** `aten::baddbmm.out(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, batch1: Tensor, batch2: Tensor, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (input: Tensor, options: { batch1: Tensor; batch2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  /** `aten::baddbmm.dtype_out(Tensor self, Tensor batch1, Tensor batch2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, batch1: Tensor, batch2: Tensor, out_dtype: DType, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (input: Tensor, options: { batch1: Tensor; batch2: Tensor; out_dtype: DType; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }] | [input: Tensor, options: { batch1: Tensor; batch2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }] | [input: Tensor, batch1: Tensor, batch2: Tensor, out_dtype: DType, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }] | [input: Tensor, options: { batch1: Tensor; batch2: Tensor; out_dtype: DType; beta?: Scalar | undefined; alpha?: Scalar | undefined }] | [input: Tensor, batch1: Tensor, batch2: Tensor, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }] | [input: Tensor, options: { batch1: Tensor; batch2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }] | [input: Tensor, batch1: Tensor, batch2: Tensor, out_dtype: DType, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }] | [input: Tensor, options: { batch1: Tensor; batch2: Tensor; out_dtype: DType; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }]): Tensor
 }
 
 interface bartlett_window_function {
   /**
    * `aten::bartlett_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
    *
+   * `aten::bartlett_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   *
+   * `aten::bartlett_window.out(int window_length, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::bartlett_window.periodic_out(int window_length, bool periodic, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.bartlett_window.html
    */
-  (window_length: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::bartlett_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
-  (window_length: number, periodic: boolean, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (window_length: number, options: { periodic: boolean; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::bartlett_window.out(int window_length, *, Tensor(a!) out) -> Tensor(a!)` */
-  (window_length: number, options: { out: Tensor }): Tensor
-  /** `aten::bartlett_window.periodic_out(int window_length, bool periodic, *, Tensor(a!) out) -> Tensor(a!)` */
-  (window_length: number, periodic: boolean, options: { out: Tensor }): Tensor
-  (window_length: number, options: { periodic: boolean; out: Tensor }): Tensor
+  (...args: [window_length: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [window_length: number, periodic: boolean, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [window_length: number, options: { periodic: boolean; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [window_length: number, options: { out: Tensor }] | [window_length: number, periodic: boolean, options: { out: Tensor }] | [window_length: number, options: { periodic: boolean; out: Tensor }]): Tensor
 }
 
 interface batch_norm_function {
   /** `aten::batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, bool cudnn_enabled) -> Tensor` */
-  (input: Tensor, weight: Tensor | null, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, training: boolean, momentum: number, eps: number, cudnn_enabled: boolean): Tensor
-  (input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; running_mean: Tensor | null; running_var: Tensor | null; training: boolean; momentum: number; eps: number; cudnn_enabled: boolean }): Tensor
+  (...args: [input: Tensor, weight: Tensor | null, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, training: boolean, momentum: number, eps: number, cudnn_enabled: boolean] | [input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; running_mean: Tensor | null; running_var: Tensor | null; training: boolean; momentum: number; eps: number; cudnn_enabled: boolean }]): Tensor
 }
 
 interface batch_norm_backward_elemt_function {
-  /** `aten::batch_norm_backward_elemt(Tensor grad_out, Tensor input, Tensor mean, Tensor invstd, Tensor? weight, Tensor sum_dy, Tensor sum_dy_xmu, Tensor count) -> Tensor` */
-  (grad_out: Tensor, input: Tensor, mean: Tensor, invstd: Tensor, weight: Tensor | null, sum_dy: Tensor, sum_dy_xmu: Tensor, count: Tensor): Tensor
-  (grad_out: Tensor, options: { input: Tensor; mean: Tensor; invstd: Tensor; weight: Tensor | null; sum_dy: Tensor; sum_dy_xmu: Tensor; count: Tensor }): Tensor
-  /** `aten::batch_norm_backward_elemt.out(Tensor grad_out, Tensor input, Tensor mean, Tensor invstd, Tensor? weight, Tensor sum_dy, Tensor sum_dy_xmu, Tensor count, *, Tensor(a!) out) -> Tensor(a!)` */
-  (grad_out: Tensor, input: Tensor, mean: Tensor, invstd: Tensor, weight: Tensor | null, sum_dy: Tensor, sum_dy_xmu: Tensor, count: Tensor, options: { out: Tensor }): Tensor
-  (grad_out: Tensor, options: { input: Tensor; mean: Tensor; invstd: Tensor; weight: Tensor | null; sum_dy: Tensor; sum_dy_xmu: Tensor; count: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::batch_norm_backward_elemt(Tensor grad_out, Tensor input, Tensor mean, Tensor invstd, Tensor? weight, Tensor sum_dy, Tensor sum_dy_xmu, Tensor count) -> Tensor`
+   *
+   * `aten::batch_norm_backward_elemt.out(Tensor grad_out, Tensor input, Tensor mean, Tensor invstd, Tensor? weight, Tensor sum_dy, Tensor sum_dy_xmu, Tensor count, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [grad_out: Tensor, input: Tensor, mean: Tensor, invstd: Tensor, weight: Tensor | null, sum_dy: Tensor, sum_dy_xmu: Tensor, count: Tensor] | [grad_out: Tensor, options: { input: Tensor; mean: Tensor; invstd: Tensor; weight: Tensor | null; sum_dy: Tensor; sum_dy_xmu: Tensor; count: Tensor }] | [grad_out: Tensor, input: Tensor, mean: Tensor, invstd: Tensor, weight: Tensor | null, sum_dy: Tensor, sum_dy_xmu: Tensor, count: Tensor, options: { out: Tensor }] | [grad_out: Tensor, options: { input: Tensor; mean: Tensor; invstd: Tensor; weight: Tensor | null; sum_dy: Tensor; sum_dy_xmu: Tensor; count: Tensor; out: Tensor }]): Tensor
 }
 
 interface batch_norm_backward_reduce_function {
-  /** `aten::batch_norm_backward_reduce(Tensor grad_out, Tensor input, Tensor mean, Tensor invstd, Tensor? weight, bool input_g, bool weight_g, bool bias_g) -> (Tensor, Tensor, Tensor, Tensor)` */
-  (grad_out: Tensor, input: Tensor, mean: Tensor, invstd: Tensor, weight: Tensor | null, input_g: boolean, weight_g: boolean, bias_g: boolean): [Tensor, Tensor, Tensor, Tensor]
-  (grad_out: Tensor, options: { input: Tensor; mean: Tensor; invstd: Tensor; weight: Tensor | null; input_g: boolean; weight_g: boolean; bias_g: boolean }): [Tensor, Tensor, Tensor, Tensor]
-  /** `aten::batch_norm_backward_reduce.out(Tensor grad_out, Tensor input, Tensor mean, Tensor invstd, Tensor? weight, bool input_g, bool weight_g, bool bias_g, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2, Tensor(d!) out3) -> (Tensor(a!), Tensor(b!), Tensor(c!), Tensor(d!))` */
-  (grad_out: Tensor, input: Tensor, mean: Tensor, invstd: Tensor, weight: Tensor | null, input_g: boolean, weight_g: boolean, bias_g: boolean, options: { out: readonly [Tensor, Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor, Tensor]
-  (grad_out: Tensor, options: { input: Tensor; mean: Tensor; invstd: Tensor; weight: Tensor | null; input_g: boolean; weight_g: boolean; bias_g: boolean; out: readonly [Tensor, Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor, Tensor]
+  /**
+   * `aten::batch_norm_backward_reduce(Tensor grad_out, Tensor input, Tensor mean, Tensor invstd, Tensor? weight, bool input_g, bool weight_g, bool bias_g) -> (Tensor, Tensor, Tensor, Tensor)`
+   *
+   * `aten::batch_norm_backward_reduce.out(Tensor grad_out, Tensor input, Tensor mean, Tensor invstd, Tensor? weight, bool input_g, bool weight_g, bool bias_g, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2, Tensor(d!) out3) -> (Tensor(a!), Tensor(b!), Tensor(c!), Tensor(d!))`
+   */
+  (...args: [grad_out: Tensor, input: Tensor, mean: Tensor, invstd: Tensor, weight: Tensor | null, input_g: boolean, weight_g: boolean, bias_g: boolean] | [grad_out: Tensor, options: { input: Tensor; mean: Tensor; invstd: Tensor; weight: Tensor | null; input_g: boolean; weight_g: boolean; bias_g: boolean }] | [grad_out: Tensor, input: Tensor, mean: Tensor, invstd: Tensor, weight: Tensor | null, input_g: boolean, weight_g: boolean, bias_g: boolean, options: { out: readonly [Tensor, Tensor, Tensor, Tensor] }] | [grad_out: Tensor, options: { input: Tensor; mean: Tensor; invstd: Tensor; weight: Tensor | null; input_g: boolean; weight_g: boolean; bias_g: boolean; out: readonly [Tensor, Tensor, Tensor, Tensor] }]): [Tensor, Tensor, Tensor, Tensor]
 }
 
 interface batch_norm_elemt_function {
-  /** `aten::batch_norm_elemt(Tensor input, Tensor? weight, Tensor? bias, Tensor mean, Tensor invstd, float eps) -> Tensor` */
-  (input: Tensor, weight: Tensor | null, bias: Tensor | null, mean: Tensor, invstd: Tensor, eps: number): Tensor
-  (input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; mean: Tensor; invstd: Tensor; eps: number }): Tensor
-  /** `aten::batch_norm_elemt.out(Tensor input, Tensor? weight, Tensor? bias, Tensor mean, Tensor invstd, float eps, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, weight: Tensor | null, bias: Tensor | null, mean: Tensor, invstd: Tensor, eps: number, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; mean: Tensor; invstd: Tensor; eps: number; out: Tensor }): Tensor
+  /**
+   * `aten::batch_norm_elemt(Tensor input, Tensor? weight, Tensor? bias, Tensor mean, Tensor invstd, float eps) -> Tensor`
+   *
+   * `aten::batch_norm_elemt.out(Tensor input, Tensor? weight, Tensor? bias, Tensor mean, Tensor invstd, float eps, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, weight: Tensor | null, bias: Tensor | null, mean: Tensor, invstd: Tensor, eps: number] | [input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; mean: Tensor; invstd: Tensor; eps: number }] | [input: Tensor, weight: Tensor | null, bias: Tensor | null, mean: Tensor, invstd: Tensor, eps: number, options: { out: Tensor }] | [input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; mean: Tensor; invstd: Tensor; eps: number; out: Tensor }]): Tensor
 }
 
 interface batch_norm_gather_stats_function {
-  /** `aten::batch_norm_gather_stats(Tensor input, Tensor mean, Tensor invstd, Tensor? running_mean, Tensor? running_var, float momentum, float eps, int count) -> (Tensor, Tensor)` */
-  (input: Tensor, mean: Tensor, invstd: Tensor, running_mean: Tensor | null, running_var: Tensor | null, momentum: number, eps: number, count: number): [Tensor, Tensor]
-  (input: Tensor, options: { mean: Tensor; invstd: Tensor; running_mean: Tensor | null; running_var: Tensor | null; momentum: number; eps: number; count: number }): [Tensor, Tensor]
-  /** `aten::batch_norm_gather_stats.out(Tensor input, Tensor mean, Tensor invstd, Tensor? running_mean, Tensor? running_var, float momentum, float eps, int count, *, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))` */
-  (input: Tensor, mean: Tensor, invstd: Tensor, running_mean: Tensor | null, running_var: Tensor | null, momentum: number, eps: number, count: number, options: { out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
-  (input: Tensor, options: { mean: Tensor; invstd: Tensor; running_mean: Tensor | null; running_var: Tensor | null; momentum: number; eps: number; count: number; out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
+  /**
+   * `aten::batch_norm_gather_stats(Tensor input, Tensor mean, Tensor invstd, Tensor? running_mean, Tensor? running_var, float momentum, float eps, int count) -> (Tensor, Tensor)`
+   *
+   * `aten::batch_norm_gather_stats.out(Tensor input, Tensor mean, Tensor invstd, Tensor? running_mean, Tensor? running_var, float momentum, float eps, int count, *, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))`
+   */
+  (...args: [input: Tensor, mean: Tensor, invstd: Tensor, running_mean: Tensor | null, running_var: Tensor | null, momentum: number, eps: number, count: number] | [input: Tensor, options: { mean: Tensor; invstd: Tensor; running_mean: Tensor | null; running_var: Tensor | null; momentum: number; eps: number; count: number }] | [input: Tensor, mean: Tensor, invstd: Tensor, running_mean: Tensor | null, running_var: Tensor | null, momentum: number, eps: number, count: number, options: { out: readonly [Tensor, Tensor] }] | [input: Tensor, options: { mean: Tensor; invstd: Tensor; running_mean: Tensor | null; running_var: Tensor | null; momentum: number; eps: number; count: number; out: readonly [Tensor, Tensor] }]): [Tensor, Tensor]
 }
 
 interface batch_norm_gather_stats_with_counts_function {
-  /** `aten::batch_norm_gather_stats_with_counts(Tensor input, Tensor mean, Tensor invstd, Tensor? running_mean, Tensor? running_var, float momentum, float eps, Tensor counts) -> (Tensor, Tensor)` */
-  (input: Tensor, mean: Tensor, invstd: Tensor, running_mean: Tensor | null, running_var: Tensor | null, momentum: number, eps: number, counts: Tensor): [Tensor, Tensor]
-  (input: Tensor, options: { mean: Tensor; invstd: Tensor; running_mean: Tensor | null; running_var: Tensor | null; momentum: number; eps: number; counts: Tensor }): [Tensor, Tensor]
-  /** `aten::batch_norm_gather_stats_with_counts.out(Tensor input, Tensor mean, Tensor invstd, Tensor? running_mean, Tensor? running_var, float momentum, float eps, Tensor counts, *, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))` */
-  (input: Tensor, mean: Tensor, invstd: Tensor, running_mean: Tensor | null, running_var: Tensor | null, momentum: number, eps: number, counts: Tensor, options: { out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
-  (input: Tensor, options: { mean: Tensor; invstd: Tensor; running_mean: Tensor | null; running_var: Tensor | null; momentum: number; eps: number; counts: Tensor; out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
+  /**
+   * `aten::batch_norm_gather_stats_with_counts(Tensor input, Tensor mean, Tensor invstd, Tensor? running_mean, Tensor? running_var, float momentum, float eps, Tensor counts) -> (Tensor, Tensor)`
+   *
+   * `aten::batch_norm_gather_stats_with_counts.out(Tensor input, Tensor mean, Tensor invstd, Tensor? running_mean, Tensor? running_var, float momentum, float eps, Tensor counts, *, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))`
+   */
+  (...args: [input: Tensor, mean: Tensor, invstd: Tensor, running_mean: Tensor | null, running_var: Tensor | null, momentum: number, eps: number, counts: Tensor] | [input: Tensor, options: { mean: Tensor; invstd: Tensor; running_mean: Tensor | null; running_var: Tensor | null; momentum: number; eps: number; counts: Tensor }] | [input: Tensor, mean: Tensor, invstd: Tensor, running_mean: Tensor | null, running_var: Tensor | null, momentum: number, eps: number, counts: Tensor, options: { out: readonly [Tensor, Tensor] }] | [input: Tensor, options: { mean: Tensor; invstd: Tensor; running_mean: Tensor | null; running_var: Tensor | null; momentum: number; eps: number; counts: Tensor; out: readonly [Tensor, Tensor] }]): [Tensor, Tensor]
 }
 
 interface batch_norm_stats_function {
-  /** `aten::batch_norm_stats(Tensor input, float eps) -> (Tensor, Tensor)` */
-  (input: Tensor, eps: number): [Tensor, Tensor]
-  (input: Tensor, options: { eps: number }): [Tensor, Tensor]
-  /** `aten::batch_norm_stats.out(Tensor input, float eps, *, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))` */
-  (input: Tensor, eps: number, options: { out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
-  (input: Tensor, options: { eps: number; out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
+  /**
+   * `aten::batch_norm_stats(Tensor input, float eps) -> (Tensor, Tensor)`
+   *
+   * `aten::batch_norm_stats.out(Tensor input, float eps, *, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))`
+   */
+  (...args: [input: Tensor, eps: number] | [input: Tensor, options: { eps: number }] | [input: Tensor, eps: number, options: { out: readonly [Tensor, Tensor] }] | [input: Tensor, options: { eps: number; out: readonly [Tensor, Tensor] }]): [Tensor, Tensor]
 }
 
 interface batch_norm_update_stats_function {
-  /** `aten::batch_norm_update_stats(Tensor input, Tensor? running_mean, Tensor? running_var, float momentum) -> (Tensor, Tensor)` */
-  (input: Tensor, running_mean: Tensor | null, running_var: Tensor | null, momentum: number): [Tensor, Tensor]
-  (input: Tensor, options: { running_mean: Tensor | null; running_var: Tensor | null; momentum: number }): [Tensor, Tensor]
-  /** `aten::batch_norm_update_stats.out(Tensor input, Tensor? running_mean, Tensor? running_var, float momentum, *, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))` */
-  (input: Tensor, running_mean: Tensor | null, running_var: Tensor | null, momentum: number, options: { out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
-  (input: Tensor, options: { running_mean: Tensor | null; running_var: Tensor | null; momentum: number; out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
+  /**
+   * `aten::batch_norm_update_stats(Tensor input, Tensor? running_mean, Tensor? running_var, float momentum) -> (Tensor, Tensor)`
+   *
+   * `aten::batch_norm_update_stats.out(Tensor input, Tensor? running_mean, Tensor? running_var, float momentum, *, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))`
+   */
+  (...args: [input: Tensor, running_mean: Tensor | null, running_var: Tensor | null, momentum: number] | [input: Tensor, options: { running_mean: Tensor | null; running_var: Tensor | null; momentum: number }] | [input: Tensor, running_mean: Tensor | null, running_var: Tensor | null, momentum: number, options: { out: readonly [Tensor, Tensor] }] | [input: Tensor, options: { running_mean: Tensor | null; running_var: Tensor | null; momentum: number; out: readonly [Tensor, Tensor] }]): [Tensor, Tensor]
 }
 
 interface bernoulli_function {
   /**
    * `aten::bernoulli(Tensor self, *, Generator? generator=None) -> Tensor`
    *
+   * `aten::bernoulli.Tensor(Tensor self, Tensor p, *, Generator? generator=None) -> Tensor`
+   *
+   * `aten::bernoulli.p(Tensor self, float p, *, Generator? generator=None) -> Tensor`
+   *
+   * `aten::bernoulli.out(Tensor self, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::bernoulli.Tensor_out(Tensor self, Tensor p, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::bernoulli.float_out(Tensor self, float p=0.5, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.bernoulli.html
    */
-  (input: Tensor, options?: { generator?: Generator | null | undefined }): Tensor
-  /** `aten::bernoulli.Tensor(Tensor self, Tensor p, *, Generator? generator=None) -> Tensor` */
-  (input: Tensor, p: Tensor, options?: { generator?: Generator | null | undefined }): Tensor
-  (input: Tensor, options: { p: Tensor; generator?: Generator | null | undefined }): Tensor
-  /** `aten::bernoulli.p(Tensor self, float p, *, Generator? generator=None) -> Tensor` */
-  (input: Tensor, p: number, options?: { generator?: Generator | null | undefined }): Tensor
-  (input: Tensor, options: { p: number; generator?: Generator | null | undefined }): Tensor
-  /** `aten::bernoulli.out(Tensor self, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { generator?: Generator | null | undefined; out: Tensor }): Tensor
-  /** `aten::bernoulli.Tensor_out(Tensor self, Tensor p, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, p: Tensor, options: { generator?: Generator | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, options: { p: Tensor; generator?: Generator | null | undefined; out: Tensor }): Tensor
-  /** `aten::bernoulli.float_out(Tensor self, float p=0.5, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { p?: number | undefined; generator?: Generator | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, options?: { generator?: Generator | null | undefined }] | [input: Tensor, p: Tensor, options?: { generator?: Generator | null | undefined }] | [input: Tensor, options: { p: Tensor; generator?: Generator | null | undefined }] | [input: Tensor, p: number, options?: { generator?: Generator | null | undefined }] | [input: Tensor, options: { p: number; generator?: Generator | null | undefined }] | [input: Tensor, options: { generator?: Generator | null | undefined; out: Tensor }] | [input: Tensor, p: Tensor, options: { generator?: Generator | null | undefined; out: Tensor }] | [input: Tensor, options: { p: Tensor; generator?: Generator | null | undefined; out: Tensor }] | [input: Tensor, options: { p?: number | undefined; generator?: Generator | null | undefined; out: Tensor }]): Tensor
 }
 
 interface bilinear_function {
@@ -804,219 +714,172 @@ interface bilinear_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.bilinear.html
    */
-  (input1: Tensor, input2: Tensor, weight: Tensor, bias?: Tensor | null | undefined): Tensor
-  (input1: Tensor, options: { input2: Tensor; weight: Tensor; bias?: Tensor | null | undefined }): Tensor
-  (input1: Tensor, input2: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined }): Tensor
+  (...args: [input1: Tensor, input2: Tensor, weight: Tensor, bias?: Tensor | null | undefined] | [input1: Tensor, options: { input2: Tensor; weight: Tensor; bias?: Tensor | null | undefined }] | [input1: Tensor, input2: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined }]): Tensor
 }
 
 interface binary_cross_entropy_with_logits_function {
-  /** `aten::binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, int reduction=1) -> Tensor` */
-  (input: Tensor, target: Tensor, weight?: Tensor | null | undefined, pos_weight?: Tensor | null | undefined, reduction?: number | undefined): Tensor
-  (input: Tensor, options: { target: Tensor; weight?: Tensor | null | undefined; pos_weight?: Tensor | null | undefined; reduction?: number | undefined }): Tensor
-  (input: Tensor, target: Tensor, options?: { weight?: Tensor | null | undefined; pos_weight?: Tensor | null | undefined; reduction?: number | undefined }): Tensor
-  (input: Tensor, target: Tensor, weight: Tensor | null | undefined, options?: { pos_weight?: Tensor | null | undefined; reduction?: number | undefined }): Tensor
-  (input: Tensor, target: Tensor, weight: Tensor | null | undefined, pos_weight: Tensor | null | undefined, options?: { reduction?: number | undefined }): Tensor
-  /** `aten::binary_cross_entropy_with_logits.out(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, int reduction=1, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { target: Tensor; weight?: Tensor | null | undefined; pos_weight?: Tensor | null | undefined; reduction?: number | undefined; out: Tensor }): Tensor
-  (input: Tensor, target: Tensor, options: { weight?: Tensor | null | undefined; pos_weight?: Tensor | null | undefined; reduction?: number | undefined; out: Tensor }): Tensor
-  (input: Tensor, target: Tensor, weight: Tensor | null | undefined, options: { pos_weight?: Tensor | null | undefined; reduction?: number | undefined; out: Tensor }): Tensor
-  (input: Tensor, target: Tensor, weight: Tensor | null | undefined, pos_weight: Tensor | null | undefined, options: { reduction?: number | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::binary_cross_entropy_with_logits(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, int reduction=1) -> Tensor`
+   *
+   * `aten::binary_cross_entropy_with_logits.out(Tensor self, Tensor target, Tensor? weight=None, Tensor? pos_weight=None, int reduction=1, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, target: Tensor, weight?: Tensor | null | undefined, pos_weight?: Tensor | null | undefined, reduction?: number | undefined] | [input: Tensor, options: { target: Tensor; weight?: Tensor | null | undefined; pos_weight?: Tensor | null | undefined; reduction?: number | undefined }] | [input: Tensor, target: Tensor, options?: { weight?: Tensor | null | undefined; pos_weight?: Tensor | null | undefined; reduction?: number | undefined }] | [input: Tensor, target: Tensor, weight: Tensor | null | undefined, options?: { pos_weight?: Tensor | null | undefined; reduction?: number | undefined }] | [input: Tensor, target: Tensor, weight: Tensor | null | undefined, pos_weight: Tensor | null | undefined, options?: { reduction?: number | undefined }] | [input: Tensor, options: { target: Tensor; weight?: Tensor | null | undefined; pos_weight?: Tensor | null | undefined; reduction?: number | undefined; out: Tensor }] | [input: Tensor, target: Tensor, options: { weight?: Tensor | null | undefined; pos_weight?: Tensor | null | undefined; reduction?: number | undefined; out: Tensor }] | [input: Tensor, target: Tensor, weight: Tensor | null | undefined, options: { pos_weight?: Tensor | null | undefined; reduction?: number | undefined; out: Tensor }] | [input: Tensor, target: Tensor, weight: Tensor | null | undefined, pos_weight: Tensor | null | undefined, options: { reduction?: number | undefined; out: Tensor }]): Tensor
 }
 
 interface bincount_function {
   /**
    * `aten::bincount(Tensor self, Tensor? weights=None, SymInt minlength=0) -> Tensor`
    *
+   * `aten::bincount.out(Tensor self, Tensor? weights=None, SymInt minlength=0, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.bincount.html
    */
-  (input: Tensor, weights?: Tensor | null | undefined, minlength?: number | undefined): Tensor
-  (input: Tensor, options?: { weights?: Tensor | null | undefined; minlength?: number | undefined }): Tensor
-  (input: Tensor, weights: Tensor | null | undefined, options?: { minlength?: number | undefined }): Tensor
-  /** `aten::bincount.out(Tensor self, Tensor? weights=None, SymInt minlength=0, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { weights?: Tensor | null | undefined; minlength?: number | undefined; out: Tensor }): Tensor
-  (input: Tensor, weights: Tensor | null | undefined, options: { minlength?: number | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, weights?: Tensor | null | undefined, minlength?: number | undefined] | [input: Tensor, options?: { weights?: Tensor | null | undefined; minlength?: number | undefined }] | [input: Tensor, weights: Tensor | null | undefined, options?: { minlength?: number | undefined }] | [input: Tensor, options: { weights?: Tensor | null | undefined; minlength?: number | undefined; out: Tensor }] | [input: Tensor, weights: Tensor | null | undefined, options: { minlength?: number | undefined; out: Tensor }]): Tensor
 }
 
 interface binomial_function {
-  /** `aten::binomial(Tensor count, Tensor prob, Generator? generator=None) -> Tensor` */
-  (count: Tensor, prob: Tensor, generator?: Generator | null | undefined): Tensor
-  (count: Tensor, options: { prob: Tensor; generator?: Generator | null | undefined }): Tensor
-  (count: Tensor, prob: Tensor, options?: { generator?: Generator | null | undefined }): Tensor
-  /** `aten::binomial.out(Tensor count, Tensor prob, Generator? generator=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (count: Tensor, options: { prob: Tensor; generator?: Generator | null | undefined; out: Tensor }): Tensor
-  (count: Tensor, prob: Tensor, options: { generator?: Generator | null | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::binomial(Tensor count, Tensor prob, Generator? generator=None) -> Tensor`
+   *
+   * `aten::binomial.out(Tensor count, Tensor prob, Generator? generator=None, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [count: Tensor, prob: Tensor, generator?: Generator | null | undefined] | [count: Tensor, options: { prob: Tensor; generator?: Generator | null | undefined }] | [count: Tensor, prob: Tensor, options?: { generator?: Generator | null | undefined }] | [count: Tensor, options: { prob: Tensor; generator?: Generator | null | undefined; out: Tensor }] | [count: Tensor, prob: Tensor, options: { generator?: Generator | null | undefined; out: Tensor }]): Tensor
 }
 
 interface bitwise_and_function {
   /**
    * `aten::bitwise_and.Scalar(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::bitwise_and.Scalar_Tensor(Scalar self, Tensor other) -> Tensor`
+   *
+   * `aten::bitwise_and.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * `aten::bitwise_and.Scalar_Tensor_out(Scalar self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::bitwise_and.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::bitwise_and.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.bitwise_and.html
    */
-  (input: Tensor, other: Scalar): Tensor
-  (input: Tensor, options: { other: Scalar }): Tensor
-  /** `aten::bitwise_and.Scalar_Tensor(Scalar self, Tensor other) -> Tensor` */
-  (input: Scalar, other: Tensor): Tensor
-  (input: Scalar, options: { other: Tensor }): Tensor
-  /** `aten::bitwise_and.Tensor(Tensor self, Tensor other) -> Tensor` */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::bitwise_and.Scalar_Tensor_out(Scalar self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Scalar, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Scalar, options: { other: Tensor; out: Tensor }): Tensor
-  /** `aten::bitwise_and.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  /** `aten::bitwise_and.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Scalar] | [input: Tensor, options: { other: Scalar }] | [input: Scalar, other: Tensor] | [input: Scalar, options: { other: Tensor }] | [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Scalar, other: Tensor, options: { out: Tensor }] | [input: Scalar, options: { other: Tensor; out: Tensor }] | [input: Tensor, other: Scalar, options: { out: Tensor }] | [input: Tensor, options: { other: Scalar; out: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface bitwise_left_shift_function {
   /**
    * `aten::bitwise_left_shift.Scalar_Tensor(Scalar self, Tensor other) -> Tensor`
    *
+   * `aten::bitwise_left_shift.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * `aten::bitwise_left_shift.Tensor_Scalar(Tensor self, Scalar other) -> Tensor`
+   *
+   * `aten::bitwise_left_shift.Scalar_Tensor_out(Scalar self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::bitwise_left_shift.Tensor_Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::bitwise_left_shift.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.bitwise_left_shift.html
    */
-  (input: Scalar, other: Tensor): Tensor
-  (input: Scalar, options: { other: Tensor }): Tensor
-  /** `aten::bitwise_left_shift.Tensor(Tensor self, Tensor other) -> Tensor` */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::bitwise_left_shift.Tensor_Scalar(Tensor self, Scalar other) -> Tensor` */
-  (input: Tensor, other: Scalar): Tensor
-  (input: Tensor, options: { other: Scalar }): Tensor
-  /** `aten::bitwise_left_shift.Scalar_Tensor_out(Scalar self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Scalar, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Scalar, options: { other: Tensor; out: Tensor }): Tensor
-  /** `aten::bitwise_left_shift.Tensor_Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  /** `aten::bitwise_left_shift.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Scalar, other: Tensor] | [input: Scalar, options: { other: Tensor }] | [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Scalar] | [input: Tensor, options: { other: Scalar }] | [input: Scalar, other: Tensor, options: { out: Tensor }] | [input: Scalar, options: { other: Tensor; out: Tensor }] | [input: Tensor, other: Scalar, options: { out: Tensor }] | [input: Tensor, options: { other: Scalar; out: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface bitwise_not_function {
   /**
    * `aten::bitwise_not(Tensor self) -> Tensor`
    *
+   * `aten::bitwise_not.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.bitwise_not.html
    */
-  (input: Tensor): Tensor
-  /** `aten::bitwise_not.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface bitwise_or_function {
   /**
    * `aten::bitwise_or.Scalar(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::bitwise_or.Scalar_Tensor(Scalar self, Tensor other) -> Tensor`
+   *
+   * `aten::bitwise_or.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * `aten::bitwise_or.Scalar_Tensor_out(Scalar self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::bitwise_or.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::bitwise_or.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.bitwise_or.html
    */
-  (input: Tensor, other: Scalar): Tensor
-  (input: Tensor, options: { other: Scalar }): Tensor
-  /** `aten::bitwise_or.Scalar_Tensor(Scalar self, Tensor other) -> Tensor` */
-  (input: Scalar, other: Tensor): Tensor
-  (input: Scalar, options: { other: Tensor }): Tensor
-  /** `aten::bitwise_or.Tensor(Tensor self, Tensor other) -> Tensor` */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::bitwise_or.Scalar_Tensor_out(Scalar self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Scalar, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Scalar, options: { other: Tensor; out: Tensor }): Tensor
-  /** `aten::bitwise_or.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  /** `aten::bitwise_or.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Scalar] | [input: Tensor, options: { other: Scalar }] | [input: Scalar, other: Tensor] | [input: Scalar, options: { other: Tensor }] | [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Scalar, other: Tensor, options: { out: Tensor }] | [input: Scalar, options: { other: Tensor; out: Tensor }] | [input: Tensor, other: Scalar, options: { out: Tensor }] | [input: Tensor, options: { other: Scalar; out: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface bitwise_right_shift_function {
   /**
    * `aten::bitwise_right_shift.Scalar_Tensor(Scalar self, Tensor other) -> Tensor`
    *
+   * `aten::bitwise_right_shift.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * `aten::bitwise_right_shift.Tensor_Scalar(Tensor self, Scalar other) -> Tensor`
+   *
+   * `aten::bitwise_right_shift.Scalar_Tensor_out(Scalar self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::bitwise_right_shift.Tensor_Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::bitwise_right_shift.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.bitwise_right_shift.html
    */
-  (input: Scalar, other: Tensor): Tensor
-  (input: Scalar, options: { other: Tensor }): Tensor
-  /** `aten::bitwise_right_shift.Tensor(Tensor self, Tensor other) -> Tensor` */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::bitwise_right_shift.Tensor_Scalar(Tensor self, Scalar other) -> Tensor` */
-  (input: Tensor, other: Scalar): Tensor
-  (input: Tensor, options: { other: Scalar }): Tensor
-  /** `aten::bitwise_right_shift.Scalar_Tensor_out(Scalar self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Scalar, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Scalar, options: { other: Tensor; out: Tensor }): Tensor
-  /** `aten::bitwise_right_shift.Tensor_Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  /** `aten::bitwise_right_shift.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Scalar, other: Tensor] | [input: Scalar, options: { other: Tensor }] | [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Scalar] | [input: Tensor, options: { other: Scalar }] | [input: Scalar, other: Tensor, options: { out: Tensor }] | [input: Scalar, options: { other: Tensor; out: Tensor }] | [input: Tensor, other: Scalar, options: { out: Tensor }] | [input: Tensor, options: { other: Scalar; out: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface bitwise_xor_function {
   /**
    * `aten::bitwise_xor.Scalar(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::bitwise_xor.Scalar_Tensor(Scalar self, Tensor other) -> Tensor`
+   *
+   * `aten::bitwise_xor.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * `aten::bitwise_xor.Scalar_Tensor_out(Scalar self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::bitwise_xor.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::bitwise_xor.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.bitwise_xor.html
    */
-  (input: Tensor, other: Scalar): Tensor
-  (input: Tensor, options: { other: Scalar }): Tensor
-  /** `aten::bitwise_xor.Scalar_Tensor(Scalar self, Tensor other) -> Tensor` */
-  (input: Scalar, other: Tensor): Tensor
-  (input: Scalar, options: { other: Tensor }): Tensor
-  /** `aten::bitwise_xor.Tensor(Tensor self, Tensor other) -> Tensor` */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::bitwise_xor.Scalar_Tensor_out(Scalar self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Scalar, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Scalar, options: { other: Tensor; out: Tensor }): Tensor
-  /** `aten::bitwise_xor.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  /** `aten::bitwise_xor.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Scalar] | [input: Tensor, options: { other: Scalar }] | [input: Scalar, other: Tensor] | [input: Scalar, options: { other: Tensor }] | [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Scalar, other: Tensor, options: { out: Tensor }] | [input: Scalar, options: { other: Tensor; out: Tensor }] | [input: Tensor, other: Scalar, options: { out: Tensor }] | [input: Tensor, options: { other: Scalar; out: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface blackman_window_function {
   /**
    * `aten::blackman_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
    *
+   * `aten::blackman_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   *
+   * `aten::blackman_window.out(int window_length, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::blackman_window.periodic_out(int window_length, bool periodic, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.blackman_window.html
    */
-  (window_length: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::blackman_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
-  (window_length: number, periodic: boolean, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (window_length: number, options: { periodic: boolean; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::blackman_window.out(int window_length, *, Tensor(a!) out) -> Tensor(a!)` */
-  (window_length: number, options: { out: Tensor }): Tensor
-  /** `aten::blackman_window.periodic_out(int window_length, bool periodic, *, Tensor(a!) out) -> Tensor(a!)` */
-  (window_length: number, periodic: boolean, options: { out: Tensor }): Tensor
-  (window_length: number, options: { periodic: boolean; out: Tensor }): Tensor
+  (...args: [window_length: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [window_length: number, periodic: boolean, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [window_length: number, options: { periodic: boolean; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [window_length: number, options: { out: Tensor }] | [window_length: number, periodic: boolean, options: { out: Tensor }] | [window_length: number, options: { periodic: boolean; out: Tensor }]): Tensor
 }
 
 interface bmm_function {
   /**
    * `aten::bmm(Tensor self, Tensor mat2) -> Tensor`
    *
+   * `aten::bmm.dtype(Tensor self, Tensor mat2, ScalarType out_dtype) -> Tensor`
+   *
+   * `aten::bmm.out(Tensor self, Tensor mat2, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::bmm.dtype_out(Tensor self, Tensor mat2, ScalarType out_dtype, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.bmm.html
    */
-  (input: Tensor, mat2: Tensor): Tensor
-  (input: Tensor, options: { mat2: Tensor }): Tensor
-  /** `aten::bmm.dtype(Tensor self, Tensor mat2, ScalarType out_dtype) -> Tensor` */
-  (input: Tensor, mat2: Tensor, out_dtype: DType): Tensor
-  (input: Tensor, options: { mat2: Tensor; out_dtype: DType }): Tensor
-  /** `aten::bmm.out(Tensor self, Tensor mat2, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, mat2: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { mat2: Tensor; out: Tensor }): Tensor
-  /** `aten::bmm.dtype_out(Tensor self, Tensor mat2, ScalarType out_dtype, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, mat2: Tensor, out_dtype: DType, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { mat2: Tensor; out_dtype: DType; out: Tensor }): Tensor
+  (...args: [input: Tensor, mat2: Tensor] | [input: Tensor, options: { mat2: Tensor }] | [input: Tensor, mat2: Tensor, out_dtype: DType] | [input: Tensor, options: { mat2: Tensor; out_dtype: DType }] | [input: Tensor, mat2: Tensor, options: { out: Tensor }] | [input: Tensor, options: { mat2: Tensor; out: Tensor }] | [input: Tensor, mat2: Tensor, out_dtype: DType, options: { out: Tensor }] | [input: Tensor, options: { mat2: Tensor; out_dtype: DType; out: Tensor }]): Tensor
 }
 
 interface broadcast_to_function {
@@ -1025,27 +888,22 @@ interface broadcast_to_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.broadcast_to.html
    */
-  (input: Tensor, size: readonly number[]): Tensor
-  (input: Tensor, options: { size: readonly number[] }): Tensor
+  (...args: [input: Tensor, size: readonly number[]] | [input: Tensor, options: { size: readonly number[] }]): Tensor
 }
 
 interface bucketize_function {
   /**
    * `aten::bucketize.Scalar(Scalar self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor`
    *
+   * `aten::bucketize.Tensor(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor`
+   *
+   * `aten::bucketize.Scalar_out(Scalar self, Tensor boundaries, *, bool out_int32=False, bool right=False, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::bucketize.Tensor_out(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.bucketize.html
    */
-  (input: Scalar, boundaries: Tensor, options?: { out_int32?: boolean | undefined; right?: boolean | undefined }): Tensor
-  (input: Scalar, options: { boundaries: Tensor; out_int32?: boolean | undefined; right?: boolean | undefined }): Tensor
-  /** `aten::bucketize.Tensor(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False) -> Tensor` */
-  (input: Tensor, boundaries: Tensor, options?: { out_int32?: boolean | undefined; right?: boolean | undefined }): Tensor
-  (input: Tensor, options: { boundaries: Tensor; out_int32?: boolean | undefined; right?: boolean | undefined }): Tensor
-  /** `aten::bucketize.Scalar_out(Scalar self, Tensor boundaries, *, bool out_int32=False, bool right=False, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Scalar, boundaries: Tensor, options: { out_int32?: boolean | undefined; right?: boolean | undefined; out: Tensor }): Tensor
-  (input: Scalar, options: { boundaries: Tensor; out_int32?: boolean | undefined; right?: boolean | undefined; out: Tensor }): Tensor
-  /** `aten::bucketize.Tensor_out(Tensor self, Tensor boundaries, *, bool out_int32=False, bool right=False, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, boundaries: Tensor, options: { out_int32?: boolean | undefined; right?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, options: { boundaries: Tensor; out_int32?: boolean | undefined; right?: boolean | undefined; out: Tensor }): Tensor
+  (...args: [input: Scalar, boundaries: Tensor, options?: { out_int32?: boolean | undefined; right?: boolean | undefined }] | [input: Scalar, options: { boundaries: Tensor; out_int32?: boolean | undefined; right?: boolean | undefined }] | [input: Tensor, boundaries: Tensor, options?: { out_int32?: boolean | undefined; right?: boolean | undefined }] | [input: Tensor, options: { boundaries: Tensor; out_int32?: boolean | undefined; right?: boolean | undefined }] | [input: Scalar, boundaries: Tensor, options: { out_int32?: boolean | undefined; right?: boolean | undefined; out: Tensor }] | [input: Scalar, options: { boundaries: Tensor; out_int32?: boolean | undefined; right?: boolean | undefined; out: Tensor }] | [input: Tensor, boundaries: Tensor, options: { out_int32?: boolean | undefined; right?: boolean | undefined; out: Tensor }] | [input: Tensor, options: { boundaries: Tensor; out_int32?: boolean | undefined; right?: boolean | undefined; out: Tensor }]): Tensor
 }
 
 interface can_cast_function {
@@ -1054,38 +912,38 @@ interface can_cast_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.can_cast.html
    */
-  (from_: DType, to: DType): boolean
-  (from_: DType, options: { to: DType }): boolean
+  (...args: [from_: DType, to: DType] | [from_: DType, options: { to: DType }]): boolean
 }
 
 interface cat_function {
   /**
    * `aten::cat(Tensor[] tensors, int dim=0) -> Tensor`
    *
+   * `aten::cat.out(Tensor[] tensors, int dim=0, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.cat.html
    */
-  (tensors: readonly Tensor[], dim?: number | undefined): Tensor
-  (tensors: readonly Tensor[], options?: { dim?: number | undefined }): Tensor
-  /** `aten::cat.out(Tensor[] tensors, int dim=0, *, Tensor(a!) out) -> Tensor(a!)` */
-  (tensors: readonly Tensor[], options: { dim?: number | undefined; out: Tensor }): Tensor
+  (...args: [tensors: readonly Tensor[], dim?: number | undefined] | [tensors: readonly Tensor[], options?: { dim?: number | undefined }] | [tensors: readonly Tensor[], options: { dim?: number | undefined; out: Tensor }]): Tensor
 }
 
 interface ccol_indices_copy_function {
-  /** `aten::ccol_indices_copy(Tensor self) -> Tensor` */
-  (input: Tensor): Tensor
-  /** `aten::ccol_indices_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  /**
+   * `aten::ccol_indices_copy(Tensor self) -> Tensor`
+   *
+   * `aten::ccol_indices_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface ceil_function {
   /**
    * `aten::ceil(Tensor self) -> Tensor`
    *
+   * `aten::ceil.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.ceil.html
    */
-  (input: Tensor): Tensor
-  /** `aten::ceil.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface ceil__function {
@@ -1094,11 +952,12 @@ interface ceil__function {
 }
 
 interface celu_function {
-  /** `aten::celu(Tensor self, Scalar alpha=1.) -> Tensor` */
-  (input: Tensor, alpha?: Scalar | undefined): Tensor
-  (input: Tensor, options?: { alpha?: Scalar | undefined }): Tensor
-  /** `aten::celu.out(Tensor self, Scalar alpha=1., *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::celu(Tensor self, Scalar alpha=1.) -> Tensor`
+   *
+   * `aten::celu.out(Tensor self, Scalar alpha=1., *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, alpha?: Scalar | undefined] | [input: Tensor, options?: { alpha?: Scalar | undefined }] | [input: Tensor, options: { alpha?: Scalar | undefined; out: Tensor }]): Tensor
 }
 
 interface celu__function {
@@ -1107,65 +966,56 @@ interface celu__function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.celu_.html
    */
-  (input: Tensor, alpha?: Scalar | undefined): Tensor
-  (input: Tensor, options?: { alpha?: Scalar | undefined }): Tensor
+  (...args: [input: Tensor, alpha?: Scalar | undefined] | [input: Tensor, options?: { alpha?: Scalar | undefined }]): Tensor
 }
 
 interface channel_shuffle_function {
   /**
    * `aten::channel_shuffle(Tensor self, SymInt groups) -> Tensor`
    *
+   * `aten::channel_shuffle.out(Tensor self, SymInt groups, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.channel_shuffle.html
    */
-  (input: Tensor, groups: number): Tensor
-  (input: Tensor, options: { groups: number }): Tensor
-  /** `aten::channel_shuffle.out(Tensor self, SymInt groups, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, groups: number, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { groups: number; out: Tensor }): Tensor
+  (...args: [input: Tensor, groups: number] | [input: Tensor, options: { groups: number }] | [input: Tensor, groups: number, options: { out: Tensor }] | [input: Tensor, options: { groups: number; out: Tensor }]): Tensor
 }
 
 interface cholesky_function {
   /**
    * `aten::cholesky(Tensor self, bool upper=False) -> Tensor`
    *
+   * `aten::cholesky.out(Tensor self, bool upper=False, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.cholesky.html
    */
-  (input: Tensor, upper?: boolean | undefined): Tensor
-  (input: Tensor, options?: { upper?: boolean | undefined }): Tensor
-  /** `aten::cholesky.out(Tensor self, bool upper=False, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { upper?: boolean | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, upper?: boolean | undefined] | [input: Tensor, options?: { upper?: boolean | undefined }] | [input: Tensor, options: { upper?: boolean | undefined; out: Tensor }]): Tensor
 }
 
 interface cholesky_inverse_function {
   /**
    * `aten::cholesky_inverse(Tensor self, bool upper=False) -> Tensor`
    *
+   * `aten::cholesky_inverse.out(Tensor self, bool upper=False, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.cholesky_inverse.html
    */
-  (input: Tensor, upper?: boolean | undefined): Tensor
-  (input: Tensor, options?: { upper?: boolean | undefined }): Tensor
-  /** `aten::cholesky_inverse.out(Tensor self, bool upper=False, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { upper?: boolean | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, upper?: boolean | undefined] | [input: Tensor, options?: { upper?: boolean | undefined }] | [input: Tensor, options: { upper?: boolean | undefined; out: Tensor }]): Tensor
 }
 
 interface cholesky_solve_function {
   /**
    * `aten::cholesky_solve(Tensor self, Tensor input2, bool upper=False) -> Tensor`
    *
+   * `aten::cholesky_solve.out(Tensor self, Tensor input2, bool upper=False, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.cholesky_solve.html
    */
-  (input: Tensor, input2: Tensor, upper?: boolean | undefined): Tensor
-  (input: Tensor, options: { input2: Tensor; upper?: boolean | undefined }): Tensor
-  (input: Tensor, input2: Tensor, options?: { upper?: boolean | undefined }): Tensor
-  /** `aten::cholesky_solve.out(Tensor self, Tensor input2, bool upper=False, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { input2: Tensor; upper?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, input2: Tensor, options: { upper?: boolean | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, input2: Tensor, upper?: boolean | undefined] | [input: Tensor, options: { input2: Tensor; upper?: boolean | undefined }] | [input: Tensor, input2: Tensor, options?: { upper?: boolean | undefined }] | [input: Tensor, options: { input2: Tensor; upper?: boolean | undefined; out: Tensor }] | [input: Tensor, input2: Tensor, options: { upper?: boolean | undefined; out: Tensor }]): Tensor
 }
 
 interface choose_qparams_optimized_function {
   /** `aten::choose_qparams_optimized(Tensor input, int numel, int n_bins, float ratio, int bit_width) -> (Tensor, Tensor)` */
-  (input: Tensor, numel: number, n_bins: number, ratio: number, bit_width: number): [Tensor, Tensor]
-  (input: Tensor, options: { numel: number; n_bins: number; ratio: number; bit_width: number }): [Tensor, Tensor]
+  (...args: [input: Tensor, numel: number, n_bins: number, ratio: number, bit_width: number] | [input: Tensor, options: { numel: number; n_bins: number; ratio: number; bit_width: number }]): [Tensor, Tensor]
 }
 
 interface chunk_function {
@@ -1174,154 +1024,132 @@ interface chunk_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.chunk.html
    */
-  (input: Tensor, chunks: number, dim?: number | undefined): Tensor[]
-  (input: Tensor, options: { chunks: number; dim?: number | undefined }): Tensor[]
-  (input: Tensor, chunks: number, options?: { dim?: number | undefined }): Tensor[]
+  (...args: [input: Tensor, chunks: number, dim?: number | undefined] | [input: Tensor, options: { chunks: number; dim?: number | undefined }] | [input: Tensor, chunks: number, options?: { dim?: number | undefined }]): Tensors
 }
 
 interface clamp_function {
   /**
    * `aten::clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor`
    *
+   * `aten::clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor`
+   *
+   * `aten::clamp.Tensor_out(Tensor self, Tensor? min=None, Tensor? max=None, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::clamp.out(Tensor self, Scalar? min=None, Scalar? max=None, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.clamp.html
    */
-  (input: Tensor, min?: Scalar | null | undefined, max?: Scalar | null | undefined): Tensor
-  (input: Tensor, options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }): Tensor
-  (input: Tensor, min: Scalar | null | undefined, options?: { max?: Scalar | null | undefined }): Tensor
-  /** `aten::clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor` */
-  (input: Tensor, min?: Tensor | null | undefined, max?: Tensor | null | undefined): Tensor
-  (input: Tensor, options?: { min?: Tensor | null | undefined; max?: Tensor | null | undefined }): Tensor
-  (input: Tensor, min: Tensor | null | undefined, options?: { max?: Tensor | null | undefined }): Tensor
-  /** `aten::clamp.Tensor_out(Tensor self, Tensor? min=None, Tensor? max=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { min?: Tensor | null | undefined; max?: Tensor | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, min: Tensor | null | undefined, options: { max?: Tensor | null | undefined; out: Tensor }): Tensor
-  /** `aten::clamp.out(Tensor self, Scalar? min=None, Scalar? max=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { min?: Scalar | null | undefined; max?: Scalar | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, min: Scalar | null | undefined, options: { max?: Scalar | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, min?: Scalar | null | undefined, max?: Scalar | null | undefined] | [input: Tensor, options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }] | [input: Tensor, min: Scalar | null | undefined, options?: { max?: Scalar | null | undefined }] | [input: Tensor, min?: Tensor | null | undefined, max?: Tensor | null | undefined] | [input: Tensor, options?: { min?: Tensor | null | undefined; max?: Tensor | null | undefined }] | [input: Tensor, min: Tensor | null | undefined, options?: { max?: Tensor | null | undefined }] | [input: Tensor, options: { min?: Tensor | null | undefined; max?: Tensor | null | undefined; out: Tensor }] | [input: Tensor, min: Tensor | null | undefined, options: { max?: Tensor | null | undefined; out: Tensor }] | [input: Tensor, options: { min?: Scalar | null | undefined; max?: Scalar | null | undefined; out: Tensor }] | [input: Tensor, min: Scalar | null | undefined, options: { max?: Scalar | null | undefined; out: Tensor }]): Tensor
 }
 
 interface clamp__function {
-  /** `aten::clamp_(Tensor(a!) self, Scalar? min=None, Scalar? max=None) -> Tensor(a!)` */
-  (input: Tensor, min?: Scalar | null | undefined, max?: Scalar | null | undefined): Tensor
-  (input: Tensor, options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }): Tensor
-  (input: Tensor, min: Scalar | null | undefined, options?: { max?: Scalar | null | undefined }): Tensor
-  /** `aten::clamp_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)` */
-  (input: Tensor, min?: Tensor | null | undefined, max?: Tensor | null | undefined): Tensor
-  (input: Tensor, options?: { min?: Tensor | null | undefined; max?: Tensor | null | undefined }): Tensor
-  (input: Tensor, min: Tensor | null | undefined, options?: { max?: Tensor | null | undefined }): Tensor
+  /**
+   * `aten::clamp_(Tensor(a!) self, Scalar? min=None, Scalar? max=None) -> Tensor(a!)`
+   *
+   * `aten::clamp_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, min?: Scalar | null | undefined, max?: Scalar | null | undefined] | [input: Tensor, options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }] | [input: Tensor, min: Scalar | null | undefined, options?: { max?: Scalar | null | undefined }] | [input: Tensor, min?: Tensor | null | undefined, max?: Tensor | null | undefined] | [input: Tensor, options?: { min?: Tensor | null | undefined; max?: Tensor | null | undefined }] | [input: Tensor, min: Tensor | null | undefined, options?: { max?: Tensor | null | undefined }]): Tensor
 }
 
 interface clamp_max_function {
-  /** `aten::clamp_max(Tensor self, Scalar max) -> Tensor` */
-  (input: Tensor, max: Scalar): Tensor
-  (input: Tensor, options: { max: Scalar }): Tensor
-  /** `aten::clamp_max.Tensor(Tensor self, Tensor max) -> Tensor` */
-  (input: Tensor, max: Tensor): Tensor
-  (input: Tensor, options: { max: Tensor }): Tensor
-  /** `aten::clamp_max.Tensor_out(Tensor self, Tensor max, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, max: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { max: Tensor; out: Tensor }): Tensor
-  /** `aten::clamp_max.out(Tensor self, Scalar max, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, max: Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { max: Scalar; out: Tensor }): Tensor
+  /**
+   * `aten::clamp_max(Tensor self, Scalar max) -> Tensor`
+   *
+   * `aten::clamp_max.Tensor(Tensor self, Tensor max) -> Tensor`
+   *
+   * `aten::clamp_max.Tensor_out(Tensor self, Tensor max, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::clamp_max.out(Tensor self, Scalar max, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, max: Scalar] | [input: Tensor, options: { max: Scalar }] | [input: Tensor, max: Tensor] | [input: Tensor, options: { max: Tensor }] | [input: Tensor, max: Tensor, options: { out: Tensor }] | [input: Tensor, options: { max: Tensor; out: Tensor }] | [input: Tensor, max: Scalar, options: { out: Tensor }] | [input: Tensor, options: { max: Scalar; out: Tensor }]): Tensor
 }
 
 interface clamp_max__function {
-  /** `aten::clamp_max_(Tensor(a!) self, Scalar max) -> Tensor(a!)` */
-  (input: Tensor, max: Scalar): Tensor
-  (input: Tensor, options: { max: Scalar }): Tensor
-  /** `aten::clamp_max_.Tensor(Tensor(a!) self, Tensor max) -> Tensor(a!)` */
-  (input: Tensor, max: Tensor): Tensor
-  (input: Tensor, options: { max: Tensor }): Tensor
+  /**
+   * `aten::clamp_max_(Tensor(a!) self, Scalar max) -> Tensor(a!)`
+   *
+   * `aten::clamp_max_.Tensor(Tensor(a!) self, Tensor max) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, max: Scalar] | [input: Tensor, options: { max: Scalar }] | [input: Tensor, max: Tensor] | [input: Tensor, options: { max: Tensor }]): Tensor
 }
 
 interface clamp_min_function {
-  /** `aten::clamp_min(Tensor self, Scalar min) -> Tensor` */
-  (input: Tensor, min: Scalar): Tensor
-  (input: Tensor, options: { min: Scalar }): Tensor
-  /** `aten::clamp_min.Tensor(Tensor self, Tensor min) -> Tensor` */
-  (input: Tensor, min: Tensor): Tensor
-  (input: Tensor, options: { min: Tensor }): Tensor
-  /** `aten::clamp_min.Tensor_out(Tensor self, Tensor min, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, min: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { min: Tensor; out: Tensor }): Tensor
-  /** `aten::clamp_min.out(Tensor self, Scalar min, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, min: Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { min: Scalar; out: Tensor }): Tensor
+  /**
+   * `aten::clamp_min(Tensor self, Scalar min) -> Tensor`
+   *
+   * `aten::clamp_min.Tensor(Tensor self, Tensor min) -> Tensor`
+   *
+   * `aten::clamp_min.Tensor_out(Tensor self, Tensor min, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::clamp_min.out(Tensor self, Scalar min, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, min: Scalar] | [input: Tensor, options: { min: Scalar }] | [input: Tensor, min: Tensor] | [input: Tensor, options: { min: Tensor }] | [input: Tensor, min: Tensor, options: { out: Tensor }] | [input: Tensor, options: { min: Tensor; out: Tensor }] | [input: Tensor, min: Scalar, options: { out: Tensor }] | [input: Tensor, options: { min: Scalar; out: Tensor }]): Tensor
 }
 
 interface clamp_min__function {
-  /** `aten::clamp_min_(Tensor(a!) self, Scalar min) -> Tensor(a!)` */
-  (input: Tensor, min: Scalar): Tensor
-  (input: Tensor, options: { min: Scalar }): Tensor
-  /** `aten::clamp_min_.Tensor(Tensor(a!) self, Tensor min) -> Tensor(a!)` */
-  (input: Tensor, min: Tensor): Tensor
-  (input: Tensor, options: { min: Tensor }): Tensor
+  /**
+   * `aten::clamp_min_(Tensor(a!) self, Scalar min) -> Tensor(a!)`
+   *
+   * `aten::clamp_min_.Tensor(Tensor(a!) self, Tensor min) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, min: Scalar] | [input: Tensor, options: { min: Scalar }] | [input: Tensor, min: Tensor] | [input: Tensor, options: { min: Tensor }]): Tensor
 }
 
 interface clip_function {
   /**
    * `aten::clip(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor`
    *
+   * `aten::clip.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor`
+   *
+   * `aten::clip.Tensor_out(Tensor self, Tensor? min=None, Tensor? max=None, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::clip.out(Tensor self, Scalar? min=None, Scalar? max=None, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.clip.html
    */
-  (input: Tensor, min?: Scalar | null | undefined, max?: Scalar | null | undefined): Tensor
-  (input: Tensor, options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }): Tensor
-  (input: Tensor, min: Scalar | null | undefined, options?: { max?: Scalar | null | undefined }): Tensor
-  /** `aten::clip.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor` */
-  (input: Tensor, min?: Tensor | null | undefined, max?: Tensor | null | undefined): Tensor
-  (input: Tensor, options?: { min?: Tensor | null | undefined; max?: Tensor | null | undefined }): Tensor
-  (input: Tensor, min: Tensor | null | undefined, options?: { max?: Tensor | null | undefined }): Tensor
-  /** `aten::clip.Tensor_out(Tensor self, Tensor? min=None, Tensor? max=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { min?: Tensor | null | undefined; max?: Tensor | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, min: Tensor | null | undefined, options: { max?: Tensor | null | undefined; out: Tensor }): Tensor
-  /** `aten::clip.out(Tensor self, Scalar? min=None, Scalar? max=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { min?: Scalar | null | undefined; max?: Scalar | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, min: Scalar | null | undefined, options: { max?: Scalar | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, min?: Scalar | null | undefined, max?: Scalar | null | undefined] | [input: Tensor, options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }] | [input: Tensor, min: Scalar | null | undefined, options?: { max?: Scalar | null | undefined }] | [input: Tensor, min?: Tensor | null | undefined, max?: Tensor | null | undefined] | [input: Tensor, options?: { min?: Tensor | null | undefined; max?: Tensor | null | undefined }] | [input: Tensor, min: Tensor | null | undefined, options?: { max?: Tensor | null | undefined }] | [input: Tensor, options: { min?: Tensor | null | undefined; max?: Tensor | null | undefined; out: Tensor }] | [input: Tensor, min: Tensor | null | undefined, options: { max?: Tensor | null | undefined; out: Tensor }] | [input: Tensor, options: { min?: Scalar | null | undefined; max?: Scalar | null | undefined; out: Tensor }] | [input: Tensor, min: Scalar | null | undefined, options: { max?: Scalar | null | undefined; out: Tensor }]): Tensor
 }
 
 interface clip__function {
-  /** `aten::clip_(Tensor(a!) self, Scalar? min=None, Scalar? max=None) -> Tensor(a!)` */
-  (input: Tensor, min?: Scalar | null | undefined, max?: Scalar | null | undefined): Tensor
-  (input: Tensor, options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }): Tensor
-  (input: Tensor, min: Scalar | null | undefined, options?: { max?: Scalar | null | undefined }): Tensor
-  /** `aten::clip_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)` */
-  (input: Tensor, min?: Tensor | null | undefined, max?: Tensor | null | undefined): Tensor
-  (input: Tensor, options?: { min?: Tensor | null | undefined; max?: Tensor | null | undefined }): Tensor
-  (input: Tensor, min: Tensor | null | undefined, options?: { max?: Tensor | null | undefined }): Tensor
+  /**
+   * `aten::clip_(Tensor(a!) self, Scalar? min=None, Scalar? max=None) -> Tensor(a!)`
+   *
+   * `aten::clip_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, min?: Scalar | null | undefined, max?: Scalar | null | undefined] | [input: Tensor, options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }] | [input: Tensor, min: Scalar | null | undefined, options?: { max?: Scalar | null | undefined }] | [input: Tensor, min?: Tensor | null | undefined, max?: Tensor | null | undefined] | [input: Tensor, options?: { min?: Tensor | null | undefined; max?: Tensor | null | undefined }] | [input: Tensor, min: Tensor | null | undefined, options?: { max?: Tensor | null | undefined }]): Tensor
 }
 
 interface clone_function {
   /**
    * `aten::clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor`
    *
+   * `aten::clone.out(Tensor self, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.clone.html
    */
-  (input: Tensor, options?: { memory_format?: MemoryFormat | null | undefined }): Tensor
-  /** `aten::clone.out(Tensor self, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, options?: { memory_format?: MemoryFormat | null | undefined }] | [input: Tensor, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }]): Tensor
 }
 
 interface col_indices_copy_function {
   /**
    * `aten::col_indices_copy(Tensor self) -> Tensor`
    *
+   * `aten::col_indices_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.col_indices_copy.html
    */
-  (input: Tensor): Tensor
-  /** `aten::col_indices_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface column_stack_function {
   /**
    * `aten::column_stack(Tensor[] tensors) -> Tensor`
    *
+   * `aten::column_stack.out(Tensor[] tensors, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.column_stack.html
    */
-  (tensors: readonly Tensor[]): Tensor
-  /** `aten::column_stack.out(Tensor[] tensors, *, Tensor(a!) out) -> Tensor(a!)` */
-  (tensors: readonly Tensor[], options: { out: Tensor }): Tensor
+  (...args: [tensors: readonly Tensor[]] | [tensors: readonly Tensor[], options: { out: Tensor }]): Tensor
 }
 
 interface combinations_function {
@@ -1330,46 +1158,40 @@ interface combinations_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.combinations.html
    */
-  (input: Tensor, r?: number | undefined, with_replacement?: boolean | undefined): Tensor
-  (input: Tensor, options?: { r?: number | undefined; with_replacement?: boolean | undefined }): Tensor
-  (input: Tensor, r: number | undefined, options?: { with_replacement?: boolean | undefined }): Tensor
+  (...args: [input: Tensor, r?: number | undefined, with_replacement?: boolean | undefined] | [input: Tensor, options?: { r?: number | undefined; with_replacement?: boolean | undefined }] | [input: Tensor, r: number | undefined, options?: { with_replacement?: boolean | undefined }]): Tensor
 }
 
 interface complex_function {
   /**
    * `aten::complex(Tensor real, Tensor imag) -> Tensor`
    *
+   * `aten::complex.out(Tensor real, Tensor imag, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.complex.html
    */
-  (real: Tensor, imag: Tensor): Tensor
-  (real: Tensor, options: { imag: Tensor }): Tensor
-  /** `aten::complex.out(Tensor real, Tensor imag, *, Tensor(a!) out) -> Tensor(a!)` */
-  (real: Tensor, imag: Tensor, options: { out: Tensor }): Tensor
-  (real: Tensor, options: { imag: Tensor; out: Tensor }): Tensor
+  (...args: [real: Tensor, imag: Tensor] | [real: Tensor, options: { imag: Tensor }] | [real: Tensor, imag: Tensor, options: { out: Tensor }] | [real: Tensor, options: { imag: Tensor; out: Tensor }]): Tensor
 }
 
 interface concat_function {
   /**
    * `aten::concat(Tensor[] tensors, int dim=0) -> Tensor`
    *
+   * `aten::concat.out(Tensor[] tensors, int dim=0, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.concat.html
    */
-  (tensors: readonly Tensor[], dim?: number | undefined): Tensor
-  (tensors: readonly Tensor[], options?: { dim?: number | undefined }): Tensor
-  /** `aten::concat.out(Tensor[] tensors, int dim=0, *, Tensor(a!) out) -> Tensor(a!)` */
-  (tensors: readonly Tensor[], options: { dim?: number | undefined; out: Tensor }): Tensor
+  (...args: [tensors: readonly Tensor[], dim?: number | undefined] | [tensors: readonly Tensor[], options?: { dim?: number | undefined }] | [tensors: readonly Tensor[], options: { dim?: number | undefined; out: Tensor }]): Tensor
 }
 
 interface concatenate_function {
   /**
    * `aten::concatenate(Tensor[] tensors, int dim=0) -> Tensor`
    *
+   * `aten::concatenate.out(Tensor[] tensors, int dim=0, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.concatenate.html
    */
-  (tensors: readonly Tensor[], dim?: number | undefined): Tensor
-  (tensors: readonly Tensor[], options?: { dim?: number | undefined }): Tensor
-  /** `aten::concatenate.out(Tensor[] tensors, int dim=0, *, Tensor(a!) out) -> Tensor(a!)` */
-  (tensors: readonly Tensor[], options: { dim?: number | undefined; out: Tensor }): Tensor
+  (...args: [tensors: readonly Tensor[], dim?: number | undefined] | [tensors: readonly Tensor[], options?: { dim?: number | undefined }] | [tensors: readonly Tensor[], options: { dim?: number | undefined; out: Tensor }]): Tensor
 }
 
 interface conj_function {
@@ -1385,11 +1207,11 @@ interface conj_physical_function {
   /**
    * `aten::conj_physical(Tensor self) -> Tensor`
    *
+   * `aten::conj_physical.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.conj_physical.html
    */
-  (input: Tensor): Tensor
-  /** `aten::conj_physical.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface conj_physical__function {
@@ -1398,96 +1220,56 @@ interface conj_physical__function {
 }
 
 interface constant_pad_nd_function {
-  /** `aten::constant_pad_nd(Tensor self, SymInt[] pad, Scalar value=0) -> Tensor` */
-  (input: Tensor, pad: readonly number[], value?: Scalar | undefined): Tensor
-  (input: Tensor, options: { pad: readonly number[]; value?: Scalar | undefined }): Tensor
-  (input: Tensor, pad: readonly number[], options?: { value?: Scalar | undefined }): Tensor
-  /** `aten::constant_pad_nd.out(Tensor self, SymInt[] pad, Scalar value=0, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { pad: readonly number[]; value?: Scalar | undefined; out: Tensor }): Tensor
-  (input: Tensor, pad: readonly number[], options: { value?: Scalar | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::constant_pad_nd(Tensor self, SymInt[] pad, Scalar value=0) -> Tensor`
+   *
+   * `aten::constant_pad_nd.out(Tensor self, SymInt[] pad, Scalar value=0, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, pad: readonly number[], value?: Scalar | undefined] | [input: Tensor, options: { pad: readonly number[]; value?: Scalar | undefined }] | [input: Tensor, pad: readonly number[], options?: { value?: Scalar | undefined }] | [input: Tensor, options: { pad: readonly number[]; value?: Scalar | undefined; out: Tensor }] | [input: Tensor, pad: readonly number[], options: { value?: Scalar | undefined; out: Tensor }]): Tensor
 }
 
 interface conv1d_function {
   /**
    * `aten::conv1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] dilation=[1], SymInt groups=1) -> Tensor`
    *
+   * `aten::conv1d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], str padding="valid", SymInt[1] dilation=[1], SymInt groups=1) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.conv1d.html
    */
-  (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined): Tensor
-  (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { groups?: number | undefined }): Tensor
-  /** `aten::conv1d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], str padding="valid", SymInt[1] dilation=[1], SymInt groups=1) -> Tensor` */
-  (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: string | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined): Tensor
-  (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: string | undefined, options?: { dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: string | undefined, dilation: number | readonly number[] | undefined, options?: { groups?: number | undefined }): Tensor
+  (...args: [input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined] | [input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: string | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined] | [input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: string | undefined, options?: { dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: string | undefined, dilation: number | readonly number[] | undefined, options?: { groups?: number | undefined }]): Tensor
 }
 
 interface conv2d_function {
   /**
    * `aten::conv2d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor`
    *
+   * `aten::conv2d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], str padding="valid", SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.conv2d.html
    */
-  (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined): Tensor
-  (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { groups?: number | undefined }): Tensor
-  /** `aten::conv2d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], str padding="valid", SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor` */
-  (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: string | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined): Tensor
-  (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: string | undefined, options?: { dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: string | undefined, dilation: number | readonly number[] | undefined, options?: { groups?: number | undefined }): Tensor
+  (...args: [input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined] | [input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: string | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined] | [input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: string | undefined, options?: { dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: string | undefined, dilation: number | readonly number[] | undefined, options?: { groups?: number | undefined }]): Tensor
 }
 
 interface conv3d_function {
   /**
    * `aten::conv3d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor`
    *
+   * `aten::conv3d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], str padding="valid", SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.conv3d.html
    */
-  (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined): Tensor
-  (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { groups?: number | undefined }): Tensor
-  /** `aten::conv3d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], str padding="valid", SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor` */
-  (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: string | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined): Tensor
-  (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: string | undefined, options?: { dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: string | undefined, dilation: number | readonly number[] | undefined, options?: { groups?: number | undefined }): Tensor
+  (...args: [input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined] | [input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: string | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined] | [input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: string | undefined, options?: { dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: string | undefined, dilation: number | readonly number[] | undefined, options?: { groups?: number | undefined }]): Tensor
 }
 
 interface conv_tbc_function {
   /**
    * `aten::conv_tbc(Tensor self, Tensor weight, Tensor bias, int pad=0) -> Tensor`
    *
+   * `aten::conv_tbc.out(Tensor self, Tensor weight, Tensor bias, int pad=0, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.conv_tbc.html
    */
-  (input: Tensor, weight: Tensor, bias: Tensor, pad?: number | undefined): Tensor
-  (input: Tensor, options: { weight: Tensor; bias: Tensor; pad?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor, options?: { pad?: number | undefined }): Tensor
-  /** `aten::conv_tbc.out(Tensor self, Tensor weight, Tensor bias, int pad=0, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { weight: Tensor; bias: Tensor; pad?: number | undefined; out: Tensor }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor, options: { pad?: number | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, weight: Tensor, bias: Tensor, pad?: number | undefined] | [input: Tensor, options: { weight: Tensor; bias: Tensor; pad?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor, options?: { pad?: number | undefined }] | [input: Tensor, options: { weight: Tensor; bias: Tensor; pad?: number | undefined; out: Tensor }] | [input: Tensor, weight: Tensor, bias: Tensor, options: { pad?: number | undefined; out: Tensor }]): Tensor
 }
 
 interface conv_transpose1d_function {
@@ -1496,14 +1278,7 @@ interface conv_transpose1d_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.conv_transpose1d.html
    */
-  (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, output_padding?: number | readonly number[] | undefined, groups?: number | undefined, dilation?: number | readonly number[] | undefined): Tensor
-  (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, output_padding: number | readonly number[] | undefined, options?: { groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, output_padding: number | readonly number[] | undefined, groups: number | undefined, options?: { dilation?: number | readonly number[] | undefined }): Tensor
+  (...args: [input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, output_padding?: number | readonly number[] | undefined, groups?: number | undefined, dilation?: number | readonly number[] | undefined] | [input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, output_padding: number | readonly number[] | undefined, options?: { groups?: number | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, output_padding: number | readonly number[] | undefined, groups: number | undefined, options?: { dilation?: number | readonly number[] | undefined }]): Tensor
 }
 
 interface conv_transpose2d_function {
@@ -1512,14 +1287,7 @@ interface conv_transpose2d_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.conv_transpose2d.html
    */
-  (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, output_padding?: number | readonly number[] | undefined, groups?: number | undefined, dilation?: number | readonly number[] | undefined): Tensor
-  (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, output_padding: number | readonly number[] | undefined, options?: { groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, output_padding: number | readonly number[] | undefined, groups: number | undefined, options?: { dilation?: number | readonly number[] | undefined }): Tensor
+  (...args: [input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, output_padding?: number | readonly number[] | undefined, groups?: number | undefined, dilation?: number | readonly number[] | undefined] | [input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, output_padding: number | readonly number[] | undefined, options?: { groups?: number | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, output_padding: number | readonly number[] | undefined, groups: number | undefined, options?: { dilation?: number | readonly number[] | undefined }]): Tensor
 }
 
 interface conv_transpose3d_function {
@@ -1528,42 +1296,31 @@ interface conv_transpose3d_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.conv_transpose3d.html
    */
-  (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, output_padding?: number | readonly number[] | undefined, groups?: number | undefined, dilation?: number | readonly number[] | undefined): Tensor
-  (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, output_padding: number | readonly number[] | undefined, options?: { groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, output_padding: number | readonly number[] | undefined, groups: number | undefined, options?: { dilation?: number | readonly number[] | undefined }): Tensor
+  (...args: [input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, output_padding?: number | readonly number[] | undefined, groups?: number | undefined, dilation?: number | readonly number[] | undefined] | [input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, output_padding: number | readonly number[] | undefined, options?: { groups?: number | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, output_padding: number | readonly number[] | undefined, groups: number | undefined, options?: { dilation?: number | readonly number[] | undefined }]): Tensor
 }
 
 interface convolution_function {
-  /** `aten::convolution(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups) -> Tensor` */
-  (input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], transposed: boolean, output_padding: readonly number[], groups: number): Tensor
-  (input: Tensor, options: { weight: Tensor; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; transposed: boolean; output_padding: readonly number[]; groups: number }): Tensor
-  /** `aten::convolution.out(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], transposed: boolean, output_padding: readonly number[], groups: number, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { weight: Tensor; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; transposed: boolean; output_padding: readonly number[]; groups: number; out: Tensor }): Tensor
+  /**
+   * `aten::convolution(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups) -> Tensor`
+   *
+   * `aten::convolution.out(Tensor input, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, bool transposed, SymInt[] output_padding, SymInt groups, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], transposed: boolean, output_padding: readonly number[], groups: number] | [input: Tensor, options: { weight: Tensor; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; transposed: boolean; output_padding: readonly number[]; groups: number }] | [input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], transposed: boolean, output_padding: readonly number[], groups: number, options: { out: Tensor }] | [input: Tensor, options: { weight: Tensor; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; transposed: boolean; output_padding: readonly number[]; groups: number; out: Tensor }]): Tensor
 }
 
 interface copysign_function {
   /**
    * `aten::copysign.Scalar(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::copysign.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * `aten::copysign.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::copysign.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.copysign.html
    */
-  (input: Tensor, other: Scalar): Tensor
-  (input: Tensor, options: { other: Scalar }): Tensor
-  /** `aten::copysign.Tensor(Tensor self, Tensor other) -> Tensor` */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::copysign.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  /** `aten::copysign.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Scalar] | [input: Tensor, options: { other: Scalar }] | [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Scalar, options: { out: Tensor }] | [input: Tensor, options: { other: Scalar; out: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface corrcoef_function {
@@ -1579,11 +1336,11 @@ interface cos_function {
   /**
    * `aten::cos(Tensor self) -> Tensor`
    *
+   * `aten::cos.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.cos.html
    */
-  (input: Tensor): Tensor
-  /** `aten::cos.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface cos__function {
@@ -1595,11 +1352,11 @@ interface cosh_function {
   /**
    * `aten::cosh(Tensor self) -> Tensor`
    *
+   * `aten::cosh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.cosh.html
    */
-  (input: Tensor): Tensor
-  /** `aten::cosh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface cosh__function {
@@ -1609,10 +1366,7 @@ interface cosh__function {
 
 interface cosine_embedding_loss_function {
   /** `aten::cosine_embedding_loss(Tensor input1, Tensor input2, Tensor target, float margin=0., int reduction=1) -> Tensor` */
-  (input1: Tensor, input2: Tensor, target: Tensor, margin?: number | undefined, reduction?: number | undefined): Tensor
-  (input1: Tensor, options: { input2: Tensor; target: Tensor; margin?: number | undefined; reduction?: number | undefined }): Tensor
-  (input1: Tensor, input2: Tensor, target: Tensor, options?: { margin?: number | undefined; reduction?: number | undefined }): Tensor
-  (input1: Tensor, input2: Tensor, target: Tensor, margin: number | undefined, options?: { reduction?: number | undefined }): Tensor
+  (...args: [input1: Tensor, input2: Tensor, target: Tensor, margin?: number | undefined, reduction?: number | undefined] | [input1: Tensor, options: { input2: Tensor; target: Tensor; margin?: number | undefined; reduction?: number | undefined }] | [input1: Tensor, input2: Tensor, target: Tensor, options?: { margin?: number | undefined; reduction?: number | undefined }] | [input1: Tensor, input2: Tensor, target: Tensor, margin: number | undefined, options?: { reduction?: number | undefined }]): Tensor
 }
 
 interface cosine_similarity_function {
@@ -1621,28 +1375,22 @@ interface cosine_similarity_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.cosine_similarity.html
    */
-  (x1: Tensor, x2: Tensor, dim?: number | undefined, eps?: number | undefined): Tensor
-  (x1: Tensor, options: { x2: Tensor; dim?: number | undefined; eps?: number | undefined }): Tensor
-  (x1: Tensor, x2: Tensor, options?: { dim?: number | undefined; eps?: number | undefined }): Tensor
-  (x1: Tensor, x2: Tensor, dim: number | undefined, options?: { eps?: number | undefined }): Tensor
+  (...args: [x1: Tensor, x2: Tensor, dim?: number | undefined, eps?: number | undefined] | [x1: Tensor, options: { x2: Tensor; dim?: number | undefined; eps?: number | undefined }] | [x1: Tensor, x2: Tensor, options?: { dim?: number | undefined; eps?: number | undefined }] | [x1: Tensor, x2: Tensor, dim: number | undefined, options?: { eps?: number | undefined }]): Tensor
 }
 
 interface count_nonzero_function {
   /**
    * `aten::count_nonzero(Tensor self, int? dim=None) -> Tensor`
    *
+   * `aten::count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor`
+   *
+   * `aten::count_nonzero.dim_IntList_out(Tensor self, int[] dim, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::count_nonzero.out(Tensor self, int? dim=None, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.count_nonzero.html
    */
-  (input: Tensor, dim?: number | null | undefined): Tensor
-  (input: Tensor, options?: { dim?: number | null | undefined }): Tensor
-  /** `aten::count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor` */
-  (input: Tensor, dim: readonly number[]): Tensor
-  (input: Tensor, options: { dim: readonly number[] }): Tensor
-  /** `aten::count_nonzero.dim_IntList_out(Tensor self, int[] dim, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, dim: readonly number[], options: { out: Tensor }): Tensor
-  (input: Tensor, options: { dim: readonly number[]; out: Tensor }): Tensor
-  /** `aten::count_nonzero.out(Tensor self, int? dim=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { dim?: number | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, dim?: number | null | undefined] | [input: Tensor, options?: { dim?: number | null | undefined }] | [input: Tensor, dim: readonly number[]] | [input: Tensor, options: { dim: readonly number[] }] | [input: Tensor, dim: readonly number[], options: { out: Tensor }] | [input: Tensor, options: { dim: readonly number[]; out: Tensor }] | [input: Tensor, options: { dim?: number | null | undefined; out: Tensor }]): Tensor
 }
 
 interface cov_function {
@@ -1658,103 +1406,94 @@ interface cross_function {
   /**
    * `aten::cross(Tensor self, Tensor other, int? dim=None) -> Tensor`
    *
+   * `aten::cross.out(Tensor self, Tensor other, int? dim=None, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.cross.html
    */
-  (input: Tensor, other: Tensor, dim?: number | null | undefined): Tensor
-  (input: Tensor, options: { other: Tensor; dim?: number | null | undefined }): Tensor
-  (input: Tensor, other: Tensor, options?: { dim?: number | null | undefined }): Tensor
-  /** `aten::cross.out(Tensor self, Tensor other, int? dim=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { other: Tensor; dim?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, other: Tensor, options: { dim?: number | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Tensor, dim?: number | null | undefined] | [input: Tensor, options: { other: Tensor; dim?: number | null | undefined }] | [input: Tensor, other: Tensor, options?: { dim?: number | null | undefined }] | [input: Tensor, options: { other: Tensor; dim?: number | null | undefined; out: Tensor }] | [input: Tensor, other: Tensor, options: { dim?: number | null | undefined; out: Tensor }]): Tensor
 }
 
 interface crow_indices_copy_function {
   /**
    * `aten::crow_indices_copy(Tensor self) -> Tensor`
    *
+   * `aten::crow_indices_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.crow_indices_copy.html
    */
-  (input: Tensor): Tensor
-  /** `aten::crow_indices_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface ctc_loss_function {
-  /** `aten::ctc_loss.IntList(Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, int blank=0, int reduction=1, bool zero_infinity=False) -> Tensor` */
-  (log_probs: Tensor, targets: Tensor, input_lengths: readonly number[], target_lengths: readonly number[], blank?: number | undefined, reduction?: number | undefined, zero_infinity?: boolean | undefined): Tensor
-  (log_probs: Tensor, options: { targets: Tensor; input_lengths: readonly number[]; target_lengths: readonly number[]; blank?: number | undefined; reduction?: number | undefined; zero_infinity?: boolean | undefined }): Tensor
-  (log_probs: Tensor, targets: Tensor, input_lengths: readonly number[], target_lengths: readonly number[], options?: { blank?: number | undefined; reduction?: number | undefined; zero_infinity?: boolean | undefined }): Tensor
-  (log_probs: Tensor, targets: Tensor, input_lengths: readonly number[], target_lengths: readonly number[], blank: number | undefined, options?: { reduction?: number | undefined; zero_infinity?: boolean | undefined }): Tensor
-  (log_probs: Tensor, targets: Tensor, input_lengths: readonly number[], target_lengths: readonly number[], blank: number | undefined, reduction: number | undefined, options?: { zero_infinity?: boolean | undefined }): Tensor
-  /** `aten::ctc_loss.Tensor(Tensor log_probs, Tensor targets, Tensor input_lengths, Tensor target_lengths, int blank=0, int reduction=1, bool zero_infinity=False) -> Tensor` */
-  (log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target_lengths: Tensor, blank?: number | undefined, reduction?: number | undefined, zero_infinity?: boolean | undefined): Tensor
-  (log_probs: Tensor, options: { targets: Tensor; input_lengths: Tensor; target_lengths: Tensor; blank?: number | undefined; reduction?: number | undefined; zero_infinity?: boolean | undefined }): Tensor
-  (log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target_lengths: Tensor, options?: { blank?: number | undefined; reduction?: number | undefined; zero_infinity?: boolean | undefined }): Tensor
-  (log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target_lengths: Tensor, blank: number | undefined, options?: { reduction?: number | undefined; zero_infinity?: boolean | undefined }): Tensor
-  (log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target_lengths: Tensor, blank: number | undefined, reduction: number | undefined, options?: { zero_infinity?: boolean | undefined }): Tensor
+  /**
+   * `aten::ctc_loss.IntList(Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, int blank=0, int reduction=1, bool zero_infinity=False) -> Tensor`
+   *
+   * `aten::ctc_loss.Tensor(Tensor log_probs, Tensor targets, Tensor input_lengths, Tensor target_lengths, int blank=0, int reduction=1, bool zero_infinity=False) -> Tensor`
+   */
+  (...args: [log_probs: Tensor, targets: Tensor, input_lengths: readonly number[], target_lengths: readonly number[], blank?: number | undefined, reduction?: number | undefined, zero_infinity?: boolean | undefined] | [log_probs: Tensor, options: { targets: Tensor; input_lengths: readonly number[]; target_lengths: readonly number[]; blank?: number | undefined; reduction?: number | undefined; zero_infinity?: boolean | undefined }] | [log_probs: Tensor, targets: Tensor, input_lengths: readonly number[], target_lengths: readonly number[], options?: { blank?: number | undefined; reduction?: number | undefined; zero_infinity?: boolean | undefined }] | [log_probs: Tensor, targets: Tensor, input_lengths: readonly number[], target_lengths: readonly number[], blank: number | undefined, options?: { reduction?: number | undefined; zero_infinity?: boolean | undefined }] | [log_probs: Tensor, targets: Tensor, input_lengths: readonly number[], target_lengths: readonly number[], blank: number | undefined, reduction: number | undefined, options?: { zero_infinity?: boolean | undefined }] | [log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target_lengths: Tensor, blank?: number | undefined, reduction?: number | undefined, zero_infinity?: boolean | undefined] | [log_probs: Tensor, options: { targets: Tensor; input_lengths: Tensor; target_lengths: Tensor; blank?: number | undefined; reduction?: number | undefined; zero_infinity?: boolean | undefined }] | [log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target_lengths: Tensor, options?: { blank?: number | undefined; reduction?: number | undefined; zero_infinity?: boolean | undefined }] | [log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target_lengths: Tensor, blank: number | undefined, options?: { reduction?: number | undefined; zero_infinity?: boolean | undefined }] | [log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target_lengths: Tensor, blank: number | undefined, reduction: number | undefined, options?: { zero_infinity?: boolean | undefined }]): Tensor
 }
 
 interface cudnn_affine_grid_generator_function {
-  /** `aten::cudnn_affine_grid_generator(Tensor theta, int N, int C, int H, int W) -> Tensor grid` */
-  (theta: Tensor, N: number, C: number, H: number, W: number): Tensor
-  (theta: Tensor, options: { N: number; C: number; H: number; W: number }): Tensor
-  /** `aten::cudnn_affine_grid_generator.out(Tensor theta, int N, int C, int H, int W, *, Tensor(a!) out) -> Tensor(a!)` */
-  (theta: Tensor, N: number, C: number, H: number, W: number, options: { out: Tensor }): Tensor
-  (theta: Tensor, options: { N: number; C: number; H: number; W: number; out: Tensor }): Tensor
+  /**
+   * `aten::cudnn_affine_grid_generator(Tensor theta, int N, int C, int H, int W) -> Tensor grid`
+   *
+   * `aten::cudnn_affine_grid_generator.out(Tensor theta, int N, int C, int H, int W, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [theta: Tensor, N: number, C: number, H: number, W: number] | [theta: Tensor, options: { N: number; C: number; H: number; W: number }] | [theta: Tensor, N: number, C: number, H: number, W: number, options: { out: Tensor }] | [theta: Tensor, options: { N: number; C: number; H: number; W: number; out: Tensor }]): Tensor
 }
 
 interface cudnn_batch_norm_function {
-  /** `aten::cudnn_batch_norm(Tensor input, Tensor weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float exponential_average_factor, float epsilon) -> (Tensor, Tensor, Tensor, Tensor)` */
-  (input: Tensor, weight: Tensor, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, training: boolean, exponential_average_factor: number, epsilon: number): [Tensor, Tensor, Tensor, Tensor]
-  (input: Tensor, options: { weight: Tensor; bias: Tensor | null; running_mean: Tensor | null; running_var: Tensor | null; training: boolean; exponential_average_factor: number; epsilon: number }): [Tensor, Tensor, Tensor, Tensor]
-  /** `aten::cudnn_batch_norm.out(Tensor input, Tensor weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float exponential_average_factor, float epsilon, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2, Tensor(d!) out3) -> (Tensor(a!), Tensor(b!), Tensor(c!), Tensor(d!))` */
-  (input: Tensor, weight: Tensor, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, training: boolean, exponential_average_factor: number, epsilon: number, options: { out: readonly [Tensor, Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor, Tensor]
-  (input: Tensor, options: { weight: Tensor; bias: Tensor | null; running_mean: Tensor | null; running_var: Tensor | null; training: boolean; exponential_average_factor: number; epsilon: number; out: readonly [Tensor, Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor, Tensor]
+  /**
+   * `aten::cudnn_batch_norm(Tensor input, Tensor weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float exponential_average_factor, float epsilon) -> (Tensor, Tensor, Tensor, Tensor)`
+   *
+   * `aten::cudnn_batch_norm.out(Tensor input, Tensor weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float exponential_average_factor, float epsilon, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2, Tensor(d!) out3) -> (Tensor(a!), Tensor(b!), Tensor(c!), Tensor(d!))`
+   */
+  (...args: [input: Tensor, weight: Tensor, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, training: boolean, exponential_average_factor: number, epsilon: number] | [input: Tensor, options: { weight: Tensor; bias: Tensor | null; running_mean: Tensor | null; running_var: Tensor | null; training: boolean; exponential_average_factor: number; epsilon: number }] | [input: Tensor, weight: Tensor, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, training: boolean, exponential_average_factor: number, epsilon: number, options: { out: readonly [Tensor, Tensor, Tensor, Tensor] }] | [input: Tensor, options: { weight: Tensor; bias: Tensor | null; running_mean: Tensor | null; running_var: Tensor | null; training: boolean; exponential_average_factor: number; epsilon: number; out: readonly [Tensor, Tensor, Tensor, Tensor] }]): [Tensor, Tensor, Tensor, Tensor]
 }
 
 interface cudnn_convolution_function {
-  /** `aten::cudnn_convolution(Tensor self, Tensor weight, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic, bool allow_tf32) -> Tensor` */
-  (input: Tensor, weight: Tensor, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, allow_tf32: boolean): Tensor
-  (input: Tensor, options: { weight: Tensor; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean; allow_tf32: boolean }): Tensor
-  /** `aten::cudnn_convolution.out(Tensor self, Tensor weight, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic, bool allow_tf32, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, weight: Tensor, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, allow_tf32: boolean, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { weight: Tensor; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean; allow_tf32: boolean; out: Tensor }): Tensor
+  /**
+   * `aten::cudnn_convolution(Tensor self, Tensor weight, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic, bool allow_tf32) -> Tensor`
+   *
+   * `aten::cudnn_convolution.out(Tensor self, Tensor weight, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic, bool allow_tf32, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, weight: Tensor, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, allow_tf32: boolean] | [input: Tensor, options: { weight: Tensor; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean; allow_tf32: boolean }] | [input: Tensor, weight: Tensor, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, allow_tf32: boolean, options: { out: Tensor }] | [input: Tensor, options: { weight: Tensor; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean; allow_tf32: boolean; out: Tensor }]): Tensor
 }
 
 interface cudnn_convolution_add_relu_function {
-  /** `aten::cudnn_convolution_add_relu(Tensor self, Tensor weight, Tensor z, Scalar? alpha, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, SymInt groups) -> Tensor` */
-  (input: Tensor, weight: Tensor, z: Tensor, alpha: Scalar | null, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number): Tensor
-  (input: Tensor, options: { weight: Tensor; z: Tensor; alpha: Scalar | null; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number }): Tensor
-  /** `aten::cudnn_convolution_add_relu.out(Tensor self, Tensor weight, Tensor z, Scalar? alpha, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, SymInt groups, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, weight: Tensor, z: Tensor, alpha: Scalar | null, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { weight: Tensor; z: Tensor; alpha: Scalar | null; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number; out: Tensor }): Tensor
+  /**
+   * `aten::cudnn_convolution_add_relu(Tensor self, Tensor weight, Tensor z, Scalar? alpha, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, SymInt groups) -> Tensor`
+   *
+   * `aten::cudnn_convolution_add_relu.out(Tensor self, Tensor weight, Tensor z, Scalar? alpha, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, SymInt groups, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, weight: Tensor, z: Tensor, alpha: Scalar | null, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number] | [input: Tensor, options: { weight: Tensor; z: Tensor; alpha: Scalar | null; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number }] | [input: Tensor, weight: Tensor, z: Tensor, alpha: Scalar | null, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number, options: { out: Tensor }] | [input: Tensor, options: { weight: Tensor; z: Tensor; alpha: Scalar | null; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number; out: Tensor }]): Tensor
 }
 
 interface cudnn_convolution_relu_function {
-  /** `aten::cudnn_convolution_relu(Tensor self, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, SymInt groups) -> Tensor` */
-  (input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number): Tensor
-  (input: Tensor, options: { weight: Tensor; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number }): Tensor
-  /** `aten::cudnn_convolution_relu.out(Tensor self, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, SymInt groups, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { weight: Tensor; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number; out: Tensor }): Tensor
+  /**
+   * `aten::cudnn_convolution_relu(Tensor self, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, SymInt groups) -> Tensor`
+   *
+   * `aten::cudnn_convolution_relu.out(Tensor self, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, SymInt groups, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number] | [input: Tensor, options: { weight: Tensor; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number }] | [input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number, options: { out: Tensor }] | [input: Tensor, options: { weight: Tensor; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number; out: Tensor }]): Tensor
 }
 
 interface cudnn_convolution_transpose_function {
-  /** `aten::cudnn_convolution_transpose(Tensor self, Tensor weight, SymInt[] padding, SymInt[] output_padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic, bool allow_tf32) -> Tensor` */
-  (input: Tensor, weight: Tensor, padding: readonly number[], output_padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, allow_tf32: boolean): Tensor
-  (input: Tensor, options: { weight: Tensor; padding: readonly number[]; output_padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean; allow_tf32: boolean }): Tensor
-  /** `aten::cudnn_convolution_transpose.out(Tensor self, Tensor weight, SymInt[] padding, SymInt[] output_padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic, bool allow_tf32, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, weight: Tensor, padding: readonly number[], output_padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, allow_tf32: boolean, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { weight: Tensor; padding: readonly number[]; output_padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean; allow_tf32: boolean; out: Tensor }): Tensor
+  /**
+   * `aten::cudnn_convolution_transpose(Tensor self, Tensor weight, SymInt[] padding, SymInt[] output_padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic, bool allow_tf32) -> Tensor`
+   *
+   * `aten::cudnn_convolution_transpose.out(Tensor self, Tensor weight, SymInt[] padding, SymInt[] output_padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic, bool allow_tf32, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, weight: Tensor, padding: readonly number[], output_padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, allow_tf32: boolean] | [input: Tensor, options: { weight: Tensor; padding: readonly number[]; output_padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean; allow_tf32: boolean }] | [input: Tensor, weight: Tensor, padding: readonly number[], output_padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, allow_tf32: boolean, options: { out: Tensor }] | [input: Tensor, options: { weight: Tensor; padding: readonly number[]; output_padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean; allow_tf32: boolean; out: Tensor }]): Tensor
 }
 
 interface cudnn_grid_sampler_function {
-  /** `aten::cudnn_grid_sampler(Tensor self, Tensor grid) -> Tensor output` */
-  (input: Tensor, grid: Tensor): Tensor
-  (input: Tensor, options: { grid: Tensor }): Tensor
-  /** `aten::cudnn_grid_sampler.out(Tensor self, Tensor grid, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, grid: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { grid: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::cudnn_grid_sampler(Tensor self, Tensor grid) -> Tensor output`
+   *
+   * `aten::cudnn_grid_sampler.out(Tensor self, Tensor grid, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, grid: Tensor] | [input: Tensor, options: { grid: Tensor }] | [input: Tensor, grid: Tensor, options: { out: Tensor }] | [input: Tensor, options: { grid: Tensor; out: Tensor }]): Tensor
 }
 
 interface cudnn_is_acceptable_function {
@@ -1766,75 +1505,66 @@ interface cummax_function {
   /**
    * `aten::cummax(Tensor self, int dim) -> (Tensor values, Tensor indices)`
    *
+   * `aten::cummax.out(Tensor self, int dim, *, Tensor(a!) values, Tensor(b!) indices) -> (Tensor(a!) values, Tensor(b!) indices)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.cummax.html
    */
-  (input: Tensor, dim: number): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (input: Tensor, options: { dim: number }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  /** `aten::cummax.out(Tensor self, int dim, *, Tensor(a!) values, Tensor(b!) indices) -> (Tensor(a!) values, Tensor(b!) indices)` */
-  (input: Tensor, dim: number, options: { out: readonly [Tensor, Tensor] }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (input: Tensor, options: { dim: number; out: readonly [Tensor, Tensor] }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (...args: [input: Tensor, dim: number] | [input: Tensor, options: { dim: number }] | [input: Tensor, dim: number, options: { out: readonly [Tensor, Tensor] }] | [input: Tensor, options: { dim: number; out: readonly [Tensor, Tensor] }]): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
 }
 
 interface cummin_function {
   /**
    * `aten::cummin(Tensor self, int dim) -> (Tensor values, Tensor indices)`
    *
+   * `aten::cummin.out(Tensor self, int dim, *, Tensor(a!) values, Tensor(b!) indices) -> (Tensor(a!) values, Tensor(b!) indices)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.cummin.html
    */
-  (input: Tensor, dim: number): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (input: Tensor, options: { dim: number }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  /** `aten::cummin.out(Tensor self, int dim, *, Tensor(a!) values, Tensor(b!) indices) -> (Tensor(a!) values, Tensor(b!) indices)` */
-  (input: Tensor, dim: number, options: { out: readonly [Tensor, Tensor] }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (input: Tensor, options: { dim: number; out: readonly [Tensor, Tensor] }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (...args: [input: Tensor, dim: number] | [input: Tensor, options: { dim: number }] | [input: Tensor, dim: number, options: { out: readonly [Tensor, Tensor] }] | [input: Tensor, options: { dim: number; out: readonly [Tensor, Tensor] }]): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
 }
 
 interface cumprod_function {
   /**
    * `aten::cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor`
    *
+   * `aten::cumprod.out(Tensor self, int dim, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.cumprod.html
    */
-  (input: Tensor, dim: number, options?: { dtype?: DType | null | undefined }): Tensor
-  (input: Tensor, options: { dim: number; dtype?: DType | null | undefined }): Tensor
-  /** `aten::cumprod.out(Tensor self, int dim, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, dim: number, options: { dtype?: DType | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, options: { dim: number; dtype?: DType | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, dim: number, options?: { dtype?: DType | null | undefined }] | [input: Tensor, options: { dim: number; dtype?: DType | null | undefined }] | [input: Tensor, dim: number, options: { dtype?: DType | null | undefined; out: Tensor }] | [input: Tensor, options: { dim: number; dtype?: DType | null | undefined; out: Tensor }]): Tensor
 }
 
 interface cumsum_function {
   /**
    * `aten::cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor`
    *
+   * `aten::cumsum.out(Tensor self, int dim, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.cumsum.html
    */
-  (input: Tensor, dim: number, options?: { dtype?: DType | null | undefined }): Tensor
-  (input: Tensor, options: { dim: number; dtype?: DType | null | undefined }): Tensor
-  /** `aten::cumsum.out(Tensor self, int dim, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, dim: number, options: { dtype?: DType | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, options: { dim: number; dtype?: DType | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, dim: number, options?: { dtype?: DType | null | undefined }] | [input: Tensor, options: { dim: number; dtype?: DType | null | undefined }] | [input: Tensor, dim: number, options: { dtype?: DType | null | undefined; out: Tensor }] | [input: Tensor, options: { dim: number; dtype?: DType | null | undefined; out: Tensor }]): Tensor
 }
 
 interface cumulative_trapezoid_function {
   /**
    * `aten::cumulative_trapezoid.dx(Tensor y, *, Scalar dx=1, int dim=-1) -> Tensor`
    *
+   * `aten::cumulative_trapezoid.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.cumulative_trapezoid.html
    */
-  (y: Tensor, options?: { dx?: Scalar | undefined; dim?: number | undefined }): Tensor
-  /** `aten::cumulative_trapezoid.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor` */
-  (y: Tensor, x: Tensor, options?: { dim?: number | undefined }): Tensor
-  (y: Tensor, options: { x: Tensor; dim?: number | undefined }): Tensor
+  (...args: [y: Tensor, options?: { dx?: Scalar | undefined; dim?: number | undefined }] | [y: Tensor, x: Tensor, options?: { dim?: number | undefined }] | [y: Tensor, options: { x: Tensor; dim?: number | undefined }]): Tensor
 }
 
 interface deg2rad_function {
   /**
    * `aten::deg2rad(Tensor self) -> Tensor`
    *
+   * `aten::deg2rad.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.deg2rad.html
    */
-  (input: Tensor): Tensor
-  /** `aten::deg2rad.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface deg2rad__function {
@@ -1850,7 +1580,7 @@ interface dequantize_function {
    */
   (input: Tensor): Tensor
   /** `aten::dequantize.tensors(Tensor[] tensors) -> Tensor[]` */
-  (tensors: readonly Tensor[]): Tensor[]
+  (tensors: readonly Tensor[]): Tensors
   /** `aten::dequantize.self_out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, options: { out: Tensor }): Tensor
   /** `aten::dequantize.tensors_out(Tensor[] tensors, *, Tensor(a!)[] out) -> ()` */
@@ -1880,39 +1610,33 @@ interface detach_copy_function {
   /**
    * `aten::detach_copy(Tensor self) -> Tensor`
    *
+   * `aten::detach_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.detach_copy.html
    */
-  (input: Tensor): Tensor
-  /** `aten::detach_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface diag_function {
   /**
    * `aten::diag(Tensor self, int diagonal=0) -> Tensor`
    *
+   * `aten::diag.out(Tensor self, int diagonal=0, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.diag.html
    */
-  (input: Tensor, diagonal?: number | undefined): Tensor
-  (input: Tensor, options?: { diagonal?: number | undefined }): Tensor
-  /** `aten::diag.out(Tensor self, int diagonal=0, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { diagonal?: number | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, diagonal?: number | undefined] | [input: Tensor, options?: { diagonal?: number | undefined }] | [input: Tensor, options: { diagonal?: number | undefined; out: Tensor }]): Tensor
 }
 
 interface diag_embed_function {
   /**
    * `aten::diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor`
    *
+   * `aten::diag_embed.out(Tensor self, int offset=0, int dim1=-2, int dim2=-1, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.diag_embed.html
    */
-  (input: Tensor, offset?: number | undefined, dim1?: number | undefined, dim2?: number | undefined): Tensor
-  (input: Tensor, options?: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }): Tensor
-  (input: Tensor, offset: number | undefined, options?: { dim1?: number | undefined; dim2?: number | undefined }): Tensor
-  (input: Tensor, offset: number | undefined, dim1: number | undefined, options?: { dim2?: number | undefined }): Tensor
-  /** `aten::diag_embed.out(Tensor self, int offset=0, int dim1=-2, int dim2=-1, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined; out: Tensor }): Tensor
-  (input: Tensor, offset: number | undefined, options: { dim1?: number | undefined; dim2?: number | undefined; out: Tensor }): Tensor
-  (input: Tensor, offset: number | undefined, dim1: number | undefined, options: { dim2?: number | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, offset?: number | undefined, dim1?: number | undefined, dim2?: number | undefined] | [input: Tensor, options?: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }] | [input: Tensor, offset: number | undefined, options?: { dim1?: number | undefined; dim2?: number | undefined }] | [input: Tensor, offset: number | undefined, dim1: number | undefined, options?: { dim2?: number | undefined }] | [input: Tensor, options: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined; out: Tensor }] | [input: Tensor, offset: number | undefined, options: { dim1?: number | undefined; dim2?: number | undefined; out: Tensor }] | [input: Tensor, offset: number | undefined, dim1: number | undefined, options: { dim2?: number | undefined; out: Tensor }]): Tensor
 }
 
 interface diagflat_function {
@@ -1921,8 +1645,7 @@ interface diagflat_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.diagflat.html
    */
-  (input: Tensor, offset?: number | undefined): Tensor
-  (input: Tensor, options?: { offset?: number | undefined }): Tensor
+  (...args: [input: Tensor, offset?: number | undefined] | [input: Tensor, options?: { offset?: number | undefined }]): Tensor
 }
 
 interface diagonal_function {
@@ -1931,301 +1654,236 @@ interface diagonal_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.diagonal.html
    */
-  (input: Tensor, offset?: number | undefined, dim1?: number | undefined, dim2?: number | undefined): Tensor
-  (input: Tensor, options?: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }): Tensor
-  (input: Tensor, offset: number | undefined, options?: { dim1?: number | undefined; dim2?: number | undefined }): Tensor
-  (input: Tensor, offset: number | undefined, dim1: number | undefined, options?: { dim2?: number | undefined }): Tensor
+  (...args: [input: Tensor, offset?: number | undefined, dim1?: number | undefined, dim2?: number | undefined] | [input: Tensor, options?: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }] | [input: Tensor, offset: number | undefined, options?: { dim1?: number | undefined; dim2?: number | undefined }] | [input: Tensor, offset: number | undefined, dim1: number | undefined, options?: { dim2?: number | undefined }]): Tensor
 }
 
 interface diagonal_copy_function {
   /**
    * `aten::diagonal_copy(Tensor self, int offset=0, int dim1=0, int dim2=1) -> Tensor`
    *
+   * `aten::diagonal_copy.out(Tensor self, int offset=0, int dim1=0, int dim2=1, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.diagonal_copy.html
    */
-  (input: Tensor, offset?: number | undefined, dim1?: number | undefined, dim2?: number | undefined): Tensor
-  (input: Tensor, options?: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }): Tensor
-  (input: Tensor, offset: number | undefined, options?: { dim1?: number | undefined; dim2?: number | undefined }): Tensor
-  (input: Tensor, offset: number | undefined, dim1: number | undefined, options?: { dim2?: number | undefined }): Tensor
-  /** `aten::diagonal_copy.out(Tensor self, int offset=0, int dim1=0, int dim2=1, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined; out: Tensor }): Tensor
-  (input: Tensor, offset: number | undefined, options: { dim1?: number | undefined; dim2?: number | undefined; out: Tensor }): Tensor
-  (input: Tensor, offset: number | undefined, dim1: number | undefined, options: { dim2?: number | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, offset?: number | undefined, dim1?: number | undefined, dim2?: number | undefined] | [input: Tensor, options?: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }] | [input: Tensor, offset: number | undefined, options?: { dim1?: number | undefined; dim2?: number | undefined }] | [input: Tensor, offset: number | undefined, dim1: number | undefined, options?: { dim2?: number | undefined }] | [input: Tensor, options: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined; out: Tensor }] | [input: Tensor, offset: number | undefined, options: { dim1?: number | undefined; dim2?: number | undefined; out: Tensor }] | [input: Tensor, offset: number | undefined, dim1: number | undefined, options: { dim2?: number | undefined; out: Tensor }]): Tensor
 }
 
 interface diagonal_scatter_function {
   /**
    * `aten::diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor`
    *
+   * `aten::diagonal_scatter.out(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.diagonal_scatter.html
    */
-  (input: Tensor, src: Tensor, offset?: number | undefined, dim1?: number | undefined, dim2?: number | undefined): Tensor
-  (input: Tensor, options: { src: Tensor; offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }): Tensor
-  (input: Tensor, src: Tensor, options?: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }): Tensor
-  (input: Tensor, src: Tensor, offset: number | undefined, options?: { dim1?: number | undefined; dim2?: number | undefined }): Tensor
-  (input: Tensor, src: Tensor, offset: number | undefined, dim1: number | undefined, options?: { dim2?: number | undefined }): Tensor
-  /** `aten::diagonal_scatter.out(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { src: Tensor; offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined; out: Tensor }): Tensor
-  (input: Tensor, src: Tensor, options: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined; out: Tensor }): Tensor
-  (input: Tensor, src: Tensor, offset: number | undefined, options: { dim1?: number | undefined; dim2?: number | undefined; out: Tensor }): Tensor
-  (input: Tensor, src: Tensor, offset: number | undefined, dim1: number | undefined, options: { dim2?: number | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, src: Tensor, offset?: number | undefined, dim1?: number | undefined, dim2?: number | undefined] | [input: Tensor, options: { src: Tensor; offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }] | [input: Tensor, src: Tensor, options?: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }] | [input: Tensor, src: Tensor, offset: number | undefined, options?: { dim1?: number | undefined; dim2?: number | undefined }] | [input: Tensor, src: Tensor, offset: number | undefined, dim1: number | undefined, options?: { dim2?: number | undefined }] | [input: Tensor, options: { src: Tensor; offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined; out: Tensor }] | [input: Tensor, src: Tensor, options: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined; out: Tensor }] | [input: Tensor, src: Tensor, offset: number | undefined, options: { dim1?: number | undefined; dim2?: number | undefined; out: Tensor }] | [input: Tensor, src: Tensor, offset: number | undefined, dim1: number | undefined, options: { dim2?: number | undefined; out: Tensor }]): Tensor
 }
 
 interface diff_function {
   /**
    * `aten::diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None) -> Tensor`
    *
+   * `aten::diff.out(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.diff.html
    */
-  (input: Tensor, n?: number | undefined, dim?: number | undefined, prepend?: Tensor | null | undefined, append?: Tensor | null | undefined): Tensor
-  (input: Tensor, options?: { n?: number | undefined; dim?: number | undefined; prepend?: Tensor | null | undefined; append?: Tensor | null | undefined }): Tensor
-  (input: Tensor, n: number | undefined, options?: { dim?: number | undefined; prepend?: Tensor | null | undefined; append?: Tensor | null | undefined }): Tensor
-  (input: Tensor, n: number | undefined, dim: number | undefined, options?: { prepend?: Tensor | null | undefined; append?: Tensor | null | undefined }): Tensor
-  (input: Tensor, n: number | undefined, dim: number | undefined, prepend: Tensor | null | undefined, options?: { append?: Tensor | null | undefined }): Tensor
-  /** `aten::diff.out(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { n?: number | undefined; dim?: number | undefined; prepend?: Tensor | null | undefined; append?: Tensor | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, n: number | undefined, options: { dim?: number | undefined; prepend?: Tensor | null | undefined; append?: Tensor | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, n: number | undefined, dim: number | undefined, options: { prepend?: Tensor | null | undefined; append?: Tensor | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, n: number | undefined, dim: number | undefined, prepend: Tensor | null | undefined, options: { append?: Tensor | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, n?: number | undefined, dim?: number | undefined, prepend?: Tensor | null | undefined, append?: Tensor | null | undefined] | [input: Tensor, options?: { n?: number | undefined; dim?: number | undefined; prepend?: Tensor | null | undefined; append?: Tensor | null | undefined }] | [input: Tensor, n: number | undefined, options?: { dim?: number | undefined; prepend?: Tensor | null | undefined; append?: Tensor | null | undefined }] | [input: Tensor, n: number | undefined, dim: number | undefined, options?: { prepend?: Tensor | null | undefined; append?: Tensor | null | undefined }] | [input: Tensor, n: number | undefined, dim: number | undefined, prepend: Tensor | null | undefined, options?: { append?: Tensor | null | undefined }] | [input: Tensor, options: { n?: number | undefined; dim?: number | undefined; prepend?: Tensor | null | undefined; append?: Tensor | null | undefined; out: Tensor }] | [input: Tensor, n: number | undefined, options: { dim?: number | undefined; prepend?: Tensor | null | undefined; append?: Tensor | null | undefined; out: Tensor }] | [input: Tensor, n: number | undefined, dim: number | undefined, options: { prepend?: Tensor | null | undefined; append?: Tensor | null | undefined; out: Tensor }] | [input: Tensor, n: number | undefined, dim: number | undefined, prepend: Tensor | null | undefined, options: { append?: Tensor | null | undefined; out: Tensor }]): Tensor
 }
 
 interface digamma_function {
   /**
    * `aten::digamma(Tensor self) -> Tensor`
    *
+   * `aten::digamma.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.digamma.html
    */
-  (input: Tensor): Tensor
-  /** `aten::digamma.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface dist_function {
   /**
    * `aten::dist(Tensor self, Tensor other, Scalar p=2) -> Tensor`
    *
+   * `aten::dist.out(Tensor self, Tensor other, Scalar p=2, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.dist.html
    */
-  (input: Tensor, other: Tensor, p?: Scalar | undefined): Tensor
-  (input: Tensor, options: { other: Tensor; p?: Scalar | undefined }): Tensor
-  (input: Tensor, other: Tensor, options?: { p?: Scalar | undefined }): Tensor
-  /** `aten::dist.out(Tensor self, Tensor other, Scalar p=2, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { other: Tensor; p?: Scalar | undefined; out: Tensor }): Tensor
-  (input: Tensor, other: Tensor, options: { p?: Scalar | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Tensor, p?: Scalar | undefined] | [input: Tensor, options: { other: Tensor; p?: Scalar | undefined }] | [input: Tensor, other: Tensor, options?: { p?: Scalar | undefined }] | [input: Tensor, options: { other: Tensor; p?: Scalar | undefined; out: Tensor }] | [input: Tensor, other: Tensor, options: { p?: Scalar | undefined; out: Tensor }]): Tensor
 }
 
 interface div_function {
   /**
    * `aten::div.Tensor(Tensor self, Tensor other) -> Tensor`
    *
+   * `aten::div.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor`
+   *
+   * `aten::div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor`
+   *
+   * `aten::div.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::div.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::div.Scalar_mode_out(Tensor self, Scalar other, *, str? rounding_mode, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::div.out_mode(Tensor self, Tensor other, *, str? rounding_mode, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.div.html
    */
-  (input: Tensor | Scalar, other: Tensor | Scalar): Tensor
-  (input: Tensor | Scalar, options: { other: Tensor | Scalar }): Tensor
-  /** `aten::div.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor` */
-  (input: Tensor | Scalar, other: Scalar, options: { rounding_mode: string | null }): Tensor
-  (input: Tensor | Scalar, options: { other: Scalar; rounding_mode: string | null }): Tensor
-  /** `aten::div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor` */
-  (input: Tensor | Scalar, other: Tensor | Scalar, options: { rounding_mode: string | null }): Tensor
-  (input: Tensor | Scalar, options: { other: Tensor | Scalar; rounding_mode: string | null }): Tensor
-  /** `aten::div.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor | Scalar, other: Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor | Scalar, options: { other: Scalar; out: Tensor }): Tensor
-  /** `aten::div.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor | Scalar, other: Tensor | Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor | Scalar, options: { other: Tensor | Scalar; out: Tensor }): Tensor
-  /** `aten::div.Scalar_mode_out(Tensor self, Scalar other, *, str? rounding_mode, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor | Scalar, other: Scalar, options: { rounding_mode: string | null; out: Tensor }): Tensor
-  (input: Tensor | Scalar, options: { other: Scalar; rounding_mode: string | null; out: Tensor }): Tensor
-  /** `aten::div.out_mode(Tensor self, Tensor other, *, str? rounding_mode, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor | Scalar, other: Tensor | Scalar, options: { rounding_mode: string | null; out: Tensor }): Tensor
-  (input: Tensor | Scalar, options: { other: Tensor | Scalar; rounding_mode: string | null; out: Tensor }): Tensor
+  (...args: [input: Tensor | Scalar, other: Tensor | Scalar] | [input: Tensor | Scalar, options: { other: Tensor | Scalar }] | [input: Tensor | Scalar, other: Scalar, options: { rounding_mode: string | null }] | [input: Tensor | Scalar, options: { other: Scalar; rounding_mode: string | null }] | [input: Tensor | Scalar, other: Tensor | Scalar, options: { rounding_mode: string | null }] | [input: Tensor | Scalar, options: { other: Tensor | Scalar; rounding_mode: string | null }] | [input: Tensor | Scalar, other: Scalar, options: { out: Tensor }] | [input: Tensor | Scalar, options: { other: Scalar; out: Tensor }] | [input: Tensor | Scalar, other: Tensor | Scalar, options: { out: Tensor }] | [input: Tensor | Scalar, options: { other: Tensor | Scalar; out: Tensor }] | [input: Tensor | Scalar, other: Scalar, options: { rounding_mode: string | null; out: Tensor }] | [input: Tensor | Scalar, options: { other: Scalar; rounding_mode: string | null; out: Tensor }] | [input: Tensor | Scalar, other: Tensor | Scalar, options: { rounding_mode: string | null; out: Tensor }] | [input: Tensor | Scalar, options: { other: Tensor | Scalar; rounding_mode: string | null; out: Tensor }]): Tensor
 }
 
 interface divide_function {
   /**
    * `aten::divide.Scalar(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::divide.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * `aten::divide.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor`
+   *
+   * `aten::divide.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor`
+   *
+   * `aten::divide.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::divide.out_mode(Tensor self, Tensor other, *, str? rounding_mode, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.divide.html
    */
-  (input: Tensor | Scalar, other: Scalar): Tensor
-  (input: Tensor | Scalar, options: { other: Scalar }): Tensor
-  /** `aten::divide.Tensor(Tensor self, Tensor other) -> Tensor` */
-  (input: Tensor | Scalar, other: Tensor | Scalar): Tensor
-  (input: Tensor | Scalar, options: { other: Tensor | Scalar }): Tensor
-  /** `aten::divide.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor` */
-  (input: Tensor | Scalar, other: Scalar, options: { rounding_mode: string | null }): Tensor
-  (input: Tensor | Scalar, options: { other: Scalar; rounding_mode: string | null }): Tensor
-  /** `aten::divide.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor` */
-  (input: Tensor | Scalar, other: Tensor | Scalar, options: { rounding_mode: string | null }): Tensor
-  (input: Tensor | Scalar, options: { other: Tensor | Scalar; rounding_mode: string | null }): Tensor
-  /** `aten::divide.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor | Scalar, other: Tensor | Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor | Scalar, options: { other: Tensor | Scalar; out: Tensor }): Tensor
-  /** `aten::divide.out_mode(Tensor self, Tensor other, *, str? rounding_mode, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor | Scalar, other: Tensor | Scalar, options: { rounding_mode: string | null; out: Tensor }): Tensor
-  (input: Tensor | Scalar, options: { other: Tensor | Scalar; rounding_mode: string | null; out: Tensor }): Tensor
+  (...args: [input: Tensor | Scalar, other: Scalar] | [input: Tensor | Scalar, options: { other: Scalar }] | [input: Tensor | Scalar, other: Tensor | Scalar] | [input: Tensor | Scalar, options: { other: Tensor | Scalar }] | [input: Tensor | Scalar, other: Scalar, options: { rounding_mode: string | null }] | [input: Tensor | Scalar, options: { other: Scalar; rounding_mode: string | null }] | [input: Tensor | Scalar, other: Tensor | Scalar, options: { rounding_mode: string | null }] | [input: Tensor | Scalar, options: { other: Tensor | Scalar; rounding_mode: string | null }] | [input: Tensor | Scalar, other: Tensor | Scalar, options: { out: Tensor }] | [input: Tensor | Scalar, options: { other: Tensor | Scalar; out: Tensor }] | [input: Tensor | Scalar, other: Tensor | Scalar, options: { rounding_mode: string | null; out: Tensor }] | [input: Tensor | Scalar, options: { other: Tensor | Scalar; rounding_mode: string | null; out: Tensor }]): Tensor
 }
 
 interface dot_function {
   /**
    * `aten::dot(Tensor self, Tensor tensor) -> Tensor`
    *
+   * `aten::dot.out(Tensor self, Tensor tensor, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.dot.html
    */
-  (input: Tensor, tensor: Tensor): Tensor
-  (input: Tensor, options: { tensor: Tensor }): Tensor
-  /** `aten::dot.out(Tensor self, Tensor tensor, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, tensor: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { tensor: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, tensor: Tensor] | [input: Tensor, options: { tensor: Tensor }] | [input: Tensor, tensor: Tensor, options: { out: Tensor }] | [input: Tensor, options: { tensor: Tensor; out: Tensor }]): Tensor
 }
 
 interface dropout_function {
   /** `aten::dropout(Tensor input, float p, bool train) -> Tensor` */
-  (input: Tensor, p: number, train: boolean): Tensor
-  (input: Tensor, options: { p: number; train: boolean }): Tensor
+  (...args: [input: Tensor, p: number, train: boolean] | [input: Tensor, options: { p: number; train: boolean }]): Tensor
 }
 
 interface dropout__function {
   /** `aten::dropout_(Tensor(a!) self, float p, bool train) -> Tensor(a!)` */
-  (input: Tensor, p: number, train: boolean): Tensor
-  (input: Tensor, options: { p: number; train: boolean }): Tensor
+  (...args: [input: Tensor, p: number, train: boolean] | [input: Tensor, options: { p: number; train: boolean }]): Tensor
 }
 
 interface dsplit_function {
   /**
    * `aten::dsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]`
    *
+   * `aten::dsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.dsplit.html
    */
-  (input: Tensor, indices: readonly number[]): Tensor[]
-  (input: Tensor, options: { indices: readonly number[] }): Tensor[]
-  /** `aten::dsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]` */
-  (input: Tensor, sections: number): Tensor[]
-  (input: Tensor, options: { sections: number }): Tensor[]
+  (...args: [input: Tensor, indices: readonly number[]] | [input: Tensor, options: { indices: readonly number[] }] | [input: Tensor, sections: number] | [input: Tensor, options: { sections: number }]): Tensors
 }
 
 interface dstack_function {
   /**
    * `aten::dstack(Tensor[] tensors) -> Tensor`
    *
+   * `aten::dstack.out(Tensor[] tensors, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.dstack.html
    */
-  (tensors: readonly Tensor[]): Tensor
-  /** `aten::dstack.out(Tensor[] tensors, *, Tensor(a!) out) -> Tensor(a!)` */
-  (tensors: readonly Tensor[], options: { out: Tensor }): Tensor
+  (...args: [tensors: readonly Tensor[]] | [tensors: readonly Tensor[], options: { out: Tensor }]): Tensor
 }
 
 interface embedding_function {
-  /** `aten::embedding(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor` */
-  (weight: Tensor, indices: Tensor, padding_idx?: number | undefined, scale_grad_by_freq?: boolean | undefined, sparse?: boolean | undefined): Tensor
-  (weight: Tensor, options: { indices: Tensor; padding_idx?: number | undefined; scale_grad_by_freq?: boolean | undefined; sparse?: boolean | undefined }): Tensor
-  (weight: Tensor, indices: Tensor, options?: { padding_idx?: number | undefined; scale_grad_by_freq?: boolean | undefined; sparse?: boolean | undefined }): Tensor
-  (weight: Tensor, indices: Tensor, padding_idx: number | undefined, options?: { scale_grad_by_freq?: boolean | undefined; sparse?: boolean | undefined }): Tensor
-  (weight: Tensor, indices: Tensor, padding_idx: number | undefined, scale_grad_by_freq: boolean | undefined, options?: { sparse?: boolean | undefined }): Tensor
-  /** `aten::embedding.out(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False, *, Tensor(a!) out) -> Tensor(a!)` */
-  (weight: Tensor, options: { indices: Tensor; padding_idx?: number | undefined; scale_grad_by_freq?: boolean | undefined; sparse?: boolean | undefined; out: Tensor }): Tensor
-  (weight: Tensor, indices: Tensor, options: { padding_idx?: number | undefined; scale_grad_by_freq?: boolean | undefined; sparse?: boolean | undefined; out: Tensor }): Tensor
-  (weight: Tensor, indices: Tensor, padding_idx: number | undefined, options: { scale_grad_by_freq?: boolean | undefined; sparse?: boolean | undefined; out: Tensor }): Tensor
-  (weight: Tensor, indices: Tensor, padding_idx: number | undefined, scale_grad_by_freq: boolean | undefined, options: { sparse?: boolean | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::embedding(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False) -> Tensor`
+   *
+   * `aten::embedding.out(Tensor weight, Tensor indices, SymInt padding_idx=-1, bool scale_grad_by_freq=False, bool sparse=False, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [weight: Tensor, indices: Tensor, padding_idx?: number | undefined, scale_grad_by_freq?: boolean | undefined, sparse?: boolean | undefined] | [weight: Tensor, options: { indices: Tensor; padding_idx?: number | undefined; scale_grad_by_freq?: boolean | undefined; sparse?: boolean | undefined }] | [weight: Tensor, indices: Tensor, options?: { padding_idx?: number | undefined; scale_grad_by_freq?: boolean | undefined; sparse?: boolean | undefined }] | [weight: Tensor, indices: Tensor, padding_idx: number | undefined, options?: { scale_grad_by_freq?: boolean | undefined; sparse?: boolean | undefined }] | [weight: Tensor, indices: Tensor, padding_idx: number | undefined, scale_grad_by_freq: boolean | undefined, options?: { sparse?: boolean | undefined }] | [weight: Tensor, options: { indices: Tensor; padding_idx?: number | undefined; scale_grad_by_freq?: boolean | undefined; sparse?: boolean | undefined; out: Tensor }] | [weight: Tensor, indices: Tensor, options: { padding_idx?: number | undefined; scale_grad_by_freq?: boolean | undefined; sparse?: boolean | undefined; out: Tensor }] | [weight: Tensor, indices: Tensor, padding_idx: number | undefined, options: { scale_grad_by_freq?: boolean | undefined; sparse?: boolean | undefined; out: Tensor }] | [weight: Tensor, indices: Tensor, padding_idx: number | undefined, scale_grad_by_freq: boolean | undefined, options: { sparse?: boolean | undefined; out: Tensor }]): Tensor
 }
 
 interface embedding_bag_function {
-  /** `aten::embedding_bag(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq=False, int mode=0, bool sparse=False, Tensor? per_sample_weights=None, bool include_last_offset=False) -> (Tensor, Tensor, Tensor, Tensor)` */
-  (weight: Tensor, indices: Tensor, offsets: Tensor, scale_grad_by_freq?: boolean | undefined, mode?: number | undefined, sparse?: boolean | undefined, per_sample_weights?: Tensor | null | undefined, include_last_offset?: boolean | undefined): [Tensor, Tensor, Tensor, Tensor]
-  (weight: Tensor, options: { indices: Tensor; offsets: Tensor; scale_grad_by_freq?: boolean | undefined; mode?: number | undefined; sparse?: boolean | undefined; per_sample_weights?: Tensor | null | undefined; include_last_offset?: boolean | undefined }): [Tensor, Tensor, Tensor, Tensor]
-  (weight: Tensor, indices: Tensor, offsets: Tensor, options?: { scale_grad_by_freq?: boolean | undefined; mode?: number | undefined; sparse?: boolean | undefined; per_sample_weights?: Tensor | null | undefined; include_last_offset?: boolean | undefined }): [Tensor, Tensor, Tensor, Tensor]
-  (weight: Tensor, indices: Tensor, offsets: Tensor, scale_grad_by_freq: boolean | undefined, options?: { mode?: number | undefined; sparse?: boolean | undefined; per_sample_weights?: Tensor | null | undefined; include_last_offset?: boolean | undefined }): [Tensor, Tensor, Tensor, Tensor]
-  (weight: Tensor, indices: Tensor, offsets: Tensor, scale_grad_by_freq: boolean | undefined, mode: number | undefined, options?: { sparse?: boolean | undefined; per_sample_weights?: Tensor | null | undefined; include_last_offset?: boolean | undefined }): [Tensor, Tensor, Tensor, Tensor]
-  (weight: Tensor, indices: Tensor, offsets: Tensor, scale_grad_by_freq: boolean | undefined, mode: number | undefined, sparse: boolean | undefined, options?: { per_sample_weights?: Tensor | null | undefined; include_last_offset?: boolean | undefined }): [Tensor, Tensor, Tensor, Tensor]
-  (weight: Tensor, indices: Tensor, offsets: Tensor, scale_grad_by_freq: boolean | undefined, mode: number | undefined, sparse: boolean | undefined, per_sample_weights: Tensor | null | undefined, options?: { include_last_offset?: boolean | undefined }): [Tensor, Tensor, Tensor, Tensor]
-  /** `aten::embedding_bag.padding_idx(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq, int mode, bool sparse, Tensor? per_sample_weights, bool include_last_offset, int? padding_idx) -> (Tensor, Tensor, Tensor, Tensor)` */
-  (weight: Tensor, indices: Tensor, offsets: Tensor, scale_grad_by_freq: boolean, mode: number, sparse: boolean, per_sample_weights: Tensor | null, include_last_offset: boolean, padding_idx: number | null): [Tensor, Tensor, Tensor, Tensor]
-  (weight: Tensor, options: { indices: Tensor; offsets: Tensor; scale_grad_by_freq: boolean; mode: number; sparse: boolean; per_sample_weights: Tensor | null; include_last_offset: boolean; padding_idx: number | null }): [Tensor, Tensor, Tensor, Tensor]
+  /**
+   * `aten::embedding_bag(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq=False, int mode=0, bool sparse=False, Tensor? per_sample_weights=None, bool include_last_offset=False) -> (Tensor, Tensor, Tensor, Tensor)`
+   *
+   * `aten::embedding_bag.padding_idx(Tensor weight, Tensor indices, Tensor offsets, bool scale_grad_by_freq, int mode, bool sparse, Tensor? per_sample_weights, bool include_last_offset, int? padding_idx) -> (Tensor, Tensor, Tensor, Tensor)`
+   */
+  (...args: [weight: Tensor, indices: Tensor, offsets: Tensor, scale_grad_by_freq?: boolean | undefined, mode?: number | undefined, sparse?: boolean | undefined, per_sample_weights?: Tensor | null | undefined, include_last_offset?: boolean | undefined] | [weight: Tensor, options: { indices: Tensor; offsets: Tensor; scale_grad_by_freq?: boolean | undefined; mode?: number | undefined; sparse?: boolean | undefined; per_sample_weights?: Tensor | null | undefined; include_last_offset?: boolean | undefined }] | [weight: Tensor, indices: Tensor, offsets: Tensor, options?: { scale_grad_by_freq?: boolean | undefined; mode?: number | undefined; sparse?: boolean | undefined; per_sample_weights?: Tensor | null | undefined; include_last_offset?: boolean | undefined }] | [weight: Tensor, indices: Tensor, offsets: Tensor, scale_grad_by_freq: boolean | undefined, options?: { mode?: number | undefined; sparse?: boolean | undefined; per_sample_weights?: Tensor | null | undefined; include_last_offset?: boolean | undefined }] | [weight: Tensor, indices: Tensor, offsets: Tensor, scale_grad_by_freq: boolean | undefined, mode: number | undefined, options?: { sparse?: boolean | undefined; per_sample_weights?: Tensor | null | undefined; include_last_offset?: boolean | undefined }] | [weight: Tensor, indices: Tensor, offsets: Tensor, scale_grad_by_freq: boolean | undefined, mode: number | undefined, sparse: boolean | undefined, options?: { per_sample_weights?: Tensor | null | undefined; include_last_offset?: boolean | undefined }] | [weight: Tensor, indices: Tensor, offsets: Tensor, scale_grad_by_freq: boolean | undefined, mode: number | undefined, sparse: boolean | undefined, per_sample_weights: Tensor | null | undefined, options?: { include_last_offset?: boolean | undefined }] | [weight: Tensor, indices: Tensor, offsets: Tensor, scale_grad_by_freq: boolean, mode: number, sparse: boolean, per_sample_weights: Tensor | null, include_last_offset: boolean, padding_idx: number | null] | [weight: Tensor, options: { indices: Tensor; offsets: Tensor; scale_grad_by_freq: boolean; mode: number; sparse: boolean; per_sample_weights: Tensor | null; include_last_offset: boolean; padding_idx: number | null }]): [Tensor, Tensor, Tensor, Tensor]
 }
 
 interface embedding_renorm__function {
   /** `aten::embedding_renorm_(Tensor(a!) self, Tensor indices, float max_norm, float norm_type) -> Tensor(a!)` */
-  (input: Tensor, indices: Tensor, max_norm: number, norm_type: number): Tensor
-  (input: Tensor, options: { indices: Tensor; max_norm: number; norm_type: number }): Tensor
+  (...args: [input: Tensor, indices: Tensor, max_norm: number, norm_type: number] | [input: Tensor, options: { indices: Tensor; max_norm: number; norm_type: number }]): Tensor
 }
 
 interface empty_function {
   /**
    * `aten::empty.memory_format(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
    *
+   * `aten::empty.out(SymInt[] size, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.empty.html
    */
-  (size: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  (...size: [...number[], { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }] | number[]): Tensor
-  /** `aten::empty.out(SymInt[] size, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)` */
-  (size: readonly number[], options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
-  (...size: [...number[], { memory_format?: MemoryFormat | null | undefined; out: Tensor }] | number[]): Tensor
+  (...args: [size: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }] | [...number[], { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }] | number[] | [size: readonly number[], options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }] | [...number[], { memory_format?: MemoryFormat | null | undefined; out: Tensor }] | number[]): Tensor
 }
 
 interface empty_like_function {
   /**
    * `aten::empty_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
    *
+   * `aten::empty_like.out(Tensor self, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.empty_like.html
    */
-  (input: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  /** `aten::empty_like.out(Tensor self, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }] | [input: Tensor, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }]): Tensor
 }
 
 interface empty_permuted_function {
   /**
    * `aten::empty_permuted(SymInt[] size, int[] physical_layout, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
    *
+   * `aten::empty_permuted.out(SymInt[] size, int[] physical_layout, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.empty_permuted.html
    */
-  (size: readonly number[], physical_layout: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (size: readonly number[], options: { physical_layout: readonly number[]; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::empty_permuted.out(SymInt[] size, int[] physical_layout, *, Tensor(a!) out) -> Tensor(a!)` */
-  (size: readonly number[], physical_layout: readonly number[], options: { out: Tensor }): Tensor
-  (size: readonly number[], options: { physical_layout: readonly number[]; out: Tensor }): Tensor
+  (...args: [size: readonly number[], physical_layout: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [size: readonly number[], options: { physical_layout: readonly number[]; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [size: readonly number[], physical_layout: readonly number[], options: { out: Tensor }] | [size: readonly number[], options: { physical_layout: readonly number[]; out: Tensor }]): Tensor
 }
 
 interface empty_quantized_function {
-  /** `aten::empty_quantized(int[] size, Tensor qtensor, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor` */
-  (size: readonly number[], qtensor: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  (size: readonly number[], options: { qtensor: Tensor; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  /** `aten::empty_quantized.out(int[] size, Tensor qtensor, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)` */
-  (size: readonly number[], qtensor: Tensor, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
-  (size: readonly number[], options: { qtensor: Tensor; memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::empty_quantized(int[] size, Tensor qtensor, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
+   *
+   * `aten::empty_quantized.out(int[] size, Tensor qtensor, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [size: readonly number[], qtensor: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }] | [size: readonly number[], options: { qtensor: Tensor; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }] | [size: readonly number[], qtensor: Tensor, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }] | [size: readonly number[], options: { qtensor: Tensor; memory_format?: MemoryFormat | null | undefined; out: Tensor }]): Tensor
 }
 
 interface empty_strided_function {
   /**
    * `aten::empty_strided(SymInt[] size, SymInt[] stride, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
    *
+   * `aten::empty_strided.out(SymInt[] size, SymInt[] stride, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.empty_strided.html
    */
-  (size: readonly number[], stride: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (size: readonly number[], options: { stride: readonly number[]; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::empty_strided.out(SymInt[] size, SymInt[] stride, *, Tensor(a!) out) -> Tensor(a!)` */
-  (size: readonly number[], stride: readonly number[], options: { out: Tensor }): Tensor
-  (size: readonly number[], options: { stride: readonly number[]; out: Tensor }): Tensor
+  (...args: [size: readonly number[], stride: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [size: readonly number[], options: { stride: readonly number[]; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [size: readonly number[], stride: readonly number[], options: { out: Tensor }] | [size: readonly number[], options: { stride: readonly number[]; out: Tensor }]): Tensor
 }
 
 interface eq_function {
   /**
    * `aten::eq.Scalar(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::eq.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * `aten::eq.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::eq.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.eq.html
    */
-  (input: Tensor, other: Scalar): Tensor
-  (input: Tensor, options: { other: Scalar }): Tensor
-  /** `aten::eq.Tensor(Tensor self, Tensor other) -> Tensor` */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::eq.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  /** `aten::eq.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Scalar] | [input: Tensor, options: { other: Scalar }] | [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Scalar, options: { out: Tensor }] | [input: Tensor, options: { other: Scalar; out: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface equal_function {
@@ -2234,19 +1892,18 @@ interface equal_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.equal.html
    */
-  (input: Tensor, other: Tensor): boolean
-  (input: Tensor, options: { other: Tensor }): boolean
+  (...args: [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }]): boolean
 }
 
 interface erf_function {
   /**
    * `aten::erf(Tensor self) -> Tensor`
    *
+   * `aten::erf.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.erf.html
    */
-  (input: Tensor): Tensor
-  /** `aten::erf.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface erf__function {
@@ -2258,11 +1915,11 @@ interface erfc_function {
   /**
    * `aten::erfc(Tensor self) -> Tensor`
    *
+   * `aten::erfc.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.erfc.html
    */
-  (input: Tensor): Tensor
-  /** `aten::erfc.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface erfc__function {
@@ -2274,33 +1931,33 @@ interface erfinv_function {
   /**
    * `aten::erfinv(Tensor self) -> Tensor`
    *
+   * `aten::erfinv.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.erfinv.html
    */
-  (input: Tensor): Tensor
-  /** `aten::erfinv.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface exp_function {
   /**
    * `aten::exp(Tensor self) -> Tensor`
    *
+   * `aten::exp.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.exp.html
    */
-  (input: Tensor): Tensor
-  /** `aten::exp.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface exp2_function {
   /**
    * `aten::exp2(Tensor self) -> Tensor`
    *
+   * `aten::exp2.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.exp2.html
    */
-  (input: Tensor): Tensor
-  /** `aten::exp2.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface exp2__function {
@@ -2317,24 +1974,22 @@ interface expand_copy_function {
   /**
    * `aten::expand_copy(Tensor self, SymInt[] size, *, bool implicit=False) -> Tensor`
    *
+   * `aten::expand_copy.out(Tensor self, SymInt[] size, *, bool implicit=False, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.expand_copy.html
    */
-  (input: Tensor, size: readonly number[], options?: { implicit?: boolean | undefined }): Tensor
-  (input: Tensor, options: { size: readonly number[]; implicit?: boolean | undefined }): Tensor
-  /** `aten::expand_copy.out(Tensor self, SymInt[] size, *, bool implicit=False, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, size: readonly number[], options: { implicit?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, options: { size: readonly number[]; implicit?: boolean | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, size: readonly number[], options?: { implicit?: boolean | undefined }] | [input: Tensor, options: { size: readonly number[]; implicit?: boolean | undefined }] | [input: Tensor, size: readonly number[], options: { implicit?: boolean | undefined; out: Tensor }] | [input: Tensor, options: { size: readonly number[]; implicit?: boolean | undefined; out: Tensor }]): Tensor
 }
 
 interface expm1_function {
   /**
    * `aten::expm1(Tensor self) -> Tensor`
    *
+   * `aten::expm1.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.expm1.html
    */
-  (input: Tensor): Tensor
-  /** `aten::expm1.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface expm1__function {
@@ -2346,17 +2001,15 @@ interface eye_function {
   /**
    * `aten::eye(SymInt n, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
    *
+   * `aten::eye.m(SymInt n, SymInt m, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   *
+   * `aten::eye.out(SymInt n, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::eye.m_out(SymInt n, SymInt m, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.eye.html
    */
-  (n: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::eye.m(SymInt n, SymInt m, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
-  (n: number, m: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (n: number, options: { m: number; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::eye.out(SymInt n, *, Tensor(a!) out) -> Tensor(a!)` */
-  (n: number, options: { out: Tensor }): Tensor
-  /** `aten::eye.m_out(SymInt n, SymInt m, *, Tensor(a!) out) -> Tensor(a!)` */
-  (n: number, m: number, options: { out: Tensor }): Tensor
-  (n: number, options: { m: number; out: Tensor }): Tensor
+  (...args: [n: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [n: number, m: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [n: number, options: { m: number; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [n: number, options: { out: Tensor }] | [n: number, m: number, options: { out: Tensor }] | [n: number, options: { m: number; out: Tensor }]): Tensor
 }
 
 interface fake_quantize_per_channel_affine_function {
@@ -2365,51 +2018,46 @@ interface fake_quantize_per_channel_affine_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.fake_quantize_per_channel_affine.html
    */
-  (input: Tensor, scale: Tensor, zero_point: Tensor, axis: number, quant_min: number, quant_max: number): Tensor
-  (input: Tensor, options: { scale: Tensor; zero_point: Tensor; axis: number; quant_min: number; quant_max: number }): Tensor
+  (...args: [input: Tensor, scale: Tensor, zero_point: Tensor, axis: number, quant_min: number, quant_max: number] | [input: Tensor, options: { scale: Tensor; zero_point: Tensor; axis: number; quant_min: number; quant_max: number }]): Tensor
 }
 
 interface fake_quantize_per_tensor_affine_function {
   /**
    * `aten::fake_quantize_per_tensor_affine(Tensor self, float scale, int zero_point, int quant_min, int quant_max) -> Tensor`
    *
+   * `aten::fake_quantize_per_tensor_affine.tensor_qparams(Tensor self, Tensor scale, Tensor zero_point, int quant_min, int quant_max) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.fake_quantize_per_tensor_affine.html
    */
-  (input: Tensor, scale: number, zero_point: number, quant_min: number, quant_max: number): Tensor
-  (input: Tensor, options: { scale: number; zero_point: number; quant_min: number; quant_max: number }): Tensor
-  /** `aten::fake_quantize_per_tensor_affine.tensor_qparams(Tensor self, Tensor scale, Tensor zero_point, int quant_min, int quant_max) -> Tensor` */
-  (input: Tensor, scale: Tensor, zero_point: Tensor, quant_min: number, quant_max: number): Tensor
-  (input: Tensor, options: { scale: Tensor; zero_point: Tensor; quant_min: number; quant_max: number }): Tensor
+  (...args: [input: Tensor, scale: number, zero_point: number, quant_min: number, quant_max: number] | [input: Tensor, options: { scale: number; zero_point: number; quant_min: number; quant_max: number }] | [input: Tensor, scale: Tensor, zero_point: Tensor, quant_min: number, quant_max: number] | [input: Tensor, options: { scale: Tensor; zero_point: Tensor; quant_min: number; quant_max: number }]): Tensor
 }
 
 interface fbgemm_linear_fp16_weight_function {
-  /** `aten::fbgemm_linear_fp16_weight(Tensor input, Tensor packed_weight, Tensor bias) -> Tensor` */
-  (input: Tensor, packed_weight: Tensor, bias: Tensor): Tensor
-  (input: Tensor, options: { packed_weight: Tensor; bias: Tensor }): Tensor
-  /** `aten::fbgemm_linear_fp16_weight.out(Tensor input, Tensor packed_weight, Tensor bias, Tensor(a!) output) -> Tensor` */
-  (input: Tensor, packed_weight: Tensor, bias: Tensor, output: Tensor): Tensor
-  (input: Tensor, options: { packed_weight: Tensor; bias: Tensor; output: Tensor }): Tensor
+  /**
+   * `aten::fbgemm_linear_fp16_weight(Tensor input, Tensor packed_weight, Tensor bias) -> Tensor`
+   *
+   * `aten::fbgemm_linear_fp16_weight.out(Tensor input, Tensor packed_weight, Tensor bias, Tensor(a!) output) -> Tensor`
+   */
+  (...args: [input: Tensor, packed_weight: Tensor, bias: Tensor] | [input: Tensor, options: { packed_weight: Tensor; bias: Tensor }] | [input: Tensor, packed_weight: Tensor, bias: Tensor, output: Tensor] | [input: Tensor, options: { packed_weight: Tensor; bias: Tensor; output: Tensor }]): Tensor
 }
 
 interface fbgemm_linear_fp16_weight_fp32_activation_function {
-  /** `aten::fbgemm_linear_fp16_weight_fp32_activation(Tensor input, Tensor packed_weight, Tensor? bias) -> Tensor` */
-  (input: Tensor, packed_weight: Tensor, bias: Tensor | null): Tensor
-  (input: Tensor, options: { packed_weight: Tensor; bias: Tensor | null }): Tensor
-  /** `aten::fbgemm_linear_fp16_weight_fp32_activation.out(Tensor input, Tensor packed_weight, Tensor? bias, Tensor(a!) output) -> Tensor` */
-  (input: Tensor, packed_weight: Tensor, bias: Tensor | null, output: Tensor): Tensor
-  (input: Tensor, options: { packed_weight: Tensor; bias: Tensor | null; output: Tensor }): Tensor
+  /**
+   * `aten::fbgemm_linear_fp16_weight_fp32_activation(Tensor input, Tensor packed_weight, Tensor? bias) -> Tensor`
+   *
+   * `aten::fbgemm_linear_fp16_weight_fp32_activation.out(Tensor input, Tensor packed_weight, Tensor? bias, Tensor(a!) output) -> Tensor`
+   */
+  (...args: [input: Tensor, packed_weight: Tensor, bias: Tensor | null] | [input: Tensor, options: { packed_weight: Tensor; bias: Tensor | null }] | [input: Tensor, packed_weight: Tensor, bias: Tensor | null, output: Tensor] | [input: Tensor, options: { packed_weight: Tensor; bias: Tensor | null; output: Tensor }]): Tensor
 }
 
 interface fbgemm_linear_int8_weight_function {
   /** `aten::fbgemm_linear_int8_weight(Tensor input, Tensor weight, Tensor packed, Tensor col_offsets, Scalar weight_scale, Scalar weight_zero_point, Tensor bias) -> Tensor` */
-  (input: Tensor, weight: Tensor, packed: Tensor, col_offsets: Tensor, weight_scale: Scalar, weight_zero_point: Scalar, bias: Tensor): Tensor
-  (input: Tensor, options: { weight: Tensor; packed: Tensor; col_offsets: Tensor; weight_scale: Scalar; weight_zero_point: Scalar; bias: Tensor }): Tensor
+  (...args: [input: Tensor, weight: Tensor, packed: Tensor, col_offsets: Tensor, weight_scale: Scalar, weight_zero_point: Scalar, bias: Tensor] | [input: Tensor, options: { weight: Tensor; packed: Tensor; col_offsets: Tensor; weight_scale: Scalar; weight_zero_point: Scalar; bias: Tensor }]): Tensor
 }
 
 interface fbgemm_linear_int8_weight_fp32_activation_function {
   /** `aten::fbgemm_linear_int8_weight_fp32_activation(Tensor input, Tensor weight, Tensor packed, Tensor col_offsets, Scalar weight_scale, Scalar weight_zero_point, Tensor bias) -> Tensor` */
-  (input: Tensor, weight: Tensor, packed: Tensor, col_offsets: Tensor, weight_scale: Scalar, weight_zero_point: Scalar, bias: Tensor): Tensor
-  (input: Tensor, options: { weight: Tensor; packed: Tensor; col_offsets: Tensor; weight_scale: Scalar; weight_zero_point: Scalar; bias: Tensor }): Tensor
+  (...args: [input: Tensor, weight: Tensor, packed: Tensor, col_offsets: Tensor, weight_scale: Scalar, weight_zero_point: Scalar, bias: Tensor] | [input: Tensor, options: { weight: Tensor; packed: Tensor; col_offsets: Tensor; weight_scale: Scalar; weight_zero_point: Scalar; bias: Tensor }]): Tensor
 }
 
 interface fbgemm_linear_quantize_weight_function {
@@ -2423,70 +2071,65 @@ interface fbgemm_pack_gemm_matrix_fp16_function {
 }
 
 interface fbgemm_pack_quantized_matrix_function {
-  /** `aten::fbgemm_pack_quantized_matrix(Tensor input) -> Tensor` */
-  (input: Tensor): Tensor
-  /** `aten::fbgemm_pack_quantized_matrix.KN(Tensor input, int K, int N) -> Tensor` */
-  (input: Tensor, K: number, N: number): Tensor
-  (input: Tensor, options: { K: number; N: number }): Tensor
+  /**
+   * `aten::fbgemm_pack_quantized_matrix(Tensor input) -> Tensor`
+   *
+   * `aten::fbgemm_pack_quantized_matrix.KN(Tensor input, int K, int N) -> Tensor`
+   */
+  (...args: [input: Tensor] | [input: Tensor, K: number, N: number] | [input: Tensor, options: { K: number; N: number }]): Tensor
 }
 
 interface feature_alpha_dropout_function {
   /** `aten::feature_alpha_dropout(Tensor input, float p, bool train) -> Tensor` */
-  (input: Tensor, p: number, train: boolean): Tensor
-  (input: Tensor, options: { p: number; train: boolean }): Tensor
+  (...args: [input: Tensor, p: number, train: boolean] | [input: Tensor, options: { p: number; train: boolean }]): Tensor
 }
 
 interface feature_alpha_dropout__function {
   /** `aten::feature_alpha_dropout_(Tensor(a!) self, float p, bool train) -> Tensor(a!)` */
-  (input: Tensor, p: number, train: boolean): Tensor
-  (input: Tensor, options: { p: number; train: boolean }): Tensor
+  (...args: [input: Tensor, p: number, train: boolean] | [input: Tensor, options: { p: number; train: boolean }]): Tensor
 }
 
 interface feature_dropout_function {
   /** `aten::feature_dropout(Tensor input, float p, bool train) -> Tensor` */
-  (input: Tensor, p: number, train: boolean): Tensor
-  (input: Tensor, options: { p: number; train: boolean }): Tensor
+  (...args: [input: Tensor, p: number, train: boolean] | [input: Tensor, options: { p: number; train: boolean }]): Tensor
 }
 
 interface feature_dropout__function {
   /** `aten::feature_dropout_(Tensor(a!) self, float p, bool train) -> Tensor(a!)` */
-  (input: Tensor, p: number, train: boolean): Tensor
-  (input: Tensor, options: { p: number; train: boolean }): Tensor
+  (...args: [input: Tensor, p: number, train: boolean] | [input: Tensor, options: { p: number; train: boolean }]): Tensor
 }
 
 interface fill_function {
-  /** `aten::fill.Scalar(Tensor self, Scalar value) -> Tensor` */
-  (input: Tensor, value: Scalar): Tensor
-  (input: Tensor, options: { value: Scalar }): Tensor
-  /** `aten::fill.Tensor(Tensor self, Tensor value) -> Tensor` */
-  (input: Tensor, value: Tensor): Tensor
-  (input: Tensor, options: { value: Tensor }): Tensor
-  /** `aten::fill.Scalar_out(Tensor self, Scalar value, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, value: Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { value: Scalar; out: Tensor }): Tensor
-  /** `aten::fill.Tensor_out(Tensor self, Tensor value, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, value: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { value: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::fill.Scalar(Tensor self, Scalar value) -> Tensor`
+   *
+   * `aten::fill.Tensor(Tensor self, Tensor value) -> Tensor`
+   *
+   * `aten::fill.Scalar_out(Tensor self, Scalar value, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::fill.Tensor_out(Tensor self, Tensor value, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, value: Scalar] | [input: Tensor, options: { value: Scalar }] | [input: Tensor, value: Tensor] | [input: Tensor, options: { value: Tensor }] | [input: Tensor, value: Scalar, options: { out: Tensor }] | [input: Tensor, options: { value: Scalar; out: Tensor }] | [input: Tensor, value: Tensor, options: { out: Tensor }] | [input: Tensor, options: { value: Tensor; out: Tensor }]): Tensor
 }
 
 interface fill__function {
-  /** `aten::fill_.Scalar(Tensor(a!) self, Scalar value) -> Tensor(a!)` */
-  (input: Tensor, value: Scalar): Tensor
-  (input: Tensor, options: { value: Scalar }): Tensor
-  /** `aten::fill_.Tensor(Tensor(a!) self, Tensor value) -> Tensor(a!)` */
-  (input: Tensor, value: Tensor): Tensor
-  (input: Tensor, options: { value: Tensor }): Tensor
+  /**
+   * `aten::fill_.Scalar(Tensor(a!) self, Scalar value) -> Tensor(a!)`
+   *
+   * `aten::fill_.Tensor(Tensor(a!) self, Tensor value) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, value: Scalar] | [input: Tensor, options: { value: Scalar }] | [input: Tensor, value: Tensor] | [input: Tensor, options: { value: Tensor }]): Tensor
 }
 
 interface fix_function {
   /**
    * `aten::fix(Tensor self) -> Tensor`
    *
+   * `aten::fix.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.fix.html
    */
-  (input: Tensor): Tensor
-  /** `aten::fix.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface fix__function {
@@ -2500,22 +2143,18 @@ interface flatten_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.flatten.html
    */
-  (input: Tensor, start_dim?: number | undefined, end_dim?: number | undefined): Tensor
-  (input: Tensor, options?: { start_dim?: number | undefined; end_dim?: number | undefined }): Tensor
-  (input: Tensor, start_dim: number | undefined, options?: { end_dim?: number | undefined }): Tensor
+  (...args: [input: Tensor, start_dim?: number | undefined, end_dim?: number | undefined] | [input: Tensor, options?: { start_dim?: number | undefined; end_dim?: number | undefined }] | [input: Tensor, start_dim: number | undefined, options?: { end_dim?: number | undefined }]): Tensor
 }
 
 interface flip_function {
   /**
    * `aten::flip(Tensor self, int[] dims) -> Tensor`
    *
+   * `aten::flip.out(Tensor self, int[] dims, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.flip.html
    */
-  (input: Tensor, dims: readonly number[]): Tensor
-  (input: Tensor, options: { dims: readonly number[] }): Tensor
-  /** `aten::flip.out(Tensor self, int[] dims, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, dims: readonly number[], options: { out: Tensor }): Tensor
-  (input: Tensor, options: { dims: readonly number[]; out: Tensor }): Tensor
+  (...args: [input: Tensor, dims: readonly number[]] | [input: Tensor, options: { dims: readonly number[] }] | [input: Tensor, dims: readonly number[], options: { out: Tensor }] | [input: Tensor, options: { dims: readonly number[]; out: Tensor }]): Tensor
 }
 
 interface fliplr_function {
@@ -2540,36 +2179,30 @@ interface float_power_function {
   /**
    * `aten::float_power.Scalar(Scalar self, Tensor exponent) -> Tensor`
    *
+   * `aten::float_power.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor`
+   *
+   * `aten::float_power.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor`
+   *
+   * `aten::float_power.Scalar_out(Scalar self, Tensor exponent, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::float_power.Tensor_Scalar_out(Tensor self, Scalar exponent, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::float_power.Tensor_Tensor_out(Tensor self, Tensor exponent, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.float_power.html
    */
-  (input: Scalar, exponent: Tensor): Tensor
-  (input: Scalar, options: { exponent: Tensor }): Tensor
-  /** `aten::float_power.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor` */
-  (input: Tensor, exponent: Scalar): Tensor
-  (input: Tensor, options: { exponent: Scalar }): Tensor
-  /** `aten::float_power.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor` */
-  (input: Tensor, exponent: Tensor): Tensor
-  (input: Tensor, options: { exponent: Tensor }): Tensor
-  /** `aten::float_power.Scalar_out(Scalar self, Tensor exponent, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Scalar, exponent: Tensor, options: { out: Tensor }): Tensor
-  (input: Scalar, options: { exponent: Tensor; out: Tensor }): Tensor
-  /** `aten::float_power.Tensor_Scalar_out(Tensor self, Scalar exponent, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, exponent: Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { exponent: Scalar; out: Tensor }): Tensor
-  /** `aten::float_power.Tensor_Tensor_out(Tensor self, Tensor exponent, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, exponent: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { exponent: Tensor; out: Tensor }): Tensor
+  (...args: [input: Scalar, exponent: Tensor] | [input: Scalar, options: { exponent: Tensor }] | [input: Tensor, exponent: Scalar] | [input: Tensor, options: { exponent: Scalar }] | [input: Tensor, exponent: Tensor] | [input: Tensor, options: { exponent: Tensor }] | [input: Scalar, exponent: Tensor, options: { out: Tensor }] | [input: Scalar, options: { exponent: Tensor; out: Tensor }] | [input: Tensor, exponent: Scalar, options: { out: Tensor }] | [input: Tensor, options: { exponent: Scalar; out: Tensor }] | [input: Tensor, exponent: Tensor, options: { out: Tensor }] | [input: Tensor, options: { exponent: Tensor; out: Tensor }]): Tensor
 }
 
 interface floor_function {
   /**
    * `aten::floor(Tensor self) -> Tensor`
    *
+   * `aten::floor.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.floor.html
    */
-  (input: Tensor): Tensor
-  /** `aten::floor.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface floor__function {
@@ -2581,75 +2214,63 @@ interface floor_divide_function {
   /**
    * `aten::floor_divide(Tensor self, Tensor other) -> Tensor`
    *
+   * `aten::floor_divide.Scalar(Tensor self, Scalar other) -> Tensor`
+   *
+   * `aten::floor_divide.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::floor_divide.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.floor_divide.html
    */
-  (input: Tensor | Scalar, other: Tensor | Scalar): Tensor
-  (input: Tensor | Scalar, options: { other: Tensor | Scalar }): Tensor
-  /** `aten::floor_divide.Scalar(Tensor self, Scalar other) -> Tensor` */
-  (input: Tensor | Scalar, other: Scalar): Tensor
-  (input: Tensor | Scalar, options: { other: Scalar }): Tensor
-  /** `aten::floor_divide.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor | Scalar, other: Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor | Scalar, options: { other: Scalar; out: Tensor }): Tensor
-  /** `aten::floor_divide.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor | Scalar, other: Tensor | Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor | Scalar, options: { other: Tensor | Scalar; out: Tensor }): Tensor
+  (...args: [input: Tensor | Scalar, other: Tensor | Scalar] | [input: Tensor | Scalar, options: { other: Tensor | Scalar }] | [input: Tensor | Scalar, other: Scalar] | [input: Tensor | Scalar, options: { other: Scalar }] | [input: Tensor | Scalar, other: Scalar, options: { out: Tensor }] | [input: Tensor | Scalar, options: { other: Scalar; out: Tensor }] | [input: Tensor | Scalar, other: Tensor | Scalar, options: { out: Tensor }] | [input: Tensor | Scalar, options: { other: Tensor | Scalar; out: Tensor }]): Tensor
 }
 
 interface fmax_function {
   /**
    * `aten::fmax(Tensor self, Tensor other) -> Tensor`
    *
+   * `aten::fmax.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.fmax.html
    */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::fmax.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface fmin_function {
   /**
    * `aten::fmin(Tensor self, Tensor other) -> Tensor`
    *
+   * `aten::fmin.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.fmin.html
    */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::fmin.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface fmod_function {
   /**
    * `aten::fmod.Scalar(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::fmod.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * `aten::fmod.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::fmod.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.fmod.html
    */
-  (input: Tensor, other: Scalar): Tensor
-  (input: Tensor, options: { other: Scalar }): Tensor
-  /** `aten::fmod.Tensor(Tensor self, Tensor other) -> Tensor` */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::fmod.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  /** `aten::fmod.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Scalar] | [input: Tensor, options: { other: Scalar }] | [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Scalar, options: { out: Tensor }] | [input: Tensor, options: { other: Scalar; out: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface frac_function {
   /**
    * `aten::frac(Tensor self) -> Tensor`
    *
+   * `aten::frac.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.frac.html
    */
-  (input: Tensor): Tensor
-  /** `aten::frac.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface frac__function {
@@ -2661,131 +2282,111 @@ interface frexp_function {
   /**
    * `aten::frexp.Tensor(Tensor self) -> (Tensor mantissa, Tensor exponent)`
    *
+   * `aten::frexp.Tensor_out(Tensor self, *, Tensor(a!) mantissa, Tensor(b!) exponent) -> (Tensor(a!) mantissa, Tensor(b!) exponent)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.frexp.html
    */
-  (input: Tensor): Named<[mantissa: Tensor, exponent: Tensor], { readonly mantissa: Tensor; readonly exponent: Tensor }>
-  /** `aten::frexp.Tensor_out(Tensor self, *, Tensor(a!) mantissa, Tensor(b!) exponent) -> (Tensor(a!) mantissa, Tensor(b!) exponent)` */
-  (input: Tensor, options: { out: readonly [Tensor, Tensor] }): Named<[mantissa: Tensor, exponent: Tensor], { readonly mantissa: Tensor; readonly exponent: Tensor }>
+  (...args: [input: Tensor] | [input: Tensor, options: { out: readonly [Tensor, Tensor] }]): Named<[mantissa: Tensor, exponent: Tensor], { readonly mantissa: Tensor; readonly exponent: Tensor }>
 }
 
 interface frobenius_norm_function {
-  /** `aten::frobenius_norm.dim(Tensor self, int[1] dim, bool keepdim=False) -> Tensor` */
-  (input: Tensor, dim: number | readonly number[], keepdim?: boolean | undefined): Tensor
-  (input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined }): Tensor
-  (input: Tensor, dim: number | readonly number[], options?: { keepdim?: boolean | undefined }): Tensor
-  /** `aten::frobenius_norm.out(Tensor self, int[1] dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, dim: number | readonly number[], options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::frobenius_norm.dim(Tensor self, int[1] dim, bool keepdim=False) -> Tensor`
+   *
+   * `aten::frobenius_norm.out(Tensor self, int[1] dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, dim: number | readonly number[], keepdim?: boolean | undefined] | [input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined }] | [input: Tensor, dim: number | readonly number[], options?: { keepdim?: boolean | undefined }] | [input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined; out: Tensor }] | [input: Tensor, dim: number | readonly number[], options: { keepdim?: boolean | undefined; out: Tensor }]): Tensor
 }
 
 interface from_file_function {
   /**
    * `aten::from_file(str filename, bool? shared=None, int? size=0, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
    *
+   * `aten::from_file.out(str filename, bool? shared=None, int? size=0, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.from_file.html
    */
-  (filename: string, shared?: boolean | null | undefined, size?: number | null | undefined, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (filename: string, options?: { shared?: boolean | null | undefined; size?: number | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (filename: string, shared: boolean | null | undefined, options?: { size?: number | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::from_file.out(str filename, bool? shared=None, int? size=0, *, Tensor(a!) out) -> Tensor(a!)` */
-  (filename: string, options: { shared?: boolean | null | undefined; size?: number | null | undefined; out: Tensor }): Tensor
-  (filename: string, shared: boolean | null | undefined, options: { size?: number | null | undefined; out: Tensor }): Tensor
+  (...args: [filename: string, shared?: boolean | null | undefined, size?: number | null | undefined, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [filename: string, options?: { shared?: boolean | null | undefined; size?: number | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [filename: string, shared: boolean | null | undefined, options?: { size?: number | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [filename: string, options: { shared?: boolean | null | undefined; size?: number | null | undefined; out: Tensor }] | [filename: string, shared: boolean | null | undefined, options: { size?: number | null | undefined; out: Tensor }]): Tensor
 }
 
 interface full_like_function {
   /**
    * `aten::full_like(Tensor self, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
    *
+   * `aten::full_like.out(Tensor self, Scalar fill_value, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.full_like.html
    */
-  (input: Tensor, fill_value: Scalar, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  (input: Tensor, options: { fill_value: Scalar; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  /** `aten::full_like.out(Tensor self, Scalar fill_value, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, fill_value: Scalar, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, options: { fill_value: Scalar; memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, fill_value: Scalar, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }] | [input: Tensor, options: { fill_value: Scalar; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }] | [input: Tensor, fill_value: Scalar, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }] | [input: Tensor, options: { fill_value: Scalar; memory_format?: MemoryFormat | null | undefined; out: Tensor }]): Tensor
 }
 
 interface fused_moving_avg_obs_fake_quant_function {
   /** `aten::fused_moving_avg_obs_fake_quant(Tensor self, Tensor observer_on, Tensor fake_quant_on, Tensor(a!) running_min, Tensor(b!) running_max, Tensor(c!) scale, Tensor(d!) zero_point, float averaging_const, int quant_min, int quant_max, int ch_axis, bool per_row_fake_quant=False, bool symmetric_quant=False) -> Tensor` */
-  (input: Tensor, observer_on: Tensor, fake_quant_on: Tensor, running_min: Tensor, running_max: Tensor, scale: Tensor, zero_point: Tensor, averaging_const: number, quant_min: number, quant_max: number, ch_axis: number, per_row_fake_quant?: boolean | undefined, symmetric_quant?: boolean | undefined): Tensor
-  (input: Tensor, options: { observer_on: Tensor; fake_quant_on: Tensor; running_min: Tensor; running_max: Tensor; scale: Tensor; zero_point: Tensor; averaging_const: number; quant_min: number; quant_max: number; ch_axis: number; per_row_fake_quant?: boolean | undefined; symmetric_quant?: boolean | undefined }): Tensor
-  (input: Tensor, observer_on: Tensor, fake_quant_on: Tensor, running_min: Tensor, running_max: Tensor, scale: Tensor, zero_point: Tensor, averaging_const: number, quant_min: number, quant_max: number, ch_axis: number, options?: { per_row_fake_quant?: boolean | undefined; symmetric_quant?: boolean | undefined }): Tensor
-  (input: Tensor, observer_on: Tensor, fake_quant_on: Tensor, running_min: Tensor, running_max: Tensor, scale: Tensor, zero_point: Tensor, averaging_const: number, quant_min: number, quant_max: number, ch_axis: number, per_row_fake_quant: boolean | undefined, options?: { symmetric_quant?: boolean | undefined }): Tensor
+  (...args: [input: Tensor, observer_on: Tensor, fake_quant_on: Tensor, running_min: Tensor, running_max: Tensor, scale: Tensor, zero_point: Tensor, averaging_const: number, quant_min: number, quant_max: number, ch_axis: number, per_row_fake_quant?: boolean | undefined, symmetric_quant?: boolean | undefined] | [input: Tensor, options: { observer_on: Tensor; fake_quant_on: Tensor; running_min: Tensor; running_max: Tensor; scale: Tensor; zero_point: Tensor; averaging_const: number; quant_min: number; quant_max: number; ch_axis: number; per_row_fake_quant?: boolean | undefined; symmetric_quant?: boolean | undefined }] | [input: Tensor, observer_on: Tensor, fake_quant_on: Tensor, running_min: Tensor, running_max: Tensor, scale: Tensor, zero_point: Tensor, averaging_const: number, quant_min: number, quant_max: number, ch_axis: number, options?: { per_row_fake_quant?: boolean | undefined; symmetric_quant?: boolean | undefined }] | [input: Tensor, observer_on: Tensor, fake_quant_on: Tensor, running_min: Tensor, running_max: Tensor, scale: Tensor, zero_point: Tensor, averaging_const: number, quant_min: number, quant_max: number, ch_axis: number, per_row_fake_quant: boolean | undefined, options?: { symmetric_quant?: boolean | undefined }]): Tensor
 }
 
 interface gather_function {
   /**
    * `aten::gather(Tensor self, int dim, Tensor index, *, bool sparse_grad=False) -> Tensor`
    *
+   * `aten::gather.out(Tensor self, int dim, Tensor index, *, bool sparse_grad=False, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.gather.html
    */
-  (input: Tensor, dim: number, index: Tensor, options?: { sparse_grad?: boolean | undefined }): Tensor
-  (input: Tensor, options: { dim: number; index: Tensor; sparse_grad?: boolean | undefined }): Tensor
-  /** `aten::gather.out(Tensor self, int dim, Tensor index, *, bool sparse_grad=False, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, dim: number, index: Tensor, options: { sparse_grad?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, options: { dim: number; index: Tensor; sparse_grad?: boolean | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, dim: number, index: Tensor, options?: { sparse_grad?: boolean | undefined }] | [input: Tensor, options: { dim: number; index: Tensor; sparse_grad?: boolean | undefined }] | [input: Tensor, dim: number, index: Tensor, options: { sparse_grad?: boolean | undefined; out: Tensor }] | [input: Tensor, options: { dim: number; index: Tensor; sparse_grad?: boolean | undefined; out: Tensor }]): Tensor
 }
 
 interface gcd_function {
   /**
    * `aten::gcd(Tensor self, Tensor other) -> Tensor`
    *
+   * `aten::gcd.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.gcd.html
    */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::gcd.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface gcd__function {
   /** `aten::gcd_(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
+  (...args: [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }]): Tensor
 }
 
 interface ge_function {
   /**
    * `aten::ge.Scalar(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::ge.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * `aten::ge.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::ge.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.ge.html
    */
-  (input: Tensor, other: Scalar): Tensor
-  (input: Tensor, options: { other: Scalar }): Tensor
-  /** `aten::ge.Tensor(Tensor self, Tensor other) -> Tensor` */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::ge.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  /** `aten::ge.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Scalar] | [input: Tensor, options: { other: Scalar }] | [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Scalar, options: { out: Tensor }] | [input: Tensor, options: { other: Scalar; out: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface geqrf_function {
   /**
    * `aten::geqrf(Tensor self) -> (Tensor a, Tensor tau)`
    *
+   * `aten::geqrf.a(Tensor self, *, Tensor(a!) a, Tensor(b!) tau) -> (Tensor(a!) a, Tensor(b!) tau)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.geqrf.html
    */
-  (input: Tensor): Named<[a: Tensor, tau: Tensor], { readonly a: Tensor; readonly tau: Tensor }>
-  /** `aten::geqrf.a(Tensor self, *, Tensor(a!) a, Tensor(b!) tau) -> (Tensor(a!) a, Tensor(b!) tau)` */
-  (input: Tensor, options: { out: readonly [Tensor, Tensor] }): Named<[a: Tensor, tau: Tensor], { readonly a: Tensor; readonly tau: Tensor }>
+  (...args: [input: Tensor] | [input: Tensor, options: { out: readonly [Tensor, Tensor] }]): Named<[a: Tensor, tau: Tensor], { readonly a: Tensor; readonly tau: Tensor }>
 }
 
 interface ger_function {
   /**
    * `aten::ger(Tensor self, Tensor vec2) -> Tensor`
    *
+   * `aten::ger.out(Tensor self, Tensor vec2, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.ger.html
    */
-  (input: Tensor, vec2: Tensor): Tensor
-  (input: Tensor, options: { vec2: Tensor }): Tensor
-  /** `aten::ger.out(Tensor self, Tensor vec2, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, vec2: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { vec2: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, vec2: Tensor] | [input: Tensor, options: { vec2: Tensor }] | [input: Tensor, vec2: Tensor, options: { out: Tensor }] | [input: Tensor, options: { vec2: Tensor; out: Tensor }]): Tensor
 }
 
 interface get_device_function {
@@ -2797,340 +2398,278 @@ interface gradient_function {
   /**
    * `aten::gradient.array(Tensor self, *, int[] dim, int edge_order=1) -> Tensor[]`
    *
+   * `aten::gradient.scalararray(Tensor self, *, Scalar spacing, int[] dim, int edge_order=1) -> Tensor[]`
+   *
+   * `aten::gradient.scalarint(Tensor self, *, Scalar? spacing=None, int? dim=None, int edge_order=1) -> Tensor[]`
+   *
+   * `aten::gradient.scalarrayarray(Tensor self, *, Scalar[] spacing, int[] dim, int edge_order=1) -> Tensor[]`
+   *
+   * `aten::gradient.scalarrayint(Tensor self, *, Scalar[] spacing, int? dim=None, int edge_order=1) -> Tensor[]`
+   *
+   * `aten::gradient.tensorarray(Tensor self, *, Tensor[] spacing, int[] dim, int edge_order=1) -> Tensor[]`
+   *
+   * `aten::gradient.tensorarrayint(Tensor self, *, Tensor[] spacing, int? dim=None, int edge_order=1) -> Tensor[]`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.gradient.html
    */
-  (input: Tensor, options: { dim: readonly number[]; edge_order?: number | undefined }): Tensor[]
-  /** `aten::gradient.scalararray(Tensor self, *, Scalar spacing, int[] dim, int edge_order=1) -> Tensor[]` */
-  (input: Tensor, options: { spacing: Scalar; dim: readonly number[]; edge_order?: number | undefined }): Tensor[]
-  /** `aten::gradient.scalarint(Tensor self, *, Scalar? spacing=None, int? dim=None, int edge_order=1) -> Tensor[]` */
-  (input: Tensor, options?: { spacing?: Scalar | null | undefined; dim?: number | null | undefined; edge_order?: number | undefined }): Tensor[]
-  /** `aten::gradient.scalarrayarray(Tensor self, *, Scalar[] spacing, int[] dim, int edge_order=1) -> Tensor[]` */
-  (input: Tensor, options: { spacing: readonly Scalar[]; dim: readonly number[]; edge_order?: number | undefined }): Tensor[]
-  /** `aten::gradient.scalarrayint(Tensor self, *, Scalar[] spacing, int? dim=None, int edge_order=1) -> Tensor[]` */
-  (input: Tensor, options: { spacing: readonly Scalar[]; dim?: number | null | undefined; edge_order?: number | undefined }): Tensor[]
-  /** `aten::gradient.tensorarray(Tensor self, *, Tensor[] spacing, int[] dim, int edge_order=1) -> Tensor[]` */
-  (input: Tensor, options: { spacing: readonly Tensor[]; dim: readonly number[]; edge_order?: number | undefined }): Tensor[]
-  /** `aten::gradient.tensorarrayint(Tensor self, *, Tensor[] spacing, int? dim=None, int edge_order=1) -> Tensor[]` */
-  (input: Tensor, options: { spacing: readonly Tensor[]; dim?: number | null | undefined; edge_order?: number | undefined }): Tensor[]
+  (...args: [input: Tensor, options: { dim: readonly number[]; edge_order?: number | undefined }] | [input: Tensor, options: { spacing: Scalar; dim: readonly number[]; edge_order?: number | undefined }] | [input: Tensor, options?: { spacing?: Scalar | null | undefined; dim?: number | null | undefined; edge_order?: number | undefined }] | [input: Tensor, options: { spacing: readonly Scalar[]; dim: readonly number[]; edge_order?: number | undefined }] | [input: Tensor, options: { spacing: readonly Scalar[]; dim?: number | null | undefined; edge_order?: number | undefined }] | [input: Tensor, options: { spacing: readonly Tensor[]; dim: readonly number[]; edge_order?: number | undefined }] | [input: Tensor, options: { spacing: readonly Tensor[]; dim?: number | null | undefined; edge_order?: number | undefined }]): Tensors
 }
 
 interface greater_function {
   /**
    * `aten::greater.Scalar(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::greater.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * `aten::greater.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::greater.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.greater.html
    */
-  (input: Tensor, other: Scalar): Tensor
-  (input: Tensor, options: { other: Scalar }): Tensor
-  /** `aten::greater.Tensor(Tensor self, Tensor other) -> Tensor` */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::greater.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  /** `aten::greater.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Scalar] | [input: Tensor, options: { other: Scalar }] | [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Scalar, options: { out: Tensor }] | [input: Tensor, options: { other: Scalar; out: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface greater_equal_function {
   /**
    * `aten::greater_equal.Scalar(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::greater_equal.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * `aten::greater_equal.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::greater_equal.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.greater_equal.html
    */
-  (input: Tensor, other: Scalar): Tensor
-  (input: Tensor, options: { other: Scalar }): Tensor
-  /** `aten::greater_equal.Tensor(Tensor self, Tensor other) -> Tensor` */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::greater_equal.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  /** `aten::greater_equal.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Scalar] | [input: Tensor, options: { other: Scalar }] | [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Scalar, options: { out: Tensor }] | [input: Tensor, options: { other: Scalar; out: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface grid_sampler_function {
   /** `aten::grid_sampler(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) -> Tensor` */
-  (input: Tensor, grid: Tensor, interpolation_mode: number, padding_mode: number, align_corners: boolean): Tensor
-  (input: Tensor, options: { grid: Tensor; interpolation_mode: number; padding_mode: number; align_corners: boolean }): Tensor
+  (...args: [input: Tensor, grid: Tensor, interpolation_mode: number, padding_mode: number, align_corners: boolean] | [input: Tensor, options: { grid: Tensor; interpolation_mode: number; padding_mode: number; align_corners: boolean }]): Tensor
 }
 
 interface grid_sampler_2d_function {
-  /** `aten::grid_sampler_2d(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) -> Tensor` */
-  (input: Tensor, grid: Tensor, interpolation_mode: number, padding_mode: number, align_corners: boolean): Tensor
-  (input: Tensor, options: { grid: Tensor; interpolation_mode: number; padding_mode: number; align_corners: boolean }): Tensor
-  /** `aten::grid_sampler_2d.out(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, grid: Tensor, interpolation_mode: number, padding_mode: number, align_corners: boolean, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { grid: Tensor; interpolation_mode: number; padding_mode: number; align_corners: boolean; out: Tensor }): Tensor
+  /**
+   * `aten::grid_sampler_2d(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) -> Tensor`
+   *
+   * `aten::grid_sampler_2d.out(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, grid: Tensor, interpolation_mode: number, padding_mode: number, align_corners: boolean] | [input: Tensor, options: { grid: Tensor; interpolation_mode: number; padding_mode: number; align_corners: boolean }] | [input: Tensor, grid: Tensor, interpolation_mode: number, padding_mode: number, align_corners: boolean, options: { out: Tensor }] | [input: Tensor, options: { grid: Tensor; interpolation_mode: number; padding_mode: number; align_corners: boolean; out: Tensor }]): Tensor
 }
 
 interface grid_sampler_3d_function {
-  /** `aten::grid_sampler_3d(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) -> Tensor` */
-  (input: Tensor, grid: Tensor, interpolation_mode: number, padding_mode: number, align_corners: boolean): Tensor
-  (input: Tensor, options: { grid: Tensor; interpolation_mode: number; padding_mode: number; align_corners: boolean }): Tensor
-  /** `aten::grid_sampler_3d.out(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, grid: Tensor, interpolation_mode: number, padding_mode: number, align_corners: boolean, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { grid: Tensor; interpolation_mode: number; padding_mode: number; align_corners: boolean; out: Tensor }): Tensor
+  /**
+   * `aten::grid_sampler_3d(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners) -> Tensor`
+   *
+   * `aten::grid_sampler_3d.out(Tensor input, Tensor grid, int interpolation_mode, int padding_mode, bool align_corners, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, grid: Tensor, interpolation_mode: number, padding_mode: number, align_corners: boolean] | [input: Tensor, options: { grid: Tensor; interpolation_mode: number; padding_mode: number; align_corners: boolean }] | [input: Tensor, grid: Tensor, interpolation_mode: number, padding_mode: number, align_corners: boolean, options: { out: Tensor }] | [input: Tensor, options: { grid: Tensor; interpolation_mode: number; padding_mode: number; align_corners: boolean; out: Tensor }]): Tensor
 }
 
 interface group_norm_function {
   /** `aten::group_norm(Tensor input, int num_groups, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enabled=True) -> Tensor` */
-  (input: Tensor, num_groups: number, weight?: Tensor | null | undefined, bias?: Tensor | null | undefined, eps?: number | undefined, cudnn_enabled?: boolean | undefined): Tensor
-  (input: Tensor, options: { num_groups: number; weight?: Tensor | null | undefined; bias?: Tensor | null | undefined; eps?: number | undefined; cudnn_enabled?: boolean | undefined }): Tensor
-  (input: Tensor, num_groups: number, options?: { weight?: Tensor | null | undefined; bias?: Tensor | null | undefined; eps?: number | undefined; cudnn_enabled?: boolean | undefined }): Tensor
-  (input: Tensor, num_groups: number, weight: Tensor | null | undefined, options?: { bias?: Tensor | null | undefined; eps?: number | undefined; cudnn_enabled?: boolean | undefined }): Tensor
-  (input: Tensor, num_groups: number, weight: Tensor | null | undefined, bias: Tensor | null | undefined, options?: { eps?: number | undefined; cudnn_enabled?: boolean | undefined }): Tensor
-  (input: Tensor, num_groups: number, weight: Tensor | null | undefined, bias: Tensor | null | undefined, eps: number | undefined, options?: { cudnn_enabled?: boolean | undefined }): Tensor
+  (...args: [input: Tensor, num_groups: number, weight?: Tensor | null | undefined, bias?: Tensor | null | undefined, eps?: number | undefined, cudnn_enabled?: boolean | undefined] | [input: Tensor, options: { num_groups: number; weight?: Tensor | null | undefined; bias?: Tensor | null | undefined; eps?: number | undefined; cudnn_enabled?: boolean | undefined }] | [input: Tensor, num_groups: number, options?: { weight?: Tensor | null | undefined; bias?: Tensor | null | undefined; eps?: number | undefined; cudnn_enabled?: boolean | undefined }] | [input: Tensor, num_groups: number, weight: Tensor | null | undefined, options?: { bias?: Tensor | null | undefined; eps?: number | undefined; cudnn_enabled?: boolean | undefined }] | [input: Tensor, num_groups: number, weight: Tensor | null | undefined, bias: Tensor | null | undefined, options?: { eps?: number | undefined; cudnn_enabled?: boolean | undefined }] | [input: Tensor, num_groups: number, weight: Tensor | null | undefined, bias: Tensor | null | undefined, eps: number | undefined, options?: { cudnn_enabled?: boolean | undefined }]): Tensor
 }
 
 interface gru_function {
-  /** `aten::gru.data(Tensor data, Tensor batch_sizes, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor)` */
-  (data: Tensor, batch_sizes: Tensor, hx: Tensor, params: readonly Tensor[], has_biases: boolean, num_layers: number, dropout: number, train: boolean, bidirectional: boolean): [Tensor, Tensor]
-  (data: Tensor, options: { batch_sizes: Tensor; hx: Tensor; params: readonly Tensor[]; has_biases: boolean; num_layers: number; dropout: number; train: boolean; bidirectional: boolean }): [Tensor, Tensor]
-  /** `aten::gru.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)` */
-  (input: Tensor, hx: Tensor, params: readonly Tensor[], has_biases: boolean, num_layers: number, dropout: number, train: boolean, bidirectional: boolean, batch_first: boolean): [Tensor, Tensor]
-  (input: Tensor, options: { hx: Tensor; params: readonly Tensor[]; has_biases: boolean; num_layers: number; dropout: number; train: boolean; bidirectional: boolean; batch_first: boolean }): [Tensor, Tensor]
+  /**
+   * `aten::gru.data(Tensor data, Tensor batch_sizes, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor)`
+   *
+   * `aten::gru.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)`
+   */
+  (...args: [data: Tensor, batch_sizes: Tensor, hx: Tensor, params: readonly Tensor[], has_biases: boolean, num_layers: number, dropout: number, train: boolean, bidirectional: boolean] | [data: Tensor, options: { batch_sizes: Tensor; hx: Tensor; params: readonly Tensor[]; has_biases: boolean; num_layers: number; dropout: number; train: boolean; bidirectional: boolean }] | [input: Tensor, hx: Tensor, params: readonly Tensor[], has_biases: boolean, num_layers: number, dropout: number, train: boolean, bidirectional: boolean, batch_first: boolean] | [input: Tensor, options: { hx: Tensor; params: readonly Tensor[]; has_biases: boolean; num_layers: number; dropout: number; train: boolean; bidirectional: boolean; batch_first: boolean }]): [Tensor, Tensor]
 }
 
 interface gru_cell_function {
   /** `aten::gru_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor` */
-  (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih?: Tensor | null | undefined, b_hh?: Tensor | null | undefined): Tensor
-  (input: Tensor, options: { hx: Tensor; w_ih: Tensor; w_hh: Tensor; b_ih?: Tensor | null | undefined; b_hh?: Tensor | null | undefined }): Tensor
-  (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, options?: { b_ih?: Tensor | null | undefined; b_hh?: Tensor | null | undefined }): Tensor
-  (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | null | undefined, options?: { b_hh?: Tensor | null | undefined }): Tensor
+  (...args: [input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih?: Tensor | null | undefined, b_hh?: Tensor | null | undefined] | [input: Tensor, options: { hx: Tensor; w_ih: Tensor; w_hh: Tensor; b_ih?: Tensor | null | undefined; b_hh?: Tensor | null | undefined }] | [input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, options?: { b_ih?: Tensor | null | undefined; b_hh?: Tensor | null | undefined }] | [input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | null | undefined, options?: { b_hh?: Tensor | null | undefined }]): Tensor
 }
 
 interface gt_function {
   /**
    * `aten::gt.Scalar(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::gt.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * `aten::gt.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::gt.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.gt.html
    */
-  (input: Tensor, other: Scalar): Tensor
-  (input: Tensor, options: { other: Scalar }): Tensor
-  /** `aten::gt.Tensor(Tensor self, Tensor other) -> Tensor` */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::gt.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  /** `aten::gt.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Scalar] | [input: Tensor, options: { other: Scalar }] | [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Scalar, options: { out: Tensor }] | [input: Tensor, options: { other: Scalar; out: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface hamming_window_function {
   /**
    * `aten::hamming_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
    *
+   * `aten::hamming_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   *
+   * `aten::hamming_window.periodic_alpha(int window_length, bool periodic, float alpha, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   *
+   * `aten::hamming_window.periodic_alpha_beta(int window_length, bool periodic, float alpha, float beta, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   *
+   * `aten::hamming_window.out(int window_length, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::hamming_window.periodic_out(int window_length, bool periodic, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::hamming_window.periodic_alpha_out(int window_length, bool periodic, float alpha, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::hamming_window.periodic_alpha_beta_out(int window_length, bool periodic, float alpha, float beta, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.hamming_window.html
    */
-  (window_length: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::hamming_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
-  (window_length: number, periodic: boolean, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (window_length: number, options: { periodic: boolean; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::hamming_window.periodic_alpha(int window_length, bool periodic, float alpha, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
-  (window_length: number, periodic: boolean, alpha: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (window_length: number, options: { periodic: boolean; alpha: number; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::hamming_window.periodic_alpha_beta(int window_length, bool periodic, float alpha, float beta, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
-  (window_length: number, periodic: boolean, alpha: number, beta: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (window_length: number, options: { periodic: boolean; alpha: number; beta: number; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::hamming_window.out(int window_length, *, Tensor(a!) out) -> Tensor(a!)` */
-  (window_length: number, options: { out: Tensor }): Tensor
-  /** `aten::hamming_window.periodic_out(int window_length, bool periodic, *, Tensor(a!) out) -> Tensor(a!)` */
-  (window_length: number, periodic: boolean, options: { out: Tensor }): Tensor
-  (window_length: number, options: { periodic: boolean; out: Tensor }): Tensor
-  /** `aten::hamming_window.periodic_alpha_out(int window_length, bool periodic, float alpha, *, Tensor(a!) out) -> Tensor(a!)` */
-  (window_length: number, periodic: boolean, alpha: number, options: { out: Tensor }): Tensor
-  (window_length: number, options: { periodic: boolean; alpha: number; out: Tensor }): Tensor
-  /** `aten::hamming_window.periodic_alpha_beta_out(int window_length, bool periodic, float alpha, float beta, *, Tensor(a!) out) -> Tensor(a!)` */
-  (window_length: number, periodic: boolean, alpha: number, beta: number, options: { out: Tensor }): Tensor
-  (window_length: number, options: { periodic: boolean; alpha: number; beta: number; out: Tensor }): Tensor
+  (...args: [window_length: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [window_length: number, periodic: boolean, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [window_length: number, options: { periodic: boolean; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [window_length: number, periodic: boolean, alpha: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [window_length: number, options: { periodic: boolean; alpha: number; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [window_length: number, periodic: boolean, alpha: number, beta: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [window_length: number, options: { periodic: boolean; alpha: number; beta: number; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [window_length: number, options: { out: Tensor }] | [window_length: number, periodic: boolean, options: { out: Tensor }] | [window_length: number, options: { periodic: boolean; out: Tensor }] | [window_length: number, periodic: boolean, alpha: number, options: { out: Tensor }] | [window_length: number, options: { periodic: boolean; alpha: number; out: Tensor }] | [window_length: number, periodic: boolean, alpha: number, beta: number, options: { out: Tensor }] | [window_length: number, options: { periodic: boolean; alpha: number; beta: number; out: Tensor }]): Tensor
 }
 
 interface hann_window_function {
   /**
    * `aten::hann_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
    *
+   * `aten::hann_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   *
+   * `aten::hann_window.out(int window_length, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::hann_window.periodic_out(int window_length, bool periodic, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.hann_window.html
    */
-  (window_length: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::hann_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
-  (window_length: number, periodic: boolean, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (window_length: number, options: { periodic: boolean; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::hann_window.out(int window_length, *, Tensor(a!) out) -> Tensor(a!)` */
-  (window_length: number, options: { out: Tensor }): Tensor
-  /** `aten::hann_window.periodic_out(int window_length, bool periodic, *, Tensor(a!) out) -> Tensor(a!)` */
-  (window_length: number, periodic: boolean, options: { out: Tensor }): Tensor
-  (window_length: number, options: { periodic: boolean; out: Tensor }): Tensor
+  (...args: [window_length: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [window_length: number, periodic: boolean, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [window_length: number, options: { periodic: boolean; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [window_length: number, options: { out: Tensor }] | [window_length: number, periodic: boolean, options: { out: Tensor }] | [window_length: number, options: { periodic: boolean; out: Tensor }]): Tensor
 }
 
 interface hardshrink_function {
   /**
    * `aten::hardshrink(Tensor self, Scalar lambd=0.5) -> Tensor`
    *
+   * `aten::hardshrink.out(Tensor self, Scalar lambd=0.5, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.hardshrink.html
    */
-  (input: Tensor, lambd?: Scalar | undefined): Tensor
-  (input: Tensor, options?: { lambd?: Scalar | undefined }): Tensor
-  /** `aten::hardshrink.out(Tensor self, Scalar lambd=0.5, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { lambd?: Scalar | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, lambd?: Scalar | undefined] | [input: Tensor, options?: { lambd?: Scalar | undefined }] | [input: Tensor, options: { lambd?: Scalar | undefined; out: Tensor }]): Tensor
 }
 
 interface hash_tensor_function {
   /**
    * `aten::hash_tensor(Tensor self, int[1] dim=[], *, bool keepdim=False, int mode=0) -> Tensor`
    *
+   * `aten::hash_tensor.out(Tensor self, int[1] dim=[], *, bool keepdim=False, int mode=0, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.hash_tensor.html
    */
-  (input: Tensor, dim?: number | readonly number[] | undefined, options?: { keepdim?: boolean | undefined; mode?: number | undefined }): Tensor
-  (input: Tensor, options?: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined; mode?: number | undefined }): Tensor
-  /** `aten::hash_tensor.out(Tensor self, int[1] dim=[], *, bool keepdim=False, int mode=0, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined; mode?: number | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, dim?: number | readonly number[] | undefined, options?: { keepdim?: boolean | undefined; mode?: number | undefined }] | [input: Tensor, options?: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined; mode?: number | undefined }] | [input: Tensor, options: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined; mode?: number | undefined; out: Tensor }]): Tensor
 }
 
 interface heaviside_function {
   /**
    * `aten::heaviside(Tensor self, Tensor values) -> Tensor`
    *
+   * `aten::heaviside.out(Tensor self, Tensor values, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.heaviside.html
    */
-  (input: Tensor, values: Tensor): Tensor
-  (input: Tensor, options: { values: Tensor }): Tensor
-  /** `aten::heaviside.out(Tensor self, Tensor values, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, values: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { values: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, values: Tensor] | [input: Tensor, options: { values: Tensor }] | [input: Tensor, values: Tensor, options: { out: Tensor }] | [input: Tensor, options: { values: Tensor; out: Tensor }]): Tensor
 }
 
 interface hinge_embedding_loss_function {
   /** `aten::hinge_embedding_loss(Tensor self, Tensor target, float margin=1., int reduction=1) -> Tensor` */
-  (input: Tensor, target: Tensor, margin?: number | undefined, reduction?: number | undefined): Tensor
-  (input: Tensor, options: { target: Tensor; margin?: number | undefined; reduction?: number | undefined }): Tensor
-  (input: Tensor, target: Tensor, options?: { margin?: number | undefined; reduction?: number | undefined }): Tensor
-  (input: Tensor, target: Tensor, margin: number | undefined, options?: { reduction?: number | undefined }): Tensor
+  (...args: [input: Tensor, target: Tensor, margin?: number | undefined, reduction?: number | undefined] | [input: Tensor, options: { target: Tensor; margin?: number | undefined; reduction?: number | undefined }] | [input: Tensor, target: Tensor, options?: { margin?: number | undefined; reduction?: number | undefined }] | [input: Tensor, target: Tensor, margin: number | undefined, options?: { reduction?: number | undefined }]): Tensor
 }
 
 interface histc_function {
   /**
    * `aten::histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor`
    *
+   * `aten::histc.out(Tensor self, int bins=100, Scalar min=0, Scalar max=0, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.histc.html
    */
-  (input: Tensor, bins?: number | undefined, min?: Scalar | undefined, max?: Scalar | undefined): Tensor
-  (input: Tensor, options?: { bins?: number | undefined; min?: Scalar | undefined; max?: Scalar | undefined }): Tensor
-  (input: Tensor, bins: number | undefined, options?: { min?: Scalar | undefined; max?: Scalar | undefined }): Tensor
-  (input: Tensor, bins: number | undefined, min: Scalar | undefined, options?: { max?: Scalar | undefined }): Tensor
-  /** `aten::histc.out(Tensor self, int bins=100, Scalar min=0, Scalar max=0, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { bins?: number | undefined; min?: Scalar | undefined; max?: Scalar | undefined; out: Tensor }): Tensor
-  (input: Tensor, bins: number | undefined, options: { min?: Scalar | undefined; max?: Scalar | undefined; out: Tensor }): Tensor
-  (input: Tensor, bins: number | undefined, min: Scalar | undefined, options: { max?: Scalar | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, bins?: number | undefined, min?: Scalar | undefined, max?: Scalar | undefined] | [input: Tensor, options?: { bins?: number | undefined; min?: Scalar | undefined; max?: Scalar | undefined }] | [input: Tensor, bins: number | undefined, options?: { min?: Scalar | undefined; max?: Scalar | undefined }] | [input: Tensor, bins: number | undefined, min: Scalar | undefined, options?: { max?: Scalar | undefined }] | [input: Tensor, options: { bins?: number | undefined; min?: Scalar | undefined; max?: Scalar | undefined; out: Tensor }] | [input: Tensor, bins: number | undefined, options: { min?: Scalar | undefined; max?: Scalar | undefined; out: Tensor }] | [input: Tensor, bins: number | undefined, min: Scalar | undefined, options: { max?: Scalar | undefined; out: Tensor }]): Tensor
 }
 
 interface histogram_function {
   /**
    * `aten::histogram.bins_tensor(Tensor self, Tensor bins, *, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges)`
    *
+   * `aten::histogram.bin_ct(Tensor self, int bins=100, *, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges)`
+   *
+   * `aten::histogram.bins_tensor_out(Tensor self, Tensor bins, *, Tensor? weight=None, bool density=False, Tensor(a!) hist, Tensor(b!) bin_edges) -> (Tensor(a!) hist, Tensor(b!) bin_edges)`
+   *
+   * `aten::histogram.bin_ct_out(Tensor self, int bins=100, *, float[]? range=None, Tensor? weight=None, bool density=False, Tensor(a!) hist, Tensor(b!) bin_edges) -> (Tensor(a!) hist, Tensor(b!) bin_edges)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.histogram.html
    */
-  (input: Tensor, bins: Tensor, options?: { weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor], { readonly hist: Tensor; readonly bin_edges: Tensor }>
-  (input: Tensor, options: { bins: Tensor; weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor], { readonly hist: Tensor; readonly bin_edges: Tensor }>
-  /** `aten::histogram.bin_ct(Tensor self, int bins=100, *, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges)` */
-  (input: Tensor, bins?: number | undefined, options?: { range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor], { readonly hist: Tensor; readonly bin_edges: Tensor }>
-  (input: Tensor, options?: { bins?: number | undefined; range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor], { readonly hist: Tensor; readonly bin_edges: Tensor }>
-  /** `aten::histogram.bins_tensor_out(Tensor self, Tensor bins, *, Tensor? weight=None, bool density=False, Tensor(a!) hist, Tensor(b!) bin_edges) -> (Tensor(a!) hist, Tensor(b!) bin_edges)` */
-  (input: Tensor, bins: Tensor, options: { weight?: Tensor | null | undefined; density?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[hist: Tensor, bin_edges: Tensor], { readonly hist: Tensor; readonly bin_edges: Tensor }>
-  (input: Tensor, options: { bins: Tensor; weight?: Tensor | null | undefined; density?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[hist: Tensor, bin_edges: Tensor], { readonly hist: Tensor; readonly bin_edges: Tensor }>
-  /** `aten::histogram.bin_ct_out(Tensor self, int bins=100, *, float[]? range=None, Tensor? weight=None, bool density=False, Tensor(a!) hist, Tensor(b!) bin_edges) -> (Tensor(a!) hist, Tensor(b!) bin_edges)` */
-  (input: Tensor, options: { bins?: number | undefined; range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[hist: Tensor, bin_edges: Tensor], { readonly hist: Tensor; readonly bin_edges: Tensor }>
+  (...args: [input: Tensor, bins: Tensor, options?: { weight?: Tensor | null | undefined; density?: boolean | undefined }] | [input: Tensor, options: { bins: Tensor; weight?: Tensor | null | undefined; density?: boolean | undefined }] | [input: Tensor, bins?: number | undefined, options?: { range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }] | [input: Tensor, options?: { bins?: number | undefined; range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }] | [input: Tensor, bins: Tensor, options: { weight?: Tensor | null | undefined; density?: boolean | undefined; out: readonly [Tensor, Tensor] }] | [input: Tensor, options: { bins: Tensor; weight?: Tensor | null | undefined; density?: boolean | undefined; out: readonly [Tensor, Tensor] }] | [input: Tensor, options: { bins?: number | undefined; range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined; out: readonly [Tensor, Tensor] }]): Named<[hist: Tensor, bin_edges: Tensor], { readonly hist: Tensor; readonly bin_edges: Tensor }>
 }
 
 interface histogramdd_function {
   /**
    * `aten::histogramdd(Tensor self, int[] bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)`
    *
+   * `aten::histogramdd.TensorList_bins(Tensor self, Tensor[] bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)`
+   *
+   * `aten::histogramdd.int_bins(Tensor self, int bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.histogramdd.html
    */
-  (input: Tensor, bins: readonly number[], range?: readonly number[] | null | undefined, weight?: Tensor | null | undefined, density?: boolean | undefined): Named<[hist: Tensor, bin_edges: Tensor[]], { readonly hist: Tensor; readonly bin_edges: Tensor[] }>
-  (input: Tensor, options: { bins: readonly number[]; range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor[]], { readonly hist: Tensor; readonly bin_edges: Tensor[] }>
-  (input: Tensor, bins: readonly number[], options?: { range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor[]], { readonly hist: Tensor; readonly bin_edges: Tensor[] }>
-  (input: Tensor, bins: readonly number[], range: readonly number[] | null | undefined, options?: { weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor[]], { readonly hist: Tensor; readonly bin_edges: Tensor[] }>
-  (input: Tensor, bins: readonly number[], range: readonly number[] | null | undefined, weight: Tensor | null | undefined, options?: { density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor[]], { readonly hist: Tensor; readonly bin_edges: Tensor[] }>
-  /** `aten::histogramdd.TensorList_bins(Tensor self, Tensor[] bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)` */
-  (input: Tensor, bins: readonly Tensor[], range?: readonly number[] | null | undefined, weight?: Tensor | null | undefined, density?: boolean | undefined): Named<[hist: Tensor, bin_edges: Tensor[]], { readonly hist: Tensor; readonly bin_edges: Tensor[] }>
-  (input: Tensor, options: { bins: readonly Tensor[]; range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor[]], { readonly hist: Tensor; readonly bin_edges: Tensor[] }>
-  (input: Tensor, bins: readonly Tensor[], options?: { range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor[]], { readonly hist: Tensor; readonly bin_edges: Tensor[] }>
-  (input: Tensor, bins: readonly Tensor[], range: readonly number[] | null | undefined, options?: { weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor[]], { readonly hist: Tensor; readonly bin_edges: Tensor[] }>
-  (input: Tensor, bins: readonly Tensor[], range: readonly number[] | null | undefined, weight: Tensor | null | undefined, options?: { density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor[]], { readonly hist: Tensor; readonly bin_edges: Tensor[] }>
-  /** `aten::histogramdd.int_bins(Tensor self, int bins, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor[] bin_edges)` */
-  (input: Tensor, bins: number, range?: readonly number[] | null | undefined, weight?: Tensor | null | undefined, density?: boolean | undefined): Named<[hist: Tensor, bin_edges: Tensor[]], { readonly hist: Tensor; readonly bin_edges: Tensor[] }>
-  (input: Tensor, options: { bins: number; range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor[]], { readonly hist: Tensor; readonly bin_edges: Tensor[] }>
-  (input: Tensor, bins: number, options?: { range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor[]], { readonly hist: Tensor; readonly bin_edges: Tensor[] }>
-  (input: Tensor, bins: number, range: readonly number[] | null | undefined, options?: { weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor[]], { readonly hist: Tensor; readonly bin_edges: Tensor[] }>
-  (input: Tensor, bins: number, range: readonly number[] | null | undefined, weight: Tensor | null | undefined, options?: { density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor[]], { readonly hist: Tensor; readonly bin_edges: Tensor[] }>
+  (...args: [input: Tensor, bins: readonly number[], range?: readonly number[] | null | undefined, weight?: Tensor | null | undefined, density?: boolean | undefined] | [input: Tensor, options: { bins: readonly number[]; range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }] | [input: Tensor, bins: readonly number[], options?: { range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }] | [input: Tensor, bins: readonly number[], range: readonly number[] | null | undefined, options?: { weight?: Tensor | null | undefined; density?: boolean | undefined }] | [input: Tensor, bins: readonly number[], range: readonly number[] | null | undefined, weight: Tensor | null | undefined, options?: { density?: boolean | undefined }] | [input: Tensor, bins: readonly Tensor[], range?: readonly number[] | null | undefined, weight?: Tensor | null | undefined, density?: boolean | undefined] | [input: Tensor, options: { bins: readonly Tensor[]; range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }] | [input: Tensor, bins: readonly Tensor[], options?: { range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }] | [input: Tensor, bins: readonly Tensor[], range: readonly number[] | null | undefined, options?: { weight?: Tensor | null | undefined; density?: boolean | undefined }] | [input: Tensor, bins: readonly Tensor[], range: readonly number[] | null | undefined, weight: Tensor | null | undefined, options?: { density?: boolean | undefined }] | [input: Tensor, bins: number, range?: readonly number[] | null | undefined, weight?: Tensor | null | undefined, density?: boolean | undefined] | [input: Tensor, options: { bins: number; range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }] | [input: Tensor, bins: number, options?: { range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }] | [input: Tensor, bins: number, range: readonly number[] | null | undefined, options?: { weight?: Tensor | null | undefined; density?: boolean | undefined }] | [input: Tensor, bins: number, range: readonly number[] | null | undefined, weight: Tensor | null | undefined, options?: { density?: boolean | undefined }]): Named<[hist: Tensor, bin_edges: Tensors], { readonly hist: Tensor; readonly bin_edges: Tensors }>
 }
 
 interface hsplit_function {
   /**
    * `aten::hsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]`
    *
+   * `aten::hsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.hsplit.html
    */
-  (input: Tensor, indices: readonly number[]): Tensor[]
-  (input: Tensor, options: { indices: readonly number[] }): Tensor[]
-  /** `aten::hsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]` */
-  (input: Tensor, sections: number): Tensor[]
-  (input: Tensor, options: { sections: number }): Tensor[]
+  (...args: [input: Tensor, indices: readonly number[]] | [input: Tensor, options: { indices: readonly number[] }] | [input: Tensor, sections: number] | [input: Tensor, options: { sections: number }]): Tensors
 }
 
 interface hspmm_function {
   /**
    * `aten::hspmm(Tensor mat1, Tensor mat2) -> Tensor`
    *
+   * `aten::hspmm.out(Tensor mat1, Tensor mat2, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.hspmm.html
    */
-  (mat1: Tensor, mat2: Tensor): Tensor
-  (mat1: Tensor, options: { mat2: Tensor }): Tensor
-  /** `aten::hspmm.out(Tensor mat1, Tensor mat2, *, Tensor(a!) out) -> Tensor(a!)` */
-  (mat1: Tensor, mat2: Tensor, options: { out: Tensor }): Tensor
-  (mat1: Tensor, options: { mat2: Tensor; out: Tensor }): Tensor
+  (...args: [mat1: Tensor, mat2: Tensor] | [mat1: Tensor, options: { mat2: Tensor }] | [mat1: Tensor, mat2: Tensor, options: { out: Tensor }] | [mat1: Tensor, options: { mat2: Tensor; out: Tensor }]): Tensor
 }
 
 interface hstack_function {
   /**
    * `aten::hstack(Tensor[] tensors) -> Tensor`
    *
+   * `aten::hstack.out(Tensor[] tensors, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.hstack.html
    */
-  (tensors: readonly Tensor[]): Tensor
-  /** `aten::hstack.out(Tensor[] tensors, *, Tensor(a!) out) -> Tensor(a!)` */
-  (tensors: readonly Tensor[], options: { out: Tensor }): Tensor
+  (...args: [tensors: readonly Tensor[]] | [tensors: readonly Tensor[], options: { out: Tensor }]): Tensor
 }
 
 interface hypot_function {
   /**
    * `aten::hypot(Tensor self, Tensor other) -> Tensor`
    *
+   * `aten::hypot.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.hypot.html
    */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::hypot.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface i0_function {
   /**
    * `aten::i0(Tensor self) -> Tensor`
    *
+   * `aten::i0.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.i0.html
    */
-  (input: Tensor): Tensor
-  /** `aten::i0.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface i0__function {
@@ -3142,26 +2681,22 @@ interface igamma_function {
   /**
    * `aten::igamma(Tensor self, Tensor other) -> Tensor`
    *
+   * `aten::igamma.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.igamma.html
    */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::igamma.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface igammac_function {
   /**
    * `aten::igammac(Tensor self, Tensor other) -> Tensor`
    *
+   * `aten::igammac.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.igammac.html
    */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::igammac.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface imag_function {
@@ -3177,132 +2712,118 @@ interface index_add_function {
   /**
    * `aten::index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor`
    *
+   * `aten::index_add.out(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.index_add.html
    */
-  (input: Tensor, dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar | undefined }): Tensor
-  (input: Tensor, options: { dim: number; index: Tensor; source: Tensor; alpha?: Scalar | undefined }): Tensor
-  /** `aten::index_add.out(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, dim: number, index: Tensor, source: Tensor, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (input: Tensor, options: { dim: number; index: Tensor; source: Tensor; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar | undefined }] | [input: Tensor, options: { dim: number; index: Tensor; source: Tensor; alpha?: Scalar | undefined }] | [input: Tensor, dim: number, index: Tensor, source: Tensor, options: { alpha?: Scalar | undefined; out: Tensor }] | [input: Tensor, options: { dim: number; index: Tensor; source: Tensor; alpha?: Scalar | undefined; out: Tensor }]): Tensor
 }
 
 interface index_copy_function {
   /**
    * `aten::index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor`
    *
+   * `aten::index_copy.out(Tensor self, int dim, Tensor index, Tensor source, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.index_copy.html
    */
-  (input: Tensor, dim: number, index: Tensor, source: Tensor): Tensor
-  (input: Tensor, options: { dim: number; index: Tensor; source: Tensor }): Tensor
-  /** `aten::index_copy.out(Tensor self, int dim, Tensor index, Tensor source, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, dim: number, index: Tensor, source: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { dim: number; index: Tensor; source: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, dim: number, index: Tensor, source: Tensor] | [input: Tensor, options: { dim: number; index: Tensor; source: Tensor }] | [input: Tensor, dim: number, index: Tensor, source: Tensor, options: { out: Tensor }] | [input: Tensor, options: { dim: number; index: Tensor; source: Tensor; out: Tensor }]): Tensor
 }
 
 interface index_fill_function {
-  /** `aten::index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor` */
-  (input: Tensor, dim: number, index: Tensor, value: Scalar): Tensor
-  (input: Tensor, options: { dim: number; index: Tensor; value: Scalar }): Tensor
-  /** `aten::index_fill.int_Tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor` */
-  (input: Tensor, dim: number, index: Tensor, value: Tensor): Tensor
-  (input: Tensor, options: { dim: number; index: Tensor; value: Tensor }): Tensor
-  /** `aten::index_fill.int_Scalar_out(Tensor self, int dim, Tensor index, Scalar value, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, dim: number, index: Tensor, value: Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { dim: number; index: Tensor; value: Scalar; out: Tensor }): Tensor
-  /** `aten::index_fill.int_Tensor_out(Tensor self, int dim, Tensor index, Tensor value, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, dim: number, index: Tensor, value: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { dim: number; index: Tensor; value: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor`
+   *
+   * `aten::index_fill.int_Tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor`
+   *
+   * `aten::index_fill.int_Scalar_out(Tensor self, int dim, Tensor index, Scalar value, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::index_fill.int_Tensor_out(Tensor self, int dim, Tensor index, Tensor value, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, dim: number, index: Tensor, value: Scalar] | [input: Tensor, options: { dim: number; index: Tensor; value: Scalar }] | [input: Tensor, dim: number, index: Tensor, value: Tensor] | [input: Tensor, options: { dim: number; index: Tensor; value: Tensor }] | [input: Tensor, dim: number, index: Tensor, value: Scalar, options: { out: Tensor }] | [input: Tensor, options: { dim: number; index: Tensor; value: Scalar; out: Tensor }] | [input: Tensor, dim: number, index: Tensor, value: Tensor, options: { out: Tensor }] | [input: Tensor, options: { dim: number; index: Tensor; value: Tensor; out: Tensor }]): Tensor
 }
 
 interface index_put_function {
-  /** `aten::index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor` */
-  (input: Tensor, indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean | undefined): Tensor
-  (input: Tensor, options: { indices: readonly (Tensor | null)[]; values: Tensor; accumulate?: boolean | undefined }): Tensor
-  (input: Tensor, indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean | undefined }): Tensor
-  /** `aten::index_put.out(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { indices: readonly (Tensor | null)[]; values: Tensor; accumulate?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, indices: readonly (Tensor | null)[], values: Tensor, options: { accumulate?: boolean | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor`
+   *
+   * `aten::index_put.out(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean | undefined] | [input: Tensor, options: { indices: readonly (Tensor | null)[]; values: Tensor; accumulate?: boolean | undefined }] | [input: Tensor, indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean | undefined }] | [input: Tensor, options: { indices: readonly (Tensor | null)[]; values: Tensor; accumulate?: boolean | undefined; out: Tensor }] | [input: Tensor, indices: readonly (Tensor | null)[], values: Tensor, options: { accumulate?: boolean | undefined; out: Tensor }]): Tensor
 }
 
 interface index_put__function {
   /** `aten::index_put_(Tensor(a!) self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor(a!)` */
-  (input: Tensor, indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean | undefined): Tensor
-  (input: Tensor, options: { indices: readonly (Tensor | null)[]; values: Tensor; accumulate?: boolean | undefined }): Tensor
-  (input: Tensor, indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean | undefined }): Tensor
+  (...args: [input: Tensor, indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean | undefined] | [input: Tensor, options: { indices: readonly (Tensor | null)[]; values: Tensor; accumulate?: boolean | undefined }] | [input: Tensor, indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean | undefined }]): Tensor
 }
 
 interface index_reduce_function {
   /**
    * `aten::index_reduce(Tensor self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True) -> Tensor`
    *
+   * `aten::index_reduce.out(Tensor self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.index_reduce.html
    */
-  (input: Tensor, dim: number, index: Tensor, source: Tensor, reduce: string, options?: { include_self?: boolean | undefined }): Tensor
-  (input: Tensor, options: { dim: number; index: Tensor; source: Tensor; reduce: string; include_self?: boolean | undefined }): Tensor
-  /** `aten::index_reduce.out(Tensor self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, dim: number, index: Tensor, source: Tensor, reduce: string, options: { include_self?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, options: { dim: number; index: Tensor; source: Tensor; reduce: string; include_self?: boolean | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, dim: number, index: Tensor, source: Tensor, reduce: string, options?: { include_self?: boolean | undefined }] | [input: Tensor, options: { dim: number; index: Tensor; source: Tensor; reduce: string; include_self?: boolean | undefined }] | [input: Tensor, dim: number, index: Tensor, source: Tensor, reduce: string, options: { include_self?: boolean | undefined; out: Tensor }] | [input: Tensor, options: { dim: number; index: Tensor; source: Tensor; reduce: string; include_self?: boolean | undefined; out: Tensor }]): Tensor
 }
 
 interface index_select_function {
   /**
    * `aten::index_select(Tensor self, int dim, Tensor index) -> Tensor`
    *
+   * `aten::index_select.out(Tensor self, int dim, Tensor index, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.index_select.html
    */
-  (input: Tensor, dim: number, index: Tensor): Tensor
-  (input: Tensor, options: { dim: number; index: Tensor }): Tensor
-  /** `aten::index_select.out(Tensor self, int dim, Tensor index, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, dim: number, index: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { dim: number; index: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, dim: number, index: Tensor] | [input: Tensor, options: { dim: number; index: Tensor }] | [input: Tensor, dim: number, index: Tensor, options: { out: Tensor }] | [input: Tensor, options: { dim: number; index: Tensor; out: Tensor }]): Tensor
 }
 
 interface indices_copy_function {
   /**
    * `aten::indices_copy(Tensor self) -> Tensor`
    *
+   * `aten::indices_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.indices_copy.html
    */
-  (input: Tensor): Tensor
-  /** `aten::indices_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface inner_function {
   /**
    * `aten::inner(Tensor self, Tensor other) -> Tensor`
    *
+   * `aten::inner.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.inner.html
    */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::inner.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface instance_norm_function {
   /** `aten::instance_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool use_input_stats, float momentum, float eps, bool cudnn_enabled) -> Tensor` */
-  (input: Tensor, weight: Tensor | null, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, use_input_stats: boolean, momentum: number, eps: number, cudnn_enabled: boolean): Tensor
-  (input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; running_mean: Tensor | null; running_var: Tensor | null; use_input_stats: boolean; momentum: number; eps: number; cudnn_enabled: boolean }): Tensor
+  (...args: [input: Tensor, weight: Tensor | null, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, use_input_stats: boolean, momentum: number, eps: number, cudnn_enabled: boolean] | [input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; running_mean: Tensor | null; running_var: Tensor | null; use_input_stats: boolean; momentum: number; eps: number; cudnn_enabled: boolean }]): Tensor
 }
 
 interface int_repr_function {
-  /** `aten::int_repr(Tensor self) -> Tensor` */
-  (input: Tensor): Tensor
-  /** `aten::int_repr.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  /**
+   * `aten::int_repr(Tensor self) -> Tensor`
+   *
+   * `aten::int_repr.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface inverse_function {
   /**
    * `aten::inverse(Tensor self) -> Tensor`
    *
+   * `aten::inverse.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.inverse.html
    */
-  (input: Tensor): Tensor
-  /** `aten::inverse.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface is_complex_function {
@@ -3362,8 +2883,7 @@ interface is_nonzero_function {
 
 interface is_same_size_function {
   /** `aten::is_same_size(Tensor self, Tensor other) -> bool` */
-  (input: Tensor, other: Tensor): boolean
-  (input: Tensor, options: { other: Tensor }): boolean
+  (...args: [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }]): boolean
 }
 
 interface is_signed_function {
@@ -3382,11 +2902,7 @@ interface isclose_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.isclose.html
    */
-  (input: Tensor, other: Tensor, rtol?: number | undefined, atol?: number | undefined, equal_nan?: boolean | undefined): Tensor
-  (input: Tensor, options: { other: Tensor; rtol?: number | undefined; atol?: number | undefined; equal_nan?: boolean | undefined }): Tensor
-  (input: Tensor, other: Tensor, options?: { rtol?: number | undefined; atol?: number | undefined; equal_nan?: boolean | undefined }): Tensor
-  (input: Tensor, other: Tensor, rtol: number | undefined, options?: { atol?: number | undefined; equal_nan?: boolean | undefined }): Tensor
-  (input: Tensor, other: Tensor, rtol: number | undefined, atol: number | undefined, options?: { equal_nan?: boolean | undefined }): Tensor
+  (...args: [input: Tensor, other: Tensor, rtol?: number | undefined, atol?: number | undefined, equal_nan?: boolean | undefined] | [input: Tensor, options: { other: Tensor; rtol?: number | undefined; atol?: number | undefined; equal_nan?: boolean | undefined }] | [input: Tensor, other: Tensor, options?: { rtol?: number | undefined; atol?: number | undefined; equal_nan?: boolean | undefined }] | [input: Tensor, other: Tensor, rtol: number | undefined, options?: { atol?: number | undefined; equal_nan?: boolean | undefined }] | [input: Tensor, other: Tensor, rtol: number | undefined, atol: number | undefined, options?: { equal_nan?: boolean | undefined }]): Tensor
 }
 
 interface isfinite_function {
@@ -3402,69 +2918,63 @@ interface isin_function {
   /**
    * `aten::isin.Scalar_Tensor(Scalar element, Tensor test_elements, *, bool assume_unique=False, bool invert=False) -> Tensor`
    *
+   * `aten::isin.Tensor_Scalar(Tensor elements, Scalar test_element, *, bool assume_unique=False, bool invert=False) -> Tensor`
+   *
+   * `aten::isin.Tensor_Tensor(Tensor elements, Tensor test_elements, *, bool assume_unique=False, bool invert=False) -> Tensor`
+   *
+   * `aten::isin.Scalar_Tensor_out(Scalar element, Tensor test_elements, *, bool assume_unique=False, bool invert=False, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::isin.Tensor_Scalar_out(Tensor elements, Scalar test_element, *, bool assume_unique=False, bool invert=False, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::isin.Tensor_Tensor_out(Tensor elements, Tensor test_elements, *, bool assume_unique=False, bool invert=False, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.isin.html
    */
-  (element: Scalar, test_elements: Tensor, options?: { assume_unique?: boolean | undefined; invert?: boolean | undefined }): Tensor
-  (element: Scalar, options: { test_elements: Tensor; assume_unique?: boolean | undefined; invert?: boolean | undefined }): Tensor
-  /** `aten::isin.Tensor_Scalar(Tensor elements, Scalar test_element, *, bool assume_unique=False, bool invert=False) -> Tensor` */
-  (elements: Tensor, test_element: Scalar, options?: { assume_unique?: boolean | undefined; invert?: boolean | undefined }): Tensor
-  (elements: Tensor, options: { test_element: Scalar; assume_unique?: boolean | undefined; invert?: boolean | undefined }): Tensor
-  /** `aten::isin.Tensor_Tensor(Tensor elements, Tensor test_elements, *, bool assume_unique=False, bool invert=False) -> Tensor` */
-  (elements: Tensor, test_elements: Tensor, options?: { assume_unique?: boolean | undefined; invert?: boolean | undefined }): Tensor
-  (elements: Tensor, options: { test_elements: Tensor; assume_unique?: boolean | undefined; invert?: boolean | undefined }): Tensor
-  /** `aten::isin.Scalar_Tensor_out(Scalar element, Tensor test_elements, *, bool assume_unique=False, bool invert=False, Tensor(a!) out) -> Tensor(a!)` */
-  (element: Scalar, test_elements: Tensor, options: { assume_unique?: boolean | undefined; invert?: boolean | undefined; out: Tensor }): Tensor
-  (element: Scalar, options: { test_elements: Tensor; assume_unique?: boolean | undefined; invert?: boolean | undefined; out: Tensor }): Tensor
-  /** `aten::isin.Tensor_Scalar_out(Tensor elements, Scalar test_element, *, bool assume_unique=False, bool invert=False, Tensor(a!) out) -> Tensor(a!)` */
-  (elements: Tensor, test_element: Scalar, options: { assume_unique?: boolean | undefined; invert?: boolean | undefined; out: Tensor }): Tensor
-  (elements: Tensor, options: { test_element: Scalar; assume_unique?: boolean | undefined; invert?: boolean | undefined; out: Tensor }): Tensor
-  /** `aten::isin.Tensor_Tensor_out(Tensor elements, Tensor test_elements, *, bool assume_unique=False, bool invert=False, Tensor(a!) out) -> Tensor(a!)` */
-  (elements: Tensor, test_elements: Tensor, options: { assume_unique?: boolean | undefined; invert?: boolean | undefined; out: Tensor }): Tensor
-  (elements: Tensor, options: { test_elements: Tensor; assume_unique?: boolean | undefined; invert?: boolean | undefined; out: Tensor }): Tensor
+  (...args: [element: Scalar, test_elements: Tensor, options?: { assume_unique?: boolean | undefined; invert?: boolean | undefined }] | [element: Scalar, options: { test_elements: Tensor; assume_unique?: boolean | undefined; invert?: boolean | undefined }] | [elements: Tensor, test_element: Scalar, options?: { assume_unique?: boolean | undefined; invert?: boolean | undefined }] | [elements: Tensor, options: { test_element: Scalar; assume_unique?: boolean | undefined; invert?: boolean | undefined }] | [elements: Tensor, test_elements: Tensor, options?: { assume_unique?: boolean | undefined; invert?: boolean | undefined }] | [elements: Tensor, options: { test_elements: Tensor; assume_unique?: boolean | undefined; invert?: boolean | undefined }] | [element: Scalar, test_elements: Tensor, options: { assume_unique?: boolean | undefined; invert?: boolean | undefined; out: Tensor }] | [element: Scalar, options: { test_elements: Tensor; assume_unique?: boolean | undefined; invert?: boolean | undefined; out: Tensor }] | [elements: Tensor, test_element: Scalar, options: { assume_unique?: boolean | undefined; invert?: boolean | undefined; out: Tensor }] | [elements: Tensor, options: { test_element: Scalar; assume_unique?: boolean | undefined; invert?: boolean | undefined; out: Tensor }] | [elements: Tensor, test_elements: Tensor, options: { assume_unique?: boolean | undefined; invert?: boolean | undefined; out: Tensor }] | [elements: Tensor, options: { test_elements: Tensor; assume_unique?: boolean | undefined; invert?: boolean | undefined; out: Tensor }]): Tensor
 }
 
 interface isinf_function {
   /**
    * `aten::isinf(Tensor self) -> Tensor`
    *
+   * `aten::isinf.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.isinf.html
    */
-  (input: Tensor): Tensor
-  /** `aten::isinf.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface isnan_function {
   /**
    * `aten::isnan(Tensor self) -> Tensor`
    *
+   * `aten::isnan.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.isnan.html
    */
-  (input: Tensor): Tensor
-  /** `aten::isnan.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface isneginf_function {
   /**
    * `aten::isneginf(Tensor self) -> Tensor`
    *
+   * `aten::isneginf.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.isneginf.html
    */
-  (input: Tensor): Tensor
-  /** `aten::isneginf.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface isposinf_function {
   /**
    * `aten::isposinf(Tensor self) -> Tensor`
    *
+   * `aten::isposinf.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.isposinf.html
    */
-  (input: Tensor): Tensor
-  /** `aten::isposinf.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface isreal_function {
@@ -3482,263 +2992,206 @@ interface istft_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.istft.html
    */
-  (input: Tensor, n_fft: number, hop_length?: number | null | undefined, win_length?: number | null | undefined, window?: Tensor | null | undefined, center?: boolean | undefined, normalized?: boolean | undefined, onesided?: boolean | null | undefined, length?: number | null | undefined, return_complex?: boolean | undefined): Tensor
-  (input: Tensor, options: { n_fft: number; hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }): Tensor
-  (input: Tensor, n_fft: number, options?: { hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }): Tensor
-  (input: Tensor, n_fft: number, hop_length: number | null | undefined, options?: { win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }): Tensor
-  (input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, options?: { window?: Tensor | null | undefined; center?: boolean | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }): Tensor
-  (input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, options?: { center?: boolean | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }): Tensor
-  (input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, options?: { normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }): Tensor
-  (input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, normalized: boolean | undefined, options?: { onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }): Tensor
-  (input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, normalized: boolean | undefined, onesided: boolean | null | undefined, options?: { length?: number | null | undefined; return_complex?: boolean | undefined }): Tensor
-  (input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, normalized: boolean | undefined, onesided: boolean | null | undefined, length: number | null | undefined, options?: { return_complex?: boolean | undefined }): Tensor
+  (...args: [input: Tensor, n_fft: number, hop_length?: number | null | undefined, win_length?: number | null | undefined, window?: Tensor | null | undefined, center?: boolean | undefined, normalized?: boolean | undefined, onesided?: boolean | null | undefined, length?: number | null | undefined, return_complex?: boolean | undefined] | [input: Tensor, options: { n_fft: number; hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }] | [input: Tensor, n_fft: number, options?: { hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }] | [input: Tensor, n_fft: number, hop_length: number | null | undefined, options?: { win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }] | [input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, options?: { window?: Tensor | null | undefined; center?: boolean | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }] | [input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, options?: { center?: boolean | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }] | [input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, options?: { normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }] | [input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, normalized: boolean | undefined, options?: { onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }] | [input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, normalized: boolean | undefined, onesided: boolean | null | undefined, options?: { length?: number | null | undefined; return_complex?: boolean | undefined }] | [input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, normalized: boolean | undefined, onesided: boolean | null | undefined, length: number | null | undefined, options?: { return_complex?: boolean | undefined }]): Tensor
 }
 
 interface kaiser_window_function {
   /**
    * `aten::kaiser_window(int window_length, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
    *
+   * `aten::kaiser_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   *
+   * `aten::kaiser_window.beta(int window_length, bool periodic, float beta, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   *
+   * `aten::kaiser_window.out(int window_length, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::kaiser_window.periodic_out(int window_length, bool periodic, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::kaiser_window.beta_out(int window_length, bool periodic, float beta, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.kaiser_window.html
    */
-  (window_length: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::kaiser_window.periodic(int window_length, bool periodic, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
-  (window_length: number, periodic: boolean, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (window_length: number, options: { periodic: boolean; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::kaiser_window.beta(int window_length, bool periodic, float beta, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
-  (window_length: number, periodic: boolean, beta: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (window_length: number, options: { periodic: boolean; beta: number; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::kaiser_window.out(int window_length, *, Tensor(a!) out) -> Tensor(a!)` */
-  (window_length: number, options: { out: Tensor }): Tensor
-  /** `aten::kaiser_window.periodic_out(int window_length, bool periodic, *, Tensor(a!) out) -> Tensor(a!)` */
-  (window_length: number, periodic: boolean, options: { out: Tensor }): Tensor
-  (window_length: number, options: { periodic: boolean; out: Tensor }): Tensor
-  /** `aten::kaiser_window.beta_out(int window_length, bool periodic, float beta, *, Tensor(a!) out) -> Tensor(a!)` */
-  (window_length: number, periodic: boolean, beta: number, options: { out: Tensor }): Tensor
-  (window_length: number, options: { periodic: boolean; beta: number; out: Tensor }): Tensor
+  (...args: [window_length: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [window_length: number, periodic: boolean, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [window_length: number, options: { periodic: boolean; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [window_length: number, periodic: boolean, beta: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [window_length: number, options: { periodic: boolean; beta: number; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [window_length: number, options: { out: Tensor }] | [window_length: number, periodic: boolean, options: { out: Tensor }] | [window_length: number, options: { periodic: boolean; out: Tensor }] | [window_length: number, periodic: boolean, beta: number, options: { out: Tensor }] | [window_length: number, options: { periodic: boolean; beta: number; out: Tensor }]): Tensor
 }
 
 interface kl_div_function {
   /** `aten::kl_div(Tensor self, Tensor target, int reduction=1, *, bool log_target=False) -> Tensor` */
-  (input: Tensor, target: Tensor, reduction?: number | undefined, options?: { log_target?: boolean | undefined }): Tensor
-  (input: Tensor, options: { target: Tensor; reduction?: number | undefined; log_target?: boolean | undefined }): Tensor
-  (input: Tensor, target: Tensor, options?: { reduction?: number | undefined; log_target?: boolean | undefined }): Tensor
+  (...args: [input: Tensor, target: Tensor, reduction?: number | undefined, options?: { log_target?: boolean | undefined }] | [input: Tensor, options: { target: Tensor; reduction?: number | undefined; log_target?: boolean | undefined }] | [input: Tensor, target: Tensor, options?: { reduction?: number | undefined; log_target?: boolean | undefined }]): Tensor
 }
 
 interface kron_function {
   /**
    * `aten::kron(Tensor self, Tensor other) -> Tensor`
    *
+   * `aten::kron.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.kron.html
    */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::kron.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface kthvalue_function {
   /**
    * `aten::kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)`
    *
+   * `aten::kthvalue.values(Tensor self, SymInt k, int dim=-1, bool keepdim=False, *, Tensor(a!) values, Tensor(b!) indices) -> (Tensor(a!) values, Tensor(b!) indices)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.kthvalue.html
    */
-  (input: Tensor, k: number, dim?: number | undefined, keepdim?: boolean | undefined): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (input: Tensor, options: { k: number; dim?: number | undefined; keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (input: Tensor, k: number, options?: { dim?: number | undefined; keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (input: Tensor, k: number, dim: number | undefined, options?: { keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  /** `aten::kthvalue.values(Tensor self, SymInt k, int dim=-1, bool keepdim=False, *, Tensor(a!) values, Tensor(b!) indices) -> (Tensor(a!) values, Tensor(b!) indices)` */
-  (input: Tensor, options: { k: number; dim?: number | undefined; keepdim?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (input: Tensor, k: number, options: { dim?: number | undefined; keepdim?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (input: Tensor, k: number, dim: number | undefined, options: { keepdim?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (...args: [input: Tensor, k: number, dim?: number | undefined, keepdim?: boolean | undefined] | [input: Tensor, options: { k: number; dim?: number | undefined; keepdim?: boolean | undefined }] | [input: Tensor, k: number, options?: { dim?: number | undefined; keepdim?: boolean | undefined }] | [input: Tensor, k: number, dim: number | undefined, options?: { keepdim?: boolean | undefined }] | [input: Tensor, options: { k: number; dim?: number | undefined; keepdim?: boolean | undefined; out: readonly [Tensor, Tensor] }] | [input: Tensor, k: number, options: { dim?: number | undefined; keepdim?: boolean | undefined; out: readonly [Tensor, Tensor] }] | [input: Tensor, k: number, dim: number | undefined, options: { keepdim?: boolean | undefined; out: readonly [Tensor, Tensor] }]): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
 }
 
 interface layer_norm_function {
   /** `aten::layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, Tensor? bias=None, float eps=1.0000000000000001e-05, bool cudnn_enable=True) -> Tensor` */
-  (input: Tensor, normalized_shape: readonly number[], weight?: Tensor | null | undefined, bias?: Tensor | null | undefined, eps?: number | undefined, cudnn_enable?: boolean | undefined): Tensor
-  (input: Tensor, options: { normalized_shape: readonly number[]; weight?: Tensor | null | undefined; bias?: Tensor | null | undefined; eps?: number | undefined; cudnn_enable?: boolean | undefined }): Tensor
-  (input: Tensor, normalized_shape: readonly number[], options?: { weight?: Tensor | null | undefined; bias?: Tensor | null | undefined; eps?: number | undefined; cudnn_enable?: boolean | undefined }): Tensor
-  (input: Tensor, normalized_shape: readonly number[], weight: Tensor | null | undefined, options?: { bias?: Tensor | null | undefined; eps?: number | undefined; cudnn_enable?: boolean | undefined }): Tensor
-  (input: Tensor, normalized_shape: readonly number[], weight: Tensor | null | undefined, bias: Tensor | null | undefined, options?: { eps?: number | undefined; cudnn_enable?: boolean | undefined }): Tensor
-  (input: Tensor, normalized_shape: readonly number[], weight: Tensor | null | undefined, bias: Tensor | null | undefined, eps: number | undefined, options?: { cudnn_enable?: boolean | undefined }): Tensor
+  (...args: [input: Tensor, normalized_shape: readonly number[], weight?: Tensor | null | undefined, bias?: Tensor | null | undefined, eps?: number | undefined, cudnn_enable?: boolean | undefined] | [input: Tensor, options: { normalized_shape: readonly number[]; weight?: Tensor | null | undefined; bias?: Tensor | null | undefined; eps?: number | undefined; cudnn_enable?: boolean | undefined }] | [input: Tensor, normalized_shape: readonly number[], options?: { weight?: Tensor | null | undefined; bias?: Tensor | null | undefined; eps?: number | undefined; cudnn_enable?: boolean | undefined }] | [input: Tensor, normalized_shape: readonly number[], weight: Tensor | null | undefined, options?: { bias?: Tensor | null | undefined; eps?: number | undefined; cudnn_enable?: boolean | undefined }] | [input: Tensor, normalized_shape: readonly number[], weight: Tensor | null | undefined, bias: Tensor | null | undefined, options?: { eps?: number | undefined; cudnn_enable?: boolean | undefined }] | [input: Tensor, normalized_shape: readonly number[], weight: Tensor | null | undefined, bias: Tensor | null | undefined, eps: number | undefined, options?: { cudnn_enable?: boolean | undefined }]): Tensor
 }
 
 interface lcm_function {
   /**
    * `aten::lcm(Tensor self, Tensor other) -> Tensor`
    *
+   * `aten::lcm.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.lcm.html
    */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::lcm.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface lcm__function {
   /** `aten::lcm_(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
+  (...args: [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }]): Tensor
 }
 
 interface ldexp_function {
   /**
    * `aten::ldexp.Tensor(Tensor self, Tensor other) -> Tensor`
    *
+   * `aten::ldexp.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.ldexp.html
    */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::ldexp.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface ldexp__function {
   /** `aten::ldexp_(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
+  (...args: [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }]): Tensor
 }
 
 interface le_function {
   /**
    * `aten::le.Scalar(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::le.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * `aten::le.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::le.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.le.html
    */
-  (input: Tensor, other: Scalar): Tensor
-  (input: Tensor, options: { other: Scalar }): Tensor
-  /** `aten::le.Tensor(Tensor self, Tensor other) -> Tensor` */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::le.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  /** `aten::le.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Scalar] | [input: Tensor, options: { other: Scalar }] | [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Scalar, options: { out: Tensor }] | [input: Tensor, options: { other: Scalar; out: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface lerp_function {
   /**
    * `aten::lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor`
    *
+   * `aten::lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor`
+   *
+   * `aten::lerp.Scalar_out(Tensor self, Tensor end, Scalar weight, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::lerp.Tensor_out(Tensor self, Tensor end, Tensor weight, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.lerp.html
    */
-  (input: Tensor, end: Tensor, weight: Scalar): Tensor
-  (input: Tensor, options: { end: Tensor; weight: Scalar }): Tensor
-  /** `aten::lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor` */
-  (input: Tensor, end: Tensor, weight: Tensor): Tensor
-  (input: Tensor, options: { end: Tensor; weight: Tensor }): Tensor
-  /** `aten::lerp.Scalar_out(Tensor self, Tensor end, Scalar weight, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, end: Tensor, weight: Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { end: Tensor; weight: Scalar; out: Tensor }): Tensor
-  /** `aten::lerp.Tensor_out(Tensor self, Tensor end, Tensor weight, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, end: Tensor, weight: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { end: Tensor; weight: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, end: Tensor, weight: Scalar] | [input: Tensor, options: { end: Tensor; weight: Scalar }] | [input: Tensor, end: Tensor, weight: Tensor] | [input: Tensor, options: { end: Tensor; weight: Tensor }] | [input: Tensor, end: Tensor, weight: Scalar, options: { out: Tensor }] | [input: Tensor, options: { end: Tensor; weight: Scalar; out: Tensor }] | [input: Tensor, end: Tensor, weight: Tensor, options: { out: Tensor }] | [input: Tensor, options: { end: Tensor; weight: Tensor; out: Tensor }]): Tensor
 }
 
 interface less_function {
   /**
    * `aten::less.Scalar(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::less.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * `aten::less.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::less.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.less.html
    */
-  (input: Tensor, other: Scalar): Tensor
-  (input: Tensor, options: { other: Scalar }): Tensor
-  /** `aten::less.Tensor(Tensor self, Tensor other) -> Tensor` */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::less.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  /** `aten::less.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Scalar] | [input: Tensor, options: { other: Scalar }] | [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Scalar, options: { out: Tensor }] | [input: Tensor, options: { other: Scalar; out: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface less_equal_function {
   /**
    * `aten::less_equal.Scalar(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::less_equal.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * `aten::less_equal.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::less_equal.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.less_equal.html
    */
-  (input: Tensor, other: Scalar): Tensor
-  (input: Tensor, options: { other: Scalar }): Tensor
-  /** `aten::less_equal.Tensor(Tensor self, Tensor other) -> Tensor` */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::less_equal.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  /** `aten::less_equal.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Scalar] | [input: Tensor, options: { other: Scalar }] | [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Scalar, options: { out: Tensor }] | [input: Tensor, options: { other: Scalar; out: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface lgamma_function {
   /**
    * `aten::lgamma(Tensor self) -> Tensor`
    *
+   * `aten::lgamma.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.lgamma.html
    */
-  (input: Tensor): Tensor
-  /** `aten::lgamma.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface linspace_function {
   /**
    * `aten::linspace(Scalar start, Scalar end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
    *
+   * `aten::linspace.Scalar_Tensor(Scalar start, Tensor end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   *
+   * `aten::linspace.Tensor_Scalar(Tensor start, Scalar end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   *
+   * `aten::linspace.Tensor_Tensor(Tensor start, Tensor end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   *
+   * `aten::linspace.Scalar_Tensor_out(Scalar start, Tensor end, int steps, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::linspace.Tensor_Scalar_out(Tensor start, Scalar end, int steps, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::linspace.Tensor_Tensor_out(Tensor start, Tensor end, int steps, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::linspace.out(Scalar start, Scalar end, int steps, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.linspace.html
    */
-  (start: Scalar, end: Scalar, steps: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (start: Scalar, options: { end: Scalar; steps: number; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::linspace.Scalar_Tensor(Scalar start, Tensor end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
-  (start: Scalar, end: Tensor, steps: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (start: Scalar, options: { end: Tensor; steps: number; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::linspace.Tensor_Scalar(Tensor start, Scalar end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
-  (start: Tensor, end: Scalar, steps: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (start: Tensor, options: { end: Scalar; steps: number; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::linspace.Tensor_Tensor(Tensor start, Tensor end, int steps, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
-  (start: Tensor, end: Tensor, steps: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (start: Tensor, options: { end: Tensor; steps: number; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::linspace.Scalar_Tensor_out(Scalar start, Tensor end, int steps, *, Tensor(a!) out) -> Tensor(a!)` */
-  (start: Scalar, end: Tensor, steps: number, options: { out: Tensor }): Tensor
-  (start: Scalar, options: { end: Tensor; steps: number; out: Tensor }): Tensor
-  /** `aten::linspace.Tensor_Scalar_out(Tensor start, Scalar end, int steps, *, Tensor(a!) out) -> Tensor(a!)` */
-  (start: Tensor, end: Scalar, steps: number, options: { out: Tensor }): Tensor
-  (start: Tensor, options: { end: Scalar; steps: number; out: Tensor }): Tensor
-  /** `aten::linspace.Tensor_Tensor_out(Tensor start, Tensor end, int steps, *, Tensor(a!) out) -> Tensor(a!)` */
-  (start: Tensor, end: Tensor, steps: number, options: { out: Tensor }): Tensor
-  (start: Tensor, options: { end: Tensor; steps: number; out: Tensor }): Tensor
-  /** `aten::linspace.out(Scalar start, Scalar end, int steps, *, Tensor(a!) out) -> Tensor(a!)` */
-  (start: Scalar, end: Scalar, steps: number, options: { out: Tensor }): Tensor
-  (start: Scalar, options: { end: Scalar; steps: number; out: Tensor }): Tensor
+  (...args: [start: Scalar, end: Scalar, steps: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [start: Scalar, options: { end: Scalar; steps: number; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [start: Scalar, end: Tensor, steps: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [start: Scalar, options: { end: Tensor; steps: number; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [start: Tensor, end: Scalar, steps: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [start: Tensor, options: { end: Scalar; steps: number; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [start: Tensor, end: Tensor, steps: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [start: Tensor, options: { end: Tensor; steps: number; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [start: Scalar, end: Tensor, steps: number, options: { out: Tensor }] | [start: Scalar, options: { end: Tensor; steps: number; out: Tensor }] | [start: Tensor, end: Scalar, steps: number, options: { out: Tensor }] | [start: Tensor, options: { end: Scalar; steps: number; out: Tensor }] | [start: Tensor, end: Tensor, steps: number, options: { out: Tensor }] | [start: Tensor, options: { end: Tensor; steps: number; out: Tensor }] | [start: Scalar, end: Scalar, steps: number, options: { out: Tensor }] | [start: Scalar, options: { end: Scalar; steps: number; out: Tensor }]): Tensor
 }
 
 interface log_function {
   /**
    * `aten::log(Tensor self) -> Tensor`
    *
+   * `aten::log.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.log.html
    */
-  (input: Tensor): Tensor
-  /** `aten::log.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface log10_function {
   /**
    * `aten::log10(Tensor self) -> Tensor`
    *
+   * `aten::log10.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.log10.html
    */
-  (input: Tensor): Tensor
-  /** `aten::log10.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface log10__function {
@@ -3750,11 +3203,11 @@ interface log1p_function {
   /**
    * `aten::log1p(Tensor self) -> Tensor`
    *
+   * `aten::log1p.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.log1p.html
    */
-  (input: Tensor): Tensor
-  /** `aten::log1p.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface log1p__function {
@@ -3766,11 +3219,11 @@ interface log2_function {
   /**
    * `aten::log2(Tensor self) -> Tensor`
    *
+   * `aten::log2.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.log2.html
    */
-  (input: Tensor): Tensor
-  /** `aten::log2.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface log2__function {
@@ -3784,52 +3237,45 @@ interface log__function {
 }
 
 interface log_softmax_function {
-  /** `aten::log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor` */
-  (input: Tensor, dim: number, dtype?: DType | null | undefined): Tensor
-  (input: Tensor, options: { dim: number; dtype?: DType | null | undefined }): Tensor
-  (input: Tensor, dim: number, options?: { dtype?: DType | null | undefined }): Tensor
-  /** `aten::log_softmax.int_out(Tensor self, int dim, ScalarType? dtype=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { dim: number; dtype?: DType | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, dim: number, options: { dtype?: DType | null | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor`
+   *
+   * `aten::log_softmax.int_out(Tensor self, int dim, ScalarType? dtype=None, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, dim: number, dtype?: DType | null | undefined] | [input: Tensor, options: { dim: number; dtype?: DType | null | undefined }] | [input: Tensor, dim: number, options?: { dtype?: DType | null | undefined }] | [input: Tensor, options: { dim: number; dtype?: DType | null | undefined; out: Tensor }] | [input: Tensor, dim: number, options: { dtype?: DType | null | undefined; out: Tensor }]): Tensor
 }
 
 interface logaddexp_function {
   /**
    * `aten::logaddexp(Tensor self, Tensor other) -> Tensor`
    *
+   * `aten::logaddexp.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.logaddexp.html
    */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::logaddexp.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface logaddexp2_function {
   /**
    * `aten::logaddexp2(Tensor self, Tensor other) -> Tensor`
    *
+   * `aten::logaddexp2.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.logaddexp2.html
    */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::logaddexp2.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface logcumsumexp_function {
   /**
    * `aten::logcumsumexp(Tensor self, int dim) -> Tensor`
    *
+   * `aten::logcumsumexp.out(Tensor self, int dim, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.logcumsumexp.html
    */
-  (input: Tensor, dim: number): Tensor
-  (input: Tensor, options: { dim: number }): Tensor
-  /** `aten::logcumsumexp.out(Tensor self, int dim, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, dim: number, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { dim: number; out: Tensor }): Tensor
+  (...args: [input: Tensor, dim: number] | [input: Tensor, options: { dim: number }] | [input: Tensor, dim: number, options: { out: Tensor }] | [input: Tensor, options: { dim: number; out: Tensor }]): Tensor
 }
 
 interface logdet_function {
@@ -3845,240 +3291,194 @@ interface logical_and_function {
   /**
    * `aten::logical_and(Tensor self, Tensor other) -> Tensor`
    *
+   * `aten::logical_and.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.logical_and.html
    */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::logical_and.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface logical_not_function {
   /**
    * `aten::logical_not(Tensor self) -> Tensor`
    *
+   * `aten::logical_not.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.logical_not.html
    */
-  (input: Tensor): Tensor
-  /** `aten::logical_not.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface logical_or_function {
   /**
    * `aten::logical_or(Tensor self, Tensor other) -> Tensor`
    *
+   * `aten::logical_or.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.logical_or.html
    */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::logical_or.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface logical_xor_function {
   /**
    * `aten::logical_xor(Tensor self, Tensor other) -> Tensor`
    *
+   * `aten::logical_xor.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.logical_xor.html
    */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::logical_xor.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface logit_function {
   /**
    * `aten::logit(Tensor self, float? eps=None) -> Tensor`
    *
+   * `aten::logit.out(Tensor self, float? eps=None, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.logit.html
    */
-  (input: Tensor, eps?: number | null | undefined): Tensor
-  (input: Tensor, options?: { eps?: number | null | undefined }): Tensor
-  /** `aten::logit.out(Tensor self, float? eps=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { eps?: number | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, eps?: number | null | undefined] | [input: Tensor, options?: { eps?: number | null | undefined }] | [input: Tensor, options: { eps?: number | null | undefined; out: Tensor }]): Tensor
 }
 
 interface logit__function {
   /** `aten::logit_(Tensor(a!) self, float? eps=None) -> Tensor(a!)` */
-  (input: Tensor, eps?: number | null | undefined): Tensor
-  (input: Tensor, options?: { eps?: number | null | undefined }): Tensor
+  (...args: [input: Tensor, eps?: number | null | undefined] | [input: Tensor, options?: { eps?: number | null | undefined }]): Tensor
 }
 
 interface logspace_function {
   /**
    * `aten::logspace(Scalar start, Scalar end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
    *
+   * `aten::logspace.Scalar_Tensor(Scalar start, Tensor end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   *
+   * `aten::logspace.Tensor_Scalar(Tensor start, Scalar end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   *
+   * `aten::logspace.Tensor_Tensor(Tensor start, Tensor end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   *
+   * `aten::logspace.Scalar_Tensor_out(Scalar start, Tensor end, int steps, float base=10., *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::logspace.Tensor_Scalar_out(Tensor start, Scalar end, int steps, float base=10., *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::logspace.Tensor_Tensor_out(Tensor start, Tensor end, int steps, float base=10., *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::logspace.out(Scalar start, Scalar end, int steps, float base=10., *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.logspace.html
    */
-  (start: Scalar, end: Scalar, steps: number, base?: number | undefined, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (start: Scalar, options: { end: Scalar; steps: number; base?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (start: Scalar, end: Scalar, steps: number, options?: { base?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::logspace.Scalar_Tensor(Scalar start, Tensor end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
-  (start: Scalar, end: Tensor, steps: number, base?: number | undefined, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (start: Scalar, options: { end: Tensor; steps: number; base?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (start: Scalar, end: Tensor, steps: number, options?: { base?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::logspace.Tensor_Scalar(Tensor start, Scalar end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
-  (start: Tensor, end: Scalar, steps: number, base?: number | undefined, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (start: Tensor, options: { end: Scalar; steps: number; base?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (start: Tensor, end: Scalar, steps: number, options?: { base?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::logspace.Tensor_Tensor(Tensor start, Tensor end, int steps, float base=10., *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
-  (start: Tensor, end: Tensor, steps: number, base?: number | undefined, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (start: Tensor, options: { end: Tensor; steps: number; base?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (start: Tensor, end: Tensor, steps: number, options?: { base?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::logspace.Scalar_Tensor_out(Scalar start, Tensor end, int steps, float base=10., *, Tensor(a!) out) -> Tensor(a!)` */
-  (start: Scalar, options: { end: Tensor; steps: number; base?: number | undefined; out: Tensor }): Tensor
-  (start: Scalar, end: Tensor, steps: number, options: { base?: number | undefined; out: Tensor }): Tensor
-  /** `aten::logspace.Tensor_Scalar_out(Tensor start, Scalar end, int steps, float base=10., *, Tensor(a!) out) -> Tensor(a!)` */
-  (start: Tensor, options: { end: Scalar; steps: number; base?: number | undefined; out: Tensor }): Tensor
-  (start: Tensor, end: Scalar, steps: number, options: { base?: number | undefined; out: Tensor }): Tensor
-  /** `aten::logspace.Tensor_Tensor_out(Tensor start, Tensor end, int steps, float base=10., *, Tensor(a!) out) -> Tensor(a!)` */
-  (start: Tensor, options: { end: Tensor; steps: number; base?: number | undefined; out: Tensor }): Tensor
-  (start: Tensor, end: Tensor, steps: number, options: { base?: number | undefined; out: Tensor }): Tensor
-  /** `aten::logspace.out(Scalar start, Scalar end, int steps, float base=10., *, Tensor(a!) out) -> Tensor(a!)` */
-  (start: Scalar, options: { end: Scalar; steps: number; base?: number | undefined; out: Tensor }): Tensor
-  (start: Scalar, end: Scalar, steps: number, options: { base?: number | undefined; out: Tensor }): Tensor
+  (...args: [start: Scalar, end: Scalar, steps: number, base?: number | undefined, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [start: Scalar, options: { end: Scalar; steps: number; base?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [start: Scalar, end: Scalar, steps: number, options?: { base?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [start: Scalar, end: Tensor, steps: number, base?: number | undefined, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [start: Scalar, options: { end: Tensor; steps: number; base?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [start: Scalar, end: Tensor, steps: number, options?: { base?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [start: Tensor, end: Scalar, steps: number, base?: number | undefined, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [start: Tensor, options: { end: Scalar; steps: number; base?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [start: Tensor, end: Scalar, steps: number, options?: { base?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [start: Tensor, end: Tensor, steps: number, base?: number | undefined, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [start: Tensor, options: { end: Tensor; steps: number; base?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [start: Tensor, end: Tensor, steps: number, options?: { base?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [start: Scalar, options: { end: Tensor; steps: number; base?: number | undefined; out: Tensor }] | [start: Scalar, end: Tensor, steps: number, options: { base?: number | undefined; out: Tensor }] | [start: Tensor, options: { end: Scalar; steps: number; base?: number | undefined; out: Tensor }] | [start: Tensor, end: Scalar, steps: number, options: { base?: number | undefined; out: Tensor }] | [start: Tensor, options: { end: Tensor; steps: number; base?: number | undefined; out: Tensor }] | [start: Tensor, end: Tensor, steps: number, options: { base?: number | undefined; out: Tensor }] | [start: Scalar, options: { end: Scalar; steps: number; base?: number | undefined; out: Tensor }] | [start: Scalar, end: Scalar, steps: number, options: { base?: number | undefined; out: Tensor }]): Tensor
 }
 
 interface logsumexp_function {
   /**
    * `aten::logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor`
    *
+   * `aten::logsumexp.out(Tensor self, int[1] dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.logsumexp.html
    */
-  (input: Tensor, dim: number | readonly number[], keepdim?: boolean | undefined): Tensor
-  (input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined }): Tensor
-  (input: Tensor, dim: number | readonly number[], options?: { keepdim?: boolean | undefined }): Tensor
-  /** `aten::logsumexp.out(Tensor self, int[1] dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, dim: number | readonly number[], options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, dim: number | readonly number[], keepdim?: boolean | undefined] | [input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined }] | [input: Tensor, dim: number | readonly number[], options?: { keepdim?: boolean | undefined }] | [input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined; out: Tensor }] | [input: Tensor, dim: number | readonly number[], options: { keepdim?: boolean | undefined; out: Tensor }]): Tensor
 }
 
 interface lstm_function {
-  /** `aten::lstm.data(Tensor data, Tensor batch_sizes, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor, Tensor)` */
-  (data: Tensor, batch_sizes: Tensor, hx: readonly Tensor[], params: readonly Tensor[], has_biases: boolean, num_layers: number, dropout: number, train: boolean, bidirectional: boolean): [Tensor, Tensor, Tensor]
-  (data: Tensor, options: { batch_sizes: Tensor; hx: readonly Tensor[]; params: readonly Tensor[]; has_biases: boolean; num_layers: number; dropout: number; train: boolean; bidirectional: boolean }): [Tensor, Tensor, Tensor]
-  /** `aten::lstm.input(Tensor input, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor, Tensor)` */
-  (input: Tensor, hx: readonly Tensor[], params: readonly Tensor[], has_biases: boolean, num_layers: number, dropout: number, train: boolean, bidirectional: boolean, batch_first: boolean): [Tensor, Tensor, Tensor]
-  (input: Tensor, options: { hx: readonly Tensor[]; params: readonly Tensor[]; has_biases: boolean; num_layers: number; dropout: number; train: boolean; bidirectional: boolean; batch_first: boolean }): [Tensor, Tensor, Tensor]
+  /**
+   * `aten::lstm.data(Tensor data, Tensor batch_sizes, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor, Tensor)`
+   *
+   * `aten::lstm.input(Tensor input, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor, Tensor)`
+   */
+  (...args: [data: Tensor, batch_sizes: Tensor, hx: readonly Tensor[], params: readonly Tensor[], has_biases: boolean, num_layers: number, dropout: number, train: boolean, bidirectional: boolean] | [data: Tensor, options: { batch_sizes: Tensor; hx: readonly Tensor[]; params: readonly Tensor[]; has_biases: boolean; num_layers: number; dropout: number; train: boolean; bidirectional: boolean }] | [input: Tensor, hx: readonly Tensor[], params: readonly Tensor[], has_biases: boolean, num_layers: number, dropout: number, train: boolean, bidirectional: boolean, batch_first: boolean] | [input: Tensor, options: { hx: readonly Tensor[]; params: readonly Tensor[]; has_biases: boolean; num_layers: number; dropout: number; train: boolean; bidirectional: boolean; batch_first: boolean }]): [Tensor, Tensor, Tensor]
 }
 
 interface lstm_cell_function {
   /** `aten::lstm_cell(Tensor input, Tensor[] hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> (Tensor, Tensor)` */
-  (input: Tensor, hx: readonly Tensor[], w_ih: Tensor, w_hh: Tensor, b_ih?: Tensor | null | undefined, b_hh?: Tensor | null | undefined): [Tensor, Tensor]
-  (input: Tensor, options: { hx: readonly Tensor[]; w_ih: Tensor; w_hh: Tensor; b_ih?: Tensor | null | undefined; b_hh?: Tensor | null | undefined }): [Tensor, Tensor]
-  (input: Tensor, hx: readonly Tensor[], w_ih: Tensor, w_hh: Tensor, options?: { b_ih?: Tensor | null | undefined; b_hh?: Tensor | null | undefined }): [Tensor, Tensor]
-  (input: Tensor, hx: readonly Tensor[], w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | null | undefined, options?: { b_hh?: Tensor | null | undefined }): [Tensor, Tensor]
+  (...args: [input: Tensor, hx: readonly Tensor[], w_ih: Tensor, w_hh: Tensor, b_ih?: Tensor | null | undefined, b_hh?: Tensor | null | undefined] | [input: Tensor, options: { hx: readonly Tensor[]; w_ih: Tensor; w_hh: Tensor; b_ih?: Tensor | null | undefined; b_hh?: Tensor | null | undefined }] | [input: Tensor, hx: readonly Tensor[], w_ih: Tensor, w_hh: Tensor, options?: { b_ih?: Tensor | null | undefined; b_hh?: Tensor | null | undefined }] | [input: Tensor, hx: readonly Tensor[], w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | null | undefined, options?: { b_hh?: Tensor | null | undefined }]): [Tensor, Tensor]
 }
 
 interface lt_function {
   /**
    * `aten::lt.Scalar(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::lt.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * `aten::lt.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::lt.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.lt.html
    */
-  (input: Tensor, other: Scalar): Tensor
-  (input: Tensor, options: { other: Scalar }): Tensor
-  /** `aten::lt.Tensor(Tensor self, Tensor other) -> Tensor` */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::lt.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  /** `aten::lt.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Scalar] | [input: Tensor, options: { other: Scalar }] | [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Scalar, options: { out: Tensor }] | [input: Tensor, options: { other: Scalar; out: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface lu_solve_function {
   /**
    * `aten::lu_solve(Tensor self, Tensor LU_data, Tensor LU_pivots) -> Tensor`
    *
+   * `aten::lu_solve.out(Tensor self, Tensor LU_data, Tensor LU_pivots, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.lu_solve.html
    */
-  (input: Tensor, LU_data: Tensor, LU_pivots: Tensor): Tensor
-  (input: Tensor, options: { LU_data: Tensor; LU_pivots: Tensor }): Tensor
-  /** `aten::lu_solve.out(Tensor self, Tensor LU_data, Tensor LU_pivots, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, LU_data: Tensor, LU_pivots: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { LU_data: Tensor; LU_pivots: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, LU_data: Tensor, LU_pivots: Tensor] | [input: Tensor, options: { LU_data: Tensor; LU_pivots: Tensor }] | [input: Tensor, LU_data: Tensor, LU_pivots: Tensor, options: { out: Tensor }] | [input: Tensor, options: { LU_data: Tensor; LU_pivots: Tensor; out: Tensor }]): Tensor
 }
 
 interface lu_unpack_function {
   /**
    * `aten::lu_unpack(Tensor LU_data, Tensor LU_pivots, bool unpack_data=True, bool unpack_pivots=True) -> (Tensor P, Tensor L, Tensor U)`
    *
+   * `aten::lu_unpack.out(Tensor LU_data, Tensor LU_pivots, bool unpack_data=True, bool unpack_pivots=True, *, Tensor(a!) P, Tensor(b!) L, Tensor(c!) U) -> (Tensor(a!) P, Tensor(b!) L, Tensor(c!) U)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.lu_unpack.html
    */
-  (LU_data: Tensor, LU_pivots: Tensor, unpack_data?: boolean | undefined, unpack_pivots?: boolean | undefined): Named<[P: Tensor, L: Tensor, U: Tensor], { readonly P: Tensor; readonly L: Tensor; readonly U: Tensor }>
-  (LU_data: Tensor, options: { LU_pivots: Tensor; unpack_data?: boolean | undefined; unpack_pivots?: boolean | undefined }): Named<[P: Tensor, L: Tensor, U: Tensor], { readonly P: Tensor; readonly L: Tensor; readonly U: Tensor }>
-  (LU_data: Tensor, LU_pivots: Tensor, options?: { unpack_data?: boolean | undefined; unpack_pivots?: boolean | undefined }): Named<[P: Tensor, L: Tensor, U: Tensor], { readonly P: Tensor; readonly L: Tensor; readonly U: Tensor }>
-  (LU_data: Tensor, LU_pivots: Tensor, unpack_data: boolean | undefined, options?: { unpack_pivots?: boolean | undefined }): Named<[P: Tensor, L: Tensor, U: Tensor], { readonly P: Tensor; readonly L: Tensor; readonly U: Tensor }>
-  /** `aten::lu_unpack.out(Tensor LU_data, Tensor LU_pivots, bool unpack_data=True, bool unpack_pivots=True, *, Tensor(a!) P, Tensor(b!) L, Tensor(c!) U) -> (Tensor(a!) P, Tensor(b!) L, Tensor(c!) U)` */
-  (LU_data: Tensor, options: { LU_pivots: Tensor; unpack_data?: boolean | undefined; unpack_pivots?: boolean | undefined; out: readonly [Tensor, Tensor, Tensor] }): Named<[P: Tensor, L: Tensor, U: Tensor], { readonly P: Tensor; readonly L: Tensor; readonly U: Tensor }>
-  (LU_data: Tensor, LU_pivots: Tensor, options: { unpack_data?: boolean | undefined; unpack_pivots?: boolean | undefined; out: readonly [Tensor, Tensor, Tensor] }): Named<[P: Tensor, L: Tensor, U: Tensor], { readonly P: Tensor; readonly L: Tensor; readonly U: Tensor }>
-  (LU_data: Tensor, LU_pivots: Tensor, unpack_data: boolean | undefined, options: { unpack_pivots?: boolean | undefined; out: readonly [Tensor, Tensor, Tensor] }): Named<[P: Tensor, L: Tensor, U: Tensor], { readonly P: Tensor; readonly L: Tensor; readonly U: Tensor }>
+  (...args: [LU_data: Tensor, LU_pivots: Tensor, unpack_data?: boolean | undefined, unpack_pivots?: boolean | undefined] | [LU_data: Tensor, options: { LU_pivots: Tensor; unpack_data?: boolean | undefined; unpack_pivots?: boolean | undefined }] | [LU_data: Tensor, LU_pivots: Tensor, options?: { unpack_data?: boolean | undefined; unpack_pivots?: boolean | undefined }] | [LU_data: Tensor, LU_pivots: Tensor, unpack_data: boolean | undefined, options?: { unpack_pivots?: boolean | undefined }] | [LU_data: Tensor, options: { LU_pivots: Tensor; unpack_data?: boolean | undefined; unpack_pivots?: boolean | undefined; out: readonly [Tensor, Tensor, Tensor] }] | [LU_data: Tensor, LU_pivots: Tensor, options: { unpack_data?: boolean | undefined; unpack_pivots?: boolean | undefined; out: readonly [Tensor, Tensor, Tensor] }] | [LU_data: Tensor, LU_pivots: Tensor, unpack_data: boolean | undefined, options: { unpack_pivots?: boolean | undefined; out: readonly [Tensor, Tensor, Tensor] }]): Named<[P: Tensor, L: Tensor, U: Tensor], { readonly P: Tensor; readonly L: Tensor; readonly U: Tensor }>
 }
 
 interface margin_ranking_loss_function {
   /** `aten::margin_ranking_loss(Tensor input1, Tensor input2, Tensor target, float margin=0., int reduction=1) -> Tensor` */
-  (input1: Tensor, input2: Tensor, target: Tensor, margin?: number | undefined, reduction?: number | undefined): Tensor
-  (input1: Tensor, options: { input2: Tensor; target: Tensor; margin?: number | undefined; reduction?: number | undefined }): Tensor
-  (input1: Tensor, input2: Tensor, target: Tensor, options?: { margin?: number | undefined; reduction?: number | undefined }): Tensor
-  (input1: Tensor, input2: Tensor, target: Tensor, margin: number | undefined, options?: { reduction?: number | undefined }): Tensor
+  (...args: [input1: Tensor, input2: Tensor, target: Tensor, margin?: number | undefined, reduction?: number | undefined] | [input1: Tensor, options: { input2: Tensor; target: Tensor; margin?: number | undefined; reduction?: number | undefined }] | [input1: Tensor, input2: Tensor, target: Tensor, options?: { margin?: number | undefined; reduction?: number | undefined }] | [input1: Tensor, input2: Tensor, target: Tensor, margin: number | undefined, options?: { reduction?: number | undefined }]): Tensor
 }
 
 interface masked_fill_function {
-  /** `aten::masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor` */
-  (input: Tensor, mask: Tensor, value: Scalar): Tensor
-  (input: Tensor, options: { mask: Tensor; value: Scalar }): Tensor
-  /** `aten::masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor` */
-  (input: Tensor, mask: Tensor, value: Tensor): Tensor
-  (input: Tensor, options: { mask: Tensor; value: Tensor }): Tensor
-  /** `aten::masked_fill.Scalar_out(Tensor self, Tensor mask, Scalar value, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, mask: Tensor, value: Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { mask: Tensor; value: Scalar; out: Tensor }): Tensor
-  /** `aten::masked_fill.Tensor_out(Tensor self, Tensor mask, Tensor value, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, mask: Tensor, value: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { mask: Tensor; value: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor`
+   *
+   * `aten::masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor`
+   *
+   * `aten::masked_fill.Scalar_out(Tensor self, Tensor mask, Scalar value, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::masked_fill.Tensor_out(Tensor self, Tensor mask, Tensor value, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, mask: Tensor, value: Scalar] | [input: Tensor, options: { mask: Tensor; value: Scalar }] | [input: Tensor, mask: Tensor, value: Tensor] | [input: Tensor, options: { mask: Tensor; value: Tensor }] | [input: Tensor, mask: Tensor, value: Scalar, options: { out: Tensor }] | [input: Tensor, options: { mask: Tensor; value: Scalar; out: Tensor }] | [input: Tensor, mask: Tensor, value: Tensor, options: { out: Tensor }] | [input: Tensor, options: { mask: Tensor; value: Tensor; out: Tensor }]): Tensor
 }
 
 interface masked_scatter_function {
-  /** `aten::masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor` */
-  (input: Tensor, mask: Tensor, source: Tensor): Tensor
-  (input: Tensor, options: { mask: Tensor; source: Tensor }): Tensor
-  /** `aten::masked_scatter.out(Tensor self, Tensor mask, Tensor source, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, mask: Tensor, source: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { mask: Tensor; source: Tensor; out: Tensor }): Tensor
+  /**
+   * `aten::masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor`
+   *
+   * `aten::masked_scatter.out(Tensor self, Tensor mask, Tensor source, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, mask: Tensor, source: Tensor] | [input: Tensor, options: { mask: Tensor; source: Tensor }] | [input: Tensor, mask: Tensor, source: Tensor, options: { out: Tensor }] | [input: Tensor, options: { mask: Tensor; source: Tensor; out: Tensor }]): Tensor
 }
 
 interface masked_select_function {
   /**
    * `aten::masked_select(Tensor self, Tensor mask) -> Tensor`
    *
+   * `aten::masked_select.out(Tensor self, Tensor mask, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.masked_select.html
    */
-  (input: Tensor, mask: Tensor): Tensor
-  (input: Tensor, options: { mask: Tensor }): Tensor
-  /** `aten::masked_select.out(Tensor self, Tensor mask, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, mask: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { mask: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, mask: Tensor] | [input: Tensor, options: { mask: Tensor }] | [input: Tensor, mask: Tensor, options: { out: Tensor }] | [input: Tensor, options: { mask: Tensor; out: Tensor }]): Tensor
 }
 
 interface matmul_function {
   /**
    * `aten::matmul(Tensor self, Tensor other) -> Tensor`
    *
+   * `aten::matmul.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.matmul.html
    */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::matmul.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface matrix_exp_function {
@@ -4094,13 +3494,11 @@ interface matrix_power_function {
   /**
    * `aten::matrix_power(Tensor self, int n) -> Tensor`
    *
+   * `aten::matrix_power.out(Tensor self, int n, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.matrix_power.html
    */
-  (input: Tensor, n: number): Tensor
-  (input: Tensor, options: { n: number }): Tensor
-  /** `aten::matrix_power.out(Tensor self, int n, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, n: number, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { n: number; out: Tensor }): Tensor
+  (...args: [input: Tensor, n: number] | [input: Tensor, options: { n: number }] | [input: Tensor, n: number, options: { out: Tensor }] | [input: Tensor, options: { n: number; out: Tensor }]): Tensor
 }
 
 interface max_function {
@@ -4129,73 +3527,48 @@ interface max_function {
 
 interface max_pool1d_function {
   /** `aten::max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor` */
-  (input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined): Tensor
-  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined }): Tensor
+  (...args: [input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined] | [input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined }]): Tensor
 }
 
 interface max_pool1d_with_indices_function {
   /** `aten::max_pool1d_with_indices(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> (Tensor, Tensor)` */
-  (input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined): [Tensor, Tensor]
-  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined }): [Tensor, Tensor]
+  (...args: [input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined] | [input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined }]): [Tensor, Tensor]
 }
 
 interface max_pool2d_function {
   /** `aten::max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
-  (input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined): Tensor
-  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined }): Tensor
+  (...args: [input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined] | [input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined }]): Tensor
 }
 
 interface max_pool3d_function {
   /** `aten::max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
-  (input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined): Tensor
-  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined }): Tensor
+  (...args: [input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined] | [input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined }]): Tensor
 }
 
 interface maximum_function {
   /**
    * `aten::maximum(Tensor self, Tensor other) -> Tensor`
    *
+   * `aten::maximum.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.maximum.html
    */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::maximum.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface mean_function {
   /**
    * `aten::mean(Tensor self, *, ScalarType? dtype=None) -> Tensor`
    *
+   * `aten::mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
+   *
+   * `aten::mean.dtype_out(Tensor self, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::mean.out(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.mean.html
    */
-  (input: Tensor, options?: { dtype?: DType | null | undefined }): Tensor
-  /** `aten::mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
-  (input: Tensor, dim: number | readonly number[] | null, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }): Tensor
-  (input: Tensor, options: { dim: number | readonly number[] | null; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  (input: Tensor, dim: number | readonly number[] | null, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  /** `aten::mean.dtype_out(Tensor self, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { dtype?: DType | null | undefined; out: Tensor }): Tensor
-  /** `aten::mean.out(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { dim: number | readonly number[] | null; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, dim: number | readonly number[] | null, options: { keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, options?: { dtype?: DType | null | undefined }] | [input: Tensor, dim: number | readonly number[] | null, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }] | [input: Tensor, options: { dim: number | readonly number[] | null; keepdim?: boolean | undefined; dtype?: DType | null | undefined }] | [input: Tensor, dim: number | readonly number[] | null, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }] | [input: Tensor, options: { dtype?: DType | null | undefined; out: Tensor }] | [input: Tensor, options: { dim: number | readonly number[] | null; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }] | [input: Tensor, dim: number | readonly number[] | null, options: { keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }]): Tensor
 }
 
 interface median_function {
@@ -4244,321 +3617,267 @@ interface minimum_function {
   /**
    * `aten::minimum(Tensor self, Tensor other) -> Tensor`
    *
+   * `aten::minimum.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.minimum.html
    */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::minimum.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface miopen_batch_norm_function {
-  /** `aten::miopen_batch_norm(Tensor input, Tensor weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float exponential_average_factor, float epsilon) -> (Tensor, Tensor, Tensor)` */
-  (input: Tensor, weight: Tensor, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, training: boolean, exponential_average_factor: number, epsilon: number): [Tensor, Tensor, Tensor]
-  (input: Tensor, options: { weight: Tensor; bias: Tensor | null; running_mean: Tensor | null; running_var: Tensor | null; training: boolean; exponential_average_factor: number; epsilon: number }): [Tensor, Tensor, Tensor]
-  /** `aten::miopen_batch_norm.out(Tensor input, Tensor weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float exponential_average_factor, float epsilon, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2) -> (Tensor(a!), Tensor(b!), Tensor(c!))` */
-  (input: Tensor, weight: Tensor, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, training: boolean, exponential_average_factor: number, epsilon: number, options: { out: readonly [Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor]
-  (input: Tensor, options: { weight: Tensor; bias: Tensor | null; running_mean: Tensor | null; running_var: Tensor | null; training: boolean; exponential_average_factor: number; epsilon: number; out: readonly [Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor]
+  /**
+   * `aten::miopen_batch_norm(Tensor input, Tensor weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float exponential_average_factor, float epsilon) -> (Tensor, Tensor, Tensor)`
+   *
+   * `aten::miopen_batch_norm.out(Tensor input, Tensor weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float exponential_average_factor, float epsilon, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2) -> (Tensor(a!), Tensor(b!), Tensor(c!))`
+   */
+  (...args: [input: Tensor, weight: Tensor, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, training: boolean, exponential_average_factor: number, epsilon: number] | [input: Tensor, options: { weight: Tensor; bias: Tensor | null; running_mean: Tensor | null; running_var: Tensor | null; training: boolean; exponential_average_factor: number; epsilon: number }] | [input: Tensor, weight: Tensor, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, training: boolean, exponential_average_factor: number, epsilon: number, options: { out: readonly [Tensor, Tensor, Tensor] }] | [input: Tensor, options: { weight: Tensor; bias: Tensor | null; running_mean: Tensor | null; running_var: Tensor | null; training: boolean; exponential_average_factor: number; epsilon: number; out: readonly [Tensor, Tensor, Tensor] }]): [Tensor, Tensor, Tensor]
 }
 
 interface miopen_convolution_function {
-  /** `aten::miopen_convolution(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic) -> Tensor` */
-  (input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean): Tensor
-  (input: Tensor, options: { weight: Tensor; bias: Tensor | null; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean }): Tensor
-  /** `aten::miopen_convolution.out(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { weight: Tensor; bias: Tensor | null; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean; out: Tensor }): Tensor
+  /**
+   * `aten::miopen_convolution(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic) -> Tensor`
+   *
+   * `aten::miopen_convolution.out(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean] | [input: Tensor, options: { weight: Tensor; bias: Tensor | null; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean }] | [input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, options: { out: Tensor }] | [input: Tensor, options: { weight: Tensor; bias: Tensor | null; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean; out: Tensor }]): Tensor
 }
 
 interface miopen_convolution_add_relu_function {
   /** `aten::miopen_convolution_add_relu(Tensor self, Tensor weight, Tensor z, Scalar? alpha, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, SymInt groups) -> Tensor` */
-  (input: Tensor, weight: Tensor, z: Tensor, alpha: Scalar | null, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number): Tensor
-  (input: Tensor, options: { weight: Tensor; z: Tensor; alpha: Scalar | null; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number }): Tensor
+  (...args: [input: Tensor, weight: Tensor, z: Tensor, alpha: Scalar | null, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number] | [input: Tensor, options: { weight: Tensor; z: Tensor; alpha: Scalar | null; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number }]): Tensor
 }
 
 interface miopen_convolution_relu_function {
   /** `aten::miopen_convolution_relu(Tensor self, Tensor weight, Tensor? bias, SymInt[] stride, SymInt[] padding, SymInt[] dilation, SymInt groups) -> Tensor` */
-  (input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number): Tensor
-  (input: Tensor, options: { weight: Tensor; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number }): Tensor
+  (...args: [input: Tensor, weight: Tensor, bias: Tensor | null, stride: readonly number[], padding: readonly number[], dilation: readonly number[], groups: number] | [input: Tensor, options: { weight: Tensor; bias: Tensor | null; stride: readonly number[]; padding: readonly number[]; dilation: readonly number[]; groups: number }]): Tensor
 }
 
 interface miopen_convolution_transpose_function {
-  /** `aten::miopen_convolution_transpose(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] output_padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic) -> Tensor` */
-  (input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], output_padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean): Tensor
-  (input: Tensor, options: { weight: Tensor; bias: Tensor | null; padding: readonly number[]; output_padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean }): Tensor
-  /** `aten::miopen_convolution_transpose.out(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] output_padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], output_padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { weight: Tensor; bias: Tensor | null; padding: readonly number[]; output_padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean; out: Tensor }): Tensor
+  /**
+   * `aten::miopen_convolution_transpose(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] output_padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic) -> Tensor`
+   *
+   * `aten::miopen_convolution_transpose.out(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] output_padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], output_padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean] | [input: Tensor, options: { weight: Tensor; bias: Tensor | null; padding: readonly number[]; output_padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean }] | [input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], output_padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, options: { out: Tensor }] | [input: Tensor, options: { weight: Tensor; bias: Tensor | null; padding: readonly number[]; output_padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean; out: Tensor }]): Tensor
 }
 
 interface miopen_ctc_loss_function {
-  /** `aten::miopen_ctc_loss(Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, int blank, bool deterministic, bool zero_infinity) -> (Tensor, Tensor)` */
-  (log_probs: Tensor, targets: Tensor, input_lengths: readonly number[], target_lengths: readonly number[], blank: number, deterministic: boolean, zero_infinity: boolean): [Tensor, Tensor]
-  (log_probs: Tensor, options: { targets: Tensor; input_lengths: readonly number[]; target_lengths: readonly number[]; blank: number; deterministic: boolean; zero_infinity: boolean }): [Tensor, Tensor]
-  /** `aten::miopen_ctc_loss.Tensor(Tensor log_probs, Tensor targets, Tensor input_lengths, Tensor target_lengths, int blank, bool deterministic, bool zero_infinity) -> (Tensor, Tensor)` */
-  (log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target_lengths: Tensor, blank: number, deterministic: boolean, zero_infinity: boolean): [Tensor, Tensor]
-  (log_probs: Tensor, options: { targets: Tensor; input_lengths: Tensor; target_lengths: Tensor; blank: number; deterministic: boolean; zero_infinity: boolean }): [Tensor, Tensor]
-  /** `aten::miopen_ctc_loss.out(Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, int blank, bool deterministic, bool zero_infinity, *, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))` */
-  (log_probs: Tensor, targets: Tensor, input_lengths: readonly number[], target_lengths: readonly number[], blank: number, deterministic: boolean, zero_infinity: boolean, options: { out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
-  (log_probs: Tensor, options: { targets: Tensor; input_lengths: readonly number[]; target_lengths: readonly number[]; blank: number; deterministic: boolean; zero_infinity: boolean; out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
+  /**
+   * `aten::miopen_ctc_loss(Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, int blank, bool deterministic, bool zero_infinity) -> (Tensor, Tensor)`
+   *
+   * `aten::miopen_ctc_loss.Tensor(Tensor log_probs, Tensor targets, Tensor input_lengths, Tensor target_lengths, int blank, bool deterministic, bool zero_infinity) -> (Tensor, Tensor)`
+   *
+   * `aten::miopen_ctc_loss.out(Tensor log_probs, Tensor targets, int[] input_lengths, int[] target_lengths, int blank, bool deterministic, bool zero_infinity, *, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))`
+   */
+  (...args: [log_probs: Tensor, targets: Tensor, input_lengths: readonly number[], target_lengths: readonly number[], blank: number, deterministic: boolean, zero_infinity: boolean] | [log_probs: Tensor, options: { targets: Tensor; input_lengths: readonly number[]; target_lengths: readonly number[]; blank: number; deterministic: boolean; zero_infinity: boolean }] | [log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target_lengths: Tensor, blank: number, deterministic: boolean, zero_infinity: boolean] | [log_probs: Tensor, options: { targets: Tensor; input_lengths: Tensor; target_lengths: Tensor; blank: number; deterministic: boolean; zero_infinity: boolean }] | [log_probs: Tensor, targets: Tensor, input_lengths: readonly number[], target_lengths: readonly number[], blank: number, deterministic: boolean, zero_infinity: boolean, options: { out: readonly [Tensor, Tensor] }] | [log_probs: Tensor, options: { targets: Tensor; input_lengths: readonly number[]; target_lengths: readonly number[]; blank: number; deterministic: boolean; zero_infinity: boolean; out: readonly [Tensor, Tensor] }]): [Tensor, Tensor]
 }
 
 interface miopen_depthwise_convolution_function {
-  /** `aten::miopen_depthwise_convolution(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic) -> Tensor` */
-  (input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean): Tensor
-  (input: Tensor, options: { weight: Tensor; bias: Tensor | null; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean }): Tensor
-  /** `aten::miopen_depthwise_convolution.out(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { weight: Tensor; bias: Tensor | null; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean; out: Tensor }): Tensor
+  /**
+   * `aten::miopen_depthwise_convolution(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic) -> Tensor`
+   *
+   * `aten::miopen_depthwise_convolution.out(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups, bool benchmark, bool deterministic, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean] | [input: Tensor, options: { weight: Tensor; bias: Tensor | null; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean }] | [input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, benchmark: boolean, deterministic: boolean, options: { out: Tensor }] | [input: Tensor, options: { weight: Tensor; bias: Tensor | null; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; benchmark: boolean; deterministic: boolean; out: Tensor }]): Tensor
 }
 
 interface miopen_rnn_function {
-  /** `aten::miopen_rnn(Tensor input, Tensor[] weight, int weight_stride0, Tensor hx, Tensor? cx, int mode, int hidden_size, int num_layers, bool batch_first, float dropout, bool train, bool bidirectional, int[] batch_sizes, Tensor? dropout_state) -> (Tensor, Tensor, Tensor, Tensor, Tensor)` */
-  (input: Tensor, weight: readonly Tensor[], weight_stride0: number, hx: Tensor, cx: Tensor | null, mode: number, hidden_size: number, num_layers: number, batch_first: boolean, dropout: number, train: boolean, bidirectional: boolean, batch_sizes: readonly number[], dropout_state: Tensor | null): [Tensor, Tensor, Tensor, Tensor, Tensor]
-  (input: Tensor, options: { weight: readonly Tensor[]; weight_stride0: number; hx: Tensor; cx: Tensor | null; mode: number; hidden_size: number; num_layers: number; batch_first: boolean; dropout: number; train: boolean; bidirectional: boolean; batch_sizes: readonly number[]; dropout_state: Tensor | null }): [Tensor, Tensor, Tensor, Tensor, Tensor]
-  /** `aten::miopen_rnn.out(Tensor input, Tensor[] weight, int weight_stride0, Tensor hx, Tensor? cx, int mode, int hidden_size, int num_layers, bool batch_first, float dropout, bool train, bool bidirectional, int[] batch_sizes, Tensor? dropout_state, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2, Tensor(d!) out3, Tensor(e!) out4) -> (Tensor(a!), Tensor(b!), Tensor(c!), Tensor(d!), Tensor(e!))` */
-  (input: Tensor, weight: readonly Tensor[], weight_stride0: number, hx: Tensor, cx: Tensor | null, mode: number, hidden_size: number, num_layers: number, batch_first: boolean, dropout: number, train: boolean, bidirectional: boolean, batch_sizes: readonly number[], dropout_state: Tensor | null, options: { out: readonly [Tensor, Tensor, Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor, Tensor, Tensor]
-  (input: Tensor, options: { weight: readonly Tensor[]; weight_stride0: number; hx: Tensor; cx: Tensor | null; mode: number; hidden_size: number; num_layers: number; batch_first: boolean; dropout: number; train: boolean; bidirectional: boolean; batch_sizes: readonly number[]; dropout_state: Tensor | null; out: readonly [Tensor, Tensor, Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor, Tensor, Tensor]
+  /**
+   * `aten::miopen_rnn(Tensor input, Tensor[] weight, int weight_stride0, Tensor hx, Tensor? cx, int mode, int hidden_size, int num_layers, bool batch_first, float dropout, bool train, bool bidirectional, int[] batch_sizes, Tensor? dropout_state) -> (Tensor, Tensor, Tensor, Tensor, Tensor)`
+   *
+   * `aten::miopen_rnn.out(Tensor input, Tensor[] weight, int weight_stride0, Tensor hx, Tensor? cx, int mode, int hidden_size, int num_layers, bool batch_first, float dropout, bool train, bool bidirectional, int[] batch_sizes, Tensor? dropout_state, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2, Tensor(d!) out3, Tensor(e!) out4) -> (Tensor(a!), Tensor(b!), Tensor(c!), Tensor(d!), Tensor(e!))`
+   */
+  (...args: [input: Tensor, weight: readonly Tensor[], weight_stride0: number, hx: Tensor, cx: Tensor | null, mode: number, hidden_size: number, num_layers: number, batch_first: boolean, dropout: number, train: boolean, bidirectional: boolean, batch_sizes: readonly number[], dropout_state: Tensor | null] | [input: Tensor, options: { weight: readonly Tensor[]; weight_stride0: number; hx: Tensor; cx: Tensor | null; mode: number; hidden_size: number; num_layers: number; batch_first: boolean; dropout: number; train: boolean; bidirectional: boolean; batch_sizes: readonly number[]; dropout_state: Tensor | null }] | [input: Tensor, weight: readonly Tensor[], weight_stride0: number, hx: Tensor, cx: Tensor | null, mode: number, hidden_size: number, num_layers: number, batch_first: boolean, dropout: number, train: boolean, bidirectional: boolean, batch_sizes: readonly number[], dropout_state: Tensor | null, options: { out: readonly [Tensor, Tensor, Tensor, Tensor, Tensor] }] | [input: Tensor, options: { weight: readonly Tensor[]; weight_stride0: number; hx: Tensor; cx: Tensor | null; mode: number; hidden_size: number; num_layers: number; batch_first: boolean; dropout: number; train: boolean; bidirectional: boolean; batch_sizes: readonly number[]; dropout_state: Tensor | null; out: readonly [Tensor, Tensor, Tensor, Tensor, Tensor] }]): [Tensor, Tensor, Tensor, Tensor, Tensor]
 }
 
 interface mkldnn_adaptive_avg_pool2d_function {
-  /** `aten::mkldnn_adaptive_avg_pool2d(Tensor self, int[2] output_size) -> Tensor` */
-  (input: Tensor, output_size: number | readonly number[]): Tensor
-  (input: Tensor, options: { output_size: number | readonly number[] }): Tensor
-  /** `aten::mkldnn_adaptive_avg_pool2d.out(Tensor self, int[2] output_size, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, output_size: number | readonly number[], options: { out: Tensor }): Tensor
-  (input: Tensor, options: { output_size: number | readonly number[]; out: Tensor }): Tensor
+  /**
+   * `aten::mkldnn_adaptive_avg_pool2d(Tensor self, int[2] output_size) -> Tensor`
+   *
+   * `aten::mkldnn_adaptive_avg_pool2d.out(Tensor self, int[2] output_size, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, output_size: number | readonly number[]] | [input: Tensor, options: { output_size: number | readonly number[] }] | [input: Tensor, output_size: number | readonly number[], options: { out: Tensor }] | [input: Tensor, options: { output_size: number | readonly number[]; out: Tensor }]): Tensor
 }
 
 interface mkldnn_convolution_function {
-  /** `aten::mkldnn_convolution(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups) -> Tensor` */
-  (input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number): Tensor
-  (input: Tensor, options: { weight: Tensor; bias: Tensor | null; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number }): Tensor
-  /** `aten::mkldnn_convolution.out(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { weight: Tensor; bias: Tensor | null; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; out: Tensor }): Tensor
+  /**
+   * `aten::mkldnn_convolution(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups) -> Tensor`
+   *
+   * `aten::mkldnn_convolution.out(Tensor self, Tensor weight, Tensor? bias, SymInt[] padding, SymInt[] stride, SymInt[] dilation, SymInt groups, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number] | [input: Tensor, options: { weight: Tensor; bias: Tensor | null; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number }] | [input: Tensor, weight: Tensor, bias: Tensor | null, padding: readonly number[], stride: readonly number[], dilation: readonly number[], groups: number, options: { out: Tensor }] | [input: Tensor, options: { weight: Tensor; bias: Tensor | null; padding: readonly number[]; stride: readonly number[]; dilation: readonly number[]; groups: number; out: Tensor }]): Tensor
 }
 
 interface mkldnn_linear_backward_weights_function {
-  /** `aten::mkldnn_linear_backward_weights(Tensor grad_output, Tensor input, Tensor weight, bool bias_defined) -> (Tensor, Tensor)` */
-  (grad_output: Tensor, input: Tensor, weight: Tensor, bias_defined: boolean): [Tensor, Tensor]
-  (grad_output: Tensor, options: { input: Tensor; weight: Tensor; bias_defined: boolean }): [Tensor, Tensor]
-  /** `aten::mkldnn_linear_backward_weights.out(Tensor grad_output, Tensor input, Tensor weight, bool bias_defined, *, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))` */
-  (grad_output: Tensor, input: Tensor, weight: Tensor, bias_defined: boolean, options: { out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
-  (grad_output: Tensor, options: { input: Tensor; weight: Tensor; bias_defined: boolean; out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
+  /**
+   * `aten::mkldnn_linear_backward_weights(Tensor grad_output, Tensor input, Tensor weight, bool bias_defined) -> (Tensor, Tensor)`
+   *
+   * `aten::mkldnn_linear_backward_weights.out(Tensor grad_output, Tensor input, Tensor weight, bool bias_defined, *, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))`
+   */
+  (...args: [grad_output: Tensor, input: Tensor, weight: Tensor, bias_defined: boolean] | [grad_output: Tensor, options: { input: Tensor; weight: Tensor; bias_defined: boolean }] | [grad_output: Tensor, input: Tensor, weight: Tensor, bias_defined: boolean, options: { out: readonly [Tensor, Tensor] }] | [grad_output: Tensor, options: { input: Tensor; weight: Tensor; bias_defined: boolean; out: readonly [Tensor, Tensor] }]): [Tensor, Tensor]
 }
 
 interface mkldnn_max_pool2d_function {
-  /** `aten::mkldnn_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor` */
-  (input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined): Tensor
-  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined }): Tensor
-  /** `aten::mkldnn_max_pool2d.out(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options: { ceil_mode?: boolean | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::mkldnn_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor`
+   *
+   * `aten::mkldnn_max_pool2d.out(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined] | [input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined }] | [input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }] | [input: Tensor, kernel_size: number | readonly number[], options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options: { ceil_mode?: boolean | undefined; out: Tensor }]): Tensor
 }
 
 interface mkldnn_max_pool3d_function {
-  /** `aten::mkldnn_max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
-  (input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined): Tensor
-  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined }): Tensor
-  /** `aten::mkldnn_max_pool3d.out(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options: { ceil_mode?: boolean | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::mkldnn_max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor`
+   *
+   * `aten::mkldnn_max_pool3d.out(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined] | [input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined }] | [input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }] | [input: Tensor, kernel_size: number | readonly number[], options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options: { ceil_mode?: boolean | undefined; out: Tensor }]): Tensor
 }
 
 interface mm_function {
   /**
    * `aten::mm(Tensor self, Tensor mat2) -> Tensor`
    *
+   * `aten::mm.dtype(Tensor self, Tensor mat2, ScalarType out_dtype) -> Tensor`
+   *
+   * `aten::mm.out(Tensor self, Tensor mat2, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::mm.dtype_out(Tensor self, Tensor mat2, ScalarType out_dtype, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.mm.html
    */
-  (input: Tensor, mat2: Tensor): Tensor
-  (input: Tensor, options: { mat2: Tensor }): Tensor
-  /** `aten::mm.dtype(Tensor self, Tensor mat2, ScalarType out_dtype) -> Tensor` */
-  (input: Tensor, mat2: Tensor, out_dtype: DType): Tensor
-  (input: Tensor, options: { mat2: Tensor; out_dtype: DType }): Tensor
-  /** `aten::mm.out(Tensor self, Tensor mat2, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, mat2: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { mat2: Tensor; out: Tensor }): Tensor
-  /** `aten::mm.dtype_out(Tensor self, Tensor mat2, ScalarType out_dtype, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, mat2: Tensor, out_dtype: DType, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { mat2: Tensor; out_dtype: DType; out: Tensor }): Tensor
+  (...args: [input: Tensor, mat2: Tensor] | [input: Tensor, options: { mat2: Tensor }] | [input: Tensor, mat2: Tensor, out_dtype: DType] | [input: Tensor, options: { mat2: Tensor; out_dtype: DType }] | [input: Tensor, mat2: Tensor, options: { out: Tensor }] | [input: Tensor, options: { mat2: Tensor; out: Tensor }] | [input: Tensor, mat2: Tensor, out_dtype: DType, options: { out: Tensor }] | [input: Tensor, options: { mat2: Tensor; out_dtype: DType; out: Tensor }]): Tensor
 }
 
 interface mode_function {
   /**
    * `aten::mode(Tensor self, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)`
    *
+   * `aten::mode.values(Tensor self, int dim=-1, bool keepdim=False, *, Tensor(a!) values, Tensor(b!) indices) -> (Tensor(a!) values, Tensor(b!) indices)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.mode.html
    */
-  (input: Tensor, dim?: number | undefined, keepdim?: boolean | undefined): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (input: Tensor, options?: { dim?: number | undefined; keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (input: Tensor, dim: number | undefined, options?: { keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  /** `aten::mode.values(Tensor self, int dim=-1, bool keepdim=False, *, Tensor(a!) values, Tensor(b!) indices) -> (Tensor(a!) values, Tensor(b!) indices)` */
-  (input: Tensor, options: { dim?: number | undefined; keepdim?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (input: Tensor, dim: number | undefined, options: { keepdim?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (...args: [input: Tensor, dim?: number | undefined, keepdim?: boolean | undefined] | [input: Tensor, options?: { dim?: number | undefined; keepdim?: boolean | undefined }] | [input: Tensor, dim: number | undefined, options?: { keepdim?: boolean | undefined }] | [input: Tensor, options: { dim?: number | undefined; keepdim?: boolean | undefined; out: readonly [Tensor, Tensor] }] | [input: Tensor, dim: number | undefined, options: { keepdim?: boolean | undefined; out: readonly [Tensor, Tensor] }]): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
 }
 
 interface moveaxis_function {
   /**
    * `aten::moveaxis.int(Tensor(a) self, int source, int destination) -> Tensor(a)`
    *
+   * `aten::moveaxis.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.moveaxis.html
    */
-  (input: Tensor, source: number, destination: number): Tensor
-  (input: Tensor, options: { source: number; destination: number }): Tensor
-  /** `aten::moveaxis.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)` */
-  (input: Tensor, source: readonly number[], destination: readonly number[]): Tensor
-  (input: Tensor, options: { source: readonly number[]; destination: readonly number[] }): Tensor
+  (...args: [input: Tensor, source: number, destination: number] | [input: Tensor, options: { source: number; destination: number }] | [input: Tensor, source: readonly number[], destination: readonly number[]] | [input: Tensor, options: { source: readonly number[]; destination: readonly number[] }]): Tensor
 }
 
 interface movedim_function {
   /**
    * `aten::movedim.int(Tensor(a) self, int source, int destination) -> Tensor(a)`
    *
+   * `aten::movedim.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.movedim.html
    */
-  (input: Tensor, source: number, destination: number): Tensor
-  (input: Tensor, options: { source: number; destination: number }): Tensor
-  /** `aten::movedim.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)` */
-  (input: Tensor, source: readonly number[], destination: readonly number[]): Tensor
-  (input: Tensor, options: { source: readonly number[]; destination: readonly number[] }): Tensor
+  (...args: [input: Tensor, source: number, destination: number] | [input: Tensor, options: { source: number; destination: number }] | [input: Tensor, source: readonly number[], destination: readonly number[]] | [input: Tensor, options: { source: readonly number[]; destination: readonly number[] }]): Tensor
 }
 
 interface msort_function {
   /**
    * `aten::msort(Tensor self) -> Tensor`
    *
+   * `aten::msort.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.msort.html
    */
-  (input: Tensor): Tensor
-  /** `aten::msort.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface mul_function {
   /**
    * `aten::mul.Tensor(Tensor self, Tensor other) -> Tensor`
    *
+   * `aten::mul.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::mul.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.mul.html
    */
-  (input: Tensor | Scalar, other: Tensor | Scalar): Tensor
-  (input: Tensor | Scalar, options: { other: Tensor | Scalar }): Tensor
-  /** `aten::mul.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor | Scalar, other: Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor | Scalar, options: { other: Scalar; out: Tensor }): Tensor
-  /** `aten::mul.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor | Scalar, other: Tensor | Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor | Scalar, options: { other: Tensor | Scalar; out: Tensor }): Tensor
+  (...args: [input: Tensor | Scalar, other: Tensor | Scalar] | [input: Tensor | Scalar, options: { other: Tensor | Scalar }] | [input: Tensor | Scalar, other: Scalar, options: { out: Tensor }] | [input: Tensor | Scalar, options: { other: Scalar; out: Tensor }] | [input: Tensor | Scalar, other: Tensor | Scalar, options: { out: Tensor }] | [input: Tensor | Scalar, options: { other: Tensor | Scalar; out: Tensor }]): Tensor
 }
 
 interface multinomial_function {
   /**
    * `aten::multinomial(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor`
    *
+   * `aten::multinomial.out(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.multinomial.html
    */
-  (input: Tensor, num_samples: number, replacement?: boolean | undefined, options?: { generator?: Generator | null | undefined }): Tensor
-  (input: Tensor, options: { num_samples: number; replacement?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
-  (input: Tensor, num_samples: number, options?: { replacement?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
-  /** `aten::multinomial.out(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { num_samples: number; replacement?: boolean | undefined; generator?: Generator | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, num_samples: number, options: { replacement?: boolean | undefined; generator?: Generator | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, num_samples: number, replacement?: boolean | undefined, options?: { generator?: Generator | null | undefined }] | [input: Tensor, options: { num_samples: number; replacement?: boolean | undefined; generator?: Generator | null | undefined }] | [input: Tensor, num_samples: number, options?: { replacement?: boolean | undefined; generator?: Generator | null | undefined }] | [input: Tensor, options: { num_samples: number; replacement?: boolean | undefined; generator?: Generator | null | undefined; out: Tensor }] | [input: Tensor, num_samples: number, options: { replacement?: boolean | undefined; generator?: Generator | null | undefined; out: Tensor }]): Tensor
 }
 
 interface multiply_function {
   /**
    * `aten::multiply.Scalar(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::multiply.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * `aten::multiply.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.multiply.html
    */
-  (input: Tensor | Scalar, other: Scalar): Tensor
-  (input: Tensor | Scalar, options: { other: Scalar }): Tensor
-  /** `aten::multiply.Tensor(Tensor self, Tensor other) -> Tensor` */
-  (input: Tensor | Scalar, other: Tensor | Scalar): Tensor
-  (input: Tensor | Scalar, options: { other: Tensor | Scalar }): Tensor
-  /** `aten::multiply.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor | Scalar, other: Tensor | Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor | Scalar, options: { other: Tensor | Scalar; out: Tensor }): Tensor
+  (...args: [input: Tensor | Scalar, other: Scalar] | [input: Tensor | Scalar, options: { other: Scalar }] | [input: Tensor | Scalar, other: Tensor | Scalar] | [input: Tensor | Scalar, options: { other: Tensor | Scalar }] | [input: Tensor | Scalar, other: Tensor | Scalar, options: { out: Tensor }] | [input: Tensor | Scalar, options: { other: Tensor | Scalar; out: Tensor }]): Tensor
 }
 
 interface mv_function {
   /**
    * `aten::mv(Tensor self, Tensor vec) -> Tensor`
    *
+   * `aten::mv.out(Tensor self, Tensor vec, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.mv.html
    */
-  (input: Tensor, vec: Tensor): Tensor
-  (input: Tensor, options: { vec: Tensor }): Tensor
-  /** `aten::mv.out(Tensor self, Tensor vec, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, vec: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { vec: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, vec: Tensor] | [input: Tensor, options: { vec: Tensor }] | [input: Tensor, vec: Tensor, options: { out: Tensor }] | [input: Tensor, options: { vec: Tensor; out: Tensor }]): Tensor
 }
 
 interface mvlgamma_function {
   /**
    * `aten::mvlgamma(Tensor self, int p) -> Tensor`
    *
+   * `aten::mvlgamma.out(Tensor self, int p, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.mvlgamma.html
    */
-  (input: Tensor, p: number): Tensor
-  (input: Tensor, options: { p: number }): Tensor
-  /** `aten::mvlgamma.out(Tensor self, int p, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, p: number, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { p: number; out: Tensor }): Tensor
+  (...args: [input: Tensor, p: number] | [input: Tensor, options: { p: number }] | [input: Tensor, p: number, options: { out: Tensor }] | [input: Tensor, options: { p: number; out: Tensor }]): Tensor
 }
 
 interface nan_to_num_function {
   /**
    * `aten::nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor`
    *
+   * `aten::nan_to_num.out(Tensor self, float? nan=None, float? posinf=None, float? neginf=None, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nan_to_num.html
    */
-  (input: Tensor, nan?: number | null | undefined, posinf?: number | null | undefined, neginf?: number | null | undefined): Tensor
-  (input: Tensor, options?: { nan?: number | null | undefined; posinf?: number | null | undefined; neginf?: number | null | undefined }): Tensor
-  (input: Tensor, nan: number | null | undefined, options?: { posinf?: number | null | undefined; neginf?: number | null | undefined }): Tensor
-  (input: Tensor, nan: number | null | undefined, posinf: number | null | undefined, options?: { neginf?: number | null | undefined }): Tensor
-  /** `aten::nan_to_num.out(Tensor self, float? nan=None, float? posinf=None, float? neginf=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { nan?: number | null | undefined; posinf?: number | null | undefined; neginf?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, nan: number | null | undefined, options: { posinf?: number | null | undefined; neginf?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, nan: number | null | undefined, posinf: number | null | undefined, options: { neginf?: number | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, nan?: number | null | undefined, posinf?: number | null | undefined, neginf?: number | null | undefined] | [input: Tensor, options?: { nan?: number | null | undefined; posinf?: number | null | undefined; neginf?: number | null | undefined }] | [input: Tensor, nan: number | null | undefined, options?: { posinf?: number | null | undefined; neginf?: number | null | undefined }] | [input: Tensor, nan: number | null | undefined, posinf: number | null | undefined, options?: { neginf?: number | null | undefined }] | [input: Tensor, options: { nan?: number | null | undefined; posinf?: number | null | undefined; neginf?: number | null | undefined; out: Tensor }] | [input: Tensor, nan: number | null | undefined, options: { posinf?: number | null | undefined; neginf?: number | null | undefined; out: Tensor }] | [input: Tensor, nan: number | null | undefined, posinf: number | null | undefined, options: { neginf?: number | null | undefined; out: Tensor }]): Tensor
 }
 
 interface nan_to_num__function {
   /** `aten::nan_to_num_(Tensor(a!) self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor(a!)` */
-  (input: Tensor, nan?: number | null | undefined, posinf?: number | null | undefined, neginf?: number | null | undefined): Tensor
-  (input: Tensor, options?: { nan?: number | null | undefined; posinf?: number | null | undefined; neginf?: number | null | undefined }): Tensor
-  (input: Tensor, nan: number | null | undefined, options?: { posinf?: number | null | undefined; neginf?: number | null | undefined }): Tensor
-  (input: Tensor, nan: number | null | undefined, posinf: number | null | undefined, options?: { neginf?: number | null | undefined }): Tensor
+  (...args: [input: Tensor, nan?: number | null | undefined, posinf?: number | null | undefined, neginf?: number | null | undefined] | [input: Tensor, options?: { nan?: number | null | undefined; posinf?: number | null | undefined; neginf?: number | null | undefined }] | [input: Tensor, nan: number | null | undefined, options?: { posinf?: number | null | undefined; neginf?: number | null | undefined }] | [input: Tensor, nan: number | null | undefined, posinf: number | null | undefined, options?: { neginf?: number | null | undefined }]): Tensor
 }
 
 interface nanmean_function {
   /**
    * `aten::nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
    *
+   * `aten::nanmean.out(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nanmean.html
    */
-  (input: Tensor, dim?: number | readonly number[] | null | undefined, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }): Tensor
-  (input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  (input: Tensor, dim: number | readonly number[] | null | undefined, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  /** `aten::nanmean.out(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, dim: number | readonly number[] | null | undefined, options: { keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, dim?: number | readonly number[] | null | undefined, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }] | [input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }] | [input: Tensor, dim: number | readonly number[] | null | undefined, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }] | [input: Tensor, options: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }] | [input: Tensor, dim: number | readonly number[] | null | undefined, options: { keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }]): Tensor
 }
 
 interface nanmedian_function {
@@ -4583,74 +3902,57 @@ interface nanquantile_function {
   /**
    * `aten::nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`
    *
+   * `aten::nanquantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`
+   *
+   * `aten::nanquantile.out(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear", Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::nanquantile.scalar_out(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear", Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nanquantile.html
    */
-  (input: Tensor, q: Tensor, dim?: number | null | undefined, keepdim?: boolean | undefined, options?: { interpolation?: string | undefined }): Tensor
-  (input: Tensor, options: { q: Tensor; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
-  (input: Tensor, q: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
-  (input: Tensor, q: Tensor, dim: number | null | undefined, options?: { keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
-  /** `aten::nanquantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
-  (input: Tensor, q: number, dim?: number | null | undefined, keepdim?: boolean | undefined, options?: { interpolation?: string | undefined }): Tensor
-  (input: Tensor, options: { q: number; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
-  (input: Tensor, q: number, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
-  (input: Tensor, q: number, dim: number | null | undefined, options?: { keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
-  /** `aten::nanquantile.out(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear", Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { q: Tensor; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }): Tensor
-  (input: Tensor, q: Tensor, options: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }): Tensor
-  (input: Tensor, q: Tensor, dim: number | null | undefined, options: { keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }): Tensor
-  /** `aten::nanquantile.scalar_out(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear", Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { q: number; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }): Tensor
-  (input: Tensor, q: number, options: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }): Tensor
-  (input: Tensor, q: number, dim: number | null | undefined, options: { keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, q: Tensor, dim?: number | null | undefined, keepdim?: boolean | undefined, options?: { interpolation?: string | undefined }] | [input: Tensor, options: { q: Tensor; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }] | [input: Tensor, q: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }] | [input: Tensor, q: Tensor, dim: number | null | undefined, options?: { keepdim?: boolean | undefined; interpolation?: string | undefined }] | [input: Tensor, q: number, dim?: number | null | undefined, keepdim?: boolean | undefined, options?: { interpolation?: string | undefined }] | [input: Tensor, options: { q: number; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }] | [input: Tensor, q: number, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }] | [input: Tensor, q: number, dim: number | null | undefined, options?: { keepdim?: boolean | undefined; interpolation?: string | undefined }] | [input: Tensor, options: { q: Tensor; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }] | [input: Tensor, q: Tensor, options: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }] | [input: Tensor, q: Tensor, dim: number | null | undefined, options: { keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }] | [input: Tensor, options: { q: number; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }] | [input: Tensor, q: number, options: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }] | [input: Tensor, q: number, dim: number | null | undefined, options: { keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }]): Tensor
 }
 
 interface nansum_function {
   /**
    * `aten::nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
    *
+   * `aten::nansum.out(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nansum.html
    */
-  (input: Tensor, dim?: number | readonly number[] | null | undefined, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }): Tensor
-  (input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  (input: Tensor, dim: number | readonly number[] | null | undefined, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  /** `aten::nansum.out(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, dim: number | readonly number[] | null | undefined, options: { keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, dim?: number | readonly number[] | null | undefined, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }] | [input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }] | [input: Tensor, dim: number | readonly number[] | null | undefined, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }] | [input: Tensor, options: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }] | [input: Tensor, dim: number | readonly number[] | null | undefined, options: { keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }]): Tensor
 }
 
 interface narrow_function {
   /**
    * `aten::narrow(Tensor(a) self, int dim, SymInt start, SymInt length) -> Tensor(a)`
    *
+   * `aten::narrow.Tensor(Tensor(a) self, int dim, Tensor start, SymInt length) -> Tensor(a)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.narrow.html
    */
-  (input: Tensor, dim: number, start: number, length: number): Tensor
-  (input: Tensor, options: { dim: number; start: number; length: number }): Tensor
-  /** `aten::narrow.Tensor(Tensor(a) self, int dim, Tensor start, SymInt length) -> Tensor(a)` */
-  (input: Tensor, dim: number, start: Tensor, length: number): Tensor
-  (input: Tensor, options: { dim: number; start: Tensor; length: number }): Tensor
+  (...args: [input: Tensor, dim: number, start: number, length: number] | [input: Tensor, options: { dim: number; start: number; length: number }] | [input: Tensor, dim: number, start: Tensor, length: number] | [input: Tensor, options: { dim: number; start: Tensor; length: number }]): Tensor
 }
 
 interface narrow_copy_function {
   /**
    * `aten::narrow_copy(Tensor self, int dim, SymInt start, SymInt length) -> Tensor`
    *
+   * `aten::narrow_copy.out(Tensor self, int dim, SymInt start, SymInt length, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.narrow_copy.html
    */
-  (input: Tensor, dim: number, start: number, length: number): Tensor
-  (input: Tensor, options: { dim: number; start: number; length: number }): Tensor
-  /** `aten::narrow_copy.out(Tensor self, int dim, SymInt start, SymInt length, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, dim: number, start: number, length: number, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { dim: number; start: number; length: number; out: Tensor }): Tensor
+  (...args: [input: Tensor, dim: number, start: number, length: number] | [input: Tensor, options: { dim: number; start: number; length: number }] | [input: Tensor, dim: number, start: number, length: number, options: { out: Tensor }] | [input: Tensor, options: { dim: number; start: number; length: number; out: Tensor }]): Tensor
 }
 
 interface native_batch_norm_function {
-  /** `aten::native_batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps) -> (Tensor, Tensor, Tensor)` */
-  (input: Tensor, weight: Tensor | null, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, training: boolean, momentum: number, eps: number): [Tensor, Tensor, Tensor]
-  (input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; running_mean: Tensor | null; running_var: Tensor | null; training: boolean; momentum: number; eps: number }): [Tensor, Tensor, Tensor]
-  /** `aten::native_batch_norm.out(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, *, Tensor(a!) out, Tensor(b!) save_mean, Tensor(c!) save_invstd) -> (Tensor(a!), Tensor(b!), Tensor(c!))` */
-  (input: Tensor, weight: Tensor | null, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, training: boolean, momentum: number, eps: number, options: { out: readonly [Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor]
-  (input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; running_mean: Tensor | null; running_var: Tensor | null; training: boolean; momentum: number; eps: number; out: readonly [Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor]
+  /**
+   * `aten::native_batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps) -> (Tensor, Tensor, Tensor)`
+   *
+   * `aten::native_batch_norm.out(Tensor input, Tensor? weight, Tensor? bias, Tensor? running_mean, Tensor? running_var, bool training, float momentum, float eps, *, Tensor(a!) out, Tensor(b!) save_mean, Tensor(c!) save_invstd) -> (Tensor(a!), Tensor(b!), Tensor(c!))`
+   */
+  (...args: [input: Tensor, weight: Tensor | null, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, training: boolean, momentum: number, eps: number] | [input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; running_mean: Tensor | null; running_var: Tensor | null; training: boolean; momentum: number; eps: number }] | [input: Tensor, weight: Tensor | null, bias: Tensor | null, running_mean: Tensor | null, running_var: Tensor | null, training: boolean, momentum: number, eps: number, options: { out: readonly [Tensor, Tensor, Tensor] }] | [input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; running_mean: Tensor | null; running_var: Tensor | null; training: boolean; momentum: number; eps: number; out: readonly [Tensor, Tensor, Tensor] }]): [Tensor, Tensor, Tensor]
 }
 
 interface native_channel_shuffle_function {
@@ -4659,79 +3961,73 @@ interface native_channel_shuffle_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.native_channel_shuffle.html
    */
-  (input: Tensor, groups: number): Tensor
-  (input: Tensor, options: { groups: number }): Tensor
+  (...args: [input: Tensor, groups: number] | [input: Tensor, options: { groups: number }]): Tensor
 }
 
 interface native_dropout_function {
-  /** `aten::native_dropout(Tensor input, float p, bool? train) -> (Tensor, Tensor)` */
-  (input: Tensor, p: number, train: boolean | null): [Tensor, Tensor]
-  (input: Tensor, options: { p: number; train: boolean | null }): [Tensor, Tensor]
-  /** `aten::native_dropout.out(Tensor input, float p, bool? train, *, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))` */
-  (input: Tensor, p: number, train: boolean | null, options: { out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
-  (input: Tensor, options: { p: number; train: boolean | null; out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
+  /**
+   * `aten::native_dropout(Tensor input, float p, bool? train) -> (Tensor, Tensor)`
+   *
+   * `aten::native_dropout.out(Tensor input, float p, bool? train, *, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))`
+   */
+  (...args: [input: Tensor, p: number, train: boolean | null] | [input: Tensor, options: { p: number; train: boolean | null }] | [input: Tensor, p: number, train: boolean | null, options: { out: readonly [Tensor, Tensor] }] | [input: Tensor, options: { p: number; train: boolean | null; out: readonly [Tensor, Tensor] }]): [Tensor, Tensor]
 }
 
 interface native_group_norm_function {
-  /** `aten::native_group_norm(Tensor input, Tensor? weight, Tensor? bias, SymInt N, SymInt C, SymInt HxW, int group, float eps) -> (Tensor, Tensor, Tensor)` */
-  (input: Tensor, weight: Tensor | null, bias: Tensor | null, N: number, C: number, HxW: number, group: number, eps: number): [Tensor, Tensor, Tensor]
-  (input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; N: number; C: number; HxW: number; group: number; eps: number }): [Tensor, Tensor, Tensor]
-  /** `aten::native_group_norm.out(Tensor input, Tensor? weight, Tensor? bias, SymInt N, SymInt C, SymInt HxW, int group, float eps, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2) -> (Tensor(a!), Tensor(b!), Tensor(c!))` */
-  (input: Tensor, weight: Tensor | null, bias: Tensor | null, N: number, C: number, HxW: number, group: number, eps: number, options: { out: readonly [Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor]
-  (input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; N: number; C: number; HxW: number; group: number; eps: number; out: readonly [Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor]
+  /**
+   * `aten::native_group_norm(Tensor input, Tensor? weight, Tensor? bias, SymInt N, SymInt C, SymInt HxW, int group, float eps) -> (Tensor, Tensor, Tensor)`
+   *
+   * `aten::native_group_norm.out(Tensor input, Tensor? weight, Tensor? bias, SymInt N, SymInt C, SymInt HxW, int group, float eps, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2) -> (Tensor(a!), Tensor(b!), Tensor(c!))`
+   */
+  (...args: [input: Tensor, weight: Tensor | null, bias: Tensor | null, N: number, C: number, HxW: number, group: number, eps: number] | [input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; N: number; C: number; HxW: number; group: number; eps: number }] | [input: Tensor, weight: Tensor | null, bias: Tensor | null, N: number, C: number, HxW: number, group: number, eps: number, options: { out: readonly [Tensor, Tensor, Tensor] }] | [input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; N: number; C: number; HxW: number; group: number; eps: number; out: readonly [Tensor, Tensor, Tensor] }]): [Tensor, Tensor, Tensor]
 }
 
 interface native_layer_norm_function {
-  /** `aten::native_layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight, Tensor? bias, float eps) -> (Tensor, Tensor, Tensor)` */
-  (input: Tensor, normalized_shape: readonly number[], weight: Tensor | null, bias: Tensor | null, eps: number): [Tensor, Tensor, Tensor]
-  (input: Tensor, options: { normalized_shape: readonly number[]; weight: Tensor | null; bias: Tensor | null; eps: number }): [Tensor, Tensor, Tensor]
-  /** `aten::native_layer_norm.out(Tensor input, SymInt[] normalized_shape, Tensor? weight, Tensor? bias, float eps, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2) -> (Tensor(a!), Tensor(b!), Tensor(c!))` */
-  (input: Tensor, normalized_shape: readonly number[], weight: Tensor | null, bias: Tensor | null, eps: number, options: { out: readonly [Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor]
-  (input: Tensor, options: { normalized_shape: readonly number[]; weight: Tensor | null; bias: Tensor | null; eps: number; out: readonly [Tensor, Tensor, Tensor] }): [Tensor, Tensor, Tensor]
+  /**
+   * `aten::native_layer_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight, Tensor? bias, float eps) -> (Tensor, Tensor, Tensor)`
+   *
+   * `aten::native_layer_norm.out(Tensor input, SymInt[] normalized_shape, Tensor? weight, Tensor? bias, float eps, *, Tensor(a!) out0, Tensor(b!) out1, Tensor(c!) out2) -> (Tensor(a!), Tensor(b!), Tensor(c!))`
+   */
+  (...args: [input: Tensor, normalized_shape: readonly number[], weight: Tensor | null, bias: Tensor | null, eps: number] | [input: Tensor, options: { normalized_shape: readonly number[]; weight: Tensor | null; bias: Tensor | null; eps: number }] | [input: Tensor, normalized_shape: readonly number[], weight: Tensor | null, bias: Tensor | null, eps: number, options: { out: readonly [Tensor, Tensor, Tensor] }] | [input: Tensor, options: { normalized_shape: readonly number[]; weight: Tensor | null; bias: Tensor | null; eps: number; out: readonly [Tensor, Tensor, Tensor] }]): [Tensor, Tensor, Tensor]
 }
 
 interface native_norm_function {
-  /** `aten::native_norm(Tensor self, Scalar p=2) -> Tensor` */
-  (input: Tensor, p?: Scalar | undefined): Tensor
-  (input: Tensor, options?: { p?: Scalar | undefined }): Tensor
-  /** `aten::native_norm.ScalarOpt_dim_dtype(Tensor self, Scalar? p, int[1] dim, bool keepdim, ScalarType? dtype) -> Tensor` */
-  (input: Tensor, p: Scalar | null, dim: number | readonly number[], keepdim: boolean, dtype: DType | null): Tensor
-  (input: Tensor, options: { p: Scalar | null; dim: number | readonly number[]; keepdim: boolean; dtype: DType | null }): Tensor
-  /** `aten::native_norm.out(Tensor self, Scalar p=2, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { p?: Scalar | undefined; out: Tensor }): Tensor
-  /** `aten::native_norm.ScalarOpt_dim_dtype_out(Tensor self, Scalar? p, int[1] dim, bool keepdim, ScalarType? dtype, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, p: Scalar | null, dim: number | readonly number[], keepdim: boolean, dtype: DType | null, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { p: Scalar | null; dim: number | readonly number[]; keepdim: boolean; dtype: DType | null; out: Tensor }): Tensor
+  /**
+   * `aten::native_norm(Tensor self, Scalar p=2) -> Tensor`
+   *
+   * `aten::native_norm.ScalarOpt_dim_dtype(Tensor self, Scalar? p, int[1] dim, bool keepdim, ScalarType? dtype) -> Tensor`
+   *
+   * `aten::native_norm.out(Tensor self, Scalar p=2, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::native_norm.ScalarOpt_dim_dtype_out(Tensor self, Scalar? p, int[1] dim, bool keepdim, ScalarType? dtype, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, p?: Scalar | undefined] | [input: Tensor, options?: { p?: Scalar | undefined }] | [input: Tensor, p: Scalar | null, dim: number | readonly number[], keepdim: boolean, dtype: DType | null] | [input: Tensor, options: { p: Scalar | null; dim: number | readonly number[]; keepdim: boolean; dtype: DType | null }] | [input: Tensor, options: { p?: Scalar | undefined; out: Tensor }] | [input: Tensor, p: Scalar | null, dim: number | readonly number[], keepdim: boolean, dtype: DType | null, options: { out: Tensor }] | [input: Tensor, options: { p: Scalar | null; dim: number | readonly number[]; keepdim: boolean; dtype: DType | null; out: Tensor }]): Tensor
 }
 
 interface ne_function {
   /**
    * `aten::ne.Scalar(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::ne.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * `aten::ne.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::ne.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.ne.html
    */
-  (input: Tensor, other: Scalar): Tensor
-  (input: Tensor, options: { other: Scalar }): Tensor
-  /** `aten::ne.Tensor(Tensor self, Tensor other) -> Tensor` */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::ne.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  /** `aten::ne.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Scalar] | [input: Tensor, options: { other: Scalar }] | [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Scalar, options: { out: Tensor }] | [input: Tensor, options: { other: Scalar; out: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface neg_function {
   /**
    * `aten::neg(Tensor self) -> Tensor`
    *
+   * `aten::neg.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.neg.html
    */
-  (input: Tensor): Tensor
-  /** `aten::neg.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface neg__function {
@@ -4743,11 +4039,11 @@ interface negative_function {
   /**
    * `aten::negative(Tensor self) -> Tensor`
    *
+   * `aten::negative.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.negative.html
    */
-  (input: Tensor): Tensor
-  /** `aten::negative.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface negative__function {
@@ -4759,98 +4055,80 @@ interface nextafter_function {
   /**
    * `aten::nextafter(Tensor self, Tensor other) -> Tensor`
    *
+   * `aten::nextafter.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nextafter.html
    */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::nextafter.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface nonzero_static_function {
   /**
    * `aten::nonzero_static(Tensor self, *, SymInt size, int fill_value=-1) -> Tensor`
    *
+   * `aten::nonzero_static.out(Tensor self, *, SymInt size, int fill_value=-1, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nonzero_static.html
    */
-  (input: Tensor, options: { size: number; fill_value?: number | undefined }): Tensor
-  /** `aten::nonzero_static.out(Tensor self, *, SymInt size, int fill_value=-1, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { size: number; fill_value?: number | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, options: { size: number; fill_value?: number | undefined }] | [input: Tensor, options: { size: number; fill_value?: number | undefined; out: Tensor }]): Tensor
 }
 
 interface norm_except_dim_function {
   /** `aten::norm_except_dim(Tensor v, int pow=2, int dim=0) -> Tensor` */
-  (v: Tensor, pow?: number | undefined, dim?: number | undefined): Tensor
-  (v: Tensor, options?: { pow?: number | undefined; dim?: number | undefined }): Tensor
-  (v: Tensor, pow: number | undefined, options?: { dim?: number | undefined }): Tensor
+  (...args: [v: Tensor, pow?: number | undefined, dim?: number | undefined] | [v: Tensor, options?: { pow?: number | undefined; dim?: number | undefined }] | [v: Tensor, pow: number | undefined, options?: { dim?: number | undefined }]): Tensor
 }
 
 interface normal_function {
   /**
    * `aten::normal.Tensor_Tensor(Tensor mean, Tensor std, *, Generator? generator=None) -> Tensor`
    *
+   * `aten::normal.Tensor_float(Tensor mean, float std=1., *, Generator? generator=None) -> Tensor`
+   *
+   * `aten::normal.float_Tensor(float mean, Tensor std, *, Generator? generator=None) -> Tensor`
+   *
+   * `aten::normal.float_float(float mean, float std, SymInt[] size, *, Generator? generator=None, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   *
+   * `aten::normal.Tensor_Tensor_out(Tensor mean, Tensor std, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::normal.Tensor_float_out(Tensor mean, float std=1., *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::normal.float_Tensor_out(float mean, Tensor std, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::normal.float_float_out(float mean, float std, SymInt[] size, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::normal.out(Tensor self, float mean=0., float std=1., *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.normal.html
    */
-  (mean: Tensor, std: Tensor, options?: { generator?: Generator | null | undefined }): Tensor
-  (mean: Tensor, options: { std: Tensor; generator?: Generator | null | undefined }): Tensor
-  /** `aten::normal.Tensor_float(Tensor mean, float std=1., *, Generator? generator=None) -> Tensor` */
-  (mean: Tensor, std?: number | undefined, options?: { generator?: Generator | null | undefined }): Tensor
-  (mean: Tensor, options?: { std?: number | undefined; generator?: Generator | null | undefined }): Tensor
-  /** `aten::normal.float_Tensor(float mean, Tensor std, *, Generator? generator=None) -> Tensor` */
-  (mean: number, std: Tensor, options?: { generator?: Generator | null | undefined }): Tensor
-  (mean: number, options: { std: Tensor; generator?: Generator | null | undefined }): Tensor
-  /** `aten::normal.float_float(float mean, float std, SymInt[] size, *, Generator? generator=None, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
-  (mean: number, std: number, size: readonly number[], options?: { generator?: Generator | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (mean: number, options: { std: number; size: readonly number[]; generator?: Generator | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::normal.Tensor_Tensor_out(Tensor mean, Tensor std, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)` */
-  (mean: Tensor, std: Tensor, options: { generator?: Generator | null | undefined; out: Tensor }): Tensor
-  (mean: Tensor, options: { std: Tensor; generator?: Generator | null | undefined; out: Tensor }): Tensor
-  /** `aten::normal.Tensor_float_out(Tensor mean, float std=1., *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)` */
-  (mean: Tensor, options: { std?: number | undefined; generator?: Generator | null | undefined; out: Tensor }): Tensor
-  /** `aten::normal.float_Tensor_out(float mean, Tensor std, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)` */
-  (mean: number, std: Tensor, options: { generator?: Generator | null | undefined; out: Tensor }): Tensor
-  (mean: number, options: { std: Tensor; generator?: Generator | null | undefined; out: Tensor }): Tensor
-  /** `aten::normal.float_float_out(float mean, float std, SymInt[] size, *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)` */
-  (mean: number, std: number, size: readonly number[], options: { generator?: Generator | null | undefined; out: Tensor }): Tensor
-  (mean: number, options: { std: number; size: readonly number[]; generator?: Generator | null | undefined; out: Tensor }): Tensor
-  /** `aten::normal.out(Tensor self, float mean=0., float std=1., *, Generator? generator=None, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { mean?: number | undefined; std?: number | undefined; generator?: Generator | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, mean: number | undefined, options: { std?: number | undefined; generator?: Generator | null | undefined; out: Tensor }): Tensor
+  (...args: [mean: Tensor, std: Tensor, options?: { generator?: Generator | null | undefined }] | [mean: Tensor, options: { std: Tensor; generator?: Generator | null | undefined }] | [mean: Tensor, std?: number | undefined, options?: { generator?: Generator | null | undefined }] | [mean: Tensor, options?: { std?: number | undefined; generator?: Generator | null | undefined }] | [mean: number, std: Tensor, options?: { generator?: Generator | null | undefined }] | [mean: number, options: { std: Tensor; generator?: Generator | null | undefined }] | [mean: number, std: number, size: readonly number[], options?: { generator?: Generator | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [mean: number, options: { std: number; size: readonly number[]; generator?: Generator | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [mean: Tensor, std: Tensor, options: { generator?: Generator | null | undefined; out: Tensor }] | [mean: Tensor, options: { std: Tensor; generator?: Generator | null | undefined; out: Tensor }] | [mean: Tensor, options: { std?: number | undefined; generator?: Generator | null | undefined; out: Tensor }] | [mean: number, std: Tensor, options: { generator?: Generator | null | undefined; out: Tensor }] | [mean: number, options: { std: Tensor; generator?: Generator | null | undefined; out: Tensor }] | [mean: number, std: number, size: readonly number[], options: { generator?: Generator | null | undefined; out: Tensor }] | [mean: number, options: { std: number; size: readonly number[]; generator?: Generator | null | undefined; out: Tensor }] | [input: Tensor, options: { mean?: number | undefined; std?: number | undefined; generator?: Generator | null | undefined; out: Tensor }] | [input: Tensor, mean: number | undefined, options: { std?: number | undefined; generator?: Generator | null | undefined; out: Tensor }]): Tensor
 }
 
 interface not_equal_function {
   /**
    * `aten::not_equal.Scalar(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::not_equal.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * `aten::not_equal.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::not_equal.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.not_equal.html
    */
-  (input: Tensor, other: Scalar): Tensor
-  (input: Tensor, options: { other: Scalar }): Tensor
-  /** `aten::not_equal.Tensor(Tensor self, Tensor other) -> Tensor` */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::not_equal.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  /** `aten::not_equal.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Scalar] | [input: Tensor, options: { other: Scalar }] | [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Scalar, options: { out: Tensor }] | [input: Tensor, options: { other: Scalar; out: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface nuclear_norm_function {
-  /** `aten::nuclear_norm(Tensor self, bool keepdim=False) -> Tensor` */
-  (input: Tensor, keepdim?: boolean | undefined): Tensor
-  (input: Tensor, options?: { keepdim?: boolean | undefined }): Tensor
-  /** `aten::nuclear_norm.dim(Tensor self, int[2] dim, bool keepdim=False) -> Tensor` */
-  (input: Tensor, dim: number | readonly number[], keepdim?: boolean | undefined): Tensor
-  (input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined }): Tensor
-  (input: Tensor, dim: number | readonly number[], options?: { keepdim?: boolean | undefined }): Tensor
-  /** `aten::nuclear_norm.out(Tensor self, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
-  /** `aten::nuclear_norm.dim_out(Tensor self, int[2] dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, dim: number | readonly number[], options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::nuclear_norm(Tensor self, bool keepdim=False) -> Tensor`
+   *
+   * `aten::nuclear_norm.dim(Tensor self, int[2] dim, bool keepdim=False) -> Tensor`
+   *
+   * `aten::nuclear_norm.out(Tensor self, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::nuclear_norm.dim_out(Tensor self, int[2] dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, keepdim?: boolean | undefined] | [input: Tensor, options?: { keepdim?: boolean | undefined }] | [input: Tensor, dim: number | readonly number[], keepdim?: boolean | undefined] | [input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined }] | [input: Tensor, dim: number | readonly number[], options?: { keepdim?: boolean | undefined }] | [input: Tensor, options: { keepdim?: boolean | undefined; out: Tensor }] | [input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined; out: Tensor }] | [input: Tensor, dim: number | readonly number[], options: { keepdim?: boolean | undefined; out: Tensor }]): Tensor
 }
 
 interface numel_function {
@@ -4866,66 +4144,55 @@ interface ones_function {
   /**
    * `aten::ones(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
    *
+   * `aten::ones.out(SymInt[] size, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.ones.html
    */
-  (size: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (...size: [...number[], { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | number[]): Tensor
-  /** `aten::ones.out(SymInt[] size, *, Tensor(a!) out) -> Tensor(a!)` */
-  (size: readonly number[], options: { out: Tensor }): Tensor
-  (...size: [...number[], { out: Tensor }] | number[]): Tensor
+  (...args: [size: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [...number[], { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | number[] | [size: readonly number[], options: { out: Tensor }] | [...number[], { out: Tensor }] | number[]): Tensor
 }
 
 interface ones_like_function {
   /**
    * `aten::ones_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
    *
+   * `aten::ones_like.out(Tensor self, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.ones_like.html
    */
-  (input: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  /** `aten::ones_like.out(Tensor self, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }] | [input: Tensor, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }]): Tensor
 }
 
 interface orgqr_function {
   /**
    * `aten::orgqr(Tensor self, Tensor input2) -> Tensor`
    *
+   * `aten::orgqr.out(Tensor self, Tensor input2, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.orgqr.html
    */
-  (input: Tensor, input2: Tensor): Tensor
-  (input: Tensor, options: { input2: Tensor }): Tensor
-  /** `aten::orgqr.out(Tensor self, Tensor input2, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, input2: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { input2: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, input2: Tensor] | [input: Tensor, options: { input2: Tensor }] | [input: Tensor, input2: Tensor, options: { out: Tensor }] | [input: Tensor, options: { input2: Tensor; out: Tensor }]): Tensor
 }
 
 interface ormqr_function {
   /**
    * `aten::ormqr(Tensor self, Tensor input2, Tensor input3, bool left=True, bool transpose=False) -> Tensor`
    *
+   * `aten::ormqr.out(Tensor self, Tensor input2, Tensor input3, bool left=True, bool transpose=False, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.ormqr.html
    */
-  (input: Tensor, input2: Tensor, input3: Tensor, left?: boolean | undefined, transpose?: boolean | undefined): Tensor
-  (input: Tensor, options: { input2: Tensor; input3: Tensor; left?: boolean | undefined; transpose?: boolean | undefined }): Tensor
-  (input: Tensor, input2: Tensor, input3: Tensor, options?: { left?: boolean | undefined; transpose?: boolean | undefined }): Tensor
-  (input: Tensor, input2: Tensor, input3: Tensor, left: boolean | undefined, options?: { transpose?: boolean | undefined }): Tensor
-  /** `aten::ormqr.out(Tensor self, Tensor input2, Tensor input3, bool left=True, bool transpose=False, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { input2: Tensor; input3: Tensor; left?: boolean | undefined; transpose?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, input2: Tensor, input3: Tensor, options: { left?: boolean | undefined; transpose?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, input2: Tensor, input3: Tensor, left: boolean | undefined, options: { transpose?: boolean | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, input2: Tensor, input3: Tensor, left?: boolean | undefined, transpose?: boolean | undefined] | [input: Tensor, options: { input2: Tensor; input3: Tensor; left?: boolean | undefined; transpose?: boolean | undefined }] | [input: Tensor, input2: Tensor, input3: Tensor, options?: { left?: boolean | undefined; transpose?: boolean | undefined }] | [input: Tensor, input2: Tensor, input3: Tensor, left: boolean | undefined, options?: { transpose?: boolean | undefined }] | [input: Tensor, options: { input2: Tensor; input3: Tensor; left?: boolean | undefined; transpose?: boolean | undefined; out: Tensor }] | [input: Tensor, input2: Tensor, input3: Tensor, options: { left?: boolean | undefined; transpose?: boolean | undefined; out: Tensor }] | [input: Tensor, input2: Tensor, input3: Tensor, left: boolean | undefined, options: { transpose?: boolean | undefined; out: Tensor }]): Tensor
 }
 
 interface outer_function {
   /**
    * `aten::outer(Tensor self, Tensor vec2) -> Tensor`
    *
+   * `aten::outer.out(Tensor self, Tensor vec2, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.outer.html
    */
-  (input: Tensor, vec2: Tensor): Tensor
-  (input: Tensor, options: { vec2: Tensor }): Tensor
-  /** `aten::outer.out(Tensor self, Tensor vec2, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, vec2: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { vec2: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, vec2: Tensor] | [input: Tensor, options: { vec2: Tensor }] | [input: Tensor, vec2: Tensor, options: { out: Tensor }] | [input: Tensor, options: { vec2: Tensor; out: Tensor }]): Tensor
 }
 
 interface pairwise_distance_function {
@@ -4934,11 +4201,7 @@ interface pairwise_distance_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.pairwise_distance.html
    */
-  (x1: Tensor, x2: Tensor, p?: number | undefined, eps?: number | undefined, keepdim?: boolean | undefined): Tensor
-  (x1: Tensor, options: { x2: Tensor; p?: number | undefined; eps?: number | undefined; keepdim?: boolean | undefined }): Tensor
-  (x1: Tensor, x2: Tensor, options?: { p?: number | undefined; eps?: number | undefined; keepdim?: boolean | undefined }): Tensor
-  (x1: Tensor, x2: Tensor, p: number | undefined, options?: { eps?: number | undefined; keepdim?: boolean | undefined }): Tensor
-  (x1: Tensor, x2: Tensor, p: number | undefined, eps: number | undefined, options?: { keepdim?: boolean | undefined }): Tensor
+  (...args: [x1: Tensor, x2: Tensor, p?: number | undefined, eps?: number | undefined, keepdim?: boolean | undefined] | [x1: Tensor, options: { x2: Tensor; p?: number | undefined; eps?: number | undefined; keepdim?: boolean | undefined }] | [x1: Tensor, x2: Tensor, options?: { p?: number | undefined; eps?: number | undefined; keepdim?: boolean | undefined }] | [x1: Tensor, x2: Tensor, p: number | undefined, options?: { eps?: number | undefined; keepdim?: boolean | undefined }] | [x1: Tensor, x2: Tensor, p: number | undefined, eps: number | undefined, options?: { keepdim?: boolean | undefined }]): Tensor
 }
 
 interface pdist_function {
@@ -4947,8 +4210,7 @@ interface pdist_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.pdist.html
    */
-  (input: Tensor, p?: number | undefined): Tensor
-  (input: Tensor, options?: { p?: number | undefined }): Tensor
+  (...args: [input: Tensor, p?: number | undefined] | [input: Tensor, options?: { p?: number | undefined }]): Tensor
 }
 
 interface permute_function {
@@ -4957,21 +4219,18 @@ interface permute_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.permute.html
    */
-  (input: Tensor, dims: readonly number[]): Tensor
-  (input: Tensor, options: { dims: readonly number[] }): Tensor
+  (...args: [input: Tensor, dims: readonly number[]] | [input: Tensor, options: { dims: readonly number[] }]): Tensor
 }
 
 interface permute_copy_function {
   /**
    * `aten::permute_copy(Tensor self, int[] dims) -> Tensor`
    *
+   * `aten::permute_copy.out(Tensor self, int[] dims, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.permute_copy.html
    */
-  (input: Tensor, dims: readonly number[]): Tensor
-  (input: Tensor, options: { dims: readonly number[] }): Tensor
-  /** `aten::permute_copy.out(Tensor self, int[] dims, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, dims: readonly number[], options: { out: Tensor }): Tensor
-  (input: Tensor, options: { dims: readonly number[]; out: Tensor }): Tensor
+  (...args: [input: Tensor, dims: readonly number[]] | [input: Tensor, options: { dims: readonly number[] }] | [input: Tensor, dims: readonly number[], options: { out: Tensor }] | [input: Tensor, options: { dims: readonly number[]; out: Tensor }]): Tensor
 }
 
 interface pinverse_function {
@@ -4980,78 +4239,67 @@ interface pinverse_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.pinverse.html
    */
-  (input: Tensor, rcond?: number | undefined): Tensor
-  (input: Tensor, options?: { rcond?: number | undefined }): Tensor
+  (...args: [input: Tensor, rcond?: number | undefined] | [input: Tensor, options?: { rcond?: number | undefined }]): Tensor
 }
 
 interface pixel_shuffle_function {
   /**
    * `aten::pixel_shuffle(Tensor self, int upscale_factor) -> Tensor`
    *
+   * `aten::pixel_shuffle.out(Tensor self, int upscale_factor, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.pixel_shuffle.html
    */
-  (input: Tensor, upscale_factor: number): Tensor
-  (input: Tensor, options: { upscale_factor: number }): Tensor
-  /** `aten::pixel_shuffle.out(Tensor self, int upscale_factor, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, upscale_factor: number, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { upscale_factor: number; out: Tensor }): Tensor
+  (...args: [input: Tensor, upscale_factor: number] | [input: Tensor, options: { upscale_factor: number }] | [input: Tensor, upscale_factor: number, options: { out: Tensor }] | [input: Tensor, options: { upscale_factor: number; out: Tensor }]): Tensor
 }
 
 interface pixel_unshuffle_function {
   /**
    * `aten::pixel_unshuffle(Tensor self, int downscale_factor) -> Tensor`
    *
+   * `aten::pixel_unshuffle.out(Tensor self, int downscale_factor, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.pixel_unshuffle.html
    */
-  (input: Tensor, downscale_factor: number): Tensor
-  (input: Tensor, options: { downscale_factor: number }): Tensor
-  /** `aten::pixel_unshuffle.out(Tensor self, int downscale_factor, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, downscale_factor: number, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { downscale_factor: number; out: Tensor }): Tensor
+  (...args: [input: Tensor, downscale_factor: number] | [input: Tensor, options: { downscale_factor: number }] | [input: Tensor, downscale_factor: number, options: { out: Tensor }] | [input: Tensor, options: { downscale_factor: number; out: Tensor }]): Tensor
 }
 
 interface poisson_function {
   /**
    * `aten::poisson(Tensor self, Generator? generator=None) -> Tensor`
    *
+   * `aten::poisson.out(Tensor self, Generator? generator=None, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.poisson.html
    */
-  (input: Tensor, generator?: Generator | null | undefined): Tensor
-  (input: Tensor, options?: { generator?: Generator | null | undefined }): Tensor
-  /** `aten::poisson.out(Tensor self, Generator? generator=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { generator?: Generator | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, generator?: Generator | null | undefined] | [input: Tensor, options?: { generator?: Generator | null | undefined }] | [input: Tensor, options: { generator?: Generator | null | undefined; out: Tensor }]): Tensor
 }
 
 interface poisson_nll_loss_function {
   /** `aten::poisson_nll_loss(Tensor input, Tensor target, bool log_input, bool full, float eps, int reduction) -> Tensor` */
-  (input: Tensor, target: Tensor, log_input: boolean, full: boolean, eps: number, reduction: number): Tensor
-  (input: Tensor, options: { target: Tensor; log_input: boolean; full: boolean; eps: number; reduction: number }): Tensor
+  (...args: [input: Tensor, target: Tensor, log_input: boolean, full: boolean, eps: number, reduction: number] | [input: Tensor, options: { target: Tensor; log_input: boolean; full: boolean; eps: number; reduction: number }]): Tensor
 }
 
 interface polar_function {
   /**
    * `aten::polar(Tensor abs, Tensor angle) -> Tensor`
    *
+   * `aten::polar.out(Tensor abs, Tensor angle, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.polar.html
    */
-  (abs: Tensor, angle: Tensor): Tensor
-  (abs: Tensor, options: { angle: Tensor }): Tensor
-  /** `aten::polar.out(Tensor abs, Tensor angle, *, Tensor(a!) out) -> Tensor(a!)` */
-  (abs: Tensor, angle: Tensor, options: { out: Tensor }): Tensor
-  (abs: Tensor, options: { angle: Tensor; out: Tensor }): Tensor
+  (...args: [abs: Tensor, angle: Tensor] | [abs: Tensor, options: { angle: Tensor }] | [abs: Tensor, angle: Tensor, options: { out: Tensor }] | [abs: Tensor, options: { angle: Tensor; out: Tensor }]): Tensor
 }
 
 interface polygamma_function {
   /**
    * `aten::polygamma(int n, Tensor self) -> Tensor`
    *
+   * `aten::polygamma.out(int n, Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.polygamma.html
    */
-  (n: number, input: Tensor): Tensor
-  (n: number, options: { input: Tensor }): Tensor
-  /** `aten::polygamma.out(int n, Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (n: number, input: Tensor, options: { out: Tensor }): Tensor
-  (n: number, options: { input: Tensor; out: Tensor }): Tensor
+  (...args: [n: number, input: Tensor] | [n: number, options: { input: Tensor }] | [n: number, input: Tensor, options: { out: Tensor }] | [n: number, options: { input: Tensor; out: Tensor }]): Tensor
 }
 
 interface positive_function {
@@ -5067,25 +4315,19 @@ interface pow_function {
   /**
    * `aten::pow.Scalar(Scalar self, Tensor exponent) -> Tensor`
    *
+   * `aten::pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor`
+   *
+   * `aten::pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor`
+   *
+   * `aten::pow.Scalar_out(Scalar self, Tensor exponent, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::pow.Tensor_Scalar_out(Tensor self, Scalar exponent, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::pow.Tensor_Tensor_out(Tensor self, Tensor exponent, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.pow.html
    */
-  (input: Scalar, exponent: Tensor): Tensor
-  (input: Scalar, options: { exponent: Tensor }): Tensor
-  /** `aten::pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor` */
-  (input: Tensor, exponent: Scalar): Tensor
-  (input: Tensor, options: { exponent: Scalar }): Tensor
-  /** `aten::pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor` */
-  (input: Tensor, exponent: Tensor): Tensor
-  (input: Tensor, options: { exponent: Tensor }): Tensor
-  /** `aten::pow.Scalar_out(Scalar self, Tensor exponent, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Scalar, exponent: Tensor, options: { out: Tensor }): Tensor
-  (input: Scalar, options: { exponent: Tensor; out: Tensor }): Tensor
-  /** `aten::pow.Tensor_Scalar_out(Tensor self, Scalar exponent, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, exponent: Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { exponent: Scalar; out: Tensor }): Tensor
-  /** `aten::pow.Tensor_Tensor_out(Tensor self, Tensor exponent, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, exponent: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { exponent: Tensor; out: Tensor }): Tensor
+  (...args: [input: Scalar, exponent: Tensor] | [input: Scalar, options: { exponent: Tensor }] | [input: Tensor, exponent: Scalar] | [input: Tensor, options: { exponent: Scalar }] | [input: Tensor, exponent: Tensor] | [input: Tensor, options: { exponent: Tensor }] | [input: Scalar, exponent: Tensor, options: { out: Tensor }] | [input: Scalar, options: { exponent: Tensor; out: Tensor }] | [input: Tensor, exponent: Scalar, options: { out: Tensor }] | [input: Tensor, options: { exponent: Scalar; out: Tensor }] | [input: Tensor, exponent: Tensor, options: { out: Tensor }] | [input: Tensor, options: { exponent: Tensor; out: Tensor }]): Tensor
 }
 
 interface prelu_function {
@@ -5094,26 +4336,22 @@ interface prelu_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.prelu.html
    */
-  (input: Tensor, weight: Tensor): Tensor
-  (input: Tensor, options: { weight: Tensor }): Tensor
+  (...args: [input: Tensor, weight: Tensor] | [input: Tensor, options: { weight: Tensor }]): Tensor
 }
 
 interface prod_function {
   /**
    * `aten::prod(Tensor self, *, ScalarType? dtype=None) -> Tensor`
    *
+   * `aten::prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
+   *
+   * `aten::prod.out(Tensor self, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::prod.int_out(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.prod.html
    */
-  (input: Tensor, options?: { dtype?: DType | null | undefined }): Tensor
-  /** `aten::prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
-  (input: Tensor, dim: number, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }): Tensor
-  (input: Tensor, options: { dim: number; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  (input: Tensor, dim: number, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  /** `aten::prod.out(Tensor self, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { dtype?: DType | null | undefined; out: Tensor }): Tensor
-  /** `aten::prod.int_out(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { dim: number; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, dim: number, options: { keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, options?: { dtype?: DType | null | undefined }] | [input: Tensor, dim: number, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }] | [input: Tensor, options: { dim: number; keepdim?: boolean | undefined; dtype?: DType | null | undefined }] | [input: Tensor, dim: number, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }] | [input: Tensor, options: { dtype?: DType | null | undefined; out: Tensor }] | [input: Tensor, options: { dim: number; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }] | [input: Tensor, dim: number, options: { keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }]): Tensor
 }
 
 interface promote_types_function {
@@ -5122,18 +4360,16 @@ interface promote_types_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.promote_types.html
    */
-  (type1: DType, type2: DType): DType
-  (type1: DType, options: { type2: DType }): DType
+  (...args: [type1: DType, type2: DType] | [type1: DType, options: { type2: DType }]): DType
 }
 
 interface put_function {
-  /** `aten::put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor` */
-  (input: Tensor, index: Tensor, source: Tensor, accumulate?: boolean | undefined): Tensor
-  (input: Tensor, options: { index: Tensor; source: Tensor; accumulate?: boolean | undefined }): Tensor
-  (input: Tensor, index: Tensor, source: Tensor, options?: { accumulate?: boolean | undefined }): Tensor
-  /** `aten::put.out(Tensor self, Tensor index, Tensor source, bool accumulate=False, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { index: Tensor; source: Tensor; accumulate?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, index: Tensor, source: Tensor, options: { accumulate?: boolean | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor`
+   *
+   * `aten::put.out(Tensor self, Tensor index, Tensor source, bool accumulate=False, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, index: Tensor, source: Tensor, accumulate?: boolean | undefined] | [input: Tensor, options: { index: Tensor; source: Tensor; accumulate?: boolean | undefined }] | [input: Tensor, index: Tensor, source: Tensor, options?: { accumulate?: boolean | undefined }] | [input: Tensor, options: { index: Tensor; source: Tensor; accumulate?: boolean | undefined; out: Tensor }] | [input: Tensor, index: Tensor, source: Tensor, options: { accumulate?: boolean | undefined; out: Tensor }]): Tensor
 }
 
 interface q_per_channel_axis_function {
@@ -5142,17 +4378,21 @@ interface q_per_channel_axis_function {
 }
 
 interface q_per_channel_scales_function {
-  /** `aten::q_per_channel_scales(Tensor self) -> Tensor` */
-  (input: Tensor): Tensor
-  /** `aten::q_per_channel_scales.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  /**
+   * `aten::q_per_channel_scales(Tensor self) -> Tensor`
+   *
+   * `aten::q_per_channel_scales.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface q_per_channel_zero_points_function {
-  /** `aten::q_per_channel_zero_points(Tensor self) -> Tensor` */
-  (input: Tensor): Tensor
-  /** `aten::q_per_channel_zero_points.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  /**
+   * `aten::q_per_channel_zero_points(Tensor self) -> Tensor`
+   *
+   * `aten::q_per_channel_zero_points.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface q_scale_function {
@@ -5169,50 +4409,37 @@ interface qr_function {
   /**
    * `aten::qr(Tensor self, bool some=True) -> (Tensor Q, Tensor R)`
    *
+   * `aten::qr.Q(Tensor self, bool some=True, *, Tensor(a!) Q, Tensor(b!) R) -> (Tensor(a!) Q, Tensor(b!) R)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.qr.html
    */
-  (input: Tensor, some?: boolean | undefined): Named<[Q: Tensor, R: Tensor], { readonly Q: Tensor; readonly R: Tensor }>
-  (input: Tensor, options?: { some?: boolean | undefined }): Named<[Q: Tensor, R: Tensor], { readonly Q: Tensor; readonly R: Tensor }>
-  /** `aten::qr.Q(Tensor self, bool some=True, *, Tensor(a!) Q, Tensor(b!) R) -> (Tensor(a!) Q, Tensor(b!) R)` */
-  (input: Tensor, options: { some?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[Q: Tensor, R: Tensor], { readonly Q: Tensor; readonly R: Tensor }>
+  (...args: [input: Tensor, some?: boolean | undefined] | [input: Tensor, options?: { some?: boolean | undefined }] | [input: Tensor, options: { some?: boolean | undefined; out: readonly [Tensor, Tensor] }]): Named<[Q: Tensor, R: Tensor], { readonly Q: Tensor; readonly R: Tensor }>
 }
 
 interface quantile_function {
   /**
    * `aten::quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`
    *
+   * `aten::quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`
+   *
+   * `aten::quantile.out(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear", Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::quantile.scalar_out(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear", Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.quantile.html
    */
-  (input: Tensor, q: Tensor, dim?: number | null | undefined, keepdim?: boolean | undefined, options?: { interpolation?: string | undefined }): Tensor
-  (input: Tensor, options: { q: Tensor; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
-  (input: Tensor, q: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
-  (input: Tensor, q: Tensor, dim: number | null | undefined, options?: { keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
-  /** `aten::quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
-  (input: Tensor, q: number, dim?: number | null | undefined, keepdim?: boolean | undefined, options?: { interpolation?: string | undefined }): Tensor
-  (input: Tensor, options: { q: number; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
-  (input: Tensor, q: number, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
-  (input: Tensor, q: number, dim: number | null | undefined, options?: { keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
-  /** `aten::quantile.out(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear", Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { q: Tensor; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }): Tensor
-  (input: Tensor, q: Tensor, options: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }): Tensor
-  (input: Tensor, q: Tensor, dim: number | null | undefined, options: { keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }): Tensor
-  /** `aten::quantile.scalar_out(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear", Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { q: number; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }): Tensor
-  (input: Tensor, q: number, options: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }): Tensor
-  (input: Tensor, q: number, dim: number | null | undefined, options: { keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, q: Tensor, dim?: number | null | undefined, keepdim?: boolean | undefined, options?: { interpolation?: string | undefined }] | [input: Tensor, options: { q: Tensor; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }] | [input: Tensor, q: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }] | [input: Tensor, q: Tensor, dim: number | null | undefined, options?: { keepdim?: boolean | undefined; interpolation?: string | undefined }] | [input: Tensor, q: number, dim?: number | null | undefined, keepdim?: boolean | undefined, options?: { interpolation?: string | undefined }] | [input: Tensor, options: { q: number; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }] | [input: Tensor, q: number, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }] | [input: Tensor, q: number, dim: number | null | undefined, options?: { keepdim?: boolean | undefined; interpolation?: string | undefined }] | [input: Tensor, options: { q: Tensor; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }] | [input: Tensor, q: Tensor, options: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }] | [input: Tensor, q: Tensor, dim: number | null | undefined, options: { keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }] | [input: Tensor, options: { q: number; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }] | [input: Tensor, q: number, options: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }] | [input: Tensor, q: number, dim: number | null | undefined, options: { keepdim?: boolean | undefined; interpolation?: string | undefined; out: Tensor }]): Tensor
 }
 
 interface quantize_per_channel_function {
   /**
    * `aten::quantize_per_channel(Tensor self, Tensor scales, Tensor zero_points, int axis, ScalarType dtype) -> Tensor`
    *
+   * `aten::quantize_per_channel.out(Tensor self, Tensor scales, Tensor zero_points, int axis, ScalarType dtype, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.quantize_per_channel.html
    */
-  (input: Tensor, scales: Tensor, zero_points: Tensor, axis: number, dtype: DType): Tensor
-  (input: Tensor, options: { scales: Tensor; zero_points: Tensor; axis: number; dtype: DType }): Tensor
-  /** `aten::quantize_per_channel.out(Tensor self, Tensor scales, Tensor zero_points, int axis, ScalarType dtype, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, scales: Tensor, zero_points: Tensor, axis: number, dtype: DType, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { scales: Tensor; zero_points: Tensor; axis: number; dtype: DType; out: Tensor }): Tensor
+  (...args: [input: Tensor, scales: Tensor, zero_points: Tensor, axis: number, dtype: DType] | [input: Tensor, options: { scales: Tensor; zero_points: Tensor; axis: number; dtype: DType }] | [input: Tensor, scales: Tensor, zero_points: Tensor, axis: number, dtype: DType, options: { out: Tensor }] | [input: Tensor, options: { scales: Tensor; zero_points: Tensor; axis: number; dtype: DType; out: Tensor }]): Tensor
 }
 
 interface quantize_per_tensor_function {
@@ -5227,8 +4454,8 @@ interface quantize_per_tensor_function {
   (input: Tensor, scale: Tensor, zero_point: Tensor, dtype: DType): Tensor
   (input: Tensor, options: { scale: Tensor; zero_point: Tensor; dtype: DType }): Tensor
   /** `aten::quantize_per_tensor.tensors(Tensor[] tensors, Tensor scales, Tensor zero_points, ScalarType dtype) -> Tensor[]` */
-  (tensors: readonly Tensor[], scales: Tensor, zero_points: Tensor, dtype: DType): Tensor[]
-  (tensors: readonly Tensor[], options: { scales: Tensor; zero_points: Tensor; dtype: DType }): Tensor[]
+  (tensors: readonly Tensor[], scales: Tensor, zero_points: Tensor, dtype: DType): Tensors
+  (tensors: readonly Tensor[], options: { scales: Tensor; zero_points: Tensor; dtype: DType }): Tensors
   /** `aten::quantize_per_tensor.out(Tensor self, float scale, int zero_point, ScalarType dtype, *, Tensor(a!) out) -> Tensor(a!)` */
   (input: Tensor, scale: number, zero_point: number, dtype: DType, options: { out: Tensor }): Tensor
   (input: Tensor, options: { scale: number; zero_point: number; dtype: DType; out: Tensor }): Tensor
@@ -5244,111 +4471,82 @@ interface quantize_per_tensor_dynamic_function {
   /**
    * `aten::quantize_per_tensor_dynamic(Tensor self, ScalarType dtype, bool reduce_range) -> Tensor`
    *
+   * `aten::quantize_per_tensor_dynamic.out(Tensor self, ScalarType dtype, bool reduce_range, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.quantize_per_tensor_dynamic.html
    */
-  (input: Tensor, dtype: DType, reduce_range: boolean): Tensor
-  (input: Tensor, options: { dtype: DType; reduce_range: boolean }): Tensor
-  /** `aten::quantize_per_tensor_dynamic.out(Tensor self, ScalarType dtype, bool reduce_range, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, dtype: DType, reduce_range: boolean, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { dtype: DType; reduce_range: boolean; out: Tensor }): Tensor
+  (...args: [input: Tensor, dtype: DType, reduce_range: boolean] | [input: Tensor, options: { dtype: DType; reduce_range: boolean }] | [input: Tensor, dtype: DType, reduce_range: boolean, options: { out: Tensor }] | [input: Tensor, options: { dtype: DType; reduce_range: boolean; out: Tensor }]): Tensor
 }
 
 interface quantized_batch_norm_function {
   /**
    * `aten::quantized_batch_norm(Tensor input, Tensor? weight, Tensor? bias, Tensor mean, Tensor var, float eps, float output_scale, int output_zero_point) -> Tensor`
    *
+   * `aten::quantized_batch_norm.out(Tensor input, Tensor? weight, Tensor? bias, Tensor mean, Tensor var, float eps, float output_scale, int output_zero_point, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.quantized_batch_norm.html
    */
-  (input: Tensor, weight: Tensor | null, bias: Tensor | null, mean: Tensor, var_: Tensor, eps: number, output_scale: number, output_zero_point: number): Tensor
-  (input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; mean: Tensor; var: Tensor; eps: number; output_scale: number; output_zero_point: number }): Tensor
-  /** `aten::quantized_batch_norm.out(Tensor input, Tensor? weight, Tensor? bias, Tensor mean, Tensor var, float eps, float output_scale, int output_zero_point, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, weight: Tensor | null, bias: Tensor | null, mean: Tensor, var_: Tensor, eps: number, output_scale: number, output_zero_point: number, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; mean: Tensor; var: Tensor; eps: number; output_scale: number; output_zero_point: number; out: Tensor }): Tensor
+  (...args: [input: Tensor, weight: Tensor | null, bias: Tensor | null, mean: Tensor, var_: Tensor, eps: number, output_scale: number, output_zero_point: number] | [input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; mean: Tensor; var: Tensor; eps: number; output_scale: number; output_zero_point: number }] | [input: Tensor, weight: Tensor | null, bias: Tensor | null, mean: Tensor, var_: Tensor, eps: number, output_scale: number, output_zero_point: number, options: { out: Tensor }] | [input: Tensor, options: { weight: Tensor | null; bias: Tensor | null; mean: Tensor; var: Tensor; eps: number; output_scale: number; output_zero_point: number; out: Tensor }]): Tensor
 }
 
 interface quantized_gru_function {
-  /** `aten::quantized_gru.data_legacy(Tensor data, Tensor batch_sizes, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor)` */
-  (data: Tensor, batch_sizes: Tensor, hx: Tensor, params: readonly Tensor[], has_biases: boolean, num_layers: number, dropout: number, train: boolean, bidirectional: boolean): [Tensor, Tensor]
-  (data: Tensor, options: { batch_sizes: Tensor; hx: Tensor; params: readonly Tensor[]; has_biases: boolean; num_layers: number; dropout: number; train: boolean; bidirectional: boolean }): [Tensor, Tensor]
-  /** `aten::quantized_gru.input_legacy(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)` */
-  (input: Tensor, hx: Tensor, params: readonly Tensor[], has_biases: boolean, num_layers: number, dropout: number, train: boolean, bidirectional: boolean, batch_first: boolean): [Tensor, Tensor]
-  (input: Tensor, options: { hx: Tensor; params: readonly Tensor[]; has_biases: boolean; num_layers: number; dropout: number; train: boolean; bidirectional: boolean; batch_first: boolean }): [Tensor, Tensor]
+  /**
+   * `aten::quantized_gru.data_legacy(Tensor data, Tensor batch_sizes, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor)`
+   *
+   * `aten::quantized_gru.input_legacy(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)`
+   */
+  (...args: [data: Tensor, batch_sizes: Tensor, hx: Tensor, params: readonly Tensor[], has_biases: boolean, num_layers: number, dropout: number, train: boolean, bidirectional: boolean] | [data: Tensor, options: { batch_sizes: Tensor; hx: Tensor; params: readonly Tensor[]; has_biases: boolean; num_layers: number; dropout: number; train: boolean; bidirectional: boolean }] | [input: Tensor, hx: Tensor, params: readonly Tensor[], has_biases: boolean, num_layers: number, dropout: number, train: boolean, bidirectional: boolean, batch_first: boolean] | [input: Tensor, options: { hx: Tensor; params: readonly Tensor[]; has_biases: boolean; num_layers: number; dropout: number; train: boolean; bidirectional: boolean; batch_first: boolean }]): [Tensor, Tensor]
 }
 
 interface quantized_lstm_function {
-  /** `aten::quantized_lstm.data_legacy(Tensor data, Tensor batch_sizes, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, *, ScalarType? dtype=None, bool use_dynamic=False) -> (Tensor, Tensor, Tensor)` */
-  (data: Tensor, batch_sizes: Tensor, hx: readonly Tensor[], params: readonly Tensor[], has_biases: boolean, num_layers: number, dropout: number, train: boolean, bidirectional: boolean, options?: { dtype?: DType | null | undefined; use_dynamic?: boolean | undefined }): [Tensor, Tensor, Tensor]
-  (data: Tensor, options: { batch_sizes: Tensor; hx: readonly Tensor[]; params: readonly Tensor[]; has_biases: boolean; num_layers: number; dropout: number; train: boolean; bidirectional: boolean; dtype?: DType | null | undefined; use_dynamic?: boolean | undefined }): [Tensor, Tensor, Tensor]
-  /** `aten::quantized_lstm.input_legacy(Tensor input, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first, *, ScalarType? dtype=None, bool use_dynamic=False) -> (Tensor, Tensor, Tensor)` */
-  (input: Tensor, hx: readonly Tensor[], params: readonly Tensor[], has_biases: boolean, num_layers: number, dropout: number, train: boolean, bidirectional: boolean, batch_first: boolean, options?: { dtype?: DType | null | undefined; use_dynamic?: boolean | undefined }): [Tensor, Tensor, Tensor]
-  (input: Tensor, options: { hx: readonly Tensor[]; params: readonly Tensor[]; has_biases: boolean; num_layers: number; dropout: number; train: boolean; bidirectional: boolean; batch_first: boolean; dtype?: DType | null | undefined; use_dynamic?: boolean | undefined }): [Tensor, Tensor, Tensor]
+  /**
+   * `aten::quantized_lstm.data_legacy(Tensor data, Tensor batch_sizes, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, *, ScalarType? dtype=None, bool use_dynamic=False) -> (Tensor, Tensor, Tensor)`
+   *
+   * `aten::quantized_lstm.input_legacy(Tensor input, Tensor[] hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first, *, ScalarType? dtype=None, bool use_dynamic=False) -> (Tensor, Tensor, Tensor)`
+   */
+  (...args: [data: Tensor, batch_sizes: Tensor, hx: readonly Tensor[], params: readonly Tensor[], has_biases: boolean, num_layers: number, dropout: number, train: boolean, bidirectional: boolean, options?: { dtype?: DType | null | undefined; use_dynamic?: boolean | undefined }] | [data: Tensor, options: { batch_sizes: Tensor; hx: readonly Tensor[]; params: readonly Tensor[]; has_biases: boolean; num_layers: number; dropout: number; train: boolean; bidirectional: boolean; dtype?: DType | null | undefined; use_dynamic?: boolean | undefined }] | [input: Tensor, hx: readonly Tensor[], params: readonly Tensor[], has_biases: boolean, num_layers: number, dropout: number, train: boolean, bidirectional: boolean, batch_first: boolean, options?: { dtype?: DType | null | undefined; use_dynamic?: boolean | undefined }] | [input: Tensor, options: { hx: readonly Tensor[]; params: readonly Tensor[]; has_biases: boolean; num_layers: number; dropout: number; train: boolean; bidirectional: boolean; batch_first: boolean; dtype?: DType | null | undefined; use_dynamic?: boolean | undefined }]): [Tensor, Tensor, Tensor]
 }
 
 interface quantized_max_pool1d_function {
   /**
    * `aten::quantized_max_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False) -> Tensor`
    *
+   * `aten::quantized_max_pool1d.out(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.quantized_max_pool1d.html
    */
-  (input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined): Tensor
-  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined }): Tensor
-  /** `aten::quantized_max_pool1d.out(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], int[1] dilation=[1], bool ceil_mode=False, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options: { ceil_mode?: boolean | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined] | [input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined }] | [input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }] | [input: Tensor, kernel_size: number | readonly number[], options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options: { ceil_mode?: boolean | undefined; out: Tensor }]): Tensor
 }
 
 interface quantized_max_pool2d_function {
   /**
    * `aten::quantized_max_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False) -> Tensor`
    *
+   * `aten::quantized_max_pool2d.out(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.quantized_max_pool2d.html
    */
-  (input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined): Tensor
-  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined }): Tensor
-  /** `aten::quantized_max_pool2d.out(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, int[2] dilation=1, bool ceil_mode=False, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options: { ceil_mode?: boolean | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined] | [input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined }] | [input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }] | [input: Tensor, kernel_size: number | readonly number[], options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options: { ceil_mode?: boolean | undefined; out: Tensor }]): Tensor
 }
 
 interface quantized_max_pool3d_function {
-  /** `aten::quantized_max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor` */
-  (input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined): Tensor
-  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined }): Tensor
-  /** `aten::quantized_max_pool3d.out(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options: { ceil_mode?: boolean | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::quantized_max_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False) -> Tensor`
+   *
+   * `aten::quantized_max_pool3d.out(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, int[3] dilation=1, bool ceil_mode=False, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined] | [input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined }] | [input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }] | [input: Tensor, kernel_size: number | readonly number[], options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; out: Tensor }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options: { ceil_mode?: boolean | undefined; out: Tensor }]): Tensor
 }
 
 interface rad2deg_function {
   /**
    * `aten::rad2deg(Tensor self) -> Tensor`
    *
+   * `aten::rad2deg.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.rad2deg.html
    */
-  (input: Tensor): Tensor
-  /** `aten::rad2deg.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface rad2deg__function {
@@ -5360,177 +4558,144 @@ interface rand_function {
   /**
    * `aten::rand(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
    *
+   * `aten::rand.generator(SymInt[] size, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   *
+   * `aten::rand.out(SymInt[] size, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::rand.generator_out(SymInt[] size, *, Generator? generator, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.rand.html
    */
-  (size: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (...size: [...number[], { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | number[]): Tensor
-  /** `aten::rand.generator(SymInt[] size, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
-  (size: readonly number[], options: { generator: Generator | null; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (...size: [...number[], { generator: Generator | null; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | number[]): Tensor
-  /** `aten::rand.out(SymInt[] size, *, Tensor(a!) out) -> Tensor(a!)` */
-  (size: readonly number[], options: { out: Tensor }): Tensor
-  (...size: [...number[], { out: Tensor }] | number[]): Tensor
-  /** `aten::rand.generator_out(SymInt[] size, *, Generator? generator, Tensor(a!) out) -> Tensor(a!)` */
-  (size: readonly number[], options: { generator: Generator | null; out: Tensor }): Tensor
-  (...size: [...number[], { generator: Generator | null; out: Tensor }] | number[]): Tensor
+  (...args: [size: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [...number[], { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | number[] | [size: readonly number[], options: { generator?: Generator | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [...number[], { generator?: Generator | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | number[] | [size: readonly number[], options: { out: Tensor }] | [...number[], { out: Tensor }] | number[] | [size: readonly number[], options: { generator?: Generator | null | undefined; out: Tensor }] | [...number[], { generator?: Generator | null | undefined; out: Tensor }] | number[]): Tensor
 }
 
 interface rand_like_function {
   /**
    * `aten::rand_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
    *
+   * `aten::rand_like.generator(Tensor self, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
+   *
+   * `aten::rand_like.out(Tensor self, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::rand_like.generator_out(Tensor self, *, Generator? generator, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.rand_like.html
    */
-  (input: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  /** `aten::rand_like.generator(Tensor self, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor` */
-  (input: Tensor, options: { generator: Generator | null; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  /** `aten::rand_like.out(Tensor self, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
-  /** `aten::rand_like.generator_out(Tensor self, *, Generator? generator, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { generator: Generator | null; memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }] | [input: Tensor, options: { generator?: Generator | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }] | [input: Tensor, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }] | [input: Tensor, options: { generator?: Generator | null | undefined; memory_format?: MemoryFormat | null | undefined; out: Tensor }]): Tensor
 }
 
 interface randint_function {
   /**
    * `aten::randint(SymInt high, SymInt[] size, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
    *
+   * `aten::randint.generator(SymInt high, SymInt[] size, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   *
+   * `aten::randint.low(SymInt low, SymInt high, SymInt[] size, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   *
+   * `aten::randint.low_generator(SymInt low, SymInt high, SymInt[] size, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   *
+   * `aten::randint.out(SymInt high, SymInt[] size, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::randint.generator_out(SymInt high, SymInt[] size, *, Generator? generator, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::randint.low_out(SymInt low, SymInt high, SymInt[] size, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::randint.low_generator_out(SymInt low, SymInt high, SymInt[] size, *, Generator? generator, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.randint.html
    */
-  (high: number, size: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (high: number, options: { size: readonly number[]; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::randint.generator(SymInt high, SymInt[] size, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
-  (high: number, size: readonly number[], options: { generator: Generator | null; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (high: number, options: { size: readonly number[]; generator: Generator | null; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::randint.low(SymInt low, SymInt high, SymInt[] size, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
-  (low: number, high: number, size: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (low: number, options: { high: number; size: readonly number[]; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::randint.low_generator(SymInt low, SymInt high, SymInt[] size, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
-  (low: number, high: number, size: readonly number[], options: { generator: Generator | null; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (low: number, options: { high: number; size: readonly number[]; generator: Generator | null; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::randint.out(SymInt high, SymInt[] size, *, Tensor(a!) out) -> Tensor(a!)` */
-  (high: number, size: readonly number[], options: { out: Tensor }): Tensor
-  (high: number, options: { size: readonly number[]; out: Tensor }): Tensor
-  /** `aten::randint.generator_out(SymInt high, SymInt[] size, *, Generator? generator, Tensor(a!) out) -> Tensor(a!)` */
-  (high: number, size: readonly number[], options: { generator: Generator | null; out: Tensor }): Tensor
-  (high: number, options: { size: readonly number[]; generator: Generator | null; out: Tensor }): Tensor
-  /** `aten::randint.low_out(SymInt low, SymInt high, SymInt[] size, *, Tensor(a!) out) -> Tensor(a!)` */
-  (low: number, high: number, size: readonly number[], options: { out: Tensor }): Tensor
-  (low: number, options: { high: number; size: readonly number[]; out: Tensor }): Tensor
-  /** `aten::randint.low_generator_out(SymInt low, SymInt high, SymInt[] size, *, Generator? generator, Tensor(a!) out) -> Tensor(a!)` */
-  (low: number, high: number, size: readonly number[], options: { generator: Generator | null; out: Tensor }): Tensor
-  (low: number, options: { high: number; size: readonly number[]; generator: Generator | null; out: Tensor }): Tensor
+  (...args: [high: number, size: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [high: number, options: { size: readonly number[]; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [high: number, size: readonly number[], options: { generator?: Generator | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [high: number, options: { size: readonly number[]; generator?: Generator | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [low: number, high: number, size: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [low: number, options: { high: number; size: readonly number[]; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [low: number, high: number, size: readonly number[], options: { generator?: Generator | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [low: number, options: { high: number; size: readonly number[]; generator?: Generator | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [high: number, size: readonly number[], options: { out: Tensor }] | [high: number, options: { size: readonly number[]; out: Tensor }] | [high: number, size: readonly number[], options: { generator?: Generator | null | undefined; out: Tensor }] | [high: number, options: { size: readonly number[]; generator?: Generator | null | undefined; out: Tensor }] | [low: number, high: number, size: readonly number[], options: { out: Tensor }] | [low: number, options: { high: number; size: readonly number[]; out: Tensor }] | [low: number, high: number, size: readonly number[], options: { generator?: Generator | null | undefined; out: Tensor }] | [low: number, options: { high: number; size: readonly number[]; generator?: Generator | null | undefined; out: Tensor }]): Tensor
 }
 
 interface randint_like_function {
   /**
    * `aten::randint_like(Tensor self, SymInt high, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
    *
+   * `aten::randint_like.Tensor(Tensor self, Tensor high, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
+   *
+   * `aten::randint_like.Tensor_generator(Tensor self, Tensor high, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
+   *
+   * `aten::randint_like.generator(Tensor self, SymInt high, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
+   *
+   * `aten::randint_like.low_dtype(Tensor self, SymInt low, SymInt high, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
+   *
+   * `aten::randint_like.low_generator_dtype(Tensor self, SymInt low, SymInt high, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
+   *
+   * `aten::randint_like.Tensor_out(Tensor self, Tensor high, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::randint_like.out(Tensor self, SymInt high, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::randint_like.Tensor_generator_out(Tensor self, Tensor high, *, Generator? generator, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::randint_like.generator_out(Tensor self, SymInt high, *, Generator? generator, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::randint_like.low_dtype_out(Tensor self, SymInt low, SymInt high, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::randint_like.low_generator_dtype_out(Tensor self, SymInt low, SymInt high, *, Generator? generator, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.randint_like.html
    */
-  (input: Tensor, high: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  (input: Tensor, options: { high: number; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  /** `aten::randint_like.Tensor(Tensor self, Tensor high, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor` */
-  (input: Tensor, high: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  (input: Tensor, options: { high: Tensor; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  /** `aten::randint_like.Tensor_generator(Tensor self, Tensor high, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor` */
-  (input: Tensor, high: Tensor, options: { generator: Generator | null; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  (input: Tensor, options: { high: Tensor; generator: Generator | null; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  /** `aten::randint_like.generator(Tensor self, SymInt high, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor` */
-  (input: Tensor, high: number, options: { generator: Generator | null; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  (input: Tensor, options: { high: number; generator: Generator | null; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  /** `aten::randint_like.low_dtype(Tensor self, SymInt low, SymInt high, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor` */
-  (input: Tensor, low: number, high: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  (input: Tensor, options: { low: number; high: number; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  /** `aten::randint_like.low_generator_dtype(Tensor self, SymInt low, SymInt high, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor` */
-  (input: Tensor, low: number, high: number, options: { generator: Generator | null; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  (input: Tensor, options: { low: number; high: number; generator: Generator | null; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  /** `aten::randint_like.Tensor_out(Tensor self, Tensor high, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, high: Tensor, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, options: { high: Tensor; memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
-  /** `aten::randint_like.out(Tensor self, SymInt high, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, high: number, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, options: { high: number; memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
-  /** `aten::randint_like.Tensor_generator_out(Tensor self, Tensor high, *, Generator? generator, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, high: Tensor, options: { generator: Generator | null; memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, options: { high: Tensor; generator: Generator | null; memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
-  /** `aten::randint_like.generator_out(Tensor self, SymInt high, *, Generator? generator, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, high: number, options: { generator: Generator | null; memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, options: { high: number; generator: Generator | null; memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
-  /** `aten::randint_like.low_dtype_out(Tensor self, SymInt low, SymInt high, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, low: number, high: number, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, options: { low: number; high: number; memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
-  /** `aten::randint_like.low_generator_dtype_out(Tensor self, SymInt low, SymInt high, *, Generator? generator, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, low: number, high: number, options: { generator: Generator | null; memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, options: { low: number; high: number; generator: Generator | null; memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, high: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }] | [input: Tensor, options: { high: number; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }] | [input: Tensor, high: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }] | [input: Tensor, options: { high: Tensor; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }] | [input: Tensor, high: Tensor, options: { generator?: Generator | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }] | [input: Tensor, options: { high: Tensor; generator?: Generator | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }] | [input: Tensor, high: number, options: { generator?: Generator | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }] | [input: Tensor, options: { high: number; generator?: Generator | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }] | [input: Tensor, low: number, high: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }] | [input: Tensor, options: { low: number; high: number; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }] | [input: Tensor, low: number, high: number, options: { generator?: Generator | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }] | [input: Tensor, options: { low: number; high: number; generator?: Generator | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }] | [input: Tensor, high: Tensor, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }] | [input: Tensor, options: { high: Tensor; memory_format?: MemoryFormat | null | undefined; out: Tensor }] | [input: Tensor, high: number, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }] | [input: Tensor, options: { high: number; memory_format?: MemoryFormat | null | undefined; out: Tensor }] | [input: Tensor, high: Tensor, options: { generator?: Generator | null | undefined; memory_format?: MemoryFormat | null | undefined; out: Tensor }] | [input: Tensor, options: { high: Tensor; generator?: Generator | null | undefined; memory_format?: MemoryFormat | null | undefined; out: Tensor }] | [input: Tensor, high: number, options: { generator?: Generator | null | undefined; memory_format?: MemoryFormat | null | undefined; out: Tensor }] | [input: Tensor, options: { high: number; generator?: Generator | null | undefined; memory_format?: MemoryFormat | null | undefined; out: Tensor }] | [input: Tensor, low: number, high: number, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }] | [input: Tensor, options: { low: number; high: number; memory_format?: MemoryFormat | null | undefined; out: Tensor }] | [input: Tensor, low: number, high: number, options: { generator?: Generator | null | undefined; memory_format?: MemoryFormat | null | undefined; out: Tensor }] | [input: Tensor, options: { low: number; high: number; generator?: Generator | null | undefined; memory_format?: MemoryFormat | null | undefined; out: Tensor }]): Tensor
 }
 
 interface randn_function {
   /**
    * `aten::randn(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
    *
+   * `aten::randn.generator(SymInt[] size, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   *
+   * `aten::randn.out(SymInt[] size, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::randn.generator_out(SymInt[] size, *, Generator? generator, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.randn.html
    */
-  (size: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (...size: [...number[], { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | number[]): Tensor
-  /** `aten::randn.generator(SymInt[] size, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
-  (size: readonly number[], options: { generator: Generator | null; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (...size: [...number[], { generator: Generator | null; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | number[]): Tensor
-  /** `aten::randn.out(SymInt[] size, *, Tensor(a!) out) -> Tensor(a!)` */
-  (size: readonly number[], options: { out: Tensor }): Tensor
-  (...size: [...number[], { out: Tensor }] | number[]): Tensor
-  /** `aten::randn.generator_out(SymInt[] size, *, Generator? generator, Tensor(a!) out) -> Tensor(a!)` */
-  (size: readonly number[], options: { generator: Generator | null; out: Tensor }): Tensor
-  (...size: [...number[], { generator: Generator | null; out: Tensor }] | number[]): Tensor
+  (...args: [size: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [...number[], { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | number[] | [size: readonly number[], options: { generator?: Generator | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [...number[], { generator?: Generator | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | number[] | [size: readonly number[], options: { out: Tensor }] | [...number[], { out: Tensor }] | number[] | [size: readonly number[], options: { generator?: Generator | null | undefined; out: Tensor }] | [...number[], { generator?: Generator | null | undefined; out: Tensor }] | number[]): Tensor
 }
 
 interface randn_like_function {
   /**
    * `aten::randn_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
    *
+   * `aten::randn_like.generator(Tensor self, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
+   *
+   * `aten::randn_like.out(Tensor self, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::randn_like.generator_out(Tensor self, *, Generator? generator, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.randn_like.html
    */
-  (input: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  /** `aten::randn_like.generator(Tensor self, *, Generator? generator, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor` */
-  (input: Tensor, options: { generator: Generator | null; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  /** `aten::randn_like.out(Tensor self, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
-  /** `aten::randn_like.generator_out(Tensor self, *, Generator? generator, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { generator: Generator | null; memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }] | [input: Tensor, options: { generator?: Generator | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }] | [input: Tensor, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }] | [input: Tensor, options: { generator?: Generator | null | undefined; memory_format?: MemoryFormat | null | undefined; out: Tensor }]): Tensor
 }
 
 interface randperm_function {
   /**
    * `aten::randperm(SymInt n, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
    *
+   * `aten::randperm.generator(SymInt n, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   *
+   * `aten::randperm.out(SymInt n, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::randperm.generator_out(SymInt n, *, Generator? generator, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.randperm.html
    */
-  (n: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::randperm.generator(SymInt n, *, Generator? generator, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
-  (n: number, options: { generator: Generator | null; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::randperm.out(SymInt n, *, Tensor(a!) out) -> Tensor(a!)` */
-  (n: number, options: { out: Tensor }): Tensor
-  /** `aten::randperm.generator_out(SymInt n, *, Generator? generator, Tensor(a!) out) -> Tensor(a!)` */
-  (n: number, options: { generator: Generator | null; out: Tensor }): Tensor
+  (...args: [n: number, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [n: number, options: { generator?: Generator | null | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [n: number, options: { out: Tensor }] | [n: number, options: { generator?: Generator | null | undefined; out: Tensor }]): Tensor
 }
 
 interface range_function {
   /**
    * `aten::range(Scalar start, Scalar end, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
    *
+   * `aten::range.step(Scalar start, Scalar end, Scalar step=1, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   *
+   * `aten::range.out_(Scalar start, Scalar end, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::range.out(Scalar start, Scalar end, Scalar step=1, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.range.html
    */
-  (start: Scalar, end: Scalar, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (start: Scalar, options: { end: Scalar; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::range.step(Scalar start, Scalar end, Scalar step=1, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
-  (start: Scalar, end: Scalar, step?: Scalar | undefined, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (start: Scalar, options: { end: Scalar; step?: Scalar | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (start: Scalar, end: Scalar, options?: { step?: Scalar | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::range.out_(Scalar start, Scalar end, *, Tensor(a!) out) -> Tensor(a!)` */
-  (start: Scalar, end: Scalar, options: { out: Tensor }): Tensor
-  (start: Scalar, options: { end: Scalar; out: Tensor }): Tensor
-  /** `aten::range.out(Scalar start, Scalar end, Scalar step=1, *, Tensor(a!) out) -> Tensor(a!)` */
-  (start: Scalar, options: { end: Scalar; step?: Scalar | undefined; out: Tensor }): Tensor
-  (start: Scalar, end: Scalar, options: { step?: Scalar | undefined; out: Tensor }): Tensor
+  (...args: [start: Scalar, end: Scalar, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [start: Scalar, options: { end: Scalar; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [start: Scalar, end: Scalar, step?: Scalar | undefined, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [start: Scalar, options: { end: Scalar; step?: Scalar | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [start: Scalar, end: Scalar, options?: { step?: Scalar | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [start: Scalar, end: Scalar, options: { out: Tensor }] | [start: Scalar, options: { end: Scalar; out: Tensor }] | [start: Scalar, options: { end: Scalar; step?: Scalar | undefined; out: Tensor }] | [start: Scalar, end: Scalar, options: { step?: Scalar | undefined; out: Tensor }]): Tensor
 }
 
 interface ravel_function {
@@ -5555,11 +4720,11 @@ interface reciprocal_function {
   /**
    * `aten::reciprocal(Tensor self) -> Tensor`
    *
+   * `aten::reciprocal.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.reciprocal.html
    */
-  (input: Tensor): Tensor
-  /** `aten::reciprocal.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface reciprocal__function {
@@ -5568,10 +4733,12 @@ interface reciprocal__function {
 }
 
 interface relu_function {
-  /** `aten::relu(Tensor self) -> Tensor` */
-  (input: Tensor): Tensor
-  /** `aten::relu.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  /**
+   * `aten::relu(Tensor self) -> Tensor`
+   *
+   * `aten::relu.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface relu__function {
@@ -5587,57 +4754,45 @@ interface remainder_function {
   /**
    * `aten::remainder.Scalar(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::remainder.Scalar_Tensor(Scalar self, Tensor other) -> Tensor`
+   *
+   * `aten::remainder.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * `aten::remainder.Scalar_Tensor_out(Scalar self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::remainder.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::remainder.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.remainder.html
    */
-  (input: Tensor, other: Scalar): Tensor
-  (input: Tensor, options: { other: Scalar }): Tensor
-  /** `aten::remainder.Scalar_Tensor(Scalar self, Tensor other) -> Tensor` */
-  (input: Scalar, other: Tensor): Tensor
-  (input: Scalar, options: { other: Tensor }): Tensor
-  /** `aten::remainder.Tensor(Tensor self, Tensor other) -> Tensor` */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::remainder.Scalar_Tensor_out(Scalar self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Scalar, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Scalar, options: { other: Tensor; out: Tensor }): Tensor
-  /** `aten::remainder.Scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  /** `aten::remainder.Tensor_out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Scalar] | [input: Tensor, options: { other: Scalar }] | [input: Scalar, other: Tensor] | [input: Scalar, options: { other: Tensor }] | [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Scalar, other: Tensor, options: { out: Tensor }] | [input: Scalar, options: { other: Tensor; out: Tensor }] | [input: Tensor, other: Scalar, options: { out: Tensor }] | [input: Tensor, options: { other: Scalar; out: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface renorm_function {
   /**
    * `aten::renorm(Tensor self, Scalar p, int dim, Scalar maxnorm) -> Tensor`
    *
+   * `aten::renorm.out(Tensor self, Scalar p, int dim, Scalar maxnorm, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.renorm.html
    */
-  (input: Tensor, p: Scalar, dim: number, maxnorm: Scalar): Tensor
-  (input: Tensor, options: { p: Scalar; dim: number; maxnorm: Scalar }): Tensor
-  /** `aten::renorm.out(Tensor self, Scalar p, int dim, Scalar maxnorm, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, p: Scalar, dim: number, maxnorm: Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { p: Scalar; dim: number; maxnorm: Scalar; out: Tensor }): Tensor
+  (...args: [input: Tensor, p: Scalar, dim: number, maxnorm: Scalar] | [input: Tensor, options: { p: Scalar; dim: number; maxnorm: Scalar }] | [input: Tensor, p: Scalar, dim: number, maxnorm: Scalar, options: { out: Tensor }] | [input: Tensor, options: { p: Scalar; dim: number; maxnorm: Scalar; out: Tensor }]): Tensor
 }
 
 interface repeat_interleave_function {
   /**
    * `aten::repeat_interleave.Tensor(Tensor repeats, *, SymInt? output_size=None) -> Tensor`
    *
+   * `aten::repeat_interleave.self_Tensor(Tensor self, Tensor repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor`
+   *
+   * `aten::repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor`
+   *
+   * `aten::repeat_interleave.Tensor_out(Tensor repeats, *, SymInt? output_size=None, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.repeat_interleave.html
    */
-  (repeats: Tensor, options?: { output_size?: number | null | undefined }): Tensor
-  /** `aten::repeat_interleave.self_Tensor(Tensor self, Tensor repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor` */
-  (input: Tensor, repeats: Tensor, dim?: number | null | undefined, options?: { output_size?: number | null | undefined }): Tensor
-  (input: Tensor, options: { repeats: Tensor; dim?: number | null | undefined; output_size?: number | null | undefined }): Tensor
-  (input: Tensor, repeats: Tensor, options?: { dim?: number | null | undefined; output_size?: number | null | undefined }): Tensor
-  /** `aten::repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor` */
-  (input: Tensor, repeats: number, dim?: number | null | undefined, options?: { output_size?: number | null | undefined }): Tensor
-  (input: Tensor, options: { repeats: number; dim?: number | null | undefined; output_size?: number | null | undefined }): Tensor
-  (input: Tensor, repeats: number, options?: { dim?: number | null | undefined; output_size?: number | null | undefined }): Tensor
-  /** `aten::repeat_interleave.Tensor_out(Tensor repeats, *, SymInt? output_size=None, Tensor(a!) out) -> Tensor(a!)` */
-  (repeats: Tensor, options: { output_size?: number | null | undefined; out: Tensor }): Tensor
+  (...args: [repeats: Tensor, options?: { output_size?: number | null | undefined }] | [input: Tensor, repeats: Tensor, dim?: number | null | undefined, options?: { output_size?: number | null | undefined }] | [input: Tensor, options: { repeats: Tensor; dim?: number | null | undefined; output_size?: number | null | undefined }] | [input: Tensor, repeats: Tensor, options?: { dim?: number | null | undefined; output_size?: number | null | undefined }] | [input: Tensor, repeats: number, dim?: number | null | undefined, options?: { output_size?: number | null | undefined }] | [input: Tensor, options: { repeats: number; dim?: number | null | undefined; output_size?: number | null | undefined }] | [input: Tensor, repeats: number, options?: { dim?: number | null | undefined; output_size?: number | null | undefined }] | [repeats: Tensor, options: { output_size?: number | null | undefined; out: Tensor }]): Tensor
 }
 
 interface reshape_function {
@@ -5646,20 +4801,17 @@ interface reshape_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.reshape.html
    */
-  (input: Tensor, shape: readonly number[]): Tensor
-  (input: Tensor, options: { shape: readonly number[] }): Tensor
+  (...args: [input: Tensor, shape: readonly number[]] | [input: Tensor, options: { shape: readonly number[] }]): Tensor
 }
 
 interface resize_as__function {
   /** `aten::resize_as_(Tensor(a!) self, Tensor the_template, *, MemoryFormat? memory_format=None) -> Tensor(a!)` */
-  (input: Tensor, the_template: Tensor, options?: { memory_format?: MemoryFormat | null | undefined }): Tensor
-  (input: Tensor, options: { the_template: Tensor; memory_format?: MemoryFormat | null | undefined }): Tensor
+  (...args: [input: Tensor, the_template: Tensor, options?: { memory_format?: MemoryFormat | null | undefined }] | [input: Tensor, options: { the_template: Tensor; memory_format?: MemoryFormat | null | undefined }]): Tensor
 }
 
 interface resize_as_sparse__function {
   /** `aten::resize_as_sparse_(Tensor(a!) self, Tensor the_template) -> Tensor(a!)` */
-  (input: Tensor, the_template: Tensor): Tensor
-  (input: Tensor, options: { the_template: Tensor }): Tensor
+  (...args: [input: Tensor, the_template: Tensor] | [input: Tensor, options: { the_template: Tensor }]): Tensor
 }
 
 interface resolve_conj_function {
@@ -5684,138 +4836,119 @@ interface result_type_function {
   /**
    * `aten::result_type.Scalar(Tensor tensor, Scalar other) -> ScalarType`
    *
+   * `aten::result_type.Scalar_Scalar(Scalar scalar1, Scalar scalar2) -> ScalarType`
+   *
+   * `aten::result_type.Scalar_Tensor(Scalar scalar, Tensor tensor) -> ScalarType`
+   *
+   * `aten::result_type.Tensor(Tensor tensor, Tensor other) -> ScalarType`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.result_type.html
    */
-  (tensor: Tensor, other: Scalar): DType
-  (tensor: Tensor, options: { other: Scalar }): DType
-  /** `aten::result_type.Scalar_Scalar(Scalar scalar1, Scalar scalar2) -> ScalarType` */
-  (scalar1: Scalar, scalar2: Scalar): DType
-  (scalar1: Scalar, options: { scalar2: Scalar }): DType
-  /** `aten::result_type.Scalar_Tensor(Scalar scalar, Tensor tensor) -> ScalarType` */
-  (scalar: Scalar, tensor: Tensor): DType
-  (scalar: Scalar, options: { tensor: Tensor }): DType
-  /** `aten::result_type.Tensor(Tensor tensor, Tensor other) -> ScalarType` */
-  (tensor: Tensor, other: Tensor): DType
-  (tensor: Tensor, options: { other: Tensor }): DType
+  (...args: [tensor: Tensor, other: Scalar] | [tensor: Tensor, options: { other: Scalar }] | [scalar1: Scalar, scalar2: Scalar] | [scalar1: Scalar, options: { scalar2: Scalar }] | [scalar: Scalar, tensor: Tensor] | [scalar: Scalar, options: { tensor: Tensor }] | [tensor: Tensor, other: Tensor] | [tensor: Tensor, options: { other: Tensor }]): DType
 }
 
 interface rms_norm_function {
   /** `aten::rms_norm(Tensor input, SymInt[] normalized_shape, Tensor? weight=None, float? eps=None) -> Tensor` */
-  (input: Tensor, normalized_shape: readonly number[], weight?: Tensor | null | undefined, eps?: number | null | undefined): Tensor
-  (input: Tensor, options: { normalized_shape: readonly number[]; weight?: Tensor | null | undefined; eps?: number | null | undefined }): Tensor
-  (input: Tensor, normalized_shape: readonly number[], options?: { weight?: Tensor | null | undefined; eps?: number | null | undefined }): Tensor
-  (input: Tensor, normalized_shape: readonly number[], weight: Tensor | null | undefined, options?: { eps?: number | null | undefined }): Tensor
+  (...args: [input: Tensor, normalized_shape: readonly number[], weight?: Tensor | null | undefined, eps?: number | null | undefined] | [input: Tensor, options: { normalized_shape: readonly number[]; weight?: Tensor | null | undefined; eps?: number | null | undefined }] | [input: Tensor, normalized_shape: readonly number[], options?: { weight?: Tensor | null | undefined; eps?: number | null | undefined }] | [input: Tensor, normalized_shape: readonly number[], weight: Tensor | null | undefined, options?: { eps?: number | null | undefined }]): Tensor
 }
 
 interface rnn_relu_function {
-  /** `aten::rnn_relu.data(Tensor data, Tensor batch_sizes, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor)` */
-  (data: Tensor, batch_sizes: Tensor, hx: Tensor, params: readonly Tensor[], has_biases: boolean, num_layers: number, dropout: number, train: boolean, bidirectional: boolean): [Tensor, Tensor]
-  (data: Tensor, options: { batch_sizes: Tensor; hx: Tensor; params: readonly Tensor[]; has_biases: boolean; num_layers: number; dropout: number; train: boolean; bidirectional: boolean }): [Tensor, Tensor]
-  /** `aten::rnn_relu.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)` */
-  (input: Tensor, hx: Tensor, params: readonly Tensor[], has_biases: boolean, num_layers: number, dropout: number, train: boolean, bidirectional: boolean, batch_first: boolean): [Tensor, Tensor]
-  (input: Tensor, options: { hx: Tensor; params: readonly Tensor[]; has_biases: boolean; num_layers: number; dropout: number; train: boolean; bidirectional: boolean; batch_first: boolean }): [Tensor, Tensor]
+  /**
+   * `aten::rnn_relu.data(Tensor data, Tensor batch_sizes, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor)`
+   *
+   * `aten::rnn_relu.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)`
+   */
+  (...args: [data: Tensor, batch_sizes: Tensor, hx: Tensor, params: readonly Tensor[], has_biases: boolean, num_layers: number, dropout: number, train: boolean, bidirectional: boolean] | [data: Tensor, options: { batch_sizes: Tensor; hx: Tensor; params: readonly Tensor[]; has_biases: boolean; num_layers: number; dropout: number; train: boolean; bidirectional: boolean }] | [input: Tensor, hx: Tensor, params: readonly Tensor[], has_biases: boolean, num_layers: number, dropout: number, train: boolean, bidirectional: boolean, batch_first: boolean] | [input: Tensor, options: { hx: Tensor; params: readonly Tensor[]; has_biases: boolean; num_layers: number; dropout: number; train: boolean; bidirectional: boolean; batch_first: boolean }]): [Tensor, Tensor]
 }
 
 interface rnn_relu_cell_function {
   /** `aten::rnn_relu_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor` */
-  (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih?: Tensor | null | undefined, b_hh?: Tensor | null | undefined): Tensor
-  (input: Tensor, options: { hx: Tensor; w_ih: Tensor; w_hh: Tensor; b_ih?: Tensor | null | undefined; b_hh?: Tensor | null | undefined }): Tensor
-  (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, options?: { b_ih?: Tensor | null | undefined; b_hh?: Tensor | null | undefined }): Tensor
-  (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | null | undefined, options?: { b_hh?: Tensor | null | undefined }): Tensor
+  (...args: [input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih?: Tensor | null | undefined, b_hh?: Tensor | null | undefined] | [input: Tensor, options: { hx: Tensor; w_ih: Tensor; w_hh: Tensor; b_ih?: Tensor | null | undefined; b_hh?: Tensor | null | undefined }] | [input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, options?: { b_ih?: Tensor | null | undefined; b_hh?: Tensor | null | undefined }] | [input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | null | undefined, options?: { b_hh?: Tensor | null | undefined }]): Tensor
 }
 
 interface rnn_tanh_function {
-  /** `aten::rnn_tanh.data(Tensor data, Tensor batch_sizes, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor)` */
-  (data: Tensor, batch_sizes: Tensor, hx: Tensor, params: readonly Tensor[], has_biases: boolean, num_layers: number, dropout: number, train: boolean, bidirectional: boolean): [Tensor, Tensor]
-  (data: Tensor, options: { batch_sizes: Tensor; hx: Tensor; params: readonly Tensor[]; has_biases: boolean; num_layers: number; dropout: number; train: boolean; bidirectional: boolean }): [Tensor, Tensor]
-  /** `aten::rnn_tanh.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)` */
-  (input: Tensor, hx: Tensor, params: readonly Tensor[], has_biases: boolean, num_layers: number, dropout: number, train: boolean, bidirectional: boolean, batch_first: boolean): [Tensor, Tensor]
-  (input: Tensor, options: { hx: Tensor; params: readonly Tensor[]; has_biases: boolean; num_layers: number; dropout: number; train: boolean; bidirectional: boolean; batch_first: boolean }): [Tensor, Tensor]
+  /**
+   * `aten::rnn_tanh.data(Tensor data, Tensor batch_sizes, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional) -> (Tensor, Tensor)`
+   *
+   * `aten::rnn_tanh.input(Tensor input, Tensor hx, Tensor[] params, bool has_biases, int num_layers, float dropout, bool train, bool bidirectional, bool batch_first) -> (Tensor, Tensor)`
+   */
+  (...args: [data: Tensor, batch_sizes: Tensor, hx: Tensor, params: readonly Tensor[], has_biases: boolean, num_layers: number, dropout: number, train: boolean, bidirectional: boolean] | [data: Tensor, options: { batch_sizes: Tensor; hx: Tensor; params: readonly Tensor[]; has_biases: boolean; num_layers: number; dropout: number; train: boolean; bidirectional: boolean }] | [input: Tensor, hx: Tensor, params: readonly Tensor[], has_biases: boolean, num_layers: number, dropout: number, train: boolean, bidirectional: boolean, batch_first: boolean] | [input: Tensor, options: { hx: Tensor; params: readonly Tensor[]; has_biases: boolean; num_layers: number; dropout: number; train: boolean; bidirectional: boolean; batch_first: boolean }]): [Tensor, Tensor]
 }
 
 interface rnn_tanh_cell_function {
   /** `aten::rnn_tanh_cell(Tensor input, Tensor hx, Tensor w_ih, Tensor w_hh, Tensor? b_ih=None, Tensor? b_hh=None) -> Tensor` */
-  (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih?: Tensor | null | undefined, b_hh?: Tensor | null | undefined): Tensor
-  (input: Tensor, options: { hx: Tensor; w_ih: Tensor; w_hh: Tensor; b_ih?: Tensor | null | undefined; b_hh?: Tensor | null | undefined }): Tensor
-  (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, options?: { b_ih?: Tensor | null | undefined; b_hh?: Tensor | null | undefined }): Tensor
-  (input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | null | undefined, options?: { b_hh?: Tensor | null | undefined }): Tensor
+  (...args: [input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih?: Tensor | null | undefined, b_hh?: Tensor | null | undefined] | [input: Tensor, options: { hx: Tensor; w_ih: Tensor; w_hh: Tensor; b_ih?: Tensor | null | undefined; b_hh?: Tensor | null | undefined }] | [input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, options?: { b_ih?: Tensor | null | undefined; b_hh?: Tensor | null | undefined }] | [input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | null | undefined, options?: { b_hh?: Tensor | null | undefined }]): Tensor
 }
 
 interface roll_function {
   /**
    * `aten::roll(Tensor self, SymInt[1] shifts, int[1] dims=[]) -> Tensor`
    *
+   * `aten::roll.out(Tensor self, SymInt[1] shifts, int[1] dims=[], *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.roll.html
    */
-  (input: Tensor, shifts: number | readonly number[], dims?: number | readonly number[] | undefined): Tensor
-  (input: Tensor, options: { shifts: number | readonly number[]; dims?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, shifts: number | readonly number[], options?: { dims?: number | readonly number[] | undefined }): Tensor
-  /** `aten::roll.out(Tensor self, SymInt[1] shifts, int[1] dims=[], *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { shifts: number | readonly number[]; dims?: number | readonly number[] | undefined; out: Tensor }): Tensor
-  (input: Tensor, shifts: number | readonly number[], options: { dims?: number | readonly number[] | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, shifts: number | readonly number[], dims?: number | readonly number[] | undefined] | [input: Tensor, options: { shifts: number | readonly number[]; dims?: number | readonly number[] | undefined }] | [input: Tensor, shifts: number | readonly number[], options?: { dims?: number | readonly number[] | undefined }] | [input: Tensor, options: { shifts: number | readonly number[]; dims?: number | readonly number[] | undefined; out: Tensor }] | [input: Tensor, shifts: number | readonly number[], options: { dims?: number | readonly number[] | undefined; out: Tensor }]): Tensor
 }
 
 interface rot90_function {
   /**
    * `aten::rot90(Tensor self, int k=1, int[] dims=[0, 1]) -> Tensor`
    *
+   * `aten::rot90.out(Tensor self, int k=1, int[] dims=[0, 1], *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.rot90.html
    */
-  (input: Tensor, k?: number | undefined, dims?: readonly number[] | undefined): Tensor
-  (input: Tensor, options?: { k?: number | undefined; dims?: readonly number[] | undefined }): Tensor
-  (input: Tensor, k: number | undefined, options?: { dims?: readonly number[] | undefined }): Tensor
-  /** `aten::rot90.out(Tensor self, int k=1, int[] dims=[0, 1], *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { k?: number | undefined; dims?: readonly number[] | undefined; out: Tensor }): Tensor
-  (input: Tensor, k: number | undefined, options: { dims?: readonly number[] | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, k?: number | undefined, dims?: readonly number[] | undefined] | [input: Tensor, options?: { k?: number | undefined; dims?: readonly number[] | undefined }] | [input: Tensor, k: number | undefined, options?: { dims?: readonly number[] | undefined }] | [input: Tensor, options: { k?: number | undefined; dims?: readonly number[] | undefined; out: Tensor }] | [input: Tensor, k: number | undefined, options: { dims?: readonly number[] | undefined; out: Tensor }]): Tensor
 }
 
 interface round_function {
   /**
    * `aten::round(Tensor self) -> Tensor`
    *
+   * `aten::round.decimals(Tensor self, *, int decimals) -> Tensor`
+   *
+   * `aten::round.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::round.decimals_out(Tensor self, *, int decimals, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.round.html
    */
-  (input: Tensor): Tensor
-  /** `aten::round.decimals(Tensor self, *, int decimals) -> Tensor` */
-  (input: Tensor, options: { decimals: number }): Tensor
-  /** `aten::round.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
-  /** `aten::round.decimals_out(Tensor self, *, int decimals, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { decimals: number; out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { decimals: number }] | [input: Tensor, options: { out: Tensor }] | [input: Tensor, options: { decimals: number; out: Tensor }]): Tensor
 }
 
 interface round__function {
-  /** `aten::round_(Tensor(a!) self) -> Tensor(a!)` */
-  (input: Tensor): Tensor
-  /** `aten::round_.decimals(Tensor(a!) self, *, int decimals) -> Tensor(a!)` */
-  (input: Tensor, options: { decimals: number }): Tensor
+  /**
+   * `aten::round_(Tensor(a!) self) -> Tensor(a!)`
+   *
+   * `aten::round_.decimals(Tensor(a!) self, *, int decimals) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor] | [input: Tensor, options: { decimals: number }]): Tensor
 }
 
 interface row_indices_copy_function {
-  /** `aten::row_indices_copy(Tensor self) -> Tensor` */
-  (input: Tensor): Tensor
-  /** `aten::row_indices_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  /**
+   * `aten::row_indices_copy(Tensor self) -> Tensor`
+   *
+   * `aten::row_indices_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface row_stack_function {
   /**
    * `aten::row_stack(Tensor[] tensors) -> Tensor`
    *
+   * `aten::row_stack.out(Tensor[] tensors, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.row_stack.html
    */
-  (tensors: readonly Tensor[]): Tensor
-  /** `aten::row_stack.out(Tensor[] tensors, *, Tensor(a!) out) -> Tensor(a!)` */
-  (tensors: readonly Tensor[], options: { out: Tensor }): Tensor
+  (...args: [tensors: readonly Tensor[]] | [tensors: readonly Tensor[], options: { out: Tensor }]): Tensor
 }
 
 interface rrelu_function {
   /** `aten::rrelu(Tensor self, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor` */
-  (input: Tensor, lower?: Scalar | undefined, upper?: Scalar | undefined, training?: boolean | undefined, generator?: Generator | null | undefined): Tensor
-  (input: Tensor, options?: { lower?: Scalar | undefined; upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
-  (input: Tensor, lower: Scalar | undefined, options?: { upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
-  (input: Tensor, lower: Scalar | undefined, upper: Scalar | undefined, options?: { training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
-  (input: Tensor, lower: Scalar | undefined, upper: Scalar | undefined, training: boolean | undefined, options?: { generator?: Generator | null | undefined }): Tensor
+  (...args: [input: Tensor, lower?: Scalar | undefined, upper?: Scalar | undefined, training?: boolean | undefined, generator?: Generator | null | undefined] | [input: Tensor, options?: { lower?: Scalar | undefined; upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }] | [input: Tensor, lower: Scalar | undefined, options?: { upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }] | [input: Tensor, lower: Scalar | undefined, upper: Scalar | undefined, options?: { training?: boolean | undefined; generator?: Generator | null | undefined }] | [input: Tensor, lower: Scalar | undefined, upper: Scalar | undefined, training: boolean | undefined, options?: { generator?: Generator | null | undefined }]): Tensor
 }
 
 interface rrelu__function {
@@ -5824,22 +4957,18 @@ interface rrelu__function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.rrelu_.html
    */
-  (input: Tensor, lower?: Scalar | undefined, upper?: Scalar | undefined, training?: boolean | undefined, generator?: Generator | null | undefined): Tensor
-  (input: Tensor, options?: { lower?: Scalar | undefined; upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
-  (input: Tensor, lower: Scalar | undefined, options?: { upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
-  (input: Tensor, lower: Scalar | undefined, upper: Scalar | undefined, options?: { training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
-  (input: Tensor, lower: Scalar | undefined, upper: Scalar | undefined, training: boolean | undefined, options?: { generator?: Generator | null | undefined }): Tensor
+  (...args: [input: Tensor, lower?: Scalar | undefined, upper?: Scalar | undefined, training?: boolean | undefined, generator?: Generator | null | undefined] | [input: Tensor, options?: { lower?: Scalar | undefined; upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }] | [input: Tensor, lower: Scalar | undefined, options?: { upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }] | [input: Tensor, lower: Scalar | undefined, upper: Scalar | undefined, options?: { training?: boolean | undefined; generator?: Generator | null | undefined }] | [input: Tensor, lower: Scalar | undefined, upper: Scalar | undefined, training: boolean | undefined, options?: { generator?: Generator | null | undefined }]): Tensor
 }
 
 interface rsqrt_function {
   /**
    * `aten::rsqrt(Tensor self) -> Tensor`
    *
+   * `aten::rsqrt.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.rsqrt.html
    */
-  (input: Tensor): Tensor
-  /** `aten::rsqrt.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface rsqrt__function {
@@ -5848,115 +4977,96 @@ interface rsqrt__function {
 }
 
 interface rsub_function {
-  /** `aten::rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor` */
-  (input: Tensor, other: Scalar, alpha?: Scalar | undefined): Tensor
-  (input: Tensor, options: { other: Scalar; alpha?: Scalar | undefined }): Tensor
-  (input: Tensor, other: Scalar, options?: { alpha?: Scalar | undefined }): Tensor
-  /** `aten::rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor` */
-  (input: Tensor, other: Tensor, options?: { alpha?: Scalar | undefined }): Tensor
-  (input: Tensor, options: { other: Tensor; alpha?: Scalar | undefined }): Tensor
-  /** `aten::rsub.Scalar_out(Tensor self, Scalar other, Scalar alpha=1, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { other: Scalar; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (input: Tensor, other: Scalar, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
-  /** `aten::rsub.Tensor_out(Tensor self, Tensor other, *, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::rsub.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor`
+   *
+   * `aten::rsub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor`
+   *
+   * `aten::rsub.Scalar_out(Tensor self, Scalar other, Scalar alpha=1, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::rsub.Tensor_out(Tensor self, Tensor other, *, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, other: Scalar, alpha?: Scalar | undefined] | [input: Tensor, options: { other: Scalar; alpha?: Scalar | undefined }] | [input: Tensor, other: Scalar, options?: { alpha?: Scalar | undefined }] | [input: Tensor, other: Tensor, options?: { alpha?: Scalar | undefined }] | [input: Tensor, options: { other: Tensor; alpha?: Scalar | undefined }] | [input: Tensor, options: { other: Scalar; alpha?: Scalar | undefined; out: Tensor }] | [input: Tensor, other: Scalar, options: { alpha?: Scalar | undefined; out: Tensor }] | [input: Tensor, other: Tensor, options: { alpha?: Scalar | undefined; out: Tensor }] | [input: Tensor, options: { other: Tensor; alpha?: Scalar | undefined; out: Tensor }]): Tensor
 }
 
 interface scalar_tensor_function {
-  /** `aten::scalar_tensor(Scalar s, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor` */
-  (s: Scalar, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::scalar_tensor.out(Scalar s, *, Tensor(a!) out) -> Tensor(a!)` */
-  (s: Scalar, options: { out: Tensor }): Tensor
+  /**
+   * `aten::scalar_tensor(Scalar s, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
+   *
+   * `aten::scalar_tensor.out(Scalar s, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [s: Scalar, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [s: Scalar, options: { out: Tensor }]): Tensor
 }
 
 interface scatter_function {
   /**
    * `aten::scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor`
    *
+   * `aten::scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor`
+   *
+   * `aten::scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor`
+   *
+   * `aten::scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor`
+   *
+   * `aten::scatter.src_out(Tensor self, int dim, Tensor index, Tensor src, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::scatter.value_out(Tensor self, int dim, Tensor index, Scalar value, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::scatter.reduce_out(Tensor self, int dim, Tensor index, Tensor src, *, str reduce, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::scatter.value_reduce_out(Tensor self, int dim, Tensor index, Scalar value, *, str reduce, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.scatter.html
    */
-  (input: Tensor, dim: number, index: Tensor, src: Tensor): Tensor
-  (input: Tensor, options: { dim: number; index: Tensor; src: Tensor }): Tensor
-  /** `aten::scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor` */
-  (input: Tensor, dim: number, index: Tensor, value: Scalar): Tensor
-  (input: Tensor, options: { dim: number; index: Tensor; value: Scalar }): Tensor
-  /** `aten::scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor` */
-  (input: Tensor, dim: number, index: Tensor, src: Tensor, options: { reduce: string }): Tensor
-  (input: Tensor, options: { dim: number; index: Tensor; src: Tensor; reduce: string }): Tensor
-  /** `aten::scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor` */
-  (input: Tensor, dim: number, index: Tensor, value: Scalar, options: { reduce: string }): Tensor
-  (input: Tensor, options: { dim: number; index: Tensor; value: Scalar; reduce: string }): Tensor
-  /** `aten::scatter.src_out(Tensor self, int dim, Tensor index, Tensor src, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, dim: number, index: Tensor, src: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { dim: number; index: Tensor; src: Tensor; out: Tensor }): Tensor
-  /** `aten::scatter.value_out(Tensor self, int dim, Tensor index, Scalar value, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, dim: number, index: Tensor, value: Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { dim: number; index: Tensor; value: Scalar; out: Tensor }): Tensor
-  /** `aten::scatter.reduce_out(Tensor self, int dim, Tensor index, Tensor src, *, str reduce, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, dim: number, index: Tensor, src: Tensor, options: { reduce: string; out: Tensor }): Tensor
-  (input: Tensor, options: { dim: number; index: Tensor; src: Tensor; reduce: string; out: Tensor }): Tensor
-  /** `aten::scatter.value_reduce_out(Tensor self, int dim, Tensor index, Scalar value, *, str reduce, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, dim: number, index: Tensor, value: Scalar, options: { reduce: string; out: Tensor }): Tensor
-  (input: Tensor, options: { dim: number; index: Tensor; value: Scalar; reduce: string; out: Tensor }): Tensor
+  (...args: [input: Tensor, dim: number, index: Tensor, src: Tensor] | [input: Tensor, options: { dim: number; index: Tensor; src: Tensor }] | [input: Tensor, dim: number, index: Tensor, value: Scalar] | [input: Tensor, options: { dim: number; index: Tensor; value: Scalar }] | [input: Tensor, dim: number, index: Tensor, src: Tensor, options: { reduce: string }] | [input: Tensor, options: { dim: number; index: Tensor; src: Tensor; reduce: string }] | [input: Tensor, dim: number, index: Tensor, value: Scalar, options: { reduce: string }] | [input: Tensor, options: { dim: number; index: Tensor; value: Scalar; reduce: string }] | [input: Tensor, dim: number, index: Tensor, src: Tensor, options: { out: Tensor }] | [input: Tensor, options: { dim: number; index: Tensor; src: Tensor; out: Tensor }] | [input: Tensor, dim: number, index: Tensor, value: Scalar, options: { out: Tensor }] | [input: Tensor, options: { dim: number; index: Tensor; value: Scalar; out: Tensor }] | [input: Tensor, dim: number, index: Tensor, src: Tensor, options: { reduce: string; out: Tensor }] | [input: Tensor, options: { dim: number; index: Tensor; src: Tensor; reduce: string; out: Tensor }] | [input: Tensor, dim: number, index: Tensor, value: Scalar, options: { reduce: string; out: Tensor }] | [input: Tensor, options: { dim: number; index: Tensor; value: Scalar; reduce: string; out: Tensor }]): Tensor
 }
 
 interface scatter_add_function {
   /**
    * `aten::scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor`
    *
+   * `aten::scatter_add.out(Tensor self, int dim, Tensor index, Tensor src, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.scatter_add.html
    */
-  (input: Tensor, dim: number, index: Tensor, src: Tensor): Tensor
-  (input: Tensor, options: { dim: number; index: Tensor; src: Tensor }): Tensor
-  /** `aten::scatter_add.out(Tensor self, int dim, Tensor index, Tensor src, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, dim: number, index: Tensor, src: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { dim: number; index: Tensor; src: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, dim: number, index: Tensor, src: Tensor] | [input: Tensor, options: { dim: number; index: Tensor; src: Tensor }] | [input: Tensor, dim: number, index: Tensor, src: Tensor, options: { out: Tensor }] | [input: Tensor, options: { dim: number; index: Tensor; src: Tensor; out: Tensor }]): Tensor
 }
 
 interface scatter_reduce_function {
   /**
    * `aten::scatter_reduce.two(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True) -> Tensor`
    *
+   * `aten::scatter_reduce.two_out(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.scatter_reduce.html
    */
-  (input: Tensor, dim: number, index: Tensor, src: Tensor, reduce: string, options?: { include_self?: boolean | undefined }): Tensor
-  (input: Tensor, options: { dim: number; index: Tensor; src: Tensor; reduce: string; include_self?: boolean | undefined }): Tensor
-  /** `aten::scatter_reduce.two_out(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, dim: number, index: Tensor, src: Tensor, reduce: string, options: { include_self?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, options: { dim: number; index: Tensor; src: Tensor; reduce: string; include_self?: boolean | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, dim: number, index: Tensor, src: Tensor, reduce: string, options?: { include_self?: boolean | undefined }] | [input: Tensor, options: { dim: number; index: Tensor; src: Tensor; reduce: string; include_self?: boolean | undefined }] | [input: Tensor, dim: number, index: Tensor, src: Tensor, reduce: string, options: { include_self?: boolean | undefined; out: Tensor }] | [input: Tensor, options: { dim: number; index: Tensor; src: Tensor; reduce: string; include_self?: boolean | undefined; out: Tensor }]): Tensor
 }
 
 interface searchsorted_function {
   /**
    * `aten::searchsorted.Scalar(Tensor sorted_sequence, Scalar self, *, bool out_int32=False, bool right=False, str? side=None, Tensor? sorter=None) -> Tensor`
    *
+   * `aten::searchsorted.Tensor(Tensor sorted_sequence, Tensor self, *, bool out_int32=False, bool right=False, str? side=None, Tensor? sorter=None) -> Tensor`
+   *
+   * `aten::searchsorted.Scalar_out(Tensor sorted_sequence, Scalar self, *, bool out_int32=False, bool right=False, str? side=None, Tensor? sorter=None, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::searchsorted.Tensor_out(Tensor sorted_sequence, Tensor self, *, bool out_int32=False, bool right=False, str? side=None, Tensor? sorter=None, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.searchsorted.html
    */
-  (sorted_sequence: Tensor, input: Scalar, options?: { out_int32?: boolean | undefined; right?: boolean | undefined; side?: string | null | undefined; sorter?: Tensor | null | undefined }): Tensor
-  (sorted_sequence: Tensor, options: { input: Scalar; out_int32?: boolean | undefined; right?: boolean | undefined; side?: string | null | undefined; sorter?: Tensor | null | undefined }): Tensor
-  /** `aten::searchsorted.Tensor(Tensor sorted_sequence, Tensor self, *, bool out_int32=False, bool right=False, str? side=None, Tensor? sorter=None) -> Tensor` */
-  (sorted_sequence: Tensor, input: Tensor, options?: { out_int32?: boolean | undefined; right?: boolean | undefined; side?: string | null | undefined; sorter?: Tensor | null | undefined }): Tensor
-  (sorted_sequence: Tensor, options: { input: Tensor; out_int32?: boolean | undefined; right?: boolean | undefined; side?: string | null | undefined; sorter?: Tensor | null | undefined }): Tensor
-  /** `aten::searchsorted.Scalar_out(Tensor sorted_sequence, Scalar self, *, bool out_int32=False, bool right=False, str? side=None, Tensor? sorter=None, Tensor(a!) out) -> Tensor(a!)` */
-  (sorted_sequence: Tensor, input: Scalar, options: { out_int32?: boolean | undefined; right?: boolean | undefined; side?: string | null | undefined; sorter?: Tensor | null | undefined; out: Tensor }): Tensor
-  (sorted_sequence: Tensor, options: { input: Scalar; out_int32?: boolean | undefined; right?: boolean | undefined; side?: string | null | undefined; sorter?: Tensor | null | undefined; out: Tensor }): Tensor
-  /** `aten::searchsorted.Tensor_out(Tensor sorted_sequence, Tensor self, *, bool out_int32=False, bool right=False, str? side=None, Tensor? sorter=None, Tensor(a!) out) -> Tensor(a!)` */
-  (sorted_sequence: Tensor, input: Tensor, options: { out_int32?: boolean | undefined; right?: boolean | undefined; side?: string | null | undefined; sorter?: Tensor | null | undefined; out: Tensor }): Tensor
-  (sorted_sequence: Tensor, options: { input: Tensor; out_int32?: boolean | undefined; right?: boolean | undefined; side?: string | null | undefined; sorter?: Tensor | null | undefined; out: Tensor }): Tensor
+  (...args: [sorted_sequence: Tensor, input: Scalar, options?: { out_int32?: boolean | undefined; right?: boolean | undefined; side?: string | null | undefined; sorter?: Tensor | null | undefined }] | [sorted_sequence: Tensor, options: { input: Scalar; out_int32?: boolean | undefined; right?: boolean | undefined; side?: string | null | undefined; sorter?: Tensor | null | undefined }] | [sorted_sequence: Tensor, input: Tensor, options?: { out_int32?: boolean | undefined; right?: boolean | undefined; side?: string | null | undefined; sorter?: Tensor | null | undefined }] | [sorted_sequence: Tensor, options: { input: Tensor; out_int32?: boolean | undefined; right?: boolean | undefined; side?: string | null | undefined; sorter?: Tensor | null | undefined }] | [sorted_sequence: Tensor, input: Scalar, options: { out_int32?: boolean | undefined; right?: boolean | undefined; side?: string | null | undefined; sorter?: Tensor | null | undefined; out: Tensor }] | [sorted_sequence: Tensor, options: { input: Scalar; out_int32?: boolean | undefined; right?: boolean | undefined; side?: string | null | undefined; sorter?: Tensor | null | undefined; out: Tensor }] | [sorted_sequence: Tensor, input: Tensor, options: { out_int32?: boolean | undefined; right?: boolean | undefined; side?: string | null | undefined; sorter?: Tensor | null | undefined; out: Tensor }] | [sorted_sequence: Tensor, options: { input: Tensor; out_int32?: boolean | undefined; right?: boolean | undefined; side?: string | null | undefined; sorter?: Tensor | null | undefined; out: Tensor }]): Tensor
 }
 
 interface segment_reduce_function {
   /**
    * `aten::segment_reduce(Tensor data, str reduce, *, Tensor? lengths=None, Tensor? indices=None, Tensor? offsets=None, int axis=0, bool unsafe=False, Scalar? initial=None) -> Tensor`
    *
+   * `aten::segment_reduce.out(Tensor data, str reduce, *, Tensor? lengths=None, Tensor? indices=None, Tensor? offsets=None, int axis=0, bool unsafe=False, Scalar? initial=None, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.segment_reduce.html
    */
-  (data: Tensor, reduce: string, options?: { lengths?: Tensor | null | undefined; indices?: Tensor | null | undefined; offsets?: Tensor | null | undefined; axis?: number | undefined; unsafe?: boolean | undefined; initial?: Scalar | null | undefined }): Tensor
-  (data: Tensor, options: { reduce: string; lengths?: Tensor | null | undefined; indices?: Tensor | null | undefined; offsets?: Tensor | null | undefined; axis?: number | undefined; unsafe?: boolean | undefined; initial?: Scalar | null | undefined }): Tensor
-  /** `aten::segment_reduce.out(Tensor data, str reduce, *, Tensor? lengths=None, Tensor? indices=None, Tensor? offsets=None, int axis=0, bool unsafe=False, Scalar? initial=None, Tensor(a!) out) -> Tensor(a!)` */
-  (data: Tensor, reduce: string, options: { lengths?: Tensor | null | undefined; indices?: Tensor | null | undefined; offsets?: Tensor | null | undefined; axis?: number | undefined; unsafe?: boolean | undefined; initial?: Scalar | null | undefined; out: Tensor }): Tensor
-  (data: Tensor, options: { reduce: string; lengths?: Tensor | null | undefined; indices?: Tensor | null | undefined; offsets?: Tensor | null | undefined; axis?: number | undefined; unsafe?: boolean | undefined; initial?: Scalar | null | undefined; out: Tensor }): Tensor
+  (...args: [data: Tensor, reduce: string, options?: { lengths?: Tensor | null | undefined; indices?: Tensor | null | undefined; offsets?: Tensor | null | undefined; axis?: number | undefined; unsafe?: boolean | undefined; initial?: Scalar | null | undefined }] | [data: Tensor, options: { reduce: string; lengths?: Tensor | null | undefined; indices?: Tensor | null | undefined; offsets?: Tensor | null | undefined; axis?: number | undefined; unsafe?: boolean | undefined; initial?: Scalar | null | undefined }] | [data: Tensor, reduce: string, options: { lengths?: Tensor | null | undefined; indices?: Tensor | null | undefined; offsets?: Tensor | null | undefined; axis?: number | undefined; unsafe?: boolean | undefined; initial?: Scalar | null | undefined; out: Tensor }] | [data: Tensor, options: { reduce: string; lengths?: Tensor | null | undefined; indices?: Tensor | null | undefined; offsets?: Tensor | null | undefined; axis?: number | undefined; unsafe?: boolean | undefined; initial?: Scalar | null | undefined; out: Tensor }]): Tensor
 }
 
 interface select_function {
@@ -5965,34 +5075,29 @@ interface select_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.select.html
    */
-  (input: Tensor, dim: number, index: number): Tensor
-  (input: Tensor, options: { dim: number; index: number }): Tensor
+  (...args: [input: Tensor, dim: number, index: number] | [input: Tensor, options: { dim: number; index: number }]): Tensor
 }
 
 interface select_copy_function {
   /**
    * `aten::select_copy.int(Tensor self, int dim, SymInt index) -> Tensor`
    *
+   * `aten::select_copy.int_out(Tensor self, int dim, SymInt index, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.select_copy.html
    */
-  (input: Tensor, dim: number, index: number): Tensor
-  (input: Tensor, options: { dim: number; index: number }): Tensor
-  /** `aten::select_copy.int_out(Tensor self, int dim, SymInt index, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, dim: number, index: number, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { dim: number; index: number; out: Tensor }): Tensor
+  (...args: [input: Tensor, dim: number, index: number] | [input: Tensor, options: { dim: number; index: number }] | [input: Tensor, dim: number, index: number, options: { out: Tensor }] | [input: Tensor, options: { dim: number; index: number; out: Tensor }]): Tensor
 }
 
 interface select_scatter_function {
   /**
    * `aten::select_scatter(Tensor self, Tensor src, int dim, SymInt index) -> Tensor`
    *
+   * `aten::select_scatter.out(Tensor self, Tensor src, int dim, SymInt index, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.select_scatter.html
    */
-  (input: Tensor, src: Tensor, dim: number, index: number): Tensor
-  (input: Tensor, options: { src: Tensor; dim: number; index: number }): Tensor
-  /** `aten::select_scatter.out(Tensor self, Tensor src, int dim, SymInt index, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, src: Tensor, dim: number, index: number, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { src: Tensor; dim: number; index: number; out: Tensor }): Tensor
+  (...args: [input: Tensor, src: Tensor, dim: number, index: number] | [input: Tensor, options: { src: Tensor; dim: number; index: number }] | [input: Tensor, src: Tensor, dim: number, index: number, options: { out: Tensor }] | [input: Tensor, options: { src: Tensor; dim: number; index: number; out: Tensor }]): Tensor
 }
 
 interface selu_function {
@@ -6013,22 +5118,22 @@ interface sgn_function {
   /**
    * `aten::sgn(Tensor self) -> Tensor`
    *
+   * `aten::sgn.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.sgn.html
    */
-  (input: Tensor): Tensor
-  /** `aten::sgn.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface sigmoid_function {
   /**
    * `aten::sigmoid(Tensor self) -> Tensor`
    *
+   * `aten::sigmoid.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.sigmoid.html
    */
-  (input: Tensor): Tensor
-  /** `aten::sigmoid.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface sigmoid__function {
@@ -6040,33 +5145,33 @@ interface sign_function {
   /**
    * `aten::sign(Tensor self) -> Tensor`
    *
+   * `aten::sign.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.sign.html
    */
-  (input: Tensor): Tensor
-  /** `aten::sign.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface signbit_function {
   /**
    * `aten::signbit(Tensor self) -> Tensor`
    *
+   * `aten::signbit.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.signbit.html
    */
-  (input: Tensor): Tensor
-  /** `aten::signbit.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface sin_function {
   /**
    * `aten::sin(Tensor self) -> Tensor`
    *
+   * `aten::sin.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.sin.html
    */
-  (input: Tensor): Tensor
-  /** `aten::sin.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface sin__function {
@@ -6078,11 +5183,11 @@ interface sinc_function {
   /**
    * `aten::sinc(Tensor self) -> Tensor`
    *
+   * `aten::sinc.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.sinc.html
    */
-  (input: Tensor): Tensor
-  /** `aten::sinc.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface sinc__function {
@@ -6094,11 +5199,11 @@ interface sinh_function {
   /**
    * `aten::sinh(Tensor self) -> Tensor`
    *
+   * `aten::sinh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.sinh.html
    */
-  (input: Tensor): Tensor
-  /** `aten::sinh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface sinh__function {
@@ -6110,59 +5215,38 @@ interface slice_copy_function {
   /**
    * `aten::slice_copy.Tensor(Tensor self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor`
    *
+   * `aten::slice_copy.Tensor_out(Tensor self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.slice_copy.html
    */
-  (input: Tensor, dim?: number | undefined, start?: number | null | undefined, end?: number | null | undefined, step?: number | undefined): Tensor
-  (input: Tensor, options?: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor
-  (input: Tensor, dim: number | undefined, options?: { start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor
-  (input: Tensor, dim: number | undefined, start: number | null | undefined, options?: { end?: number | null | undefined; step?: number | undefined }): Tensor
-  (input: Tensor, dim: number | undefined, start: number | null | undefined, end: number | null | undefined, options?: { step?: number | undefined }): Tensor
-  /** `aten::slice_copy.Tensor_out(Tensor self, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined; out: Tensor }): Tensor
-  (input: Tensor, dim: number | undefined, options: { start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined; out: Tensor }): Tensor
-  (input: Tensor, dim: number | undefined, start: number | null | undefined, options: { end?: number | null | undefined; step?: number | undefined; out: Tensor }): Tensor
-  (input: Tensor, dim: number | undefined, start: number | null | undefined, end: number | null | undefined, options: { step?: number | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, dim?: number | undefined, start?: number | null | undefined, end?: number | null | undefined, step?: number | undefined] | [input: Tensor, options?: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }] | [input: Tensor, dim: number | undefined, options?: { start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }] | [input: Tensor, dim: number | undefined, start: number | null | undefined, options?: { end?: number | null | undefined; step?: number | undefined }] | [input: Tensor, dim: number | undefined, start: number | null | undefined, end: number | null | undefined, options?: { step?: number | undefined }] | [input: Tensor, options: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined; out: Tensor }] | [input: Tensor, dim: number | undefined, options: { start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined; out: Tensor }] | [input: Tensor, dim: number | undefined, start: number | null | undefined, options: { end?: number | null | undefined; step?: number | undefined; out: Tensor }] | [input: Tensor, dim: number | undefined, start: number | null | undefined, end: number | null | undefined, options: { step?: number | undefined; out: Tensor }]): Tensor
 }
 
 interface slice_inverse_function {
   /** `aten::slice_inverse(Tensor(a) self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)` */
-  (input: Tensor, src: Tensor, dim?: number | undefined, start?: number | null | undefined, end?: number | null | undefined, step?: number | undefined): Tensor
-  (input: Tensor, options: { src: Tensor; dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor
-  (input: Tensor, src: Tensor, options?: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor
-  (input: Tensor, src: Tensor, dim: number | undefined, options?: { start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor
-  (input: Tensor, src: Tensor, dim: number | undefined, start: number | null | undefined, options?: { end?: number | null | undefined; step?: number | undefined }): Tensor
-  (input: Tensor, src: Tensor, dim: number | undefined, start: number | null | undefined, end: number | null | undefined, options?: { step?: number | undefined }): Tensor
+  (...args: [input: Tensor, src: Tensor, dim?: number | undefined, start?: number | null | undefined, end?: number | null | undefined, step?: number | undefined] | [input: Tensor, options: { src: Tensor; dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }] | [input: Tensor, src: Tensor, options?: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }] | [input: Tensor, src: Tensor, dim: number | undefined, options?: { start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }] | [input: Tensor, src: Tensor, dim: number | undefined, start: number | null | undefined, options?: { end?: number | null | undefined; step?: number | undefined }] | [input: Tensor, src: Tensor, dim: number | undefined, start: number | null | undefined, end: number | null | undefined, options?: { step?: number | undefined }]): Tensor
 }
 
 interface slice_scatter_function {
   /**
    * `aten::slice_scatter(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor`
    *
+   * `aten::slice_scatter.out(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.slice_scatter.html
    */
-  (input: Tensor, src: Tensor, dim?: number | undefined, start?: number | null | undefined, end?: number | null | undefined, step?: number | undefined): Tensor
-  (input: Tensor, options: { src: Tensor; dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor
-  (input: Tensor, src: Tensor, options?: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor
-  (input: Tensor, src: Tensor, dim: number | undefined, options?: { start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor
-  (input: Tensor, src: Tensor, dim: number | undefined, start: number | null | undefined, options?: { end?: number | null | undefined; step?: number | undefined }): Tensor
-  (input: Tensor, src: Tensor, dim: number | undefined, start: number | null | undefined, end: number | null | undefined, options?: { step?: number | undefined }): Tensor
-  /** `aten::slice_scatter.out(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { src: Tensor; dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined; out: Tensor }): Tensor
-  (input: Tensor, src: Tensor, options: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined; out: Tensor }): Tensor
-  (input: Tensor, src: Tensor, dim: number | undefined, options: { start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined; out: Tensor }): Tensor
-  (input: Tensor, src: Tensor, dim: number | undefined, start: number | null | undefined, options: { end?: number | null | undefined; step?: number | undefined; out: Tensor }): Tensor
-  (input: Tensor, src: Tensor, dim: number | undefined, start: number | null | undefined, end: number | null | undefined, options: { step?: number | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, src: Tensor, dim?: number | undefined, start?: number | null | undefined, end?: number | null | undefined, step?: number | undefined] | [input: Tensor, options: { src: Tensor; dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }] | [input: Tensor, src: Tensor, options?: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }] | [input: Tensor, src: Tensor, dim: number | undefined, options?: { start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }] | [input: Tensor, src: Tensor, dim: number | undefined, start: number | null | undefined, options?: { end?: number | null | undefined; step?: number | undefined }] | [input: Tensor, src: Tensor, dim: number | undefined, start: number | null | undefined, end: number | null | undefined, options?: { step?: number | undefined }] | [input: Tensor, options: { src: Tensor; dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined; out: Tensor }] | [input: Tensor, src: Tensor, options: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined; out: Tensor }] | [input: Tensor, src: Tensor, dim: number | undefined, options: { start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined; out: Tensor }] | [input: Tensor, src: Tensor, dim: number | undefined, start: number | null | undefined, options: { end?: number | null | undefined; step?: number | undefined; out: Tensor }] | [input: Tensor, src: Tensor, dim: number | undefined, start: number | null | undefined, end: number | null | undefined, options: { step?: number | undefined; out: Tensor }]): Tensor
 }
 
 interface slogdet_function {
   /**
    * `aten::slogdet(Tensor self) -> (Tensor sign, Tensor logabsdet)`
    *
+   * `aten::slogdet.out(Tensor self, *, Tensor(a!) sign, Tensor(b!) logabsdet) -> (Tensor(a!) sign, Tensor(b!) logabsdet)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.slogdet.html
    */
-  (input: Tensor): Named<[sign: Tensor, logabsdet: Tensor], { readonly sign: Tensor; readonly logabsdet: Tensor }>
-  /** `aten::slogdet.out(Tensor self, *, Tensor(a!) sign, Tensor(b!) logabsdet) -> (Tensor(a!) sign, Tensor(b!) logabsdet)` */
-  (input: Tensor, options: { out: readonly [Tensor, Tensor] }): Named<[sign: Tensor, logabsdet: Tensor], { readonly sign: Tensor; readonly logabsdet: Tensor }>
+  (...args: [input: Tensor] | [input: Tensor, options: { out: readonly [Tensor, Tensor] }]): Named<[sign: Tensor, logabsdet: Tensor], { readonly sign: Tensor; readonly logabsdet: Tensor }>
 }
 
 interface smm_function {
@@ -6171,124 +5255,103 @@ interface smm_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.smm.html
    */
-  (input: Tensor, mat2: Tensor): Tensor
-  (input: Tensor, options: { mat2: Tensor }): Tensor
+  (...args: [input: Tensor, mat2: Tensor] | [input: Tensor, options: { mat2: Tensor }]): Tensor
 }
 
 interface softmax_function {
   /**
    * `aten::softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor`
    *
+   * `aten::softmax.int_out(Tensor self, int dim, ScalarType? dtype=None, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.softmax.html
    */
-  (input: Tensor, dim: number, dtype?: DType | null | undefined): Tensor
-  (input: Tensor, options: { dim: number; dtype?: DType | null | undefined }): Tensor
-  (input: Tensor, dim: number, options?: { dtype?: DType | null | undefined }): Tensor
-  /** `aten::softmax.int_out(Tensor self, int dim, ScalarType? dtype=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { dim: number; dtype?: DType | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, dim: number, options: { dtype?: DType | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, dim: number, dtype?: DType | null | undefined] | [input: Tensor, options: { dim: number; dtype?: DType | null | undefined }] | [input: Tensor, dim: number, options?: { dtype?: DType | null | undefined }] | [input: Tensor, options: { dim: number; dtype?: DType | null | undefined; out: Tensor }] | [input: Tensor, dim: number, options: { dtype?: DType | null | undefined; out: Tensor }]): Tensor
 }
 
 interface sort_function {
   /**
    * `aten::sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)`
    *
+   * `aten::sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)`
+   *
+   * `aten::sort.values(Tensor self, int dim=-1, bool descending=False, *, Tensor(a!) values, Tensor(b!) indices) -> (Tensor(a!) values, Tensor(b!) indices)`
+   *
+   * `aten::sort.values_stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False, Tensor(a!) values, Tensor(b!) indices) -> (Tensor(a!) values, Tensor(b!) indices)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.sort.html
    */
-  (input: Tensor, dim?: number | undefined, descending?: boolean | undefined): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (input: Tensor, options?: { dim?: number | undefined; descending?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (input: Tensor, dim: number | undefined, options?: { descending?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  /** `aten::sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)` */
-  (input: Tensor, options: { stable: boolean | null; dim?: number | undefined; descending?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  /** `aten::sort.values(Tensor self, int dim=-1, bool descending=False, *, Tensor(a!) values, Tensor(b!) indices) -> (Tensor(a!) values, Tensor(b!) indices)` */
-  (input: Tensor, options: { dim?: number | undefined; descending?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (input: Tensor, dim: number | undefined, options: { descending?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  /** `aten::sort.values_stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False, Tensor(a!) values, Tensor(b!) indices) -> (Tensor(a!) values, Tensor(b!) indices)` */
-  (input: Tensor, options: { stable: boolean | null; dim?: number | undefined; descending?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (...args: [input: Tensor, dim?: number | undefined, descending?: boolean | undefined] | [input: Tensor, options?: { dim?: number | undefined; descending?: boolean | undefined }] | [input: Tensor, dim: number | undefined, options?: { descending?: boolean | undefined }] | [input: Tensor, options: { stable: boolean | null; dim?: number | undefined; descending?: boolean | undefined }] | [input: Tensor, options: { dim?: number | undefined; descending?: boolean | undefined; out: readonly [Tensor, Tensor] }] | [input: Tensor, dim: number | undefined, options: { descending?: boolean | undefined; out: readonly [Tensor, Tensor] }] | [input: Tensor, options: { stable: boolean | null; dim?: number | undefined; descending?: boolean | undefined; out: readonly [Tensor, Tensor] }]): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
 }
 
 interface sparse_bsc_tensor_function {
   /**
    * `aten::sparse_bsc_tensor.ccol_row_value(Tensor ccol_indices, Tensor row_indices, Tensor values, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor`
    *
+   * `aten::sparse_bsc_tensor.ccol_row_value_size(Tensor ccol_indices, Tensor row_indices, Tensor values, int[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.sparse_bsc_tensor.html
    */
-  (ccol_indices: Tensor, row_indices: Tensor, values: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (ccol_indices: Tensor, options: { row_indices: Tensor; values: Tensor; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::sparse_bsc_tensor.ccol_row_value_size(Tensor ccol_indices, Tensor row_indices, Tensor values, int[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor` */
-  (ccol_indices: Tensor, row_indices: Tensor, values: Tensor, size: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (ccol_indices: Tensor, options: { row_indices: Tensor; values: Tensor; size: readonly number[]; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
+  (...args: [ccol_indices: Tensor, row_indices: Tensor, values: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [ccol_indices: Tensor, options: { row_indices: Tensor; values: Tensor; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [ccol_indices: Tensor, row_indices: Tensor, values: Tensor, size: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [ccol_indices: Tensor, options: { row_indices: Tensor; values: Tensor; size: readonly number[]; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }]): Tensor
 }
 
 interface sparse_bsr_tensor_function {
   /**
    * `aten::sparse_bsr_tensor.crow_col_value(Tensor crow_indices, Tensor col_indices, Tensor values, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor`
    *
+   * `aten::sparse_bsr_tensor.crow_col_value_size(Tensor crow_indices, Tensor col_indices, Tensor values, int[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.sparse_bsr_tensor.html
    */
-  (crow_indices: Tensor, col_indices: Tensor, values: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (crow_indices: Tensor, options: { col_indices: Tensor; values: Tensor; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::sparse_bsr_tensor.crow_col_value_size(Tensor crow_indices, Tensor col_indices, Tensor values, int[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor` */
-  (crow_indices: Tensor, col_indices: Tensor, values: Tensor, size: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (crow_indices: Tensor, options: { col_indices: Tensor; values: Tensor; size: readonly number[]; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
+  (...args: [crow_indices: Tensor, col_indices: Tensor, values: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [crow_indices: Tensor, options: { col_indices: Tensor; values: Tensor; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [crow_indices: Tensor, col_indices: Tensor, values: Tensor, size: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [crow_indices: Tensor, options: { col_indices: Tensor; values: Tensor; size: readonly number[]; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }]): Tensor
 }
 
 interface sparse_compressed_tensor_function {
   /**
    * `aten::sparse_compressed_tensor.comp_plain_value(Tensor compressed_indices, Tensor plain_indices, Tensor values, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor`
    *
+   * `aten::sparse_compressed_tensor.comp_plain_value_size(Tensor compressed_indices, Tensor plain_indices, Tensor values, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.sparse_compressed_tensor.html
    */
-  (compressed_indices: Tensor, plain_indices: Tensor, values: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (compressed_indices: Tensor, options: { plain_indices: Tensor; values: Tensor; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::sparse_compressed_tensor.comp_plain_value_size(Tensor compressed_indices, Tensor plain_indices, Tensor values, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor` */
-  (compressed_indices: Tensor, plain_indices: Tensor, values: Tensor, size: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (compressed_indices: Tensor, options: { plain_indices: Tensor; values: Tensor; size: readonly number[]; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
+  (...args: [compressed_indices: Tensor, plain_indices: Tensor, values: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [compressed_indices: Tensor, options: { plain_indices: Tensor; values: Tensor; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [compressed_indices: Tensor, plain_indices: Tensor, values: Tensor, size: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [compressed_indices: Tensor, options: { plain_indices: Tensor; values: Tensor; size: readonly number[]; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }]): Tensor
 }
 
 interface sparse_coo_tensor_function {
   /**
    * `aten::sparse_coo_tensor.size(int[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor`
    *
+   * `aten::sparse_coo_tensor.indices(Tensor indices, Tensor values, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool? is_coalesced=None) -> Tensor`
+   *
+   * `aten::sparse_coo_tensor.indices_size(Tensor indices, Tensor values, int[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool? is_coalesced=None) -> Tensor`
+   *
+   * `aten::sparse_coo_tensor.size_out(int[] size, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.sparse_coo_tensor.html
    */
-  (size: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (...size: [...number[], { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | number[]): Tensor
-  /** `aten::sparse_coo_tensor.indices(Tensor indices, Tensor values, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool? is_coalesced=None) -> Tensor` */
-  (indices: Tensor, values: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; is_coalesced?: boolean | null | undefined }): Tensor
-  (indices: Tensor, options: { values: Tensor; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; is_coalesced?: boolean | null | undefined }): Tensor
-  /** `aten::sparse_coo_tensor.indices_size(Tensor indices, Tensor values, int[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, bool? is_coalesced=None) -> Tensor` */
-  (indices: Tensor, values: Tensor, size: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; is_coalesced?: boolean | null | undefined }): Tensor
-  (indices: Tensor, options: { values: Tensor; size: readonly number[]; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; is_coalesced?: boolean | null | undefined }): Tensor
-  /** `aten::sparse_coo_tensor.size_out(int[] size, *, Tensor(a!) out) -> Tensor(a!)` */
-  (size: readonly number[], options: { out: Tensor }): Tensor
-  (...size: [...number[], { out: Tensor }] | number[]): Tensor
+  (...args: [size: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [...number[], { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | number[] | [indices: Tensor, values: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; is_coalesced?: boolean | null | undefined }] | [indices: Tensor, options: { values: Tensor; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; is_coalesced?: boolean | null | undefined }] | [indices: Tensor, values: Tensor, size: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; is_coalesced?: boolean | null | undefined }] | [indices: Tensor, options: { values: Tensor; size: readonly number[]; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; is_coalesced?: boolean | null | undefined }] | [size: readonly number[], options: { out: Tensor }] | [...number[], { out: Tensor }] | number[]): Tensor
 }
 
 interface sparse_csc_tensor_function {
   /**
    * `aten::sparse_csc_tensor.ccol_row_value(Tensor ccol_indices, Tensor row_indices, Tensor values, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor`
    *
+   * `aten::sparse_csc_tensor.ccol_row_value_size(Tensor ccol_indices, Tensor row_indices, Tensor values, int[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.sparse_csc_tensor.html
    */
-  (ccol_indices: Tensor, row_indices: Tensor, values: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (ccol_indices: Tensor, options: { row_indices: Tensor; values: Tensor; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::sparse_csc_tensor.ccol_row_value_size(Tensor ccol_indices, Tensor row_indices, Tensor values, int[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor` */
-  (ccol_indices: Tensor, row_indices: Tensor, values: Tensor, size: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (ccol_indices: Tensor, options: { row_indices: Tensor; values: Tensor; size: readonly number[]; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
+  (...args: [ccol_indices: Tensor, row_indices: Tensor, values: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [ccol_indices: Tensor, options: { row_indices: Tensor; values: Tensor; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [ccol_indices: Tensor, row_indices: Tensor, values: Tensor, size: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [ccol_indices: Tensor, options: { row_indices: Tensor; values: Tensor; size: readonly number[]; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }]): Tensor
 }
 
 interface sparse_csr_tensor_function {
   /**
    * `aten::sparse_csr_tensor.crow_col_value(Tensor crow_indices, Tensor col_indices, Tensor values, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor`
    *
+   * `aten::sparse_csr_tensor.crow_col_value_size(Tensor crow_indices, Tensor col_indices, Tensor values, int[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.sparse_csr_tensor.html
    */
-  (crow_indices: Tensor, col_indices: Tensor, values: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (crow_indices: Tensor, options: { col_indices: Tensor; values: Tensor; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::sparse_csr_tensor.crow_col_value_size(Tensor crow_indices, Tensor col_indices, Tensor values, int[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=False) -> Tensor` */
-  (crow_indices: Tensor, col_indices: Tensor, values: Tensor, size: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (crow_indices: Tensor, options: { col_indices: Tensor; values: Tensor; size: readonly number[]; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
+  (...args: [crow_indices: Tensor, col_indices: Tensor, values: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [crow_indices: Tensor, options: { col_indices: Tensor; values: Tensor; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [crow_indices: Tensor, col_indices: Tensor, values: Tensor, size: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [crow_indices: Tensor, options: { col_indices: Tensor; values: Tensor; size: readonly number[]; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }]): Tensor
 }
 
 interface split_copy_function {
@@ -6297,9 +5360,9 @@ interface split_copy_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.split_copy.html
    */
-  (input: Tensor, split_size: number, dim?: number | undefined): Tensor[]
-  (input: Tensor, options: { split_size: number; dim?: number | undefined }): Tensor[]
-  (input: Tensor, split_size: number, options?: { dim?: number | undefined }): Tensor[]
+  (input: Tensor, split_size: number, dim?: number | undefined): Tensors
+  (input: Tensor, options: { split_size: number; dim?: number | undefined }): Tensors
+  (input: Tensor, split_size: number, options?: { dim?: number | undefined }): Tensors
   /** `aten::split_copy.Tensor_out(Tensor self, SymInt split_size, int dim=0, *, Tensor(a!)[] out) -> ()` */
   (input: Tensor, options: { split_size: number; dim?: number | undefined; out: readonly Tensor[] }): void
   (input: Tensor, split_size: number, options: { dim?: number | undefined; out: readonly Tensor[] }): void
@@ -6307,9 +5370,7 @@ interface split_copy_function {
 
 interface split_with_sizes_function {
   /** `aten::split_with_sizes(Tensor(a -> *) self, SymInt[] split_sizes, int dim=0) -> Tensor(a)[]` */
-  (input: Tensor, split_sizes: readonly number[], dim?: number | undefined): Tensor[]
-  (input: Tensor, options: { split_sizes: readonly number[]; dim?: number | undefined }): Tensor[]
-  (input: Tensor, split_sizes: readonly number[], options?: { dim?: number | undefined }): Tensor[]
+  (...args: [input: Tensor, split_sizes: readonly number[], dim?: number | undefined] | [input: Tensor, options: { split_sizes: readonly number[]; dim?: number | undefined }] | [input: Tensor, split_sizes: readonly number[], options?: { dim?: number | undefined }]): Tensors
 }
 
 interface split_with_sizes_copy_function {
@@ -6318,9 +5379,9 @@ interface split_with_sizes_copy_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.split_with_sizes_copy.html
    */
-  (input: Tensor, split_sizes: readonly number[], dim?: number | undefined): Tensor[]
-  (input: Tensor, options: { split_sizes: readonly number[]; dim?: number | undefined }): Tensor[]
-  (input: Tensor, split_sizes: readonly number[], options?: { dim?: number | undefined }): Tensor[]
+  (input: Tensor, split_sizes: readonly number[], dim?: number | undefined): Tensors
+  (input: Tensor, options: { split_sizes: readonly number[]; dim?: number | undefined }): Tensors
+  (input: Tensor, split_sizes: readonly number[], options?: { dim?: number | undefined }): Tensors
   /** `aten::split_with_sizes_copy.out(Tensor self, SymInt[] split_sizes, int dim=0, *, Tensor(a!)[] out) -> ()` */
   (input: Tensor, options: { split_sizes: readonly number[]; dim?: number | undefined; out: readonly Tensor[] }): void
   (input: Tensor, split_sizes: readonly number[], options: { dim?: number | undefined; out: readonly Tensor[] }): void
@@ -6330,11 +5391,11 @@ interface sqrt_function {
   /**
    * `aten::sqrt(Tensor self) -> Tensor`
    *
+   * `aten::sqrt.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.sqrt.html
    */
-  (input: Tensor): Tensor
-  /** `aten::sqrt.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface sqrt__function {
@@ -6346,11 +5407,11 @@ interface square_function {
   /**
    * `aten::square(Tensor self) -> Tensor`
    *
+   * `aten::square.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.square.html
    */
-  (input: Tensor): Tensor
-  /** `aten::square.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface square__function {
@@ -6362,172 +5423,138 @@ interface squeeze_function {
   /**
    * `aten::squeeze(Tensor(a) self) -> Tensor(a)`
    *
+   * `aten::squeeze.dim(Tensor(a) self, int dim) -> Tensor(a)`
+   *
+   * `aten::squeeze.dims(Tensor(a) self, int[] dim) -> Tensor(a)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.squeeze.html
    */
-  (input: Tensor): Tensor
-  /** `aten::squeeze.dim(Tensor(a) self, int dim) -> Tensor(a)` */
-  (input: Tensor, dim: number): Tensor
-  (input: Tensor, options: { dim: number }): Tensor
-  /** `aten::squeeze.dims(Tensor(a) self, int[] dim) -> Tensor(a)` */
-  (input: Tensor, dim: readonly number[]): Tensor
-  (input: Tensor, options: { dim: readonly number[] }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, dim: number] | [input: Tensor, options: { dim: number }] | [input: Tensor, dim: readonly number[]] | [input: Tensor, options: { dim: readonly number[] }]): Tensor
 }
 
 interface squeeze_copy_function {
   /**
    * `aten::squeeze_copy(Tensor self) -> Tensor`
    *
+   * `aten::squeeze_copy.dim(Tensor self, int dim) -> Tensor`
+   *
+   * `aten::squeeze_copy.dims(Tensor self, int[] dim) -> Tensor`
+   *
+   * `aten::squeeze_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::squeeze_copy.dim_out(Tensor self, int dim, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::squeeze_copy.dims_out(Tensor self, int[] dim, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.squeeze_copy.html
    */
-  (input: Tensor): Tensor
-  /** `aten::squeeze_copy.dim(Tensor self, int dim) -> Tensor` */
-  (input: Tensor, dim: number): Tensor
-  (input: Tensor, options: { dim: number }): Tensor
-  /** `aten::squeeze_copy.dims(Tensor self, int[] dim) -> Tensor` */
-  (input: Tensor, dim: readonly number[]): Tensor
-  (input: Tensor, options: { dim: readonly number[] }): Tensor
-  /** `aten::squeeze_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
-  /** `aten::squeeze_copy.dim_out(Tensor self, int dim, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, dim: number, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { dim: number; out: Tensor }): Tensor
-  /** `aten::squeeze_copy.dims_out(Tensor self, int[] dim, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, dim: readonly number[], options: { out: Tensor }): Tensor
-  (input: Tensor, options: { dim: readonly number[]; out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, dim: number] | [input: Tensor, options: { dim: number }] | [input: Tensor, dim: readonly number[]] | [input: Tensor, options: { dim: readonly number[] }] | [input: Tensor, options: { out: Tensor }] | [input: Tensor, dim: number, options: { out: Tensor }] | [input: Tensor, options: { dim: number; out: Tensor }] | [input: Tensor, dim: readonly number[], options: { out: Tensor }] | [input: Tensor, options: { dim: readonly number[]; out: Tensor }]): Tensor
 }
 
 interface sspaddmm_function {
   /**
    * `aten::sspaddmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
    *
+   * `aten::sspaddmm.out(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.sspaddmm.html
    */
-  (input: Tensor, mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  (input: Tensor, options: { mat1: Tensor; mat2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  /** `aten::sspaddmm.out(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, mat1: Tensor, mat2: Tensor, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (input: Tensor, options: { mat1: Tensor; mat2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }] | [input: Tensor, options: { mat1: Tensor; mat2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }] | [input: Tensor, mat1: Tensor, mat2: Tensor, options: { beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }] | [input: Tensor, options: { mat1: Tensor; mat2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined; out: Tensor }]): Tensor
 }
 
 interface stack_function {
   /**
    * `aten::stack(Tensor[] tensors, int dim=0) -> Tensor`
    *
+   * `aten::stack.out(Tensor[] tensors, int dim=0, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.stack.html
    */
-  (tensors: readonly Tensor[], dim?: number | undefined): Tensor
-  (tensors: readonly Tensor[], options?: { dim?: number | undefined }): Tensor
-  /** `aten::stack.out(Tensor[] tensors, int dim=0, *, Tensor(a!) out) -> Tensor(a!)` */
-  (tensors: readonly Tensor[], options: { dim?: number | undefined; out: Tensor }): Tensor
+  (...args: [tensors: readonly Tensor[], dim?: number | undefined] | [tensors: readonly Tensor[], options?: { dim?: number | undefined }] | [tensors: readonly Tensor[], options: { dim?: number | undefined; out: Tensor }]): Tensor
 }
 
 interface std_function {
   /**
    * `aten::std(Tensor self, bool unbiased=True) -> Tensor`
    *
+   * `aten::std.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor`
+   *
+   * `aten::std.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor`
+   *
+   * `aten::std.correction_out(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::std.out(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.std.html
    */
-  (input: Tensor, unbiased?: boolean | undefined): Tensor
-  (input: Tensor, options?: { unbiased?: boolean | undefined }): Tensor
-  /** `aten::std.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor` */
-  (input: Tensor, dim?: number | readonly number[] | null | undefined, options?: { correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): Tensor
-  (input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): Tensor
-  /** `aten::std.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor` */
-  (input: Tensor, dim: number | readonly number[] | null, unbiased?: boolean | undefined, keepdim?: boolean | undefined): Tensor
-  (input: Tensor, options: { dim: number | readonly number[] | null; unbiased?: boolean | undefined; keepdim?: boolean | undefined }): Tensor
-  (input: Tensor, dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined }): Tensor
-  (input: Tensor, dim: number | readonly number[] | null, unbiased: boolean | undefined, options?: { keepdim?: boolean | undefined }): Tensor
-  /** `aten::std.correction_out(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
-  /** `aten::std.out(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { dim: number | readonly number[] | null; unbiased?: boolean | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, dim: number | readonly number[] | null, options: { unbiased?: boolean | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, dim: number | readonly number[] | null, unbiased: boolean | undefined, options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, unbiased?: boolean | undefined] | [input: Tensor, options?: { unbiased?: boolean | undefined }] | [input: Tensor, dim?: number | readonly number[] | null | undefined, options?: { correction?: Scalar | null | undefined; keepdim?: boolean | undefined }] | [input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined }] | [input: Tensor, dim: number | readonly number[] | null, unbiased?: boolean | undefined, keepdim?: boolean | undefined] | [input: Tensor, options: { dim: number | readonly number[] | null; unbiased?: boolean | undefined; keepdim?: boolean | undefined }] | [input: Tensor, dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined }] | [input: Tensor, dim: number | readonly number[] | null, unbiased: boolean | undefined, options?: { keepdim?: boolean | undefined }] | [input: Tensor, options: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined; out: Tensor }] | [input: Tensor, options: { dim: number | readonly number[] | null; unbiased?: boolean | undefined; keepdim?: boolean | undefined; out: Tensor }] | [input: Tensor, dim: number | readonly number[] | null, options: { unbiased?: boolean | undefined; keepdim?: boolean | undefined; out: Tensor }] | [input: Tensor, dim: number | readonly number[] | null, unbiased: boolean | undefined, options: { keepdim?: boolean | undefined; out: Tensor }]): Tensor
 }
 
 interface std_mean_function {
   /**
    * `aten::std_mean(Tensor self, bool unbiased=True) -> (Tensor, Tensor)`
    *
+   * `aten::std_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor)`
+   *
+   * `aten::std_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)`
+   *
+   * `aten::std_mean.correction_out(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.std_mean.html
    */
-  (input: Tensor, unbiased?: boolean | undefined): [Tensor, Tensor]
-  (input: Tensor, options?: { unbiased?: boolean | undefined }): [Tensor, Tensor]
-  /** `aten::std_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor)` */
-  (input: Tensor, dim?: number | readonly number[] | null | undefined, options?: { correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): [Tensor, Tensor]
-  /** `aten::std_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)` */
-  (input: Tensor, dim: number | readonly number[] | null, unbiased?: boolean | undefined, keepdim?: boolean | undefined): [Tensor, Tensor]
-  (input: Tensor, options: { dim: number | readonly number[] | null; unbiased?: boolean | undefined; keepdim?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, dim: number | readonly number[] | null, unbiased: boolean | undefined, options?: { keepdim?: boolean | undefined }): [Tensor, Tensor]
-  /** `aten::std_mean.correction_out(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))` */
-  (input: Tensor, options: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined; out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
+  (...args: [input: Tensor, unbiased?: boolean | undefined] | [input: Tensor, options?: { unbiased?: boolean | undefined }] | [input: Tensor, dim?: number | readonly number[] | null | undefined, options?: { correction?: Scalar | null | undefined; keepdim?: boolean | undefined }] | [input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined }] | [input: Tensor, dim: number | readonly number[] | null, unbiased?: boolean | undefined, keepdim?: boolean | undefined] | [input: Tensor, options: { dim: number | readonly number[] | null; unbiased?: boolean | undefined; keepdim?: boolean | undefined }] | [input: Tensor, dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined }] | [input: Tensor, dim: number | readonly number[] | null, unbiased: boolean | undefined, options?: { keepdim?: boolean | undefined }] | [input: Tensor, options: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined; out: readonly [Tensor, Tensor] }]): [Tensor, Tensor]
 }
 
 interface sub_function {
   /**
    * `aten::sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor`
    *
+   * `aten::sub.Scalar_out(Tensor self, Scalar other, Scalar alpha=1, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::sub.out(Tensor self, Tensor other, *, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.sub.html
    */
-  (input: Tensor | Scalar, other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }): Tensor
-  (input: Tensor | Scalar, options: { other: Tensor | Scalar; alpha?: Scalar | undefined }): Tensor
-  /** `aten::sub.Scalar_out(Tensor self, Scalar other, Scalar alpha=1, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor | Scalar, options: { other: Scalar; alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (input: Tensor | Scalar, other: Scalar, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
-  /** `aten::sub.out(Tensor self, Tensor other, *, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor | Scalar, other: Tensor | Scalar, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (input: Tensor | Scalar, options: { other: Tensor | Scalar; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor | Scalar, other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }] | [input: Tensor | Scalar, options: { other: Tensor | Scalar; alpha?: Scalar | undefined }] | [input: Tensor | Scalar, options: { other: Scalar; alpha?: Scalar | undefined; out: Tensor }] | [input: Tensor | Scalar, other: Scalar, options: { alpha?: Scalar | undefined; out: Tensor }] | [input: Tensor | Scalar, other: Tensor | Scalar, options: { alpha?: Scalar | undefined; out: Tensor }] | [input: Tensor | Scalar, options: { other: Tensor | Scalar; alpha?: Scalar | undefined; out: Tensor }]): Tensor
 }
 
 interface subtract_function {
   /**
    * `aten::subtract.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor`
    *
+   * `aten::subtract.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor`
+   *
+   * `aten::subtract.out(Tensor self, Tensor other, *, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.subtract.html
    */
-  (input: Tensor | Scalar, other: Scalar, alpha?: Scalar | undefined): Tensor
-  (input: Tensor | Scalar, options: { other: Scalar; alpha?: Scalar | undefined }): Tensor
-  (input: Tensor | Scalar, other: Scalar, options?: { alpha?: Scalar | undefined }): Tensor
-  /** `aten::subtract.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor` */
-  (input: Tensor | Scalar, other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }): Tensor
-  (input: Tensor | Scalar, options: { other: Tensor | Scalar; alpha?: Scalar | undefined }): Tensor
-  /** `aten::subtract.out(Tensor self, Tensor other, *, Scalar alpha=1, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor | Scalar, other: Tensor | Scalar, options: { alpha?: Scalar | undefined; out: Tensor }): Tensor
-  (input: Tensor | Scalar, options: { other: Tensor | Scalar; alpha?: Scalar | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor | Scalar, other: Scalar, alpha?: Scalar | undefined] | [input: Tensor | Scalar, options: { other: Scalar; alpha?: Scalar | undefined }] | [input: Tensor | Scalar, other: Scalar, options?: { alpha?: Scalar | undefined }] | [input: Tensor | Scalar, other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }] | [input: Tensor | Scalar, options: { other: Tensor | Scalar; alpha?: Scalar | undefined }] | [input: Tensor | Scalar, other: Tensor | Scalar, options: { alpha?: Scalar | undefined; out: Tensor }] | [input: Tensor | Scalar, options: { other: Tensor | Scalar; alpha?: Scalar | undefined; out: Tensor }]): Tensor
 }
 
 interface sum_function {
   /**
    * `aten::sum(Tensor self, *, ScalarType? dtype=None) -> Tensor`
    *
+   * `aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
+   *
+   * `aten::sum.out(Tensor self, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::sum.IntList_out(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.sum.html
    */
-  (input: Tensor, options?: { dtype?: DType | null | undefined }): Tensor
-  /** `aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
-  (input: Tensor, dim: number | readonly number[] | null, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }): Tensor
-  (input: Tensor, options: { dim: number | readonly number[] | null; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  (input: Tensor, dim: number | readonly number[] | null, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  /** `aten::sum.out(Tensor self, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { dtype?: DType | null | undefined; out: Tensor }): Tensor
-  /** `aten::sum.IntList_out(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { dim: number | readonly number[] | null; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, dim: number | readonly number[] | null, options: { keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, options?: { dtype?: DType | null | undefined }] | [input: Tensor, dim: number | readonly number[] | null, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }] | [input: Tensor, options: { dim: number | readonly number[] | null; keepdim?: boolean | undefined; dtype?: DType | null | undefined }] | [input: Tensor, dim: number | readonly number[] | null, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }] | [input: Tensor, options: { dtype?: DType | null | undefined; out: Tensor }] | [input: Tensor, options: { dim: number | readonly number[] | null; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }] | [input: Tensor, dim: number | readonly number[] | null, options: { keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }]): Tensor
 }
 
 interface svd_function {
   /**
    * `aten::svd(Tensor self, bool some=True, bool compute_uv=True) -> (Tensor U, Tensor S, Tensor V)`
    *
+   * `aten::svd.U(Tensor self, bool some=True, bool compute_uv=True, *, Tensor(a!) U, Tensor(b!) S, Tensor(c!) V) -> (Tensor(a!) U, Tensor(b!) S, Tensor(c!) V)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.svd.html
    */
-  (input: Tensor, some?: boolean | undefined, compute_uv?: boolean | undefined): Named<[U: Tensor, S: Tensor, V: Tensor], { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor }>
-  (input: Tensor, options?: { some?: boolean | undefined; compute_uv?: boolean | undefined }): Named<[U: Tensor, S: Tensor, V: Tensor], { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor }>
-  (input: Tensor, some: boolean | undefined, options?: { compute_uv?: boolean | undefined }): Named<[U: Tensor, S: Tensor, V: Tensor], { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor }>
-  /** `aten::svd.U(Tensor self, bool some=True, bool compute_uv=True, *, Tensor(a!) U, Tensor(b!) S, Tensor(c!) V) -> (Tensor(a!) U, Tensor(b!) S, Tensor(c!) V)` */
-  (input: Tensor, options: { some?: boolean | undefined; compute_uv?: boolean | undefined; out: readonly [Tensor, Tensor, Tensor] }): Named<[U: Tensor, S: Tensor, V: Tensor], { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor }>
-  (input: Tensor, some: boolean | undefined, options: { compute_uv?: boolean | undefined; out: readonly [Tensor, Tensor, Tensor] }): Named<[U: Tensor, S: Tensor, V: Tensor], { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor }>
+  (...args: [input: Tensor, some?: boolean | undefined, compute_uv?: boolean | undefined] | [input: Tensor, options?: { some?: boolean | undefined; compute_uv?: boolean | undefined }] | [input: Tensor, some: boolean | undefined, options?: { compute_uv?: boolean | undefined }] | [input: Tensor, options: { some?: boolean | undefined; compute_uv?: boolean | undefined; out: readonly [Tensor, Tensor, Tensor] }] | [input: Tensor, some: boolean | undefined, options: { compute_uv?: boolean | undefined; out: readonly [Tensor, Tensor, Tensor] }]): Named<[U: Tensor, S: Tensor, V: Tensor], { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor }>
 }
 
 interface swapaxes_function {
@@ -6536,8 +5563,7 @@ interface swapaxes_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.swapaxes.html
    */
-  (input: Tensor, axis0: number, axis1: number): Tensor
-  (input: Tensor, options: { axis0: number; axis1: number }): Tensor
+  (...args: [input: Tensor, axis0: number, axis1: number] | [input: Tensor, options: { axis0: number; axis1: number }]): Tensor
 }
 
 interface swapdims_function {
@@ -6546,8 +5572,7 @@ interface swapdims_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.swapdims.html
    */
-  (input: Tensor, dim0: number, dim1: number): Tensor
-  (input: Tensor, options: { dim0: number; dim1: number }): Tensor
+  (...args: [input: Tensor, dim0: number, dim1: number] | [input: Tensor, options: { dim0: number; dim1: number }]): Tensor
 }
 
 interface sym_constrain_range_function {
@@ -6573,49 +5598,44 @@ interface t_copy_function {
   /**
    * `aten::t_copy(Tensor self) -> Tensor`
    *
+   * `aten::t_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.t_copy.html
    */
-  (input: Tensor): Tensor
-  /** `aten::t_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface take_function {
   /**
    * `aten::take(Tensor self, Tensor index) -> Tensor`
    *
+   * `aten::take.out(Tensor self, Tensor index, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.take.html
    */
-  (input: Tensor, index: Tensor): Tensor
-  (input: Tensor, options: { index: Tensor }): Tensor
-  /** `aten::take.out(Tensor self, Tensor index, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, index: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { index: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, index: Tensor] | [input: Tensor, options: { index: Tensor }] | [input: Tensor, index: Tensor, options: { out: Tensor }] | [input: Tensor, options: { index: Tensor; out: Tensor }]): Tensor
 }
 
 interface take_along_dim_function {
   /**
    * `aten::take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor`
    *
+   * `aten::take_along_dim.out(Tensor self, Tensor indices, int? dim=None, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.take_along_dim.html
    */
-  (input: Tensor, indices: Tensor, dim?: number | null | undefined): Tensor
-  (input: Tensor, options: { indices: Tensor; dim?: number | null | undefined }): Tensor
-  (input: Tensor, indices: Tensor, options?: { dim?: number | null | undefined }): Tensor
-  /** `aten::take_along_dim.out(Tensor self, Tensor indices, int? dim=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { indices: Tensor; dim?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, indices: Tensor, options: { dim?: number | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, indices: Tensor, dim?: number | null | undefined] | [input: Tensor, options: { indices: Tensor; dim?: number | null | undefined }] | [input: Tensor, indices: Tensor, options?: { dim?: number | null | undefined }] | [input: Tensor, options: { indices: Tensor; dim?: number | null | undefined; out: Tensor }] | [input: Tensor, indices: Tensor, options: { dim?: number | null | undefined; out: Tensor }]): Tensor
 }
 
 interface tan_function {
   /**
    * `aten::tan(Tensor self) -> Tensor`
    *
+   * `aten::tan.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.tan.html
    */
-  (input: Tensor): Tensor
-  /** `aten::tan.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface tan__function {
@@ -6627,11 +5647,11 @@ interface tanh_function {
   /**
    * `aten::tanh(Tensor self) -> Tensor`
    *
+   * `aten::tanh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.tanh.html
    */
-  (input: Tensor): Tensor
-  /** `aten::tanh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface tanh__function {
@@ -6643,28 +5663,22 @@ interface tensor_split_function {
   /**
    * `aten::tensor_split.indices(Tensor(a -> *) self, SymInt[] indices, int dim=0) -> Tensor(a)[]`
    *
+   * `aten::tensor_split.sections(Tensor(a -> *) self, SymInt sections, int dim=0) -> Tensor(a)[]`
+   *
+   * `aten::tensor_split.tensor_indices_or_sections(Tensor(a -> *) self, Tensor tensor_indices_or_sections, int dim=0) -> Tensor(a)[]`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.tensor_split.html
    */
-  (input: Tensor, indices: readonly number[], dim?: number | undefined): Tensor[]
-  (input: Tensor, options: { indices: readonly number[]; dim?: number | undefined }): Tensor[]
-  (input: Tensor, indices: readonly number[], options?: { dim?: number | undefined }): Tensor[]
-  /** `aten::tensor_split.sections(Tensor(a -> *) self, SymInt sections, int dim=0) -> Tensor(a)[]` */
-  (input: Tensor, sections: number, dim?: number | undefined): Tensor[]
-  (input: Tensor, options: { sections: number; dim?: number | undefined }): Tensor[]
-  (input: Tensor, sections: number, options?: { dim?: number | undefined }): Tensor[]
-  /** `aten::tensor_split.tensor_indices_or_sections(Tensor(a -> *) self, Tensor tensor_indices_or_sections, int dim=0) -> Tensor(a)[]` */
-  (input: Tensor, tensor_indices_or_sections: Tensor, dim?: number | undefined): Tensor[]
-  (input: Tensor, options: { tensor_indices_or_sections: Tensor; dim?: number | undefined }): Tensor[]
-  (input: Tensor, tensor_indices_or_sections: Tensor, options?: { dim?: number | undefined }): Tensor[]
+  (...args: [input: Tensor, indices: readonly number[], dim?: number | undefined] | [input: Tensor, options: { indices: readonly number[]; dim?: number | undefined }] | [input: Tensor, indices: readonly number[], options?: { dim?: number | undefined }] | [input: Tensor, sections: number, dim?: number | undefined] | [input: Tensor, options: { sections: number; dim?: number | undefined }] | [input: Tensor, sections: number, options?: { dim?: number | undefined }] | [input: Tensor, tensor_indices_or_sections: Tensor, dim?: number | undefined] | [input: Tensor, options: { tensor_indices_or_sections: Tensor; dim?: number | undefined }] | [input: Tensor, tensor_indices_or_sections: Tensor, options?: { dim?: number | undefined }]): Tensors
 }
 
 interface threshold_function {
-  /** `aten::threshold(Tensor self, Scalar threshold, Scalar value) -> Tensor` */
-  (input: Tensor, threshold: Scalar, value: Scalar): Tensor
-  (input: Tensor, options: { threshold: Scalar; value: Scalar }): Tensor
-  /** `aten::threshold.out(Tensor self, Scalar threshold, Scalar value, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, threshold: Scalar, value: Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { threshold: Scalar; value: Scalar; out: Tensor }): Tensor
+  /**
+   * `aten::threshold(Tensor self, Scalar threshold, Scalar value) -> Tensor`
+   *
+   * `aten::threshold.out(Tensor self, Scalar threshold, Scalar value, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, threshold: Scalar, value: Scalar] | [input: Tensor, options: { threshold: Scalar; value: Scalar }] | [input: Tensor, threshold: Scalar, value: Scalar, options: { out: Tensor }] | [input: Tensor, options: { threshold: Scalar; value: Scalar; out: Tensor }]): Tensor
 }
 
 interface threshold__function {
@@ -6673,8 +5687,7 @@ interface threshold__function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.threshold_.html
    */
-  (input: Tensor, threshold: Scalar, value: Scalar): Tensor
-  (input: Tensor, options: { threshold: Scalar; value: Scalar }): Tensor
+  (...args: [input: Tensor, threshold: Scalar, value: Scalar] | [input: Tensor, options: { threshold: Scalar; value: Scalar }]): Tensor
 }
 
 interface tile_function {
@@ -6683,37 +5696,29 @@ interface tile_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.tile.html
    */
-  (input: Tensor, dims: readonly number[]): Tensor
-  (input: Tensor, options: { dims: readonly number[] }): Tensor
+  (...args: [input: Tensor, dims: readonly number[]] | [input: Tensor, options: { dims: readonly number[] }]): Tensor
 }
 
 interface topk_function {
   /**
    * `aten::topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)`
    *
+   * `aten::topk.values(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True, *, Tensor(a!) values, Tensor(b!) indices) -> (Tensor(a!) values, Tensor(b!) indices)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.topk.html
    */
-  (input: Tensor, k: number, dim?: number | undefined, largest?: boolean | undefined, sorted?: boolean | undefined): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (input: Tensor, options: { k: number; dim?: number | undefined; largest?: boolean | undefined; sorted?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (input: Tensor, k: number, options?: { dim?: number | undefined; largest?: boolean | undefined; sorted?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (input: Tensor, k: number, dim: number | undefined, options?: { largest?: boolean | undefined; sorted?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (input: Tensor, k: number, dim: number | undefined, largest: boolean | undefined, options?: { sorted?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  /** `aten::topk.values(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True, *, Tensor(a!) values, Tensor(b!) indices) -> (Tensor(a!) values, Tensor(b!) indices)` */
-  (input: Tensor, options: { k: number; dim?: number | undefined; largest?: boolean | undefined; sorted?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (input: Tensor, k: number, options: { dim?: number | undefined; largest?: boolean | undefined; sorted?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (input: Tensor, k: number, dim: number | undefined, options: { largest?: boolean | undefined; sorted?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  (input: Tensor, k: number, dim: number | undefined, largest: boolean | undefined, options: { sorted?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  (...args: [input: Tensor, k: number, dim?: number | undefined, largest?: boolean | undefined, sorted?: boolean | undefined] | [input: Tensor, options: { k: number; dim?: number | undefined; largest?: boolean | undefined; sorted?: boolean | undefined }] | [input: Tensor, k: number, options?: { dim?: number | undefined; largest?: boolean | undefined; sorted?: boolean | undefined }] | [input: Tensor, k: number, dim: number | undefined, options?: { largest?: boolean | undefined; sorted?: boolean | undefined }] | [input: Tensor, k: number, dim: number | undefined, largest: boolean | undefined, options?: { sorted?: boolean | undefined }] | [input: Tensor, options: { k: number; dim?: number | undefined; largest?: boolean | undefined; sorted?: boolean | undefined; out: readonly [Tensor, Tensor] }] | [input: Tensor, k: number, options: { dim?: number | undefined; largest?: boolean | undefined; sorted?: boolean | undefined; out: readonly [Tensor, Tensor] }] | [input: Tensor, k: number, dim: number | undefined, options: { largest?: boolean | undefined; sorted?: boolean | undefined; out: readonly [Tensor, Tensor] }] | [input: Tensor, k: number, dim: number | undefined, largest: boolean | undefined, options: { sorted?: boolean | undefined; out: readonly [Tensor, Tensor] }]): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
 }
 
 interface trace_function {
   /**
    * `aten::trace(Tensor self) -> Tensor`
    *
+   * `aten::trace.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.trace.html
    */
-  (input: Tensor): Tensor
-  /** `aten::trace.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface transpose_function {
@@ -6722,153 +5727,124 @@ interface transpose_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.transpose.html
    */
-  (input: Tensor, dim0: number, dim1: number): Tensor
-  (input: Tensor, options: { dim0: number; dim1: number }): Tensor
+  (...args: [input: Tensor, dim0: number, dim1: number] | [input: Tensor, options: { dim0: number; dim1: number }]): Tensor
 }
 
 interface transpose_copy_function {
   /**
    * `aten::transpose_copy.int(Tensor self, int dim0, int dim1) -> Tensor`
    *
+   * `aten::transpose_copy.int_out(Tensor self, int dim0, int dim1, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.transpose_copy.html
    */
-  (input: Tensor, dim0: number, dim1: number): Tensor
-  (input: Tensor, options: { dim0: number; dim1: number }): Tensor
-  /** `aten::transpose_copy.int_out(Tensor self, int dim0, int dim1, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, dim0: number, dim1: number, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { dim0: number; dim1: number; out: Tensor }): Tensor
+  (...args: [input: Tensor, dim0: number, dim1: number] | [input: Tensor, options: { dim0: number; dim1: number }] | [input: Tensor, dim0: number, dim1: number, options: { out: Tensor }] | [input: Tensor, options: { dim0: number; dim1: number; out: Tensor }]): Tensor
 }
 
 interface trapezoid_function {
   /**
    * `aten::trapezoid.dx(Tensor y, *, Scalar dx=1, int dim=-1) -> Tensor`
    *
+   * `aten::trapezoid.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.trapezoid.html
    */
-  (y: Tensor, options?: { dx?: Scalar | undefined; dim?: number | undefined }): Tensor
-  /** `aten::trapezoid.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor` */
-  (y: Tensor, x: Tensor, options?: { dim?: number | undefined }): Tensor
-  (y: Tensor, options: { x: Tensor; dim?: number | undefined }): Tensor
+  (...args: [y: Tensor, options?: { dx?: Scalar | undefined; dim?: number | undefined }] | [y: Tensor, x: Tensor, options?: { dim?: number | undefined }] | [y: Tensor, options: { x: Tensor; dim?: number | undefined }]): Tensor
 }
 
 interface trapz_function {
   /**
    * `aten::trapz.dx(Tensor y, *, float dx=1., int dim=-1) -> Tensor`
    *
+   * `aten::trapz.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.trapz.html
    */
-  (y: Tensor, options?: { dx?: number | undefined; dim?: number | undefined }): Tensor
-  /** `aten::trapz.x(Tensor y, Tensor x, *, int dim=-1) -> Tensor` */
-  (y: Tensor, x: Tensor, options?: { dim?: number | undefined }): Tensor
-  (y: Tensor, options: { x: Tensor; dim?: number | undefined }): Tensor
+  (...args: [y: Tensor, options?: { dx?: number | undefined; dim?: number | undefined }] | [y: Tensor, x: Tensor, options?: { dim?: number | undefined }] | [y: Tensor, options: { x: Tensor; dim?: number | undefined }]): Tensor
 }
 
 interface triangular_solve_function {
   /**
    * `aten::triangular_solve(Tensor self, Tensor A, bool upper=True, bool transpose=False, bool unitriangular=False) -> (Tensor solution, Tensor cloned_coefficient)`
    *
+   * `aten::triangular_solve.X(Tensor self, Tensor A, bool upper=True, bool transpose=False, bool unitriangular=False, *, Tensor(a!) X, Tensor(b!) M) -> (Tensor(a!) solution, Tensor(b!) cloned_coefficient)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.triangular_solve.html
    */
-  (input: Tensor, A: Tensor, upper?: boolean | undefined, transpose?: boolean | undefined, unitriangular?: boolean | undefined): Named<[solution: Tensor, cloned_coefficient: Tensor], { readonly solution: Tensor; readonly cloned_coefficient: Tensor }>
-  (input: Tensor, options: { A: Tensor; upper?: boolean | undefined; transpose?: boolean | undefined; unitriangular?: boolean | undefined }): Named<[solution: Tensor, cloned_coefficient: Tensor], { readonly solution: Tensor; readonly cloned_coefficient: Tensor }>
-  (input: Tensor, A: Tensor, options?: { upper?: boolean | undefined; transpose?: boolean | undefined; unitriangular?: boolean | undefined }): Named<[solution: Tensor, cloned_coefficient: Tensor], { readonly solution: Tensor; readonly cloned_coefficient: Tensor }>
-  (input: Tensor, A: Tensor, upper: boolean | undefined, options?: { transpose?: boolean | undefined; unitriangular?: boolean | undefined }): Named<[solution: Tensor, cloned_coefficient: Tensor], { readonly solution: Tensor; readonly cloned_coefficient: Tensor }>
-  (input: Tensor, A: Tensor, upper: boolean | undefined, transpose: boolean | undefined, options?: { unitriangular?: boolean | undefined }): Named<[solution: Tensor, cloned_coefficient: Tensor], { readonly solution: Tensor; readonly cloned_coefficient: Tensor }>
-  /** `aten::triangular_solve.X(Tensor self, Tensor A, bool upper=True, bool transpose=False, bool unitriangular=False, *, Tensor(a!) X, Tensor(b!) M) -> (Tensor(a!) solution, Tensor(b!) cloned_coefficient)` */
-  (input: Tensor, options: { A: Tensor; upper?: boolean | undefined; transpose?: boolean | undefined; unitriangular?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[solution: Tensor, cloned_coefficient: Tensor], { readonly solution: Tensor; readonly cloned_coefficient: Tensor }>
-  (input: Tensor, A: Tensor, options: { upper?: boolean | undefined; transpose?: boolean | undefined; unitriangular?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[solution: Tensor, cloned_coefficient: Tensor], { readonly solution: Tensor; readonly cloned_coefficient: Tensor }>
-  (input: Tensor, A: Tensor, upper: boolean | undefined, options: { transpose?: boolean | undefined; unitriangular?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[solution: Tensor, cloned_coefficient: Tensor], { readonly solution: Tensor; readonly cloned_coefficient: Tensor }>
-  (input: Tensor, A: Tensor, upper: boolean | undefined, transpose: boolean | undefined, options: { unitriangular?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[solution: Tensor, cloned_coefficient: Tensor], { readonly solution: Tensor; readonly cloned_coefficient: Tensor }>
+  (...args: [input: Tensor, A: Tensor, upper?: boolean | undefined, transpose?: boolean | undefined, unitriangular?: boolean | undefined] | [input: Tensor, options: { A: Tensor; upper?: boolean | undefined; transpose?: boolean | undefined; unitriangular?: boolean | undefined }] | [input: Tensor, A: Tensor, options?: { upper?: boolean | undefined; transpose?: boolean | undefined; unitriangular?: boolean | undefined }] | [input: Tensor, A: Tensor, upper: boolean | undefined, options?: { transpose?: boolean | undefined; unitriangular?: boolean | undefined }] | [input: Tensor, A: Tensor, upper: boolean | undefined, transpose: boolean | undefined, options?: { unitriangular?: boolean | undefined }] | [input: Tensor, options: { A: Tensor; upper?: boolean | undefined; transpose?: boolean | undefined; unitriangular?: boolean | undefined; out: readonly [Tensor, Tensor] }] | [input: Tensor, A: Tensor, options: { upper?: boolean | undefined; transpose?: boolean | undefined; unitriangular?: boolean | undefined; out: readonly [Tensor, Tensor] }] | [input: Tensor, A: Tensor, upper: boolean | undefined, options: { transpose?: boolean | undefined; unitriangular?: boolean | undefined; out: readonly [Tensor, Tensor] }] | [input: Tensor, A: Tensor, upper: boolean | undefined, transpose: boolean | undefined, options: { unitriangular?: boolean | undefined; out: readonly [Tensor, Tensor] }]): Named<[solution: Tensor, cloned_coefficient: Tensor], { readonly solution: Tensor; readonly cloned_coefficient: Tensor }>
 }
 
 interface tril_function {
   /**
    * `aten::tril(Tensor self, SymInt diagonal=0) -> Tensor`
    *
+   * `aten::tril.out(Tensor self, SymInt diagonal=0, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.tril.html
    */
-  (input: Tensor, diagonal?: number | undefined): Tensor
-  (input: Tensor, options?: { diagonal?: number | undefined }): Tensor
-  /** `aten::tril.out(Tensor self, SymInt diagonal=0, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { diagonal?: number | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, diagonal?: number | undefined] | [input: Tensor, options?: { diagonal?: number | undefined }] | [input: Tensor, options: { diagonal?: number | undefined; out: Tensor }]): Tensor
 }
 
 interface tril_indices_function {
   /**
    * `aten::tril_indices(int row, int col, int offset=0, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
    *
+   * `aten::tril_indices.out(int row, int col, int offset=0, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.tril_indices.html
    */
-  (row: number, col: number, offset?: number | undefined, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (row: number, options: { col: number; offset?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (row: number, col: number, options?: { offset?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::tril_indices.out(int row, int col, int offset=0, *, Tensor(a!) out) -> Tensor(a!)` */
-  (row: number, options: { col: number; offset?: number | undefined; out: Tensor }): Tensor
-  (row: number, col: number, options: { offset?: number | undefined; out: Tensor }): Tensor
+  (...args: [row: number, col: number, offset?: number | undefined, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [row: number, options: { col: number; offset?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [row: number, col: number, options?: { offset?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [row: number, options: { col: number; offset?: number | undefined; out: Tensor }] | [row: number, col: number, options: { offset?: number | undefined; out: Tensor }]): Tensor
 }
 
 interface triplet_margin_loss_function {
   /** `aten::triplet_margin_loss(Tensor anchor, Tensor positive, Tensor negative, float margin=1., float p=2., float eps=9.9999999999999995e-07, bool swap=False, int reduction=1) -> Tensor` */
-  (anchor: Tensor, positive: Tensor, negative: Tensor, margin?: number | undefined, p?: number | undefined, eps?: number | undefined, swap?: boolean | undefined, reduction?: number | undefined): Tensor
-  (anchor: Tensor, options: { positive: Tensor; negative: Tensor; margin?: number | undefined; p?: number | undefined; eps?: number | undefined; swap?: boolean | undefined; reduction?: number | undefined }): Tensor
-  (anchor: Tensor, positive: Tensor, negative: Tensor, options?: { margin?: number | undefined; p?: number | undefined; eps?: number | undefined; swap?: boolean | undefined; reduction?: number | undefined }): Tensor
-  (anchor: Tensor, positive: Tensor, negative: Tensor, margin: number | undefined, options?: { p?: number | undefined; eps?: number | undefined; swap?: boolean | undefined; reduction?: number | undefined }): Tensor
-  (anchor: Tensor, positive: Tensor, negative: Tensor, margin: number | undefined, p: number | undefined, options?: { eps?: number | undefined; swap?: boolean | undefined; reduction?: number | undefined }): Tensor
-  (anchor: Tensor, positive: Tensor, negative: Tensor, margin: number | undefined, p: number | undefined, eps: number | undefined, options?: { swap?: boolean | undefined; reduction?: number | undefined }): Tensor
-  (anchor: Tensor, positive: Tensor, negative: Tensor, margin: number | undefined, p: number | undefined, eps: number | undefined, swap: boolean | undefined, options?: { reduction?: number | undefined }): Tensor
+  (...args: [anchor: Tensor, positive: Tensor, negative: Tensor, margin?: number | undefined, p?: number | undefined, eps?: number | undefined, swap?: boolean | undefined, reduction?: number | undefined] | [anchor: Tensor, options: { positive: Tensor; negative: Tensor; margin?: number | undefined; p?: number | undefined; eps?: number | undefined; swap?: boolean | undefined; reduction?: number | undefined }] | [anchor: Tensor, positive: Tensor, negative: Tensor, options?: { margin?: number | undefined; p?: number | undefined; eps?: number | undefined; swap?: boolean | undefined; reduction?: number | undefined }] | [anchor: Tensor, positive: Tensor, negative: Tensor, margin: number | undefined, options?: { p?: number | undefined; eps?: number | undefined; swap?: boolean | undefined; reduction?: number | undefined }] | [anchor: Tensor, positive: Tensor, negative: Tensor, margin: number | undefined, p: number | undefined, options?: { eps?: number | undefined; swap?: boolean | undefined; reduction?: number | undefined }] | [anchor: Tensor, positive: Tensor, negative: Tensor, margin: number | undefined, p: number | undefined, eps: number | undefined, options?: { swap?: boolean | undefined; reduction?: number | undefined }] | [anchor: Tensor, positive: Tensor, negative: Tensor, margin: number | undefined, p: number | undefined, eps: number | undefined, swap: boolean | undefined, options?: { reduction?: number | undefined }]): Tensor
 }
 
 interface triu_function {
   /**
    * `aten::triu(Tensor self, SymInt diagonal=0) -> Tensor`
    *
+   * `aten::triu.out(Tensor self, SymInt diagonal=0, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.triu.html
    */
-  (input: Tensor, diagonal?: number | undefined): Tensor
-  (input: Tensor, options?: { diagonal?: number | undefined }): Tensor
-  /** `aten::triu.out(Tensor self, SymInt diagonal=0, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { diagonal?: number | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, diagonal?: number | undefined] | [input: Tensor, options?: { diagonal?: number | undefined }] | [input: Tensor, options: { diagonal?: number | undefined; out: Tensor }]): Tensor
 }
 
 interface triu_indices_function {
   /**
    * `aten::triu_indices(int row, int col, int offset=0, *, ScalarType? dtype=4, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
    *
+   * `aten::triu_indices.out(int row, int col, int offset=0, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.triu_indices.html
    */
-  (row: number, col: number, offset?: number | undefined, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (row: number, options: { col: number; offset?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (row: number, col: number, options?: { offset?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  /** `aten::triu_indices.out(int row, int col, int offset=0, *, Tensor(a!) out) -> Tensor(a!)` */
-  (row: number, options: { col: number; offset?: number | undefined; out: Tensor }): Tensor
-  (row: number, col: number, options: { offset?: number | undefined; out: Tensor }): Tensor
+  (...args: [row: number, col: number, offset?: number | undefined, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [row: number, options: { col: number; offset?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [row: number, col: number, options?: { offset?: number | undefined; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [row: number, options: { col: number; offset?: number | undefined; out: Tensor }] | [row: number, col: number, options: { offset?: number | undefined; out: Tensor }]): Tensor
 }
 
 interface true_divide_function {
   /**
    * `aten::true_divide.Scalar(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::true_divide.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * `aten::true_divide.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.true_divide.html
    */
-  (input: Tensor | Scalar, other: Scalar): Tensor
-  (input: Tensor | Scalar, options: { other: Scalar }): Tensor
-  /** `aten::true_divide.Tensor(Tensor self, Tensor other) -> Tensor` */
-  (input: Tensor | Scalar, other: Tensor | Scalar): Tensor
-  (input: Tensor | Scalar, options: { other: Tensor | Scalar }): Tensor
-  /** `aten::true_divide.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor | Scalar, other: Tensor | Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor | Scalar, options: { other: Tensor | Scalar; out: Tensor }): Tensor
+  (...args: [input: Tensor | Scalar, other: Scalar] | [input: Tensor | Scalar, options: { other: Scalar }] | [input: Tensor | Scalar, other: Tensor | Scalar] | [input: Tensor | Scalar, options: { other: Tensor | Scalar }] | [input: Tensor | Scalar, other: Tensor | Scalar, options: { out: Tensor }] | [input: Tensor | Scalar, options: { other: Tensor | Scalar; out: Tensor }]): Tensor
 }
 
 interface trunc_function {
   /**
    * `aten::trunc(Tensor self) -> Tensor`
    *
+   * `aten::trunc.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.trunc.html
    */
-  (input: Tensor): Tensor
-  /** `aten::trunc.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface trunc__function {
@@ -6882,8 +5858,7 @@ interface unbind_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.unbind.html
    */
-  (input: Tensor, dim?: number | undefined): Tensor[]
-  (input: Tensor, options?: { dim?: number | undefined }): Tensor[]
+  (...args: [input: Tensor, dim?: number | undefined] | [input: Tensor, options?: { dim?: number | undefined }]): Tensors
 }
 
 interface unbind_copy_function {
@@ -6892,8 +5867,8 @@ interface unbind_copy_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.unbind_copy.html
    */
-  (input: Tensor, dim?: number | undefined): Tensor[]
-  (input: Tensor, options?: { dim?: number | undefined }): Tensor[]
+  (input: Tensor, dim?: number | undefined): Tensors
+  (input: Tensor, options?: { dim?: number | undefined }): Tensors
   /** `aten::unbind_copy.int_out(Tensor self, int dim=0, *, Tensor(a!)[] out) -> ()` */
   (input: Tensor, options: { dim?: number | undefined; out: readonly Tensor[] }): void
 }
@@ -6904,21 +5879,18 @@ interface unflatten_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.unflatten.html
    */
-  (input: Tensor, dim: number, sizes: readonly number[]): Tensor
-  (input: Tensor, options: { dim: number; sizes: readonly number[] }): Tensor
+  (...args: [input: Tensor, dim: number, sizes: readonly number[]] | [input: Tensor, options: { dim: number; sizes: readonly number[] }]): Tensor
 }
 
 interface unfold_copy_function {
   /**
    * `aten::unfold_copy(Tensor self, int dimension, int size, int step) -> Tensor`
    *
+   * `aten::unfold_copy.out(Tensor self, int dimension, int size, int step, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.unfold_copy.html
    */
-  (input: Tensor, dimension: number, size: number, step: number): Tensor
-  (input: Tensor, options: { dimension: number; size: number; step: number }): Tensor
-  /** `aten::unfold_copy.out(Tensor self, int dimension, int size, int step, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, dimension: number, size: number, step: number, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { dimension: number; size: number; step: number; out: Tensor }): Tensor
+  (...args: [input: Tensor, dimension: number, size: number, step: number] | [input: Tensor, options: { dimension: number; size: number; step: number }] | [input: Tensor, dimension: number, size: number, step: number, options: { out: Tensor }] | [input: Tensor, options: { dimension: number; size: number; step: number; out: Tensor }]): Tensor
 }
 
 interface unsafe_chunk_function {
@@ -6927,9 +5899,7 @@ interface unsafe_chunk_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.unsafe_chunk.html
    */
-  (input: Tensor, chunks: number, dim?: number | undefined): Tensor[]
-  (input: Tensor, options: { chunks: number; dim?: number | undefined }): Tensor[]
-  (input: Tensor, chunks: number, options?: { dim?: number | undefined }): Tensor[]
+  (...args: [input: Tensor, chunks: number, dim?: number | undefined] | [input: Tensor, options: { chunks: number; dim?: number | undefined }] | [input: Tensor, chunks: number, options?: { dim?: number | undefined }]): Tensors
 }
 
 interface unsafe_split_function {
@@ -6938,9 +5908,9 @@ interface unsafe_split_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.unsafe_split.html
    */
-  (input: Tensor, split_size: number, dim?: number | undefined): Tensor[]
-  (input: Tensor, options: { split_size: number; dim?: number | undefined }): Tensor[]
-  (input: Tensor, split_size: number, options?: { dim?: number | undefined }): Tensor[]
+  (input: Tensor, split_size: number, dim?: number | undefined): Tensors
+  (input: Tensor, options: { split_size: number; dim?: number | undefined }): Tensors
+  (input: Tensor, split_size: number, options?: { dim?: number | undefined }): Tensors
   /** `aten::unsafe_split.Tensor_out(Tensor self, SymInt split_size, int dim=0, *, Tensor(a!)[] out) -> ()` */
   (input: Tensor, options: { split_size: number; dim?: number | undefined; out: readonly Tensor[] }): void
   (input: Tensor, split_size: number, options: { dim?: number | undefined; out: readonly Tensor[] }): void
@@ -6948,9 +5918,9 @@ interface unsafe_split_function {
 
 interface unsafe_split_with_sizes_function {
   /** `aten::unsafe_split_with_sizes(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[]` */
-  (input: Tensor, split_sizes: readonly number[], dim?: number | undefined): Tensor[]
-  (input: Tensor, options: { split_sizes: readonly number[]; dim?: number | undefined }): Tensor[]
-  (input: Tensor, split_sizes: readonly number[], options?: { dim?: number | undefined }): Tensor[]
+  (input: Tensor, split_sizes: readonly number[], dim?: number | undefined): Tensors
+  (input: Tensor, options: { split_sizes: readonly number[]; dim?: number | undefined }): Tensors
+  (input: Tensor, split_sizes: readonly number[], options?: { dim?: number | undefined }): Tensors
   /** `aten::unsafe_split_with_sizes.out(Tensor self, SymInt[] split_sizes, int dim=0, *, Tensor(a!)[] out) -> ()` */
   (input: Tensor, options: { split_sizes: readonly number[]; dim?: number | undefined; out: readonly Tensor[] }): void
   (input: Tensor, split_sizes: readonly number[], options: { dim?: number | undefined; out: readonly Tensor[] }): void
@@ -6962,32 +5932,29 @@ interface unsqueeze_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.unsqueeze.html
    */
-  (input: Tensor, dim: number): Tensor
-  (input: Tensor, options: { dim: number }): Tensor
+  (...args: [input: Tensor, dim: number] | [input: Tensor, options: { dim: number }]): Tensor
 }
 
 interface unsqueeze_copy_function {
   /**
    * `aten::unsqueeze_copy(Tensor self, int dim) -> Tensor`
    *
+   * `aten::unsqueeze_copy.out(Tensor self, int dim, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.unsqueeze_copy.html
    */
-  (input: Tensor, dim: number): Tensor
-  (input: Tensor, options: { dim: number }): Tensor
-  /** `aten::unsqueeze_copy.out(Tensor self, int dim, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, dim: number, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { dim: number; out: Tensor }): Tensor
+  (...args: [input: Tensor, dim: number] | [input: Tensor, options: { dim: number }] | [input: Tensor, dim: number, options: { out: Tensor }] | [input: Tensor, options: { dim: number; out: Tensor }]): Tensor
 }
 
 interface values_copy_function {
   /**
    * `aten::values_copy(Tensor self) -> Tensor`
    *
+   * `aten::values_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.values_copy.html
    */
-  (input: Tensor): Tensor
-  /** `aten::values_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface vander_function {
@@ -6996,66 +5963,50 @@ interface vander_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.vander.html
    */
-  (x: Tensor, N?: number | null | undefined, increasing?: boolean | undefined): Tensor
-  (x: Tensor, options?: { N?: number | null | undefined; increasing?: boolean | undefined }): Tensor
-  (x: Tensor, N: number | null | undefined, options?: { increasing?: boolean | undefined }): Tensor
+  (...args: [x: Tensor, N?: number | null | undefined, increasing?: boolean | undefined] | [x: Tensor, options?: { N?: number | null | undefined; increasing?: boolean | undefined }] | [x: Tensor, N: number | null | undefined, options?: { increasing?: boolean | undefined }]): Tensor
 }
 
 interface var_function {
   /**
    * `aten::var(Tensor self, bool unbiased=True) -> Tensor`
    *
+   * `aten::var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor`
+   *
+   * `aten::var.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor`
+   *
+   * `aten::var.correction_out(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::var.out(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.var.html
    */
-  (input: Tensor, unbiased?: boolean | undefined): Tensor
-  (input: Tensor, options?: { unbiased?: boolean | undefined }): Tensor
-  /** `aten::var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor` */
-  (input: Tensor, dim?: number | readonly number[] | null | undefined, options?: { correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): Tensor
-  (input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): Tensor
-  /** `aten::var.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor` */
-  (input: Tensor, dim: number | readonly number[] | null, unbiased?: boolean | undefined, keepdim?: boolean | undefined): Tensor
-  (input: Tensor, options: { dim: number | readonly number[] | null; unbiased?: boolean | undefined; keepdim?: boolean | undefined }): Tensor
-  (input: Tensor, dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined }): Tensor
-  (input: Tensor, dim: number | readonly number[] | null, unbiased: boolean | undefined, options?: { keepdim?: boolean | undefined }): Tensor
-  /** `aten::var.correction_out(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
-  /** `aten::var.out(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { dim: number | readonly number[] | null; unbiased?: boolean | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, dim: number | readonly number[] | null, options: { unbiased?: boolean | undefined; keepdim?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, dim: number | readonly number[] | null, unbiased: boolean | undefined, options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, unbiased?: boolean | undefined] | [input: Tensor, options?: { unbiased?: boolean | undefined }] | [input: Tensor, dim?: number | readonly number[] | null | undefined, options?: { correction?: Scalar | null | undefined; keepdim?: boolean | undefined }] | [input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined }] | [input: Tensor, dim: number | readonly number[] | null, unbiased?: boolean | undefined, keepdim?: boolean | undefined] | [input: Tensor, options: { dim: number | readonly number[] | null; unbiased?: boolean | undefined; keepdim?: boolean | undefined }] | [input: Tensor, dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined }] | [input: Tensor, dim: number | readonly number[] | null, unbiased: boolean | undefined, options?: { keepdim?: boolean | undefined }] | [input: Tensor, options: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined; out: Tensor }] | [input: Tensor, options: { dim: number | readonly number[] | null; unbiased?: boolean | undefined; keepdim?: boolean | undefined; out: Tensor }] | [input: Tensor, dim: number | readonly number[] | null, options: { unbiased?: boolean | undefined; keepdim?: boolean | undefined; out: Tensor }] | [input: Tensor, dim: number | readonly number[] | null, unbiased: boolean | undefined, options: { keepdim?: boolean | undefined; out: Tensor }]): Tensor
 }
 
 interface var_mean_function {
   /**
    * `aten::var_mean(Tensor self, bool unbiased=True) -> (Tensor, Tensor)`
    *
+   * `aten::var_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor)`
+   *
+   * `aten::var_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)`
+   *
+   * `aten::var_mean.correction_out(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.var_mean.html
    */
-  (input: Tensor, unbiased?: boolean | undefined): [Tensor, Tensor]
-  (input: Tensor, options?: { unbiased?: boolean | undefined }): [Tensor, Tensor]
-  /** `aten::var_mean.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> (Tensor, Tensor)` */
-  (input: Tensor, dim?: number | readonly number[] | null | undefined, options?: { correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): [Tensor, Tensor]
-  /** `aten::var_mean.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> (Tensor, Tensor)` */
-  (input: Tensor, dim: number | readonly number[] | null, unbiased?: boolean | undefined, keepdim?: boolean | undefined): [Tensor, Tensor]
-  (input: Tensor, options: { dim: number | readonly number[] | null; unbiased?: boolean | undefined; keepdim?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, dim: number | readonly number[] | null, unbiased: boolean | undefined, options?: { keepdim?: boolean | undefined }): [Tensor, Tensor]
-  /** `aten::var_mean.correction_out(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False, Tensor(a!) out0, Tensor(b!) out1) -> (Tensor(a!), Tensor(b!))` */
-  (input: Tensor, options: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined; out: readonly [Tensor, Tensor] }): [Tensor, Tensor]
+  (...args: [input: Tensor, unbiased?: boolean | undefined] | [input: Tensor, options?: { unbiased?: boolean | undefined }] | [input: Tensor, dim?: number | readonly number[] | null | undefined, options?: { correction?: Scalar | null | undefined; keepdim?: boolean | undefined }] | [input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined }] | [input: Tensor, dim: number | readonly number[] | null, unbiased?: boolean | undefined, keepdim?: boolean | undefined] | [input: Tensor, options: { dim: number | readonly number[] | null; unbiased?: boolean | undefined; keepdim?: boolean | undefined }] | [input: Tensor, dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined }] | [input: Tensor, dim: number | readonly number[] | null, unbiased: boolean | undefined, options?: { keepdim?: boolean | undefined }] | [input: Tensor, options: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined; out: readonly [Tensor, Tensor] }]): [Tensor, Tensor]
 }
 
 interface vdot_function {
   /**
    * `aten::vdot(Tensor self, Tensor other) -> Tensor`
    *
+   * `aten::vdot.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.vdot.html
    */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::vdot.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface view_as_complex_function {
@@ -7071,11 +6022,11 @@ interface view_as_complex_copy_function {
   /**
    * `aten::view_as_complex_copy(Tensor self) -> Tensor`
    *
+   * `aten::view_as_complex_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.view_as_complex_copy.html
    */
-  (input: Tensor): Tensor
-  /** `aten::view_as_complex_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface view_as_real_function {
@@ -7091,88 +6042,76 @@ interface view_as_real_copy_function {
   /**
    * `aten::view_as_real_copy(Tensor self) -> Tensor`
    *
+   * `aten::view_as_real_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.view_as_real_copy.html
    */
-  (input: Tensor): Tensor
-  /** `aten::view_as_real_copy.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface view_copy_function {
   /**
    * `aten::view_copy(Tensor self, SymInt[] size) -> Tensor`
    *
+   * `aten::view_copy.dtype(Tensor self, ScalarType dtype) -> Tensor`
+   *
+   * `aten::view_copy.dtype_out(Tensor self, ScalarType dtype, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::view_copy.out(Tensor self, SymInt[] size, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.view_copy.html
    */
-  (input: Tensor, size: readonly number[]): Tensor
-  (input: Tensor, options: { size: readonly number[] }): Tensor
-  /** `aten::view_copy.dtype(Tensor self, ScalarType dtype) -> Tensor` */
-  (input: Tensor, dtype: DType): Tensor
-  (input: Tensor, options: { dtype: DType }): Tensor
-  /** `aten::view_copy.dtype_out(Tensor self, ScalarType dtype, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, dtype: DType, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { dtype: DType; out: Tensor }): Tensor
-  /** `aten::view_copy.out(Tensor self, SymInt[] size, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, size: readonly number[], options: { out: Tensor }): Tensor
-  (input: Tensor, options: { size: readonly number[]; out: Tensor }): Tensor
+  (...args: [input: Tensor, size: readonly number[]] | [input: Tensor, options: { size: readonly number[] }] | [input: Tensor, dtype: DType] | [input: Tensor, options: { dtype: DType }] | [input: Tensor, dtype: DType, options: { out: Tensor }] | [input: Tensor, options: { dtype: DType; out: Tensor }] | [input: Tensor, size: readonly number[], options: { out: Tensor }] | [input: Tensor, options: { size: readonly number[]; out: Tensor }]): Tensor
 }
 
 interface vsplit_function {
   /**
    * `aten::vsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]`
    *
+   * `aten::vsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.vsplit.html
    */
-  (input: Tensor, indices: readonly number[]): Tensor[]
-  (input: Tensor, options: { indices: readonly number[] }): Tensor[]
-  /** `aten::vsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]` */
-  (input: Tensor, sections: number): Tensor[]
-  (input: Tensor, options: { sections: number }): Tensor[]
+  (...args: [input: Tensor, indices: readonly number[]] | [input: Tensor, options: { indices: readonly number[] }] | [input: Tensor, sections: number] | [input: Tensor, options: { sections: number }]): Tensors
 }
 
 interface vstack_function {
   /**
    * `aten::vstack(Tensor[] tensors) -> Tensor`
    *
+   * `aten::vstack.out(Tensor[] tensors, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.vstack.html
    */
-  (tensors: readonly Tensor[]): Tensor
-  /** `aten::vstack.out(Tensor[] tensors, *, Tensor(a!) out) -> Tensor(a!)` */
-  (tensors: readonly Tensor[], options: { out: Tensor }): Tensor
+  (...args: [tensors: readonly Tensor[]] | [tensors: readonly Tensor[], options: { out: Tensor }]): Tensor
 }
 
 interface xlogy_function {
   /**
    * `aten::xlogy.Scalar_Other(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::xlogy.Scalar_Self(Scalar self, Tensor other) -> Tensor`
+   *
+   * `aten::xlogy.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * `aten::xlogy.OutScalar_Other(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::xlogy.OutScalar_Self(Scalar self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::xlogy.OutTensor(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.xlogy.html
    */
-  (input: Tensor, other: Scalar): Tensor
-  (input: Tensor, options: { other: Scalar }): Tensor
-  /** `aten::xlogy.Scalar_Self(Scalar self, Tensor other) -> Tensor` */
-  (input: Scalar, other: Tensor): Tensor
-  (input: Scalar, options: { other: Tensor }): Tensor
-  /** `aten::xlogy.Tensor(Tensor self, Tensor other) -> Tensor` */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::xlogy.OutScalar_Other(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  /** `aten::xlogy.OutScalar_Self(Scalar self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Scalar, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Scalar, options: { other: Tensor; out: Tensor }): Tensor
-  /** `aten::xlogy.OutTensor(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Scalar] | [input: Tensor, options: { other: Scalar }] | [input: Scalar, other: Tensor] | [input: Scalar, options: { other: Tensor }] | [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Scalar, options: { out: Tensor }] | [input: Tensor, options: { other: Scalar; out: Tensor }] | [input: Scalar, other: Tensor, options: { out: Tensor }] | [input: Scalar, options: { other: Tensor; out: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface xlogy__function {
-  /** `aten::xlogy_.Scalar_Other(Tensor(a!) self, Scalar other) -> Tensor(a!)` */
-  (input: Tensor, other: Scalar): Tensor
-  (input: Tensor, options: { other: Scalar }): Tensor
-  /** `aten::xlogy_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
+  /**
+   * `aten::xlogy_.Scalar_Other(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   *
+   * `aten::xlogy_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, other: Scalar] | [input: Tensor, options: { other: Scalar }] | [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }]): Tensor
 }
 
 interface zero__function {
@@ -7184,24 +6123,22 @@ interface zeros_function {
   /**
    * `aten::zeros(SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
    *
+   * `aten::zeros.out(SymInt[] size, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.zeros.html
    */
-  (size: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }): Tensor
-  (...size: [...number[], { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | number[]): Tensor
-  /** `aten::zeros.out(SymInt[] size, *, Tensor(a!) out) -> Tensor(a!)` */
-  (size: readonly number[], options: { out: Tensor }): Tensor
-  (...size: [...number[], { out: Tensor }] | number[]): Tensor
+  (...args: [size: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | [...number[], { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined }] | number[] | [size: readonly number[], options: { out: Tensor }] | [...number[], { out: Tensor }] | number[]): Tensor
 }
 
 interface zeros_like_function {
   /**
    * `aten::zeros_like(Tensor self, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None, MemoryFormat? memory_format=None) -> Tensor`
    *
+   * `aten::zeros_like.out(Tensor self, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.zeros_like.html
    */
-  (input: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }): Tensor
-  /** `aten::zeros_like.out(Tensor self, *, MemoryFormat? memory_format=None, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined; requires_grad?: boolean | undefined; memory_format?: MemoryFormat | null | undefined }] | [input: Tensor, options: { memory_format?: MemoryFormat | null | undefined; out: Tensor }]): Tensor
 }
 
 export const abs: abs_function = fn('abs')

@@ -10,64 +10,59 @@ interface cholesky_function {
   /**
    * `aten::linalg_cholesky(Tensor self, *, bool upper=False) -> Tensor`
    *
+   * `aten::linalg_cholesky.out(Tensor self, *, bool upper=False, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.linalg.cholesky.html
    */
-  (input: Tensor, options?: { upper?: boolean | undefined }): Tensor
-  /** `aten::linalg_cholesky.out(Tensor self, *, bool upper=False, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { upper?: boolean | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, options?: { upper?: boolean | undefined }] | [input: Tensor, options: { upper?: boolean | undefined; out: Tensor }]): Tensor
 }
 
 interface cholesky_ex_function {
   /**
    * `aten::linalg_cholesky_ex(Tensor self, *, bool upper=False, bool check_errors=False) -> (Tensor L, Tensor info)`
    *
+   * `aten::linalg_cholesky_ex.L(Tensor self, *, bool upper=False, bool check_errors=False, Tensor(a!) L, Tensor(b!) info) -> (Tensor(a!) L, Tensor(b!) info)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.linalg.cholesky_ex.html
    */
-  (input: Tensor, options?: { upper?: boolean | undefined; check_errors?: boolean | undefined }): Named<[L: Tensor, info: Tensor], { readonly L: Tensor; readonly info: Tensor }>
-  /** `aten::linalg_cholesky_ex.L(Tensor self, *, bool upper=False, bool check_errors=False, Tensor(a!) L, Tensor(b!) info) -> (Tensor(a!) L, Tensor(b!) info)` */
-  (input: Tensor, options: { upper?: boolean | undefined; check_errors?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[L: Tensor, info: Tensor], { readonly L: Tensor; readonly info: Tensor }>
+  (...args: [input: Tensor, options?: { upper?: boolean | undefined; check_errors?: boolean | undefined }] | [input: Tensor, options: { upper?: boolean | undefined; check_errors?: boolean | undefined; out: readonly [Tensor, Tensor] }]): Named<[L: Tensor, info: Tensor], { readonly L: Tensor; readonly info: Tensor }>
 }
 
 interface cond_function {
   /**
    * `aten::linalg_cond(Tensor self, Scalar? p=None) -> Tensor`
    *
+   * `aten::linalg_cond.p_str(Tensor self, str p) -> Tensor`
+   *
+   * `aten::linalg_cond.out(Tensor self, Scalar? p=None, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::linalg_cond.p_str_out(Tensor self, str p, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.linalg.cond.html
    */
-  (input: Tensor, p?: Scalar | null | undefined): Tensor
-  (input: Tensor, options?: { p?: Scalar | null | undefined }): Tensor
-  /** `aten::linalg_cond.p_str(Tensor self, str p) -> Tensor` */
-  (input: Tensor, p: string): Tensor
-  (input: Tensor, options: { p: string }): Tensor
-  /** `aten::linalg_cond.out(Tensor self, Scalar? p=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { p?: Scalar | null | undefined; out: Tensor }): Tensor
-  /** `aten::linalg_cond.p_str_out(Tensor self, str p, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, p: string, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { p: string; out: Tensor }): Tensor
+  (...args: [input: Tensor, p?: Scalar | null | undefined] | [input: Tensor, options?: { p?: Scalar | null | undefined }] | [input: Tensor, p: string] | [input: Tensor, options: { p: string }] | [input: Tensor, options: { p?: Scalar | null | undefined; out: Tensor }] | [input: Tensor, p: string, options: { out: Tensor }] | [input: Tensor, options: { p: string; out: Tensor }]): Tensor
 }
 
 interface cross_function {
   /**
    * `aten::linalg_cross(Tensor self, Tensor other, *, int dim=-1) -> Tensor`
    *
+   * `aten::linalg_cross.out(Tensor self, Tensor other, *, int dim=-1, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.linalg.cross.html
    */
-  (input: Tensor, other: Tensor, options?: { dim?: number | undefined }): Tensor
-  (input: Tensor, options: { other: Tensor; dim?: number | undefined }): Tensor
-  /** `aten::linalg_cross.out(Tensor self, Tensor other, *, int dim=-1, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { dim?: number | undefined; out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; dim?: number | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Tensor, options?: { dim?: number | undefined }] | [input: Tensor, options: { other: Tensor; dim?: number | undefined }] | [input: Tensor, other: Tensor, options: { dim?: number | undefined; out: Tensor }] | [input: Tensor, options: { other: Tensor; dim?: number | undefined; out: Tensor }]): Tensor
 }
 
 interface det_function {
   /**
    * `aten::linalg_det(Tensor A) -> Tensor`
    *
+   * `aten::linalg_det.out(Tensor A, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.linalg.det.html
    */
-  (A: Tensor): Tensor
-  /** `aten::linalg_det.out(Tensor A, *, Tensor(a!) out) -> Tensor(a!)` */
-  (A: Tensor, options: { out: Tensor }): Tensor
+  (...args: [A: Tensor] | [A: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface diagonal_function {
@@ -83,443 +78,384 @@ interface eig_function {
   /**
    * `aten::linalg_eig(Tensor self) -> (Tensor eigenvalues, Tensor eigenvectors)`
    *
+   * `aten::linalg_eig.out(Tensor self, *, Tensor(a!) eigenvalues, Tensor(b!) eigenvectors) -> (Tensor(a!) eigenvalues, Tensor(b!) eigenvectors)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.linalg.eig.html
    */
-  (input: Tensor): Named<[eigenvalues: Tensor, eigenvectors: Tensor], { readonly eigenvalues: Tensor; readonly eigenvectors: Tensor }>
-  /** `aten::linalg_eig.out(Tensor self, *, Tensor(a!) eigenvalues, Tensor(b!) eigenvectors) -> (Tensor(a!) eigenvalues, Tensor(b!) eigenvectors)` */
-  (input: Tensor, options: { out: readonly [Tensor, Tensor] }): Named<[eigenvalues: Tensor, eigenvectors: Tensor], { readonly eigenvalues: Tensor; readonly eigenvectors: Tensor }>
+  (...args: [input: Tensor] | [input: Tensor, options: { out: readonly [Tensor, Tensor] }]): Named<[eigenvalues: Tensor, eigenvectors: Tensor], { readonly eigenvalues: Tensor; readonly eigenvectors: Tensor }>
 }
 
 interface eigh_function {
   /**
    * `aten::linalg_eigh(Tensor self, str UPLO="L") -> (Tensor eigenvalues, Tensor eigenvectors)`
    *
+   * `aten::linalg_eigh.eigvals(Tensor self, str UPLO="L", *, Tensor(a!) eigvals, Tensor(b!) eigvecs) -> (Tensor(a!) eigenvalues, Tensor(b!) eigenvectors)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.linalg.eigh.html
    */
-  (input: Tensor, UPLO?: string | undefined): Named<[eigenvalues: Tensor, eigenvectors: Tensor], { readonly eigenvalues: Tensor; readonly eigenvectors: Tensor }>
-  (input: Tensor, options?: { UPLO?: string | undefined }): Named<[eigenvalues: Tensor, eigenvectors: Tensor], { readonly eigenvalues: Tensor; readonly eigenvectors: Tensor }>
-  /** `aten::linalg_eigh.eigvals(Tensor self, str UPLO="L", *, Tensor(a!) eigvals, Tensor(b!) eigvecs) -> (Tensor(a!) eigenvalues, Tensor(b!) eigenvectors)` */
-  (input: Tensor, options: { UPLO?: string | undefined; out: readonly [Tensor, Tensor] }): Named<[eigenvalues: Tensor, eigenvectors: Tensor], { readonly eigenvalues: Tensor; readonly eigenvectors: Tensor }>
+  (...args: [input: Tensor, UPLO?: string | undefined] | [input: Tensor, options?: { UPLO?: string | undefined }] | [input: Tensor, options: { UPLO?: string | undefined; out: readonly [Tensor, Tensor] }]): Named<[eigenvalues: Tensor, eigenvectors: Tensor], { readonly eigenvalues: Tensor; readonly eigenvectors: Tensor }>
 }
 
 interface eigvals_function {
   /**
    * `aten::linalg_eigvals(Tensor self) -> Tensor`
    *
+   * `aten::linalg_eigvals.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.linalg.eigvals.html
    */
-  (input: Tensor): Tensor
-  /** `aten::linalg_eigvals.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface eigvalsh_function {
   /**
    * `aten::linalg_eigvalsh(Tensor self, str UPLO="L") -> Tensor`
    *
+   * `aten::linalg_eigvalsh.out(Tensor self, str UPLO="L", *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.linalg.eigvalsh.html
    */
-  (input: Tensor, UPLO?: string | undefined): Tensor
-  (input: Tensor, options?: { UPLO?: string | undefined }): Tensor
-  /** `aten::linalg_eigvalsh.out(Tensor self, str UPLO="L", *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { UPLO?: string | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, UPLO?: string | undefined] | [input: Tensor, options?: { UPLO?: string | undefined }] | [input: Tensor, options: { UPLO?: string | undefined; out: Tensor }]): Tensor
 }
 
 interface householder_product_function {
   /**
    * `aten::linalg_householder_product(Tensor input, Tensor tau) -> Tensor`
    *
+   * `aten::linalg_householder_product.out(Tensor input, Tensor tau, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.linalg.householder_product.html
    */
-  (input: Tensor, tau: Tensor): Tensor
-  (input: Tensor, options: { tau: Tensor }): Tensor
-  /** `aten::linalg_householder_product.out(Tensor input, Tensor tau, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, tau: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { tau: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, tau: Tensor] | [input: Tensor, options: { tau: Tensor }] | [input: Tensor, tau: Tensor, options: { out: Tensor }] | [input: Tensor, options: { tau: Tensor; out: Tensor }]): Tensor
 }
 
 interface inv_function {
   /**
    * `aten::linalg_inv(Tensor A) -> Tensor`
    *
+   * `aten::linalg_inv.out(Tensor A, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.linalg.inv.html
    */
-  (A: Tensor): Tensor
-  /** `aten::linalg_inv.out(Tensor A, *, Tensor(a!) out) -> Tensor(a!)` */
-  (A: Tensor, options: { out: Tensor }): Tensor
+  (...args: [A: Tensor] | [A: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface inv_ex_function {
   /**
    * `aten::linalg_inv_ex(Tensor A, *, bool check_errors=False) -> (Tensor inverse, Tensor info)`
    *
+   * `aten::linalg_inv_ex.inverse(Tensor A, *, bool check_errors=False, Tensor(a!) inverse, Tensor(b!) info) -> (Tensor(a!) inverse, Tensor(b!) info)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.linalg.inv_ex.html
    */
-  (A: Tensor, options?: { check_errors?: boolean | undefined }): Named<[inverse: Tensor, info: Tensor], { readonly inverse: Tensor; readonly info: Tensor }>
-  /** `aten::linalg_inv_ex.inverse(Tensor A, *, bool check_errors=False, Tensor(a!) inverse, Tensor(b!) info) -> (Tensor(a!) inverse, Tensor(b!) info)` */
-  (A: Tensor, options: { check_errors?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[inverse: Tensor, info: Tensor], { readonly inverse: Tensor; readonly info: Tensor }>
+  (...args: [A: Tensor, options?: { check_errors?: boolean | undefined }] | [A: Tensor, options: { check_errors?: boolean | undefined; out: readonly [Tensor, Tensor] }]): Named<[inverse: Tensor, info: Tensor], { readonly inverse: Tensor; readonly info: Tensor }>
 }
 
 interface ldl_factor_function {
   /**
    * `aten::linalg_ldl_factor(Tensor self, *, bool hermitian=False) -> (Tensor LD, Tensor pivots)`
    *
+   * `aten::linalg_ldl_factor.out(Tensor self, *, bool hermitian=False, Tensor(a!) LD, Tensor(b!) pivots) -> (Tensor(a!) LD, Tensor(b!) pivots)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.linalg.ldl_factor.html
    */
-  (input: Tensor, options?: { hermitian?: boolean | undefined }): Named<[LD: Tensor, pivots: Tensor], { readonly LD: Tensor; readonly pivots: Tensor }>
-  /** `aten::linalg_ldl_factor.out(Tensor self, *, bool hermitian=False, Tensor(a!) LD, Tensor(b!) pivots) -> (Tensor(a!) LD, Tensor(b!) pivots)` */
-  (input: Tensor, options: { hermitian?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[LD: Tensor, pivots: Tensor], { readonly LD: Tensor; readonly pivots: Tensor }>
+  (...args: [input: Tensor, options?: { hermitian?: boolean | undefined }] | [input: Tensor, options: { hermitian?: boolean | undefined; out: readonly [Tensor, Tensor] }]): Named<[LD: Tensor, pivots: Tensor], { readonly LD: Tensor; readonly pivots: Tensor }>
 }
 
 interface ldl_factor_ex_function {
   /**
    * `aten::linalg_ldl_factor_ex(Tensor self, *, bool hermitian=False, bool check_errors=False) -> (Tensor LD, Tensor pivots, Tensor info)`
    *
+   * `aten::linalg_ldl_factor_ex.out(Tensor self, *, bool hermitian=False, bool check_errors=False, Tensor(a!) LD, Tensor(b!) pivots, Tensor(c!) info) -> (Tensor(a!) LD, Tensor(b!) pivots, Tensor(c!) info)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.linalg.ldl_factor_ex.html
    */
-  (input: Tensor, options?: { hermitian?: boolean | undefined; check_errors?: boolean | undefined }): Named<[LD: Tensor, pivots: Tensor, info: Tensor], { readonly LD: Tensor; readonly pivots: Tensor; readonly info: Tensor }>
-  /** `aten::linalg_ldl_factor_ex.out(Tensor self, *, bool hermitian=False, bool check_errors=False, Tensor(a!) LD, Tensor(b!) pivots, Tensor(c!) info) -> (Tensor(a!) LD, Tensor(b!) pivots, Tensor(c!) info)` */
-  (input: Tensor, options: { hermitian?: boolean | undefined; check_errors?: boolean | undefined; out: readonly [Tensor, Tensor, Tensor] }): Named<[LD: Tensor, pivots: Tensor, info: Tensor], { readonly LD: Tensor; readonly pivots: Tensor; readonly info: Tensor }>
+  (...args: [input: Tensor, options?: { hermitian?: boolean | undefined; check_errors?: boolean | undefined }] | [input: Tensor, options: { hermitian?: boolean | undefined; check_errors?: boolean | undefined; out: readonly [Tensor, Tensor, Tensor] }]): Named<[LD: Tensor, pivots: Tensor, info: Tensor], { readonly LD: Tensor; readonly pivots: Tensor; readonly info: Tensor }>
 }
 
 interface ldl_solve_function {
   /**
    * `aten::linalg_ldl_solve(Tensor LD, Tensor pivots, Tensor B, *, bool hermitian=False) -> Tensor`
    *
+   * `aten::linalg_ldl_solve.out(Tensor LD, Tensor pivots, Tensor B, *, bool hermitian=False, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.linalg.ldl_solve.html
    */
-  (LD: Tensor, pivots: Tensor, B: Tensor, options?: { hermitian?: boolean | undefined }): Tensor
-  (LD: Tensor, options: { pivots: Tensor; B: Tensor; hermitian?: boolean | undefined }): Tensor
-  /** `aten::linalg_ldl_solve.out(Tensor LD, Tensor pivots, Tensor B, *, bool hermitian=False, Tensor(a!) out) -> Tensor(a!)` */
-  (LD: Tensor, pivots: Tensor, B: Tensor, options: { hermitian?: boolean | undefined; out: Tensor }): Tensor
-  (LD: Tensor, options: { pivots: Tensor; B: Tensor; hermitian?: boolean | undefined; out: Tensor }): Tensor
+  (...args: [LD: Tensor, pivots: Tensor, B: Tensor, options?: { hermitian?: boolean | undefined }] | [LD: Tensor, options: { pivots: Tensor; B: Tensor; hermitian?: boolean | undefined }] | [LD: Tensor, pivots: Tensor, B: Tensor, options: { hermitian?: boolean | undefined; out: Tensor }] | [LD: Tensor, options: { pivots: Tensor; B: Tensor; hermitian?: boolean | undefined; out: Tensor }]): Tensor
 }
 
 interface lstsq_function {
   /**
    * `aten::linalg_lstsq(Tensor self, Tensor b, float? rcond=None, *, str? driver=None) -> (Tensor solution, Tensor residuals, Tensor rank, Tensor singular_values)`
    *
+   * `aten::linalg_lstsq.out(Tensor self, Tensor b, float? rcond=None, *, str? driver=None, Tensor(a!) solution, Tensor(b!) residuals, Tensor(c!) rank, Tensor(d!) singular_values) -> (Tensor(a!) solution, Tensor(b!) residuals, Tensor(c!) rank, Tensor(d!) singular_values)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.linalg.lstsq.html
    */
-  (input: Tensor, b: Tensor, rcond?: number | null | undefined, options?: { driver?: string | null | undefined }): Named<[solution: Tensor, residuals: Tensor, rank: Tensor, singular_values: Tensor], { readonly solution: Tensor; readonly residuals: Tensor; readonly rank: Tensor; readonly singular_values: Tensor }>
-  (input: Tensor, options: { b: Tensor; rcond?: number | null | undefined; driver?: string | null | undefined }): Named<[solution: Tensor, residuals: Tensor, rank: Tensor, singular_values: Tensor], { readonly solution: Tensor; readonly residuals: Tensor; readonly rank: Tensor; readonly singular_values: Tensor }>
-  (input: Tensor, b: Tensor, options?: { rcond?: number | null | undefined; driver?: string | null | undefined }): Named<[solution: Tensor, residuals: Tensor, rank: Tensor, singular_values: Tensor], { readonly solution: Tensor; readonly residuals: Tensor; readonly rank: Tensor; readonly singular_values: Tensor }>
-  /** `aten::linalg_lstsq.out(Tensor self, Tensor b, float? rcond=None, *, str? driver=None, Tensor(a!) solution, Tensor(b!) residuals, Tensor(c!) rank, Tensor(d!) singular_values) -> (Tensor(a!) solution, Tensor(b!) residuals, Tensor(c!) rank, Tensor(d!) singular_values)` */
-  (input: Tensor, options: { b: Tensor; rcond?: number | null | undefined; driver?: string | null | undefined; out: readonly [Tensor, Tensor, Tensor, Tensor] }): Named<[solution: Tensor, residuals: Tensor, rank: Tensor, singular_values: Tensor], { readonly solution: Tensor; readonly residuals: Tensor; readonly rank: Tensor; readonly singular_values: Tensor }>
-  (input: Tensor, b: Tensor, options: { rcond?: number | null | undefined; driver?: string | null | undefined; out: readonly [Tensor, Tensor, Tensor, Tensor] }): Named<[solution: Tensor, residuals: Tensor, rank: Tensor, singular_values: Tensor], { readonly solution: Tensor; readonly residuals: Tensor; readonly rank: Tensor; readonly singular_values: Tensor }>
+  (...args: [input: Tensor, b: Tensor, rcond?: number | null | undefined, options?: { driver?: string | null | undefined }] | [input: Tensor, options: { b: Tensor; rcond?: number | null | undefined; driver?: string | null | undefined }] | [input: Tensor, b: Tensor, options?: { rcond?: number | null | undefined; driver?: string | null | undefined }] | [input: Tensor, options: { b: Tensor; rcond?: number | null | undefined; driver?: string | null | undefined; out: readonly [Tensor, Tensor, Tensor, Tensor] }] | [input: Tensor, b: Tensor, options: { rcond?: number | null | undefined; driver?: string | null | undefined; out: readonly [Tensor, Tensor, Tensor, Tensor] }]): Named<[solution: Tensor, residuals: Tensor, rank: Tensor, singular_values: Tensor], { readonly solution: Tensor; readonly residuals: Tensor; readonly rank: Tensor; readonly singular_values: Tensor }>
 }
 
 interface lu_function {
   /**
    * `aten::linalg_lu(Tensor A, *, bool pivot=True) -> (Tensor P, Tensor L, Tensor U)`
    *
+   * `aten::linalg_lu.out(Tensor A, *, bool pivot=True, Tensor(a!) P, Tensor(b!) L, Tensor(c!) U) -> (Tensor(a!) P, Tensor(b!) L, Tensor(c!) U)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.linalg.lu.html
    */
-  (A: Tensor, options?: { pivot?: boolean | undefined }): Named<[P: Tensor, L: Tensor, U: Tensor], { readonly P: Tensor; readonly L: Tensor; readonly U: Tensor }>
-  /** `aten::linalg_lu.out(Tensor A, *, bool pivot=True, Tensor(a!) P, Tensor(b!) L, Tensor(c!) U) -> (Tensor(a!) P, Tensor(b!) L, Tensor(c!) U)` */
-  (A: Tensor, options: { pivot?: boolean | undefined; out: readonly [Tensor, Tensor, Tensor] }): Named<[P: Tensor, L: Tensor, U: Tensor], { readonly P: Tensor; readonly L: Tensor; readonly U: Tensor }>
+  (...args: [A: Tensor, options?: { pivot?: boolean | undefined }] | [A: Tensor, options: { pivot?: boolean | undefined; out: readonly [Tensor, Tensor, Tensor] }]): Named<[P: Tensor, L: Tensor, U: Tensor], { readonly P: Tensor; readonly L: Tensor; readonly U: Tensor }>
 }
 
 interface lu_factor_function {
   /**
    * `aten::linalg_lu_factor(Tensor A, *, bool pivot=True) -> (Tensor LU, Tensor pivots)`
    *
+   * `aten::linalg_lu_factor.out(Tensor A, *, bool pivot=True, Tensor(a!) LU, Tensor(b!) pivots) -> (Tensor(a!) LU, Tensor(b!) pivots)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.linalg.lu_factor.html
    */
-  (A: Tensor, options?: { pivot?: boolean | undefined }): Named<[LU: Tensor, pivots: Tensor], { readonly LU: Tensor; readonly pivots: Tensor }>
-  /** `aten::linalg_lu_factor.out(Tensor A, *, bool pivot=True, Tensor(a!) LU, Tensor(b!) pivots) -> (Tensor(a!) LU, Tensor(b!) pivots)` */
-  (A: Tensor, options: { pivot?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[LU: Tensor, pivots: Tensor], { readonly LU: Tensor; readonly pivots: Tensor }>
+  (...args: [A: Tensor, options?: { pivot?: boolean | undefined }] | [A: Tensor, options: { pivot?: boolean | undefined; out: readonly [Tensor, Tensor] }]): Named<[LU: Tensor, pivots: Tensor], { readonly LU: Tensor; readonly pivots: Tensor }>
 }
 
 interface lu_factor_ex_function {
   /**
    * `aten::linalg_lu_factor_ex(Tensor A, *, bool pivot=True, bool check_errors=False) -> (Tensor LU, Tensor pivots, Tensor info)`
    *
+   * `aten::linalg_lu_factor_ex.out(Tensor A, *, bool pivot=True, bool check_errors=False, Tensor(a!) LU, Tensor(b!) pivots, Tensor(c!) info) -> (Tensor(a!) LU, Tensor(b!) pivots, Tensor(c!) info)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.linalg.lu_factor_ex.html
    */
-  (A: Tensor, options?: { pivot?: boolean | undefined; check_errors?: boolean | undefined }): Named<[LU: Tensor, pivots: Tensor, info: Tensor], { readonly LU: Tensor; readonly pivots: Tensor; readonly info: Tensor }>
-  /** `aten::linalg_lu_factor_ex.out(Tensor A, *, bool pivot=True, bool check_errors=False, Tensor(a!) LU, Tensor(b!) pivots, Tensor(c!) info) -> (Tensor(a!) LU, Tensor(b!) pivots, Tensor(c!) info)` */
-  (A: Tensor, options: { pivot?: boolean | undefined; check_errors?: boolean | undefined; out: readonly [Tensor, Tensor, Tensor] }): Named<[LU: Tensor, pivots: Tensor, info: Tensor], { readonly LU: Tensor; readonly pivots: Tensor; readonly info: Tensor }>
+  (...args: [A: Tensor, options?: { pivot?: boolean | undefined; check_errors?: boolean | undefined }] | [A: Tensor, options: { pivot?: boolean | undefined; check_errors?: boolean | undefined; out: readonly [Tensor, Tensor, Tensor] }]): Named<[LU: Tensor, pivots: Tensor, info: Tensor], { readonly LU: Tensor; readonly pivots: Tensor; readonly info: Tensor }>
 }
 
 interface lu_solve_function {
   /**
    * `aten::linalg_lu_solve(Tensor LU, Tensor pivots, Tensor B, *, bool left=True, bool adjoint=False) -> Tensor`
    *
+   * `aten::linalg_lu_solve.out(Tensor LU, Tensor pivots, Tensor B, *, bool left=True, bool adjoint=False, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.linalg.lu_solve.html
    */
-  (LU: Tensor, pivots: Tensor, B: Tensor, options?: { left?: boolean | undefined; adjoint?: boolean | undefined }): Tensor
-  (LU: Tensor, options: { pivots: Tensor; B: Tensor; left?: boolean | undefined; adjoint?: boolean | undefined }): Tensor
-  /** `aten::linalg_lu_solve.out(Tensor LU, Tensor pivots, Tensor B, *, bool left=True, bool adjoint=False, Tensor(a!) out) -> Tensor(a!)` */
-  (LU: Tensor, pivots: Tensor, B: Tensor, options: { left?: boolean | undefined; adjoint?: boolean | undefined; out: Tensor }): Tensor
-  (LU: Tensor, options: { pivots: Tensor; B: Tensor; left?: boolean | undefined; adjoint?: boolean | undefined; out: Tensor }): Tensor
+  (...args: [LU: Tensor, pivots: Tensor, B: Tensor, options?: { left?: boolean | undefined; adjoint?: boolean | undefined }] | [LU: Tensor, options: { pivots: Tensor; B: Tensor; left?: boolean | undefined; adjoint?: boolean | undefined }] | [LU: Tensor, pivots: Tensor, B: Tensor, options: { left?: boolean | undefined; adjoint?: boolean | undefined; out: Tensor }] | [LU: Tensor, options: { pivots: Tensor; B: Tensor; left?: boolean | undefined; adjoint?: boolean | undefined; out: Tensor }]): Tensor
 }
 
 interface matmul_function {
   /**
    * `aten::linalg_matmul(Tensor self, Tensor other) -> Tensor`
    *
+   * `aten::linalg_matmul.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.linalg.matmul.html
    */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::linalg_matmul.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface matrix_exp_function {
   /**
    * `aten::linalg_matrix_exp(Tensor self) -> Tensor`
    *
+   * `aten::linalg_matrix_exp.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.linalg.matrix_exp.html
    */
-  (input: Tensor): Tensor
-  /** `aten::linalg_matrix_exp.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface matrix_norm_function {
   /**
    * `aten::linalg_matrix_norm(Tensor self, Scalar ord, int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
    *
+   * `aten::linalg_matrix_norm.str_ord(Tensor self, str ord="fro", int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
+   *
+   * `aten::linalg_matrix_norm.out(Tensor self, Scalar ord, int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::linalg_matrix_norm.str_ord_out(Tensor self, str ord="fro", int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.linalg.matrix_norm.html
    */
-  (input: Tensor, ord: Scalar, dim?: readonly number[] | undefined, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }): Tensor
-  (input: Tensor, options: { ord: Scalar; dim?: readonly number[] | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  (input: Tensor, ord: Scalar, options?: { dim?: readonly number[] | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  (input: Tensor, ord: Scalar, dim: readonly number[] | undefined, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  /** `aten::linalg_matrix_norm.str_ord(Tensor self, str ord="fro", int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
-  (input: Tensor, ord?: string | undefined, dim?: readonly number[] | undefined, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }): Tensor
-  (input: Tensor, options?: { ord?: string | undefined; dim?: readonly number[] | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  (input: Tensor, ord: string | undefined, options?: { dim?: readonly number[] | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  (input: Tensor, ord: string | undefined, dim: readonly number[] | undefined, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  /** `aten::linalg_matrix_norm.out(Tensor self, Scalar ord, int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { ord: Scalar; dim?: readonly number[] | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, ord: Scalar, options: { dim?: readonly number[] | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, ord: Scalar, dim: readonly number[] | undefined, options: { keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
-  /** `aten::linalg_matrix_norm.str_ord_out(Tensor self, str ord="fro", int[] dim=[-2, -1], bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { ord?: string | undefined; dim?: readonly number[] | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, ord: string | undefined, options: { dim?: readonly number[] | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, ord: string | undefined, dim: readonly number[] | undefined, options: { keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, ord: Scalar, dim?: readonly number[] | undefined, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }] | [input: Tensor, options: { ord: Scalar; dim?: readonly number[] | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }] | [input: Tensor, ord: Scalar, options?: { dim?: readonly number[] | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }] | [input: Tensor, ord: Scalar, dim: readonly number[] | undefined, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }] | [input: Tensor, ord?: string | undefined, dim?: readonly number[] | undefined, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }] | [input: Tensor, options?: { ord?: string | undefined; dim?: readonly number[] | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }] | [input: Tensor, ord: string | undefined, options?: { dim?: readonly number[] | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }] | [input: Tensor, ord: string | undefined, dim: readonly number[] | undefined, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }] | [input: Tensor, options: { ord: Scalar; dim?: readonly number[] | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }] | [input: Tensor, ord: Scalar, options: { dim?: readonly number[] | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }] | [input: Tensor, ord: Scalar, dim: readonly number[] | undefined, options: { keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }] | [input: Tensor, options: { ord?: string | undefined; dim?: readonly number[] | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }] | [input: Tensor, ord: string | undefined, options: { dim?: readonly number[] | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }] | [input: Tensor, ord: string | undefined, dim: readonly number[] | undefined, options: { keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }]): Tensor
 }
 
 interface matrix_power_function {
   /**
    * `aten::linalg_matrix_power(Tensor self, int n) -> Tensor`
    *
+   * `aten::linalg_matrix_power.out(Tensor self, int n, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.linalg.matrix_power.html
    */
-  (input: Tensor, n: number): Tensor
-  (input: Tensor, options: { n: number }): Tensor
-  /** `aten::linalg_matrix_power.out(Tensor self, int n, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, n: number, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { n: number; out: Tensor }): Tensor
+  (...args: [input: Tensor, n: number] | [input: Tensor, options: { n: number }] | [input: Tensor, n: number, options: { out: Tensor }] | [input: Tensor, options: { n: number; out: Tensor }]): Tensor
 }
 
 interface matrix_rank_function {
   /**
    * `aten::linalg_matrix_rank(Tensor self, float tol, bool hermitian=False) -> Tensor`
    *
+   * `aten::linalg_matrix_rank.tol_tensor(Tensor input, Tensor tol, bool hermitian=False) -> Tensor`
+   *
+   * `aten::linalg_matrix_rank.atol_rtol_float(Tensor self, *, float? atol=None, float? rtol=None, bool hermitian=False) -> Tensor`
+   *
+   * `aten::linalg_matrix_rank.atol_rtol_tensor(Tensor input, *, Tensor? atol=None, Tensor? rtol=None, bool hermitian=False) -> Tensor`
+   *
+   * `aten::linalg_matrix_rank.out(Tensor self, float tol, bool hermitian=False, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::linalg_matrix_rank.out_tol_tensor(Tensor input, Tensor tol, bool hermitian=False, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::linalg_matrix_rank.atol_rtol_float_out(Tensor self, *, float? atol=None, float? rtol=None, bool hermitian=False, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::linalg_matrix_rank.atol_rtol_tensor_out(Tensor input, *, Tensor? atol=None, Tensor? rtol=None, bool hermitian=False, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.linalg.matrix_rank.html
    */
-  (input: Tensor, tol: number, hermitian?: boolean | undefined): Tensor
-  (input: Tensor, options: { tol: number; hermitian?: boolean | undefined }): Tensor
-  (input: Tensor, tol: number, options?: { hermitian?: boolean | undefined }): Tensor
-  /** `aten::linalg_matrix_rank.tol_tensor(Tensor input, Tensor tol, bool hermitian=False) -> Tensor` */
-  (input: Tensor, tol: Tensor, hermitian?: boolean | undefined): Tensor
-  (input: Tensor, options: { tol: Tensor; hermitian?: boolean | undefined }): Tensor
-  (input: Tensor, tol: Tensor, options?: { hermitian?: boolean | undefined }): Tensor
-  /** `aten::linalg_matrix_rank.atol_rtol_float(Tensor self, *, float? atol=None, float? rtol=None, bool hermitian=False) -> Tensor` */
-  (input: Tensor, options?: { atol?: number | null | undefined; rtol?: number | null | undefined; hermitian?: boolean | undefined }): Tensor
-  /** `aten::linalg_matrix_rank.atol_rtol_tensor(Tensor input, *, Tensor? atol=None, Tensor? rtol=None, bool hermitian=False) -> Tensor` */
-  (input: Tensor, options?: { atol?: Tensor | null | undefined; rtol?: Tensor | null | undefined; hermitian?: boolean | undefined }): Tensor
-  /** `aten::linalg_matrix_rank.out(Tensor self, float tol, bool hermitian=False, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { tol: number; hermitian?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, tol: number, options: { hermitian?: boolean | undefined; out: Tensor }): Tensor
-  /** `aten::linalg_matrix_rank.out_tol_tensor(Tensor input, Tensor tol, bool hermitian=False, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { tol: Tensor; hermitian?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, tol: Tensor, options: { hermitian?: boolean | undefined; out: Tensor }): Tensor
-  /** `aten::linalg_matrix_rank.atol_rtol_float_out(Tensor self, *, float? atol=None, float? rtol=None, bool hermitian=False, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { atol?: number | null | undefined; rtol?: number | null | undefined; hermitian?: boolean | undefined; out: Tensor }): Tensor
-  /** `aten::linalg_matrix_rank.atol_rtol_tensor_out(Tensor input, *, Tensor? atol=None, Tensor? rtol=None, bool hermitian=False, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { atol?: Tensor | null | undefined; rtol?: Tensor | null | undefined; hermitian?: boolean | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, tol: number, hermitian?: boolean | undefined] | [input: Tensor, options: { tol: number; hermitian?: boolean | undefined }] | [input: Tensor, tol: number, options?: { hermitian?: boolean | undefined }] | [input: Tensor, tol: Tensor, hermitian?: boolean | undefined] | [input: Tensor, options: { tol: Tensor; hermitian?: boolean | undefined }] | [input: Tensor, tol: Tensor, options?: { hermitian?: boolean | undefined }] | [input: Tensor, options?: { atol?: number | null | undefined; rtol?: number | null | undefined; hermitian?: boolean | undefined }] | [input: Tensor, options?: { atol?: Tensor | null | undefined; rtol?: Tensor | null | undefined; hermitian?: boolean | undefined }] | [input: Tensor, options: { tol: number; hermitian?: boolean | undefined; out: Tensor }] | [input: Tensor, tol: number, options: { hermitian?: boolean | undefined; out: Tensor }] | [input: Tensor, options: { tol: Tensor; hermitian?: boolean | undefined; out: Tensor }] | [input: Tensor, tol: Tensor, options: { hermitian?: boolean | undefined; out: Tensor }] | [input: Tensor, options: { atol?: number | null | undefined; rtol?: number | null | undefined; hermitian?: boolean | undefined; out: Tensor }] | [input: Tensor, options: { atol?: Tensor | null | undefined; rtol?: Tensor | null | undefined; hermitian?: boolean | undefined; out: Tensor }]): Tensor
 }
 
 interface multi_dot_function {
   /**
    * `aten::linalg_multi_dot(Tensor[] tensors) -> Tensor`
    *
+   * `aten::linalg_multi_dot.out(Tensor[] tensors, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.linalg.multi_dot.html
    */
-  (tensors: readonly Tensor[]): Tensor
-  /** `aten::linalg_multi_dot.out(Tensor[] tensors, *, Tensor(a!) out) -> Tensor(a!)` */
-  (tensors: readonly Tensor[], options: { out: Tensor }): Tensor
+  (...args: [tensors: readonly Tensor[]] | [tensors: readonly Tensor[], options: { out: Tensor }]): Tensor
 }
 
 interface norm_function {
   /**
    * `aten::linalg_norm(Tensor self, Scalar? ord=None, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
    *
+   * `aten::linalg_norm.ord_str(Tensor self, str ord, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
+   *
+   * `aten::linalg_norm.ord_str_out(Tensor self, str ord, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::linalg_norm.out(Tensor self, Scalar? ord=None, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.linalg.norm.html
    */
-  (input: Tensor, ord?: Scalar | null | undefined, dim?: number | readonly number[] | null | undefined, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }): Tensor
-  (input: Tensor, options?: { ord?: Scalar | null | undefined; dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  (input: Tensor, ord: Scalar | null | undefined, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  (input: Tensor, ord: Scalar | null | undefined, dim: number | readonly number[] | null | undefined, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  /** `aten::linalg_norm.ord_str(Tensor self, str ord, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
-  (input: Tensor, ord: string, dim?: number | readonly number[] | null | undefined, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }): Tensor
-  (input: Tensor, options: { ord: string; dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  (input: Tensor, ord: string, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  (input: Tensor, ord: string, dim: number | readonly number[] | null | undefined, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  /** `aten::linalg_norm.ord_str_out(Tensor self, str ord, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { ord: string; dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, ord: string, options: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, ord: string, dim: number | readonly number[] | null | undefined, options: { keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
-  /** `aten::linalg_norm.out(Tensor self, Scalar? ord=None, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { ord?: Scalar | null | undefined; dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, ord: Scalar | null | undefined, options: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, ord: Scalar | null | undefined, dim: number | readonly number[] | null | undefined, options: { keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, ord?: Scalar | null | undefined, dim?: number | readonly number[] | null | undefined, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }] | [input: Tensor, options?: { ord?: Scalar | null | undefined; dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }] | [input: Tensor, ord: Scalar | null | undefined, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }] | [input: Tensor, ord: Scalar | null | undefined, dim: number | readonly number[] | null | undefined, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }] | [input: Tensor, ord: string, dim?: number | readonly number[] | null | undefined, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }] | [input: Tensor, options: { ord: string; dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }] | [input: Tensor, ord: string, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }] | [input: Tensor, ord: string, dim: number | readonly number[] | null | undefined, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }] | [input: Tensor, options: { ord: string; dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }] | [input: Tensor, ord: string, options: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }] | [input: Tensor, ord: string, dim: number | readonly number[] | null | undefined, options: { keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }] | [input: Tensor, options: { ord?: Scalar | null | undefined; dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }] | [input: Tensor, ord: Scalar | null | undefined, options: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }] | [input: Tensor, ord: Scalar | null | undefined, dim: number | readonly number[] | null | undefined, options: { keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }]): Tensor
 }
 
 interface pinv_function {
   /**
    * `aten::linalg_pinv(Tensor self, float rcond, bool hermitian=False) -> Tensor`
    *
+   * `aten::linalg_pinv.rcond_tensor(Tensor self, Tensor rcond, bool hermitian=False) -> Tensor`
+   *
+   * `aten::linalg_pinv.atol_rtol_float(Tensor self, *, float? atol=None, float? rtol=None, bool hermitian=False) -> Tensor`
+   *
+   * `aten::linalg_pinv.atol_rtol_tensor(Tensor self, *, Tensor? atol=None, Tensor? rtol=None, bool hermitian=False) -> Tensor`
+   *
+   * `aten::linalg_pinv.out(Tensor self, float rcond, bool hermitian=False, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::linalg_pinv.out_rcond_tensor(Tensor self, Tensor rcond, bool hermitian=False, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::linalg_pinv.atol_rtol_float_out(Tensor self, *, float? atol=None, float? rtol=None, bool hermitian=False, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::linalg_pinv.atol_rtol_tensor_out(Tensor self, *, Tensor? atol=None, Tensor? rtol=None, bool hermitian=False, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.linalg.pinv.html
    */
-  (input: Tensor, rcond: number, hermitian?: boolean | undefined): Tensor
-  (input: Tensor, options: { rcond: number; hermitian?: boolean | undefined }): Tensor
-  (input: Tensor, rcond: number, options?: { hermitian?: boolean | undefined }): Tensor
-  /** `aten::linalg_pinv.rcond_tensor(Tensor self, Tensor rcond, bool hermitian=False) -> Tensor` */
-  (input: Tensor, rcond: Tensor, hermitian?: boolean | undefined): Tensor
-  (input: Tensor, options: { rcond: Tensor; hermitian?: boolean | undefined }): Tensor
-  (input: Tensor, rcond: Tensor, options?: { hermitian?: boolean | undefined }): Tensor
-  /** `aten::linalg_pinv.atol_rtol_float(Tensor self, *, float? atol=None, float? rtol=None, bool hermitian=False) -> Tensor` */
-  (input: Tensor, options?: { atol?: number | null | undefined; rtol?: number | null | undefined; hermitian?: boolean | undefined }): Tensor
-  /** `aten::linalg_pinv.atol_rtol_tensor(Tensor self, *, Tensor? atol=None, Tensor? rtol=None, bool hermitian=False) -> Tensor` */
-  (input: Tensor, options?: { atol?: Tensor | null | undefined; rtol?: Tensor | null | undefined; hermitian?: boolean | undefined }): Tensor
-  /** `aten::linalg_pinv.out(Tensor self, float rcond, bool hermitian=False, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { rcond: number; hermitian?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, rcond: number, options: { hermitian?: boolean | undefined; out: Tensor }): Tensor
-  /** `aten::linalg_pinv.out_rcond_tensor(Tensor self, Tensor rcond, bool hermitian=False, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { rcond: Tensor; hermitian?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, rcond: Tensor, options: { hermitian?: boolean | undefined; out: Tensor }): Tensor
-  /** `aten::linalg_pinv.atol_rtol_float_out(Tensor self, *, float? atol=None, float? rtol=None, bool hermitian=False, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { atol?: number | null | undefined; rtol?: number | null | undefined; hermitian?: boolean | undefined; out: Tensor }): Tensor
-  /** `aten::linalg_pinv.atol_rtol_tensor_out(Tensor self, *, Tensor? atol=None, Tensor? rtol=None, bool hermitian=False, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { atol?: Tensor | null | undefined; rtol?: Tensor | null | undefined; hermitian?: boolean | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, rcond: number, hermitian?: boolean | undefined] | [input: Tensor, options: { rcond: number; hermitian?: boolean | undefined }] | [input: Tensor, rcond: number, options?: { hermitian?: boolean | undefined }] | [input: Tensor, rcond: Tensor, hermitian?: boolean | undefined] | [input: Tensor, options: { rcond: Tensor; hermitian?: boolean | undefined }] | [input: Tensor, rcond: Tensor, options?: { hermitian?: boolean | undefined }] | [input: Tensor, options?: { atol?: number | null | undefined; rtol?: number | null | undefined; hermitian?: boolean | undefined }] | [input: Tensor, options?: { atol?: Tensor | null | undefined; rtol?: Tensor | null | undefined; hermitian?: boolean | undefined }] | [input: Tensor, options: { rcond: number; hermitian?: boolean | undefined; out: Tensor }] | [input: Tensor, rcond: number, options: { hermitian?: boolean | undefined; out: Tensor }] | [input: Tensor, options: { rcond: Tensor; hermitian?: boolean | undefined; out: Tensor }] | [input: Tensor, rcond: Tensor, options: { hermitian?: boolean | undefined; out: Tensor }] | [input: Tensor, options: { atol?: number | null | undefined; rtol?: number | null | undefined; hermitian?: boolean | undefined; out: Tensor }] | [input: Tensor, options: { atol?: Tensor | null | undefined; rtol?: Tensor | null | undefined; hermitian?: boolean | undefined; out: Tensor }]): Tensor
 }
 
 interface qr_function {
   /**
    * `aten::linalg_qr(Tensor A, str mode="reduced") -> (Tensor Q, Tensor R)`
    *
+   * `aten::linalg_qr.out(Tensor A, str mode="reduced", *, Tensor(a!) Q, Tensor(b!) R) -> (Tensor(a!) Q, Tensor(b!) R)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.linalg.qr.html
    */
-  (A: Tensor, mode?: string | undefined): Named<[Q: Tensor, R: Tensor], { readonly Q: Tensor; readonly R: Tensor }>
-  (A: Tensor, options?: { mode?: string | undefined }): Named<[Q: Tensor, R: Tensor], { readonly Q: Tensor; readonly R: Tensor }>
-  /** `aten::linalg_qr.out(Tensor A, str mode="reduced", *, Tensor(a!) Q, Tensor(b!) R) -> (Tensor(a!) Q, Tensor(b!) R)` */
-  (A: Tensor, options: { mode?: string | undefined; out: readonly [Tensor, Tensor] }): Named<[Q: Tensor, R: Tensor], { readonly Q: Tensor; readonly R: Tensor }>
+  (...args: [A: Tensor, mode?: string | undefined] | [A: Tensor, options?: { mode?: string | undefined }] | [A: Tensor, options: { mode?: string | undefined; out: readonly [Tensor, Tensor] }]): Named<[Q: Tensor, R: Tensor], { readonly Q: Tensor; readonly R: Tensor }>
 }
 
 interface slogdet_function {
   /**
    * `aten::linalg_slogdet(Tensor A) -> (Tensor sign, Tensor logabsdet)`
    *
+   * `aten::linalg_slogdet.out(Tensor A, *, Tensor(a!) sign, Tensor(b!) logabsdet) -> (Tensor(a!) sign, Tensor(b!) logabsdet)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.linalg.slogdet.html
    */
-  (A: Tensor): Named<[sign: Tensor, logabsdet: Tensor], { readonly sign: Tensor; readonly logabsdet: Tensor }>
-  /** `aten::linalg_slogdet.out(Tensor A, *, Tensor(a!) sign, Tensor(b!) logabsdet) -> (Tensor(a!) sign, Tensor(b!) logabsdet)` */
-  (A: Tensor, options: { out: readonly [Tensor, Tensor] }): Named<[sign: Tensor, logabsdet: Tensor], { readonly sign: Tensor; readonly logabsdet: Tensor }>
+  (...args: [A: Tensor] | [A: Tensor, options: { out: readonly [Tensor, Tensor] }]): Named<[sign: Tensor, logabsdet: Tensor], { readonly sign: Tensor; readonly logabsdet: Tensor }>
 }
 
 interface solve_function {
   /**
    * `aten::linalg_solve(Tensor A, Tensor B, *, bool left=True) -> Tensor`
    *
+   * `aten::linalg_solve.out(Tensor A, Tensor B, *, bool left=True, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.linalg.solve.html
    */
-  (A: Tensor, B: Tensor, options?: { left?: boolean | undefined }): Tensor
-  (A: Tensor, options: { B: Tensor; left?: boolean | undefined }): Tensor
-  /** `aten::linalg_solve.out(Tensor A, Tensor B, *, bool left=True, Tensor(a!) out) -> Tensor(a!)` */
-  (A: Tensor, B: Tensor, options: { left?: boolean | undefined; out: Tensor }): Tensor
-  (A: Tensor, options: { B: Tensor; left?: boolean | undefined; out: Tensor }): Tensor
+  (...args: [A: Tensor, B: Tensor, options?: { left?: boolean | undefined }] | [A: Tensor, options: { B: Tensor; left?: boolean | undefined }] | [A: Tensor, B: Tensor, options: { left?: boolean | undefined; out: Tensor }] | [A: Tensor, options: { B: Tensor; left?: boolean | undefined; out: Tensor }]): Tensor
 }
 
 interface solve_ex_function {
   /**
    * `aten::linalg_solve_ex(Tensor A, Tensor B, *, bool left=True, bool check_errors=False) -> (Tensor result, Tensor info)`
    *
+   * `aten::linalg_solve_ex.out(Tensor A, Tensor B, *, bool left=True, bool check_errors=False, Tensor(a!) result, Tensor(b!) info) -> (Tensor(a!) result, Tensor(b!) info)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.linalg.solve_ex.html
    */
-  (A: Tensor, B: Tensor, options?: { left?: boolean | undefined; check_errors?: boolean | undefined }): Named<[result: Tensor, info: Tensor], { readonly result: Tensor; readonly info: Tensor }>
-  (A: Tensor, options: { B: Tensor; left?: boolean | undefined; check_errors?: boolean | undefined }): Named<[result: Tensor, info: Tensor], { readonly result: Tensor; readonly info: Tensor }>
-  /** `aten::linalg_solve_ex.out(Tensor A, Tensor B, *, bool left=True, bool check_errors=False, Tensor(a!) result, Tensor(b!) info) -> (Tensor(a!) result, Tensor(b!) info)` */
-  (A: Tensor, B: Tensor, options: { left?: boolean | undefined; check_errors?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[result: Tensor, info: Tensor], { readonly result: Tensor; readonly info: Tensor }>
-  (A: Tensor, options: { B: Tensor; left?: boolean | undefined; check_errors?: boolean | undefined; out: readonly [Tensor, Tensor] }): Named<[result: Tensor, info: Tensor], { readonly result: Tensor; readonly info: Tensor }>
+  (...args: [A: Tensor, B: Tensor, options?: { left?: boolean | undefined; check_errors?: boolean | undefined }] | [A: Tensor, options: { B: Tensor; left?: boolean | undefined; check_errors?: boolean | undefined }] | [A: Tensor, B: Tensor, options: { left?: boolean | undefined; check_errors?: boolean | undefined; out: readonly [Tensor, Tensor] }] | [A: Tensor, options: { B: Tensor; left?: boolean | undefined; check_errors?: boolean | undefined; out: readonly [Tensor, Tensor] }]): Named<[result: Tensor, info: Tensor], { readonly result: Tensor; readonly info: Tensor }>
 }
 
 interface solve_triangular_function {
   /**
    * `aten::linalg_solve_triangular(Tensor self, Tensor B, *, bool upper, bool left=True, bool unitriangular=False) -> Tensor`
    *
+   * `aten::linalg_solve_triangular.out(Tensor self, Tensor B, *, bool upper, bool left=True, bool unitriangular=False, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.linalg.solve_triangular.html
    */
-  (input: Tensor, B: Tensor, options: { upper: boolean; left?: boolean | undefined; unitriangular?: boolean | undefined }): Tensor
-  (input: Tensor, options: { B: Tensor; upper: boolean; left?: boolean | undefined; unitriangular?: boolean | undefined }): Tensor
-  /** `aten::linalg_solve_triangular.out(Tensor self, Tensor B, *, bool upper, bool left=True, bool unitriangular=False, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, B: Tensor, options: { upper: boolean; left?: boolean | undefined; unitriangular?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, options: { B: Tensor; upper: boolean; left?: boolean | undefined; unitriangular?: boolean | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, B: Tensor, options: { upper: boolean; left?: boolean | undefined; unitriangular?: boolean | undefined }] | [input: Tensor, options: { B: Tensor; upper: boolean; left?: boolean | undefined; unitriangular?: boolean | undefined }] | [input: Tensor, B: Tensor, options: { upper: boolean; left?: boolean | undefined; unitriangular?: boolean | undefined; out: Tensor }] | [input: Tensor, options: { B: Tensor; upper: boolean; left?: boolean | undefined; unitriangular?: boolean | undefined; out: Tensor }]): Tensor
 }
 
 interface svd_function {
   /**
    * `aten::linalg_svd(Tensor A, bool full_matrices=True, *, str? driver=None) -> (Tensor U, Tensor S, Tensor Vh)`
    *
+   * `aten::linalg_svd.U(Tensor A, bool full_matrices=True, *, str? driver=None, Tensor(a!) U, Tensor(b!) S, Tensor(c!) Vh) -> (Tensor(a!) U, Tensor(b!) S, Tensor(c!) Vh)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.linalg.svd.html
    */
-  (A: Tensor, full_matrices?: boolean | undefined, options?: { driver?: string | null | undefined }): Named<[U: Tensor, S: Tensor, Vh: Tensor], { readonly U: Tensor; readonly S: Tensor; readonly Vh: Tensor }>
-  (A: Tensor, options?: { full_matrices?: boolean | undefined; driver?: string | null | undefined }): Named<[U: Tensor, S: Tensor, Vh: Tensor], { readonly U: Tensor; readonly S: Tensor; readonly Vh: Tensor }>
-  /** `aten::linalg_svd.U(Tensor A, bool full_matrices=True, *, str? driver=None, Tensor(a!) U, Tensor(b!) S, Tensor(c!) Vh) -> (Tensor(a!) U, Tensor(b!) S, Tensor(c!) Vh)` */
-  (A: Tensor, options: { full_matrices?: boolean | undefined; driver?: string | null | undefined; out: readonly [Tensor, Tensor, Tensor] }): Named<[U: Tensor, S: Tensor, Vh: Tensor], { readonly U: Tensor; readonly S: Tensor; readonly Vh: Tensor }>
+  (...args: [A: Tensor, full_matrices?: boolean | undefined, options?: { driver?: string | null | undefined }] | [A: Tensor, options?: { full_matrices?: boolean | undefined; driver?: string | null | undefined }] | [A: Tensor, options: { full_matrices?: boolean | undefined; driver?: string | null | undefined; out: readonly [Tensor, Tensor, Tensor] }]): Named<[U: Tensor, S: Tensor, Vh: Tensor], { readonly U: Tensor; readonly S: Tensor; readonly Vh: Tensor }>
 }
 
 interface svdvals_function {
   /**
    * `aten::linalg_svdvals(Tensor A, *, str? driver=None) -> Tensor`
    *
+   * `aten::linalg_svdvals.out(Tensor A, *, str? driver=None, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.linalg.svdvals.html
    */
-  (A: Tensor, options?: { driver?: string | null | undefined }): Tensor
-  /** `aten::linalg_svdvals.out(Tensor A, *, str? driver=None, Tensor(a!) out) -> Tensor(a!)` */
-  (A: Tensor, options: { driver?: string | null | undefined; out: Tensor }): Tensor
+  (...args: [A: Tensor, options?: { driver?: string | null | undefined }] | [A: Tensor, options: { driver?: string | null | undefined; out: Tensor }]): Tensor
 }
 
 interface tensorinv_function {
   /**
    * `aten::linalg_tensorinv(Tensor self, int ind=2) -> Tensor`
    *
+   * `aten::linalg_tensorinv.out(Tensor self, int ind=2, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.linalg.tensorinv.html
    */
-  (input: Tensor, ind?: number | undefined): Tensor
-  (input: Tensor, options?: { ind?: number | undefined }): Tensor
-  /** `aten::linalg_tensorinv.out(Tensor self, int ind=2, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { ind?: number | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, ind?: number | undefined] | [input: Tensor, options?: { ind?: number | undefined }] | [input: Tensor, options: { ind?: number | undefined; out: Tensor }]): Tensor
 }
 
 interface tensorsolve_function {
   /**
    * `aten::linalg_tensorsolve(Tensor self, Tensor other, int[]? dims=None) -> Tensor`
    *
+   * `aten::linalg_tensorsolve.out(Tensor self, Tensor other, int[]? dims=None, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.linalg.tensorsolve.html
    */
-  (input: Tensor, other: Tensor, dims?: readonly number[] | null | undefined): Tensor
-  (input: Tensor, options: { other: Tensor; dims?: readonly number[] | null | undefined }): Tensor
-  (input: Tensor, other: Tensor, options?: { dims?: readonly number[] | null | undefined }): Tensor
-  /** `aten::linalg_tensorsolve.out(Tensor self, Tensor other, int[]? dims=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { other: Tensor; dims?: readonly number[] | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, other: Tensor, options: { dims?: readonly number[] | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Tensor, dims?: readonly number[] | null | undefined] | [input: Tensor, options: { other: Tensor; dims?: readonly number[] | null | undefined }] | [input: Tensor, other: Tensor, options?: { dims?: readonly number[] | null | undefined }] | [input: Tensor, options: { other: Tensor; dims?: readonly number[] | null | undefined; out: Tensor }] | [input: Tensor, other: Tensor, options: { dims?: readonly number[] | null | undefined; out: Tensor }]): Tensor
 }
 
 interface vander_function {
@@ -535,29 +471,22 @@ interface vecdot_function {
   /**
    * `aten::linalg_vecdot(Tensor x, Tensor y, *, int dim=-1) -> Tensor`
    *
+   * `aten::linalg_vecdot.out(Tensor x, Tensor y, *, int dim=-1, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.linalg.vecdot.html
    */
-  (x: Tensor, y: Tensor, options?: { dim?: number | undefined }): Tensor
-  (x: Tensor, options: { y: Tensor; dim?: number | undefined }): Tensor
-  /** `aten::linalg_vecdot.out(Tensor x, Tensor y, *, int dim=-1, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Tensor, y: Tensor, options: { dim?: number | undefined; out: Tensor }): Tensor
-  (x: Tensor, options: { y: Tensor; dim?: number | undefined; out: Tensor }): Tensor
+  (...args: [x: Tensor, y: Tensor, options?: { dim?: number | undefined }] | [x: Tensor, options: { y: Tensor; dim?: number | undefined }] | [x: Tensor, y: Tensor, options: { dim?: number | undefined; out: Tensor }] | [x: Tensor, options: { y: Tensor; dim?: number | undefined; out: Tensor }]): Tensor
 }
 
 interface vector_norm_function {
   /**
    * `aten::linalg_vector_norm(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
    *
+   * `aten::linalg_vector_norm.out(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.linalg.vector_norm.html
    */
-  (input: Tensor, ord?: Scalar | undefined, dim?: number | readonly number[] | null | undefined, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }): Tensor
-  (input: Tensor, options?: { ord?: Scalar | undefined; dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  (input: Tensor, ord: Scalar | undefined, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  (input: Tensor, ord: Scalar | undefined, dim: number | readonly number[] | null | undefined, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  /** `aten::linalg_vector_norm.out(Tensor self, Scalar ord=2, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { ord?: Scalar | undefined; dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, ord: Scalar | undefined, options: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, ord: Scalar | undefined, dim: number | readonly number[] | null | undefined, options: { keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, ord?: Scalar | undefined, dim?: number | readonly number[] | null | undefined, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }] | [input: Tensor, options?: { ord?: Scalar | undefined; dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }] | [input: Tensor, ord: Scalar | undefined, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }] | [input: Tensor, ord: Scalar | undefined, dim: number | readonly number[] | null | undefined, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }] | [input: Tensor, options: { ord?: Scalar | undefined; dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }] | [input: Tensor, ord: Scalar | undefined, options: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }] | [input: Tensor, ord: Scalar | undefined, dim: number | readonly number[] | null | undefined, options: { keepdim?: boolean | undefined; dtype?: DType | null | undefined; out: Tensor }]): Tensor
 }
 
 export const cholesky: cholesky_function = fn('linalg_cholesky')

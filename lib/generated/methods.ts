@@ -4,7 +4,7 @@ import type { DeviceLike, Layout, MemoryFormat } from '../core/device.js'
 import type { DType } from '../core/dtype.js'
 import type { Generator } from '../operators/generator.js'
 import type { Tensor } from '../core/tensor.js'
-import type { Named, Scalar } from '../operators/operator.js'
+import type { Named, Scalar, Tensors } from '../operators/operator.js'
 
 /** The operators that Python exposes as methods. */
 export interface TensorMethods {
@@ -61,102 +61,87 @@ export interface TensorMethods {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.add.html
    */
-  add(other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }): Tensor
-  add(options: { other: Tensor | Scalar; alpha?: Scalar | undefined }): Tensor
+  add(...args: [other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }] | [options: { other: Tensor | Scalar; alpha?: Scalar | undefined }]): Tensor
   /**
    * `aten::add_.Tensor(Tensor(a!) self, Tensor other, *, Scalar alpha=1) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.add_.html
    */
-  add_(other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }): this
-  add_(options: { other: Tensor | Scalar; alpha?: Scalar | undefined }): this
+  add_(...args: [other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }] | [options: { other: Tensor | Scalar; alpha?: Scalar | undefined }]): this
   /**
    * `aten::addbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.addbmm.html
    */
-  addbmm(batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  addbmm(options: { batch1: Tensor; batch2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
+  addbmm(...args: [batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }] | [options: { batch1: Tensor; batch2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }]): Tensor
   /**
    * `aten::addbmm_(Tensor(a!) self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.addbmm_.html
    */
-  addbmm_(batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): this
-  addbmm_(options: { batch1: Tensor; batch2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): this
+  addbmm_(...args: [batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }] | [options: { batch1: Tensor; batch2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }]): this
   /**
    * `aten::addcdiv(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.addcdiv.html
    */
-  addcdiv(tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar | undefined }): Tensor
-  addcdiv(options: { tensor1: Tensor; tensor2: Tensor; value?: Scalar | undefined }): Tensor
+  addcdiv(...args: [tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar | undefined }] | [options: { tensor1: Tensor; tensor2: Tensor; value?: Scalar | undefined }]): Tensor
   /**
    * `aten::addcdiv_(Tensor(a!) self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.addcdiv_.html
    */
-  addcdiv_(tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar | undefined }): this
-  addcdiv_(options: { tensor1: Tensor; tensor2: Tensor; value?: Scalar | undefined }): this
+  addcdiv_(...args: [tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar | undefined }] | [options: { tensor1: Tensor; tensor2: Tensor; value?: Scalar | undefined }]): this
   /**
    * `aten::addcmul(Tensor self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.addcmul.html
    */
-  addcmul(tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar | undefined }): Tensor
-  addcmul(options: { tensor1: Tensor; tensor2: Tensor; value?: Scalar | undefined }): Tensor
+  addcmul(...args: [tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar | undefined }] | [options: { tensor1: Tensor; tensor2: Tensor; value?: Scalar | undefined }]): Tensor
   /**
    * `aten::addcmul_(Tensor(a!) self, Tensor tensor1, Tensor tensor2, *, Scalar value=1) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.addcmul_.html
    */
-  addcmul_(tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar | undefined }): this
-  addcmul_(options: { tensor1: Tensor; tensor2: Tensor; value?: Scalar | undefined }): this
+  addcmul_(...args: [tensor1: Tensor, tensor2: Tensor, options?: { value?: Scalar | undefined }] | [options: { tensor1: Tensor; tensor2: Tensor; value?: Scalar | undefined }]): this
   /**
    * `aten::addmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
    *
+   * `aten::addmm.dtype(Tensor self, Tensor mat1, Tensor mat2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.addmm.html
    */
-  addmm(mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  addmm(options: { mat1: Tensor; mat2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  /** `aten::addmm.dtype(Tensor self, Tensor mat1, Tensor mat2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1) -> Tensor` */
-  addmm(mat1: Tensor, mat2: Tensor, out_dtype: DType, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  addmm(options: { mat1: Tensor; mat2: Tensor; out_dtype: DType; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
+  addmm(...args: [mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }] | [options: { mat1: Tensor; mat2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }] | [mat1: Tensor, mat2: Tensor, out_dtype: DType, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }] | [options: { mat1: Tensor; mat2: Tensor; out_dtype: DType; beta?: Scalar | undefined; alpha?: Scalar | undefined }]): Tensor
   /**
    * `aten::addmm_(Tensor(a!) self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.addmm_.html
    */
-  addmm_(mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): this
-  addmm_(options: { mat1: Tensor; mat2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): this
+  addmm_(...args: [mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }] | [options: { mat1: Tensor; mat2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }]): this
   /**
    * `aten::addmv(Tensor self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.addmv.html
    */
-  addmv(mat: Tensor, vec: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  addmv(options: { mat: Tensor; vec: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
+  addmv(...args: [mat: Tensor, vec: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }] | [options: { mat: Tensor; vec: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }]): Tensor
   /**
    * `aten::addmv_(Tensor(a!) self, Tensor mat, Tensor vec, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.addmv_.html
    */
-  addmv_(mat: Tensor, vec: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): this
-  addmv_(options: { mat: Tensor; vec: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): this
+  addmv_(...args: [mat: Tensor, vec: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }] | [options: { mat: Tensor; vec: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }]): this
   /**
    * `aten::addr(Tensor self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.addr.html
    */
-  addr(vec1: Tensor, vec2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  addr(options: { vec1: Tensor; vec2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
+  addr(...args: [vec1: Tensor, vec2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }] | [options: { vec1: Tensor; vec2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }]): Tensor
   /**
    * `aten::addr_(Tensor(a!) self, Tensor vec1, Tensor vec2, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.addr_.html
    */
-  addr_(vec1: Tensor, vec2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): this
-  addr_(options: { vec1: Tensor; vec2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): this
+  addr_(...args: [vec1: Tensor, vec2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }] | [options: { vec1: Tensor; vec2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }]): this
   /**
    * `aten::adjoint(Tensor(a) self) -> Tensor(a)`
    *
@@ -166,43 +151,31 @@ export interface TensorMethods {
   /**
    * `aten::all(Tensor self) -> Tensor`
    *
+   * `aten::all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor`
+   *
+   * `aten::all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.all.html
    */
-  all(): Tensor
-  /** `aten::all.dim(Tensor self, int dim, bool keepdim=False) -> Tensor` */
-  all(dim: number, keepdim?: boolean | undefined): Tensor
-  all(options: { dim: number; keepdim?: boolean | undefined }): Tensor
-  all(dim: number, options?: { keepdim?: boolean | undefined }): Tensor
-  /** `aten::all.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor` */
-  all(dim?: readonly number[] | null | undefined, keepdim?: boolean | undefined): Tensor
-  all(options?: { dim?: readonly number[] | null | undefined; keepdim?: boolean | undefined }): Tensor
-  all(dim: readonly number[] | null | undefined, options?: { keepdim?: boolean | undefined }): Tensor
+  all(...args: [] | [dim: number, keepdim?: boolean | undefined] | [options: { dim: number; keepdim?: boolean | undefined }] | [dim: number, options?: { keepdim?: boolean | undefined }] | [dim?: readonly number[] | null | undefined, keepdim?: boolean | undefined] | [options?: { dim?: readonly number[] | null | undefined; keepdim?: boolean | undefined }] | [dim: readonly number[] | null | undefined, options?: { keepdim?: boolean | undefined }]): Tensor
   /**
    * `aten::allclose(Tensor self, Tensor other, float rtol=1.0000000000000001e-05, float atol=1e-08, bool equal_nan=False) -> bool`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.allclose.html
    */
-  allclose(other: Tensor, rtol?: number | undefined, atol?: number | undefined, equal_nan?: boolean | undefined): boolean
-  allclose(options: { other: Tensor; rtol?: number | undefined; atol?: number | undefined; equal_nan?: boolean | undefined }): boolean
-  allclose(other: Tensor, options?: { rtol?: number | undefined; atol?: number | undefined; equal_nan?: boolean | undefined }): boolean
-  allclose(other: Tensor, rtol: number | undefined, options?: { atol?: number | undefined; equal_nan?: boolean | undefined }): boolean
-  allclose(other: Tensor, rtol: number | undefined, atol: number | undefined, options?: { equal_nan?: boolean | undefined }): boolean
+  allclose(...args: [other: Tensor, rtol?: number | undefined, atol?: number | undefined, equal_nan?: boolean | undefined] | [options: { other: Tensor; rtol?: number | undefined; atol?: number | undefined; equal_nan?: boolean | undefined }] | [other: Tensor, options?: { rtol?: number | undefined; atol?: number | undefined; equal_nan?: boolean | undefined }] | [other: Tensor, rtol: number | undefined, options?: { atol?: number | undefined; equal_nan?: boolean | undefined }] | [other: Tensor, rtol: number | undefined, atol: number | undefined, options?: { equal_nan?: boolean | undefined }]): boolean
   /**
    * `aten::amax(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.amax.html
    */
-  amax(dim?: number | readonly number[] | undefined, keepdim?: boolean | undefined): Tensor
-  amax(options?: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined }): Tensor
-  amax(dim: number | readonly number[] | undefined, options?: { keepdim?: boolean | undefined }): Tensor
+  amax(...args: [dim?: number | readonly number[] | undefined, keepdim?: boolean | undefined] | [options?: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined }] | [dim: number | readonly number[] | undefined, options?: { keepdim?: boolean | undefined }]): Tensor
   /**
    * `aten::amin(Tensor self, int[1] dim=[], bool keepdim=False) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.amin.html
    */
-  amin(dim?: number | readonly number[] | undefined, keepdim?: boolean | undefined): Tensor
-  amin(options?: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined }): Tensor
-  amin(dim: number | readonly number[] | undefined, options?: { keepdim?: boolean | undefined }): Tensor
+  amin(...args: [dim?: number | readonly number[] | undefined, keepdim?: boolean | undefined] | [options?: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined }] | [dim: number | readonly number[] | undefined, options?: { keepdim?: boolean | undefined }]): Tensor
   /**
    * `aten::aminmax(Tensor self, *, int? dim=None, bool keepdim=False) -> (Tensor min, Tensor max)`
    *
@@ -218,17 +191,13 @@ export interface TensorMethods {
   /**
    * `aten::any(Tensor self) -> Tensor`
    *
+   * `aten::any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor`
+   *
+   * `aten::any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.any.html
    */
-  any(): Tensor
-  /** `aten::any.dim(Tensor self, int dim, bool keepdim=False) -> Tensor` */
-  any(dim: number, keepdim?: boolean | undefined): Tensor
-  any(options: { dim: number; keepdim?: boolean | undefined }): Tensor
-  any(dim: number, options?: { keepdim?: boolean | undefined }): Tensor
-  /** `aten::any.dims(Tensor self, int[]? dim=None, bool keepdim=False) -> Tensor` */
-  any(dim?: readonly number[] | null | undefined, keepdim?: boolean | undefined): Tensor
-  any(options?: { dim?: readonly number[] | null | undefined; keepdim?: boolean | undefined }): Tensor
-  any(dim: readonly number[] | null | undefined, options?: { keepdim?: boolean | undefined }): Tensor
+  any(...args: [] | [dim: number, keepdim?: boolean | undefined] | [options: { dim: number; keepdim?: boolean | undefined }] | [dim: number, options?: { keepdim?: boolean | undefined }] | [dim?: readonly number[] | null | undefined, keepdim?: boolean | undefined] | [options?: { dim?: readonly number[] | null | undefined; keepdim?: boolean | undefined }] | [dim: readonly number[] | null | undefined, options?: { keepdim?: boolean | undefined }]): Tensor
   /**
    * `aten::arccos(Tensor self) -> Tensor`
    *
@@ -288,15 +257,13 @@ export interface TensorMethods {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.arctan2.html
    */
-  arctan2(other: Tensor): Tensor
-  arctan2(options: { other: Tensor }): Tensor
+  arctan2(...args: [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::arctan2_(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.arctan2_.html
    */
-  arctan2_(other: Tensor): this
-  arctan2_(options: { other: Tensor }): this
+  arctan2_(...args: [other: Tensor] | [options: { other: Tensor }]): this
   /**
    * `aten::arctan_(Tensor(a!) self) -> Tensor(a!)`
    *
@@ -320,27 +287,21 @@ export interface TensorMethods {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.argmax.html
    */
-  argmax(dim?: number | null | undefined, keepdim?: boolean | undefined): Tensor
-  argmax(options?: { dim?: number | null | undefined; keepdim?: boolean | undefined }): Tensor
-  argmax(dim: number | null | undefined, options?: { keepdim?: boolean | undefined }): Tensor
+  argmax(...args: [dim?: number | null | undefined, keepdim?: boolean | undefined] | [options?: { dim?: number | null | undefined; keepdim?: boolean | undefined }] | [dim: number | null | undefined, options?: { keepdim?: boolean | undefined }]): Tensor
   /**
    * `aten::argmin(Tensor self, int? dim=None, bool keepdim=False) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.argmin.html
    */
-  argmin(dim?: number | null | undefined, keepdim?: boolean | undefined): Tensor
-  argmin(options?: { dim?: number | null | undefined; keepdim?: boolean | undefined }): Tensor
-  argmin(dim: number | null | undefined, options?: { keepdim?: boolean | undefined }): Tensor
+  argmin(...args: [dim?: number | null | undefined, keepdim?: boolean | undefined] | [options?: { dim?: number | null | undefined; keepdim?: boolean | undefined }] | [dim: number | null | undefined, options?: { keepdim?: boolean | undefined }]): Tensor
   /**
    * `aten::argsort(Tensor self, int dim=-1, bool descending=False) -> Tensor`
    *
+   * `aten::argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.argsort.html
    */
-  argsort(dim?: number | undefined, descending?: boolean | undefined): Tensor
-  argsort(options?: { dim?: number | undefined; descending?: boolean | undefined }): Tensor
-  argsort(dim: number | undefined, options?: { descending?: boolean | undefined }): Tensor
-  /** `aten::argsort.stable(Tensor self, *, bool stable, int dim=-1, bool descending=False) -> Tensor` */
-  argsort(options: { stable: boolean; dim?: number | undefined; descending?: boolean | undefined }): Tensor
+  argsort(...args: [dim?: number | undefined, descending?: boolean | undefined] | [options?: { dim?: number | undefined; descending?: boolean | undefined }] | [dim: number | undefined, options?: { descending?: boolean | undefined }] | [options: { stable: boolean; dim?: number | undefined; descending?: boolean | undefined }]): Tensor
   /**
    * `aten::argwhere(Tensor self) -> Tensor`
    *
@@ -352,25 +313,19 @@ export interface TensorMethods {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.as_strided.html
    */
-  as_strided(size: readonly number[], stride: readonly number[], storage_offset?: number | null | undefined): Tensor
-  as_strided(options: { size: readonly number[]; stride: readonly number[]; storage_offset?: number | null | undefined }): Tensor
-  as_strided(size: readonly number[], stride: readonly number[], options?: { storage_offset?: number | null | undefined }): Tensor
+  as_strided(...args: [size: readonly number[], stride: readonly number[], storage_offset?: number | null | undefined] | [options: { size: readonly number[]; stride: readonly number[]; storage_offset?: number | null | undefined }] | [size: readonly number[], stride: readonly number[], options?: { storage_offset?: number | null | undefined }]): Tensor
   /**
    * `aten::as_strided_(Tensor(a!) self, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.as_strided_.html
    */
-  as_strided_(size: readonly number[], stride: readonly number[], storage_offset?: number | null | undefined): this
-  as_strided_(options: { size: readonly number[]; stride: readonly number[]; storage_offset?: number | null | undefined }): this
-  as_strided_(size: readonly number[], stride: readonly number[], options?: { storage_offset?: number | null | undefined }): this
+  as_strided_(...args: [size: readonly number[], stride: readonly number[], storage_offset?: number | null | undefined] | [options: { size: readonly number[]; stride: readonly number[]; storage_offset?: number | null | undefined }] | [size: readonly number[], stride: readonly number[], options?: { storage_offset?: number | null | undefined }]): this
   /**
    * `aten::as_strided_scatter(Tensor self, Tensor src, SymInt[] size, SymInt[] stride, SymInt? storage_offset=None) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.as_strided_scatter.html
    */
-  as_strided_scatter(src: Tensor, size: readonly number[], stride: readonly number[], storage_offset?: number | null | undefined): Tensor
-  as_strided_scatter(options: { src: Tensor; size: readonly number[]; stride: readonly number[]; storage_offset?: number | null | undefined }): Tensor
-  as_strided_scatter(src: Tensor, size: readonly number[], stride: readonly number[], options?: { storage_offset?: number | null | undefined }): Tensor
+  as_strided_scatter(...args: [src: Tensor, size: readonly number[], stride: readonly number[], storage_offset?: number | null | undefined] | [options: { src: Tensor; size: readonly number[]; stride: readonly number[]; storage_offset?: number | null | undefined }] | [src: Tensor, size: readonly number[], stride: readonly number[], options?: { storage_offset?: number | null | undefined }]): Tensor
   /**
    * `aten::asin(Tensor self) -> Tensor`
    *
@@ -406,15 +361,13 @@ export interface TensorMethods {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.atan2.html
    */
-  atan2(other: Tensor): Tensor
-  atan2(options: { other: Tensor }): Tensor
+  atan2(...args: [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::atan2_(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.atan2_.html
    */
-  atan2_(other: Tensor): this
-  atan2_(options: { other: Tensor }): this
+  atan2_(...args: [other: Tensor] | [options: { other: Tensor }]): this
   /**
    * `aten::atan_(Tensor(a!) self) -> Tensor(a!)`
    *
@@ -436,90 +389,77 @@ export interface TensorMethods {
   /**
    * `aten::baddbmm(Tensor self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
    *
+   * `aten::baddbmm.dtype(Tensor self, Tensor batch1, Tensor batch2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.baddbmm.html
    */
-  baddbmm(batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  baddbmm(options: { batch1: Tensor; batch2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  /** `aten::baddbmm.dtype(Tensor self, Tensor batch1, Tensor batch2, ScalarType out_dtype, *, Scalar beta=1, Scalar alpha=1) -> Tensor` */
-  baddbmm(batch1: Tensor, batch2: Tensor, out_dtype: DType, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  baddbmm(options: { batch1: Tensor; batch2: Tensor; out_dtype: DType; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
+  baddbmm(...args: [batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }] | [options: { batch1: Tensor; batch2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }] | [batch1: Tensor, batch2: Tensor, out_dtype: DType, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }] | [options: { batch1: Tensor; batch2: Tensor; out_dtype: DType; beta?: Scalar | undefined; alpha?: Scalar | undefined }]): Tensor
   /**
    * `aten::baddbmm_(Tensor(a!) self, Tensor batch1, Tensor batch2, *, Scalar beta=1, Scalar alpha=1) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.baddbmm_.html
    */
-  baddbmm_(batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): this
-  baddbmm_(options: { batch1: Tensor; batch2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): this
+  baddbmm_(...args: [batch1: Tensor, batch2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }] | [options: { batch1: Tensor; batch2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }]): this
   /**
    * `aten::bernoulli(Tensor self, *, Generator? generator=None) -> Tensor`
    *
+   * `aten::bernoulli.Tensor(Tensor self, Tensor p, *, Generator? generator=None) -> Tensor`
+   *
+   * `aten::bernoulli.p(Tensor self, float p, *, Generator? generator=None) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bernoulli.html
    */
-  bernoulli(options?: { generator?: Generator | null | undefined }): Tensor
-  /** `aten::bernoulli.Tensor(Tensor self, Tensor p, *, Generator? generator=None) -> Tensor` */
-  bernoulli(p: Tensor, options?: { generator?: Generator | null | undefined }): Tensor
-  bernoulli(options: { p: Tensor; generator?: Generator | null | undefined }): Tensor
-  /** `aten::bernoulli.p(Tensor self, float p, *, Generator? generator=None) -> Tensor` */
-  bernoulli(p: number, options?: { generator?: Generator | null | undefined }): Tensor
-  bernoulli(options: { p: number; generator?: Generator | null | undefined }): Tensor
+  bernoulli(...args: [options?: { generator?: Generator | null | undefined }] | [p: Tensor, options?: { generator?: Generator | null | undefined }] | [options: { p: Tensor; generator?: Generator | null | undefined }] | [p: number, options?: { generator?: Generator | null | undefined }] | [options: { p: number; generator?: Generator | null | undefined }]): Tensor
   /**
    * `aten::bernoulli_.Tensor(Tensor(a!) self, Tensor p, *, Generator? generator=None) -> Tensor(a!)`
    *
+   * `aten::bernoulli_.float(Tensor(a!) self, float p=0.5, *, Generator? generator=None) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bernoulli_.html
    */
-  bernoulli_(p: Tensor, options?: { generator?: Generator | null | undefined }): this
-  bernoulli_(options: { p: Tensor; generator?: Generator | null | undefined }): this
-  /** `aten::bernoulli_.float(Tensor(a!) self, float p=0.5, *, Generator? generator=None) -> Tensor(a!)` */
-  bernoulli_(p?: number | undefined, options?: { generator?: Generator | null | undefined }): this
-  bernoulli_(options?: { p?: number | undefined; generator?: Generator | null | undefined }): this
+  bernoulli_(...args: [p: Tensor, options?: { generator?: Generator | null | undefined }] | [options: { p: Tensor; generator?: Generator | null | undefined }] | [p?: number | undefined, options?: { generator?: Generator | null | undefined }] | [options?: { p?: number | undefined; generator?: Generator | null | undefined }]): this
   /**
    * `aten::bincount(Tensor self, Tensor? weights=None, SymInt minlength=0) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bincount.html
    */
-  bincount(weights?: Tensor | null | undefined, minlength?: number | undefined): Tensor
-  bincount(options?: { weights?: Tensor | null | undefined; minlength?: number | undefined }): Tensor
-  bincount(weights: Tensor | null | undefined, options?: { minlength?: number | undefined }): Tensor
+  bincount(...args: [weights?: Tensor | null | undefined, minlength?: number | undefined] | [options?: { weights?: Tensor | null | undefined; minlength?: number | undefined }] | [weights: Tensor | null | undefined, options?: { minlength?: number | undefined }]): Tensor
   /**
    * `aten::bitwise_and.Scalar(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::bitwise_and.Scalar_Tensor(Scalar self, Tensor other) -> Tensor`
+   *
+   * `aten::bitwise_and.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bitwise_and.html
    */
-  bitwise_and(other: Scalar): Tensor
-  bitwise_and(options: { other: Scalar }): Tensor
-  /** `aten::bitwise_and.Scalar_Tensor(Scalar self, Tensor other) -> Tensor` */
-  bitwise_and(other: Tensor): Tensor
-  bitwise_and(options: { other: Tensor }): Tensor
+  bitwise_and(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::bitwise_and_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
+   * `aten::bitwise_and_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bitwise_and_.html
    */
-  bitwise_and_(other: Scalar): this
-  bitwise_and_(options: { other: Scalar }): this
-  /** `aten::bitwise_and_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
-  bitwise_and_(other: Tensor): this
-  bitwise_and_(options: { other: Tensor }): this
+  bitwise_and_(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor] | [options: { other: Tensor }]): this
   /**
    * `aten::bitwise_left_shift.Scalar_Tensor(Scalar self, Tensor other) -> Tensor`
    *
+   * `aten::bitwise_left_shift.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * `aten::bitwise_left_shift.Tensor_Scalar(Tensor self, Scalar other) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bitwise_left_shift.html
    */
-  bitwise_left_shift(other: Tensor): Tensor
-  bitwise_left_shift(options: { other: Tensor }): Tensor
-  /** `aten::bitwise_left_shift.Tensor_Scalar(Tensor self, Scalar other) -> Tensor` */
-  bitwise_left_shift(other: Scalar): Tensor
-  bitwise_left_shift(options: { other: Scalar }): Tensor
+  bitwise_left_shift(...args: [other: Tensor] | [options: { other: Tensor }] | [other: Scalar] | [options: { other: Scalar }]): Tensor
   /**
    * `aten::bitwise_left_shift_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    *
+   * `aten::bitwise_left_shift_.Tensor_Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bitwise_left_shift_.html
    */
-  bitwise_left_shift_(other: Tensor): this
-  bitwise_left_shift_(options: { other: Tensor }): this
-  /** `aten::bitwise_left_shift_.Tensor_Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)` */
-  bitwise_left_shift_(other: Scalar): this
-  bitwise_left_shift_(options: { other: Scalar }): this
+  bitwise_left_shift_(...args: [other: Tensor] | [options: { other: Tensor }] | [other: Scalar] | [options: { other: Scalar }]): this
   /**
    * `aten::bitwise_not(Tensor self) -> Tensor`
    *
@@ -535,89 +475,77 @@ export interface TensorMethods {
   /**
    * `aten::bitwise_or.Scalar(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::bitwise_or.Scalar_Tensor(Scalar self, Tensor other) -> Tensor`
+   *
+   * `aten::bitwise_or.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bitwise_or.html
    */
-  bitwise_or(other: Scalar): Tensor
-  bitwise_or(options: { other: Scalar }): Tensor
-  /** `aten::bitwise_or.Scalar_Tensor(Scalar self, Tensor other) -> Tensor` */
-  bitwise_or(other: Tensor): Tensor
-  bitwise_or(options: { other: Tensor }): Tensor
+  bitwise_or(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::bitwise_or_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
+   * `aten::bitwise_or_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bitwise_or_.html
    */
-  bitwise_or_(other: Scalar): this
-  bitwise_or_(options: { other: Scalar }): this
-  /** `aten::bitwise_or_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
-  bitwise_or_(other: Tensor): this
-  bitwise_or_(options: { other: Tensor }): this
+  bitwise_or_(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor] | [options: { other: Tensor }]): this
   /**
    * `aten::bitwise_right_shift.Scalar_Tensor(Scalar self, Tensor other) -> Tensor`
    *
+   * `aten::bitwise_right_shift.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * `aten::bitwise_right_shift.Tensor_Scalar(Tensor self, Scalar other) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bitwise_right_shift.html
    */
-  bitwise_right_shift(other: Tensor): Tensor
-  bitwise_right_shift(options: { other: Tensor }): Tensor
-  /** `aten::bitwise_right_shift.Tensor_Scalar(Tensor self, Scalar other) -> Tensor` */
-  bitwise_right_shift(other: Scalar): Tensor
-  bitwise_right_shift(options: { other: Scalar }): Tensor
+  bitwise_right_shift(...args: [other: Tensor] | [options: { other: Tensor }] | [other: Scalar] | [options: { other: Scalar }]): Tensor
   /**
    * `aten::bitwise_right_shift_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    *
+   * `aten::bitwise_right_shift_.Tensor_Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bitwise_right_shift_.html
    */
-  bitwise_right_shift_(other: Tensor): this
-  bitwise_right_shift_(options: { other: Tensor }): this
-  /** `aten::bitwise_right_shift_.Tensor_Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)` */
-  bitwise_right_shift_(other: Scalar): this
-  bitwise_right_shift_(options: { other: Scalar }): this
+  bitwise_right_shift_(...args: [other: Tensor] | [options: { other: Tensor }] | [other: Scalar] | [options: { other: Scalar }]): this
   /**
    * `aten::bitwise_xor.Scalar(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::bitwise_xor.Scalar_Tensor(Scalar self, Tensor other) -> Tensor`
+   *
+   * `aten::bitwise_xor.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bitwise_xor.html
    */
-  bitwise_xor(other: Scalar): Tensor
-  bitwise_xor(options: { other: Scalar }): Tensor
-  /** `aten::bitwise_xor.Scalar_Tensor(Scalar self, Tensor other) -> Tensor` */
-  bitwise_xor(other: Tensor): Tensor
-  bitwise_xor(options: { other: Tensor }): Tensor
+  bitwise_xor(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::bitwise_xor_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
+   * `aten::bitwise_xor_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bitwise_xor_.html
    */
-  bitwise_xor_(other: Scalar): this
-  bitwise_xor_(options: { other: Scalar }): this
-  /** `aten::bitwise_xor_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
-  bitwise_xor_(other: Tensor): this
-  bitwise_xor_(options: { other: Tensor }): this
+  bitwise_xor_(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor] | [options: { other: Tensor }]): this
   /**
    * `aten::bmm(Tensor self, Tensor mat2) -> Tensor`
    *
+   * `aten::bmm.dtype(Tensor self, Tensor mat2, ScalarType out_dtype) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.bmm.html
    */
-  bmm(mat2: Tensor): Tensor
-  bmm(options: { mat2: Tensor }): Tensor
-  /** `aten::bmm.dtype(Tensor self, Tensor mat2, ScalarType out_dtype) -> Tensor` */
-  bmm(mat2: Tensor, out_dtype: DType): Tensor
-  bmm(options: { mat2: Tensor; out_dtype: DType }): Tensor
+  bmm(...args: [mat2: Tensor] | [options: { mat2: Tensor }] | [mat2: Tensor, out_dtype: DType] | [options: { mat2: Tensor; out_dtype: DType }]): Tensor
   /**
    * `aten::broadcast_to(Tensor(a) self, SymInt[] size) -> Tensor(a)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.broadcast_to.html
    */
-  broadcast_to(size: readonly number[]): Tensor
-  broadcast_to(...size: number[]): Tensor
-  broadcast_to(options: { size: readonly number[] }): Tensor
+  broadcast_to(...args: [size: readonly number[]] | number[] | [options: { size: readonly number[] }]): Tensor
   /**
    * `aten::cauchy_(Tensor(a!) self, float median=0., float sigma=1., *, Generator? generator=None) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.cauchy_.html
    */
-  cauchy_(median?: number | undefined, sigma?: number | undefined, options?: { generator?: Generator | null | undefined }): this
-  cauchy_(options?: { median?: number | undefined; sigma?: number | undefined; generator?: Generator | null | undefined }): this
-  cauchy_(median: number | undefined, options?: { sigma?: number | undefined; generator?: Generator | null | undefined }): this
+  cauchy_(...args: [median?: number | undefined, sigma?: number | undefined, options?: { generator?: Generator | null | undefined }] | [options?: { median?: number | undefined; sigma?: number | undefined; generator?: Generator | null | undefined }] | [median: number | undefined, options?: { sigma?: number | undefined; generator?: Generator | null | undefined }]): this
   /** `aten::ccol_indices(Tensor(a) self) -> Tensor(a)` */
   ccol_indices(): Tensor
   /**
@@ -643,103 +571,81 @@ export interface TensorMethods {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.cholesky.html
    */
-  cholesky(upper?: boolean | undefined): Tensor
-  cholesky(options?: { upper?: boolean | undefined }): Tensor
+  cholesky(...args: [upper?: boolean | undefined] | [options?: { upper?: boolean | undefined }]): Tensor
   /**
    * `aten::cholesky_inverse(Tensor self, bool upper=False) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.cholesky_inverse.html
    */
-  cholesky_inverse(upper?: boolean | undefined): Tensor
-  cholesky_inverse(options?: { upper?: boolean | undefined }): Tensor
+  cholesky_inverse(...args: [upper?: boolean | undefined] | [options?: { upper?: boolean | undefined }]): Tensor
   /**
    * `aten::cholesky_solve(Tensor self, Tensor input2, bool upper=False) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.cholesky_solve.html
    */
-  cholesky_solve(input2: Tensor, upper?: boolean | undefined): Tensor
-  cholesky_solve(options: { input2: Tensor; upper?: boolean | undefined }): Tensor
-  cholesky_solve(input2: Tensor, options?: { upper?: boolean | undefined }): Tensor
+  cholesky_solve(...args: [input2: Tensor, upper?: boolean | undefined] | [options: { input2: Tensor; upper?: boolean | undefined }] | [input2: Tensor, options?: { upper?: boolean | undefined }]): Tensor
   /**
    * `aten::chunk(Tensor(a -> *) self, int chunks, int dim=0) -> Tensor(a)[]`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.chunk.html
    */
-  chunk(chunks: number, dim?: number | undefined): Tensor[]
-  chunk(options: { chunks: number; dim?: number | undefined }): Tensor[]
-  chunk(chunks: number, options?: { dim?: number | undefined }): Tensor[]
+  chunk(...args: [chunks: number, dim?: number | undefined] | [options: { chunks: number; dim?: number | undefined }] | [chunks: number, options?: { dim?: number | undefined }]): Tensors
   /**
    * `aten::clamp(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor`
    *
+   * `aten::clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.clamp.html
    */
-  clamp(min?: Scalar | null | undefined, max?: Scalar | null | undefined): Tensor
-  clamp(options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }): Tensor
-  clamp(min: Scalar | null | undefined, options?: { max?: Scalar | null | undefined }): Tensor
-  /** `aten::clamp.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor` */
-  clamp(min?: Tensor | null | undefined, max?: Tensor | null | undefined): Tensor
-  clamp(options?: { min?: Tensor | null | undefined; max?: Tensor | null | undefined }): Tensor
-  clamp(min: Tensor | null | undefined, options?: { max?: Tensor | null | undefined }): Tensor
+  clamp(...args: [min?: Scalar | null | undefined, max?: Scalar | null | undefined] | [options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }] | [min: Scalar | null | undefined, options?: { max?: Scalar | null | undefined }] | [min?: Tensor | null | undefined, max?: Tensor | null | undefined] | [options?: { min?: Tensor | null | undefined; max?: Tensor | null | undefined }] | [min: Tensor | null | undefined, options?: { max?: Tensor | null | undefined }]): Tensor
   /**
    * `aten::clamp_(Tensor(a!) self, Scalar? min=None, Scalar? max=None) -> Tensor(a!)`
    *
+   * `aten::clamp_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.clamp_.html
    */
-  clamp_(min?: Scalar | null | undefined, max?: Scalar | null | undefined): this
-  clamp_(options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }): this
-  clamp_(min: Scalar | null | undefined, options?: { max?: Scalar | null | undefined }): this
-  /** `aten::clamp_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)` */
-  clamp_(min?: Tensor | null | undefined, max?: Tensor | null | undefined): this
-  clamp_(options?: { min?: Tensor | null | undefined; max?: Tensor | null | undefined }): this
-  clamp_(min: Tensor | null | undefined, options?: { max?: Tensor | null | undefined }): this
-  /** `aten::clamp_max(Tensor self, Scalar max) -> Tensor` */
-  clamp_max(max: Scalar): Tensor
-  clamp_max(options: { max: Scalar }): Tensor
-  /** `aten::clamp_max.Tensor(Tensor self, Tensor max) -> Tensor` */
-  clamp_max(max: Tensor): Tensor
-  clamp_max(options: { max: Tensor }): Tensor
-  /** `aten::clamp_max_(Tensor(a!) self, Scalar max) -> Tensor(a!)` */
-  clamp_max_(max: Scalar): this
-  clamp_max_(options: { max: Scalar }): this
-  /** `aten::clamp_max_.Tensor(Tensor(a!) self, Tensor max) -> Tensor(a!)` */
-  clamp_max_(max: Tensor): this
-  clamp_max_(options: { max: Tensor }): this
-  /** `aten::clamp_min(Tensor self, Scalar min) -> Tensor` */
-  clamp_min(min: Scalar): Tensor
-  clamp_min(options: { min: Scalar }): Tensor
-  /** `aten::clamp_min.Tensor(Tensor self, Tensor min) -> Tensor` */
-  clamp_min(min: Tensor): Tensor
-  clamp_min(options: { min: Tensor }): Tensor
-  /** `aten::clamp_min_(Tensor(a!) self, Scalar min) -> Tensor(a!)` */
-  clamp_min_(min: Scalar): this
-  clamp_min_(options: { min: Scalar }): this
-  /** `aten::clamp_min_.Tensor(Tensor(a!) self, Tensor min) -> Tensor(a!)` */
-  clamp_min_(min: Tensor): this
-  clamp_min_(options: { min: Tensor }): this
+  clamp_(...args: [min?: Scalar | null | undefined, max?: Scalar | null | undefined] | [options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }] | [min: Scalar | null | undefined, options?: { max?: Scalar | null | undefined }] | [min?: Tensor | null | undefined, max?: Tensor | null | undefined] | [options?: { min?: Tensor | null | undefined; max?: Tensor | null | undefined }] | [min: Tensor | null | undefined, options?: { max?: Tensor | null | undefined }]): this
+  /**
+   * `aten::clamp_max(Tensor self, Scalar max) -> Tensor`
+   *
+   * `aten::clamp_max.Tensor(Tensor self, Tensor max) -> Tensor`
+   */
+  clamp_max(...args: [max: Scalar] | [options: { max: Scalar }] | [max: Tensor] | [options: { max: Tensor }]): Tensor
+  /**
+   * `aten::clamp_max_(Tensor(a!) self, Scalar max) -> Tensor(a!)`
+   *
+   * `aten::clamp_max_.Tensor(Tensor(a!) self, Tensor max) -> Tensor(a!)`
+   */
+  clamp_max_(...args: [max: Scalar] | [options: { max: Scalar }] | [max: Tensor] | [options: { max: Tensor }]): this
+  /**
+   * `aten::clamp_min(Tensor self, Scalar min) -> Tensor`
+   *
+   * `aten::clamp_min.Tensor(Tensor self, Tensor min) -> Tensor`
+   */
+  clamp_min(...args: [min: Scalar] | [options: { min: Scalar }] | [min: Tensor] | [options: { min: Tensor }]): Tensor
+  /**
+   * `aten::clamp_min_(Tensor(a!) self, Scalar min) -> Tensor(a!)`
+   *
+   * `aten::clamp_min_.Tensor(Tensor(a!) self, Tensor min) -> Tensor(a!)`
+   */
+  clamp_min_(...args: [min: Scalar] | [options: { min: Scalar }] | [min: Tensor] | [options: { min: Tensor }]): this
   /**
    * `aten::clip(Tensor self, Scalar? min=None, Scalar? max=None) -> Tensor`
    *
+   * `aten::clip.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.clip.html
    */
-  clip(min?: Scalar | null | undefined, max?: Scalar | null | undefined): Tensor
-  clip(options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }): Tensor
-  clip(min: Scalar | null | undefined, options?: { max?: Scalar | null | undefined }): Tensor
-  /** `aten::clip.Tensor(Tensor self, Tensor? min=None, Tensor? max=None) -> Tensor` */
-  clip(min?: Tensor | null | undefined, max?: Tensor | null | undefined): Tensor
-  clip(options?: { min?: Tensor | null | undefined; max?: Tensor | null | undefined }): Tensor
-  clip(min: Tensor | null | undefined, options?: { max?: Tensor | null | undefined }): Tensor
+  clip(...args: [min?: Scalar | null | undefined, max?: Scalar | null | undefined] | [options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }] | [min: Scalar | null | undefined, options?: { max?: Scalar | null | undefined }] | [min?: Tensor | null | undefined, max?: Tensor | null | undefined] | [options?: { min?: Tensor | null | undefined; max?: Tensor | null | undefined }] | [min: Tensor | null | undefined, options?: { max?: Tensor | null | undefined }]): Tensor
   /**
    * `aten::clip_(Tensor(a!) self, Scalar? min=None, Scalar? max=None) -> Tensor(a!)`
    *
+   * `aten::clip_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.clip_.html
    */
-  clip_(min?: Scalar | null | undefined, max?: Scalar | null | undefined): this
-  clip_(options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }): this
-  clip_(min: Scalar | null | undefined, options?: { max?: Scalar | null | undefined }): this
-  /** `aten::clip_.Tensor(Tensor(a!) self, Tensor? min=None, Tensor? max=None) -> Tensor(a!)` */
-  clip_(min?: Tensor | null | undefined, max?: Tensor | null | undefined): this
-  clip_(options?: { min?: Tensor | null | undefined; max?: Tensor | null | undefined }): this
-  clip_(min: Tensor | null | undefined, options?: { max?: Tensor | null | undefined }): this
+  clip_(...args: [min?: Scalar | null | undefined, max?: Scalar | null | undefined] | [options?: { min?: Scalar | null | undefined; max?: Scalar | null | undefined }] | [min: Scalar | null | undefined, options?: { max?: Scalar | null | undefined }] | [min?: Tensor | null | undefined, max?: Tensor | null | undefined] | [options?: { min?: Tensor | null | undefined; max?: Tensor | null | undefined }] | [min: Tensor | null | undefined, options?: { max?: Tensor | null | undefined }]): this
   /**
    * `aten::clone(Tensor self, *, MemoryFormat? memory_format=None) -> Tensor`
    *
@@ -787,29 +693,23 @@ export interface TensorMethods {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.copy_.html
    */
-  copy_(src: Tensor, non_blocking?: boolean | undefined): this
-  copy_(options: { src: Tensor; non_blocking?: boolean | undefined }): this
-  copy_(src: Tensor, options?: { non_blocking?: boolean | undefined }): this
+  copy_(...args: [src: Tensor, non_blocking?: boolean | undefined] | [options: { src: Tensor; non_blocking?: boolean | undefined }] | [src: Tensor, options?: { non_blocking?: boolean | undefined }]): this
   /**
    * `aten::copysign.Scalar(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::copysign.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.copysign.html
    */
-  copysign(other: Scalar): Tensor
-  copysign(options: { other: Scalar }): Tensor
-  /** `aten::copysign.Tensor(Tensor self, Tensor other) -> Tensor` */
-  copysign(other: Tensor): Tensor
-  copysign(options: { other: Tensor }): Tensor
+  copysign(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::copysign_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
+   * `aten::copysign_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.copysign_.html
    */
-  copysign_(other: Scalar): this
-  copysign_(options: { other: Scalar }): this
-  /** `aten::copysign_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
-  copysign_(other: Tensor): this
-  copysign_(options: { other: Tensor }): this
+  copysign_(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor] | [options: { other: Tensor }]): this
   /**
    * `aten::corrcoef(Tensor self) -> Tensor`
    *
@@ -843,14 +743,11 @@ export interface TensorMethods {
   /**
    * `aten::count_nonzero(Tensor self, int? dim=None) -> Tensor`
    *
+   * `aten::count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.count_nonzero.html
    */
-  count_nonzero(dim?: number | null | undefined): Tensor
-  count_nonzero(options?: { dim?: number | null | undefined }): Tensor
-  /** `aten::count_nonzero.dim_IntList(Tensor self, int[] dim) -> Tensor` */
-  count_nonzero(dim: readonly number[]): Tensor
-  count_nonzero(...dim: number[]): Tensor
-  count_nonzero(options: { dim: readonly number[] }): Tensor
+  count_nonzero(...args: [dim?: number | null | undefined] | [options?: { dim?: number | null | undefined }] | [dim: readonly number[]] | number[] | [options: { dim: readonly number[] }]): Tensor
   /**
    * `aten::cov(Tensor self, *, int correction=1, Tensor? fweights=None, Tensor? aweights=None) -> Tensor`
    *
@@ -862,9 +759,7 @@ export interface TensorMethods {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.cross.html
    */
-  cross(other: Tensor, dim?: number | null | undefined): Tensor
-  cross(options: { other: Tensor; dim?: number | null | undefined }): Tensor
-  cross(other: Tensor, options?: { dim?: number | null | undefined }): Tensor
+  cross(...args: [other: Tensor, dim?: number | null | undefined] | [options: { other: Tensor; dim?: number | null | undefined }] | [other: Tensor, options?: { dim?: number | null | undefined }]): Tensor
   /**
    * `aten::crow_indices(Tensor(a) self) -> Tensor(a)`
    *
@@ -876,43 +771,37 @@ export interface TensorMethods {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.cummax.html
    */
-  cummax(dim: number): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  cummax(options: { dim: number }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  cummax(...args: [dim: number] | [options: { dim: number }]): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
   /**
    * `aten::cummin(Tensor self, int dim) -> (Tensor values, Tensor indices)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.cummin.html
    */
-  cummin(dim: number): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  cummin(options: { dim: number }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  cummin(...args: [dim: number] | [options: { dim: number }]): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
   /**
    * `aten::cumprod(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.cumprod.html
    */
-  cumprod(dim: number, options?: { dtype?: DType | null | undefined }): Tensor
-  cumprod(options: { dim: number; dtype?: DType | null | undefined }): Tensor
+  cumprod(...args: [dim: number, options?: { dtype?: DType | null | undefined }] | [options: { dim: number; dtype?: DType | null | undefined }]): Tensor
   /**
    * `aten::cumprod_(Tensor(a!) self, int dim, *, ScalarType? dtype=None) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.cumprod_.html
    */
-  cumprod_(dim: number, options?: { dtype?: DType | null | undefined }): this
-  cumprod_(options: { dim: number; dtype?: DType | null | undefined }): this
+  cumprod_(...args: [dim: number, options?: { dtype?: DType | null | undefined }] | [options: { dim: number; dtype?: DType | null | undefined }]): this
   /**
    * `aten::cumsum(Tensor self, int dim, *, ScalarType? dtype=None) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.cumsum.html
    */
-  cumsum(dim: number, options?: { dtype?: DType | null | undefined }): Tensor
-  cumsum(options: { dim: number; dtype?: DType | null | undefined }): Tensor
+  cumsum(...args: [dim: number, options?: { dtype?: DType | null | undefined }] | [options: { dim: number; dtype?: DType | null | undefined }]): Tensor
   /**
    * `aten::cumsum_(Tensor(a!) self, int dim, *, ScalarType? dtype=None) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.cumsum_.html
    */
-  cumsum_(dim: number, options?: { dtype?: DType | null | undefined }): this
-  cumsum_(options: { dim: number; dtype?: DType | null | undefined }): this
+  cumsum_(...args: [dim: number, options?: { dtype?: DType | null | undefined }] | [options: { dim: number; dtype?: DType | null | undefined }]): this
   /**
    * `aten::deg2rad(Tensor self) -> Tensor`
    *
@@ -938,7 +827,7 @@ export interface TensorMethods {
    */
   dequantize(): Tensor
   /** `aten::dequantize.tensors(Tensor[] tensors) -> Tensor[]` */
-  dequantize(): Tensor[]
+  dequantize(): Tensors
   /**
    * `aten::det(Tensor self) -> Tensor`
    *
@@ -962,53 +851,37 @@ export interface TensorMethods {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.diag.html
    */
-  diag(diagonal?: number | undefined): Tensor
-  diag(options?: { diagonal?: number | undefined }): Tensor
+  diag(...args: [diagonal?: number | undefined] | [options?: { diagonal?: number | undefined }]): Tensor
   /**
    * `aten::diag_embed(Tensor self, int offset=0, int dim1=-2, int dim2=-1) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.diag_embed.html
    */
-  diag_embed(offset?: number | undefined, dim1?: number | undefined, dim2?: number | undefined): Tensor
-  diag_embed(options?: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }): Tensor
-  diag_embed(offset: number | undefined, options?: { dim1?: number | undefined; dim2?: number | undefined }): Tensor
-  diag_embed(offset: number | undefined, dim1: number | undefined, options?: { dim2?: number | undefined }): Tensor
+  diag_embed(...args: [offset?: number | undefined, dim1?: number | undefined, dim2?: number | undefined] | [options?: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }] | [offset: number | undefined, options?: { dim1?: number | undefined; dim2?: number | undefined }] | [offset: number | undefined, dim1: number | undefined, options?: { dim2?: number | undefined }]): Tensor
   /**
    * `aten::diagflat(Tensor self, int offset=0) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.diagflat.html
    */
-  diagflat(offset?: number | undefined): Tensor
-  diagflat(options?: { offset?: number | undefined }): Tensor
+  diagflat(...args: [offset?: number | undefined] | [options?: { offset?: number | undefined }]): Tensor
   /**
    * `aten::diagonal(Tensor(a) self, int offset=0, int dim1=0, int dim2=1) -> Tensor(a)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.diagonal.html
    */
-  diagonal(offset?: number | undefined, dim1?: number | undefined, dim2?: number | undefined): Tensor
-  diagonal(options?: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }): Tensor
-  diagonal(offset: number | undefined, options?: { dim1?: number | undefined; dim2?: number | undefined }): Tensor
-  diagonal(offset: number | undefined, dim1: number | undefined, options?: { dim2?: number | undefined }): Tensor
+  diagonal(...args: [offset?: number | undefined, dim1?: number | undefined, dim2?: number | undefined] | [options?: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }] | [offset: number | undefined, options?: { dim1?: number | undefined; dim2?: number | undefined }] | [offset: number | undefined, dim1: number | undefined, options?: { dim2?: number | undefined }]): Tensor
   /**
    * `aten::diagonal_scatter(Tensor self, Tensor src, int offset=0, int dim1=0, int dim2=1) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.diagonal_scatter.html
    */
-  diagonal_scatter(src: Tensor, offset?: number | undefined, dim1?: number | undefined, dim2?: number | undefined): Tensor
-  diagonal_scatter(options: { src: Tensor; offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }): Tensor
-  diagonal_scatter(src: Tensor, options?: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }): Tensor
-  diagonal_scatter(src: Tensor, offset: number | undefined, options?: { dim1?: number | undefined; dim2?: number | undefined }): Tensor
-  diagonal_scatter(src: Tensor, offset: number | undefined, dim1: number | undefined, options?: { dim2?: number | undefined }): Tensor
+  diagonal_scatter(...args: [src: Tensor, offset?: number | undefined, dim1?: number | undefined, dim2?: number | undefined] | [options: { src: Tensor; offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }] | [src: Tensor, options?: { offset?: number | undefined; dim1?: number | undefined; dim2?: number | undefined }] | [src: Tensor, offset: number | undefined, options?: { dim1?: number | undefined; dim2?: number | undefined }] | [src: Tensor, offset: number | undefined, dim1: number | undefined, options?: { dim2?: number | undefined }]): Tensor
   /**
    * `aten::diff(Tensor self, int n=1, int dim=-1, Tensor? prepend=None, Tensor? append=None) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.diff.html
    */
-  diff(n?: number | undefined, dim?: number | undefined, prepend?: Tensor | null | undefined, append?: Tensor | null | undefined): Tensor
-  diff(options?: { n?: number | undefined; dim?: number | undefined; prepend?: Tensor | null | undefined; append?: Tensor | null | undefined }): Tensor
-  diff(n: number | undefined, options?: { dim?: number | undefined; prepend?: Tensor | null | undefined; append?: Tensor | null | undefined }): Tensor
-  diff(n: number | undefined, dim: number | undefined, options?: { prepend?: Tensor | null | undefined; append?: Tensor | null | undefined }): Tensor
-  diff(n: number | undefined, dim: number | undefined, prepend: Tensor | null | undefined, options?: { append?: Tensor | null | undefined }): Tensor
+  diff(...args: [n?: number | undefined, dim?: number | undefined, prepend?: Tensor | null | undefined, append?: Tensor | null | undefined] | [options?: { n?: number | undefined; dim?: number | undefined; prepend?: Tensor | null | undefined; append?: Tensor | null | undefined }] | [n: number | undefined, options?: { dim?: number | undefined; prepend?: Tensor | null | undefined; append?: Tensor | null | undefined }] | [n: number | undefined, dim: number | undefined, options?: { prepend?: Tensor | null | undefined; append?: Tensor | null | undefined }] | [n: number | undefined, dim: number | undefined, prepend: Tensor | null | undefined, options?: { append?: Tensor | null | undefined }]): Tensor
   /**
    * `aten::digamma(Tensor self) -> Tensor`
    *
@@ -1026,112 +899,87 @@ export interface TensorMethods {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.dist.html
    */
-  dist(other: Tensor, p?: Scalar | undefined): Tensor
-  dist(options: { other: Tensor; p?: Scalar | undefined }): Tensor
-  dist(other: Tensor, options?: { p?: Scalar | undefined }): Tensor
+  dist(...args: [other: Tensor, p?: Scalar | undefined] | [options: { other: Tensor; p?: Scalar | undefined }] | [other: Tensor, options?: { p?: Scalar | undefined }]): Tensor
   /**
    * `aten::div.Tensor(Tensor self, Tensor other) -> Tensor`
    *
+   * `aten::div.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor`
+   *
+   * `aten::div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.div.html
    */
-  div(other: Tensor | Scalar): Tensor
-  div(options: { other: Tensor | Scalar }): Tensor
-  /** `aten::div.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor` */
-  div(other: Scalar, options: { rounding_mode: string | null }): Tensor
-  div(options: { other: Scalar; rounding_mode: string | null }): Tensor
-  /** `aten::div.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor` */
-  div(other: Tensor | Scalar, options: { rounding_mode: string | null }): Tensor
-  div(options: { other: Tensor | Scalar; rounding_mode: string | null }): Tensor
+  div(...args: [other: Tensor | Scalar] | [options: { other: Tensor | Scalar }] | [other: Scalar, options: { rounding_mode: string | null }] | [options: { other: Scalar; rounding_mode: string | null }] | [other: Tensor | Scalar, options: { rounding_mode: string | null }] | [options: { other: Tensor | Scalar; rounding_mode: string | null }]): Tensor
   /**
    * `aten::div_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    *
+   * `aten::div_.Scalar_mode(Tensor(a!) self, Scalar other, *, str? rounding_mode) -> Tensor(a!)`
+   *
+   * `aten::div_.Tensor_mode(Tensor(a!) self, Tensor other, *, str? rounding_mode) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.div_.html
    */
-  div_(other: Tensor | Scalar): this
-  div_(options: { other: Tensor | Scalar }): this
-  /** `aten::div_.Scalar_mode(Tensor(a!) self, Scalar other, *, str? rounding_mode) -> Tensor(a!)` */
-  div_(other: Scalar, options: { rounding_mode: string | null }): this
-  div_(options: { other: Scalar; rounding_mode: string | null }): this
-  /** `aten::div_.Tensor_mode(Tensor(a!) self, Tensor other, *, str? rounding_mode) -> Tensor(a!)` */
-  div_(other: Tensor | Scalar, options: { rounding_mode: string | null }): this
-  div_(options: { other: Tensor | Scalar; rounding_mode: string | null }): this
+  div_(...args: [other: Tensor | Scalar] | [options: { other: Tensor | Scalar }] | [other: Scalar, options: { rounding_mode: string | null }] | [options: { other: Scalar; rounding_mode: string | null }] | [other: Tensor | Scalar, options: { rounding_mode: string | null }] | [options: { other: Tensor | Scalar; rounding_mode: string | null }]): this
   /**
    * `aten::divide.Scalar(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::divide.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
+   * `aten::divide.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor`
+   *
+   * `aten::divide.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.divide.html
    */
-  divide(other: Scalar): Tensor
-  divide(options: { other: Scalar }): Tensor
-  /** `aten::divide.Tensor(Tensor self, Tensor other) -> Tensor` */
-  divide(other: Tensor | Scalar): Tensor
-  divide(options: { other: Tensor | Scalar }): Tensor
-  /** `aten::divide.Scalar_mode(Tensor self, Scalar other, *, str? rounding_mode) -> Tensor` */
-  divide(other: Scalar, options: { rounding_mode: string | null }): Tensor
-  divide(options: { other: Scalar; rounding_mode: string | null }): Tensor
-  /** `aten::divide.Tensor_mode(Tensor self, Tensor other, *, str? rounding_mode) -> Tensor` */
-  divide(other: Tensor | Scalar, options: { rounding_mode: string | null }): Tensor
-  divide(options: { other: Tensor | Scalar; rounding_mode: string | null }): Tensor
+  divide(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor | Scalar] | [options: { other: Tensor | Scalar }] | [other: Scalar, options: { rounding_mode: string | null }] | [options: { other: Scalar; rounding_mode: string | null }] | [other: Tensor | Scalar, options: { rounding_mode: string | null }] | [options: { other: Tensor | Scalar; rounding_mode: string | null }]): Tensor
   /**
    * `aten::divide_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
+   * `aten::divide_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
+   * `aten::divide_.Scalar_mode(Tensor(a!) self, Scalar other, *, str? rounding_mode) -> Tensor(a!)`
+   *
+   * `aten::divide_.Tensor_mode(Tensor(a!) self, Tensor other, *, str? rounding_mode) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.divide_.html
    */
-  divide_(other: Scalar): this
-  divide_(options: { other: Scalar }): this
-  /** `aten::divide_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
-  divide_(other: Tensor | Scalar): this
-  divide_(options: { other: Tensor | Scalar }): this
-  /** `aten::divide_.Scalar_mode(Tensor(a!) self, Scalar other, *, str? rounding_mode) -> Tensor(a!)` */
-  divide_(other: Scalar, options: { rounding_mode: string | null }): this
-  divide_(options: { other: Scalar; rounding_mode: string | null }): this
-  /** `aten::divide_.Tensor_mode(Tensor(a!) self, Tensor other, *, str? rounding_mode) -> Tensor(a!)` */
-  divide_(other: Tensor | Scalar, options: { rounding_mode: string | null }): this
-  divide_(options: { other: Tensor | Scalar; rounding_mode: string | null }): this
+  divide_(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor | Scalar] | [options: { other: Tensor | Scalar }] | [other: Scalar, options: { rounding_mode: string | null }] | [options: { other: Scalar; rounding_mode: string | null }] | [other: Tensor | Scalar, options: { rounding_mode: string | null }] | [options: { other: Tensor | Scalar; rounding_mode: string | null }]): this
   /**
    * `aten::dot(Tensor self, Tensor tensor) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.dot.html
    */
-  dot(tensor: Tensor): Tensor
-  dot(options: { tensor: Tensor }): Tensor
+  dot(...args: [tensor: Tensor] | [options: { tensor: Tensor }]): Tensor
   /**
    * `aten::dsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]`
    *
+   * `aten::dsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.dsplit.html
    */
-  dsplit(indices: readonly number[]): Tensor[]
-  dsplit(...indices: number[]): Tensor[]
-  dsplit(options: { indices: readonly number[] }): Tensor[]
-  /** `aten::dsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]` */
-  dsplit(sections: number): Tensor[]
-  dsplit(options: { sections: number }): Tensor[]
+  dsplit(...args: [indices: readonly number[]] | number[] | [options: { indices: readonly number[] }] | [sections: number] | [options: { sections: number }]): Tensors
   /**
    * `aten::eq.Scalar(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::eq.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.eq.html
    */
-  eq(other: Scalar): Tensor
-  eq(options: { other: Scalar }): Tensor
-  /** `aten::eq.Tensor(Tensor self, Tensor other) -> Tensor` */
-  eq(other: Tensor): Tensor
-  eq(options: { other: Tensor }): Tensor
+  eq(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::eq_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
+   * `aten::eq_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.eq_.html
    */
-  eq_(other: Scalar): this
-  eq_(options: { other: Scalar }): this
-  /** `aten::eq_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
-  eq_(other: Tensor): this
-  eq_(options: { other: Tensor }): this
+  eq_(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor] | [options: { other: Tensor }]): this
   /**
    * `aten::equal(Tensor self, Tensor other) -> bool`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.equal.html
    */
-  equal(other: Tensor): boolean
-  equal(options: { other: Tensor }): boolean
+  equal(...args: [other: Tensor] | [options: { other: Tensor }]): boolean
   /**
    * `aten::erf(Tensor self) -> Tensor`
    *
@@ -1197,16 +1045,13 @@ export interface TensorMethods {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.expand.html
    */
-  expand(size: readonly number[], options?: { implicit?: boolean | undefined }): Tensor
-  expand(...size: [...number[], { implicit?: boolean | undefined }] | number[]): Tensor
-  expand(options: { size: readonly number[]; implicit?: boolean | undefined }): Tensor
+  expand(...args: [size: readonly number[], options?: { implicit?: boolean | undefined }] | [...number[], { implicit?: boolean | undefined }] | number[] | [options: { size: readonly number[]; implicit?: boolean | undefined }]): Tensor
   /**
    * `aten::expand_as(Tensor(a) self, Tensor other) -> Tensor(a)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.expand_as.html
    */
-  expand_as(other: Tensor): Tensor
-  expand_as(options: { other: Tensor }): Tensor
+  expand_as(...args: [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::expm1(Tensor self) -> Tensor`
    *
@@ -1224,26 +1069,21 @@ export interface TensorMethods {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.exponential_.html
    */
-  exponential_(lambd?: number | undefined, options?: { generator?: Generator | null | undefined }): this
-  exponential_(options?: { lambd?: number | undefined; generator?: Generator | null | undefined }): this
+  exponential_(...args: [lambd?: number | undefined, options?: { generator?: Generator | null | undefined }] | [options?: { lambd?: number | undefined; generator?: Generator | null | undefined }]): this
   /**
    * `aten::fill_.Scalar(Tensor(a!) self, Scalar value) -> Tensor(a!)`
    *
+   * `aten::fill_.Tensor(Tensor(a!) self, Tensor value) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.fill_.html
    */
-  fill_(value: Scalar): this
-  fill_(options: { value: Scalar }): this
-  /** `aten::fill_.Tensor(Tensor(a!) self, Tensor value) -> Tensor(a!)` */
-  fill_(value: Tensor): this
-  fill_(options: { value: Tensor }): this
+  fill_(...args: [value: Scalar] | [options: { value: Scalar }] | [value: Tensor] | [options: { value: Tensor }]): this
   /**
    * `aten::fill_diagonal_(Tensor(a!) self, Scalar fill_value, bool wrap=False) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.fill_diagonal_.html
    */
-  fill_diagonal_(fill_value: Scalar, wrap?: boolean | undefined): this
-  fill_diagonal_(options: { fill_value: Scalar; wrap?: boolean | undefined }): this
-  fill_diagonal_(fill_value: Scalar, options?: { wrap?: boolean | undefined }): this
+  fill_diagonal_(...args: [fill_value: Scalar, wrap?: boolean | undefined] | [options: { fill_value: Scalar; wrap?: boolean | undefined }] | [fill_value: Scalar, options?: { wrap?: boolean | undefined }]): this
   /**
    * `aten::fix(Tensor self) -> Tensor`
    *
@@ -1261,17 +1101,13 @@ export interface TensorMethods {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.flatten.html
    */
-  flatten(start_dim?: number | undefined, end_dim?: number | undefined): Tensor
-  flatten(options?: { start_dim?: number | undefined; end_dim?: number | undefined }): Tensor
-  flatten(start_dim: number | undefined, options?: { end_dim?: number | undefined }): Tensor
+  flatten(...args: [start_dim?: number | undefined, end_dim?: number | undefined] | [options?: { start_dim?: number | undefined; end_dim?: number | undefined }] | [start_dim: number | undefined, options?: { end_dim?: number | undefined }]): Tensor
   /**
    * `aten::flip(Tensor self, int[] dims) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.flip.html
    */
-  flip(dims: readonly number[]): Tensor
-  flip(...dims: number[]): Tensor
-  flip(options: { dims: readonly number[] }): Tensor
+  flip(...args: [dims: readonly number[]] | number[] | [options: { dims: readonly number[] }]): Tensor
   /**
    * `aten::fliplr(Tensor self) -> Tensor`
    *
@@ -1287,23 +1123,21 @@ export interface TensorMethods {
   /**
    * `aten::float_power.Scalar(Scalar self, Tensor exponent) -> Tensor`
    *
+   * `aten::float_power.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor`
+   *
+   * `aten::float_power.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.float_power.html
    */
-  float_power(exponent: Tensor): Tensor
-  float_power(options: { exponent: Tensor }): Tensor
-  /** `aten::float_power.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor` */
-  float_power(exponent: Scalar): Tensor
-  float_power(options: { exponent: Scalar }): Tensor
+  float_power(...args: [exponent: Tensor] | [options: { exponent: Tensor }] | [exponent: Scalar] | [options: { exponent: Scalar }]): Tensor
   /**
    * `aten::float_power_.Scalar(Tensor(a!) self, Scalar exponent) -> Tensor(a!)`
    *
+   * `aten::float_power_.Tensor(Tensor(a!) self, Tensor exponent) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.float_power_.html
    */
-  float_power_(exponent: Scalar): this
-  float_power_(options: { exponent: Scalar }): this
-  /** `aten::float_power_.Tensor(Tensor(a!) self, Tensor exponent) -> Tensor(a!)` */
-  float_power_(exponent: Tensor): this
-  float_power_(options: { exponent: Tensor }): this
+  float_power_(...args: [exponent: Scalar] | [options: { exponent: Scalar }] | [exponent: Tensor] | [options: { exponent: Tensor }]): this
   /**
    * `aten::floor(Tensor self) -> Tensor`
    *
@@ -1319,57 +1153,47 @@ export interface TensorMethods {
   /**
    * `aten::floor_divide(Tensor self, Tensor other) -> Tensor`
    *
+   * `aten::floor_divide.Scalar(Tensor self, Scalar other) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.floor_divide.html
    */
-  floor_divide(other: Tensor | Scalar): Tensor
-  floor_divide(options: { other: Tensor | Scalar }): Tensor
-  /** `aten::floor_divide.Scalar(Tensor self, Scalar other) -> Tensor` */
-  floor_divide(other: Scalar): Tensor
-  floor_divide(options: { other: Scalar }): Tensor
+  floor_divide(...args: [other: Tensor | Scalar] | [options: { other: Tensor | Scalar }] | [other: Scalar] | [options: { other: Scalar }]): Tensor
   /**
    * `aten::floor_divide_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
+   * `aten::floor_divide_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.floor_divide_.html
    */
-  floor_divide_(other: Scalar): this
-  floor_divide_(options: { other: Scalar }): this
-  /** `aten::floor_divide_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
-  floor_divide_(other: Tensor | Scalar): this
-  floor_divide_(options: { other: Tensor | Scalar }): this
+  floor_divide_(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor | Scalar] | [options: { other: Tensor | Scalar }]): this
   /**
    * `aten::fmax(Tensor self, Tensor other) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.fmax.html
    */
-  fmax(other: Tensor): Tensor
-  fmax(options: { other: Tensor }): Tensor
+  fmax(...args: [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::fmin(Tensor self, Tensor other) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.fmin.html
    */
-  fmin(other: Tensor): Tensor
-  fmin(options: { other: Tensor }): Tensor
+  fmin(...args: [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::fmod.Scalar(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::fmod.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.fmod.html
    */
-  fmod(other: Scalar): Tensor
-  fmod(options: { other: Scalar }): Tensor
-  /** `aten::fmod.Tensor(Tensor self, Tensor other) -> Tensor` */
-  fmod(other: Tensor): Tensor
-  fmod(options: { other: Tensor }): Tensor
+  fmod(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::fmod_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
+   * `aten::fmod_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.fmod_.html
    */
-  fmod_(other: Scalar): this
-  fmod_(options: { other: Scalar }): this
-  /** `aten::fmod_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
-  fmod_(other: Tensor): this
-  fmod_(options: { other: Tensor }): this
+  fmod_(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor] | [options: { other: Tensor }]): this
   /**
    * `aten::frac(Tensor self) -> Tensor`
    *
@@ -1393,49 +1217,41 @@ export interface TensorMethods {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.gather.html
    */
-  gather(dim: number, index: Tensor, options?: { sparse_grad?: boolean | undefined }): Tensor
-  gather(options: { dim: number; index: Tensor; sparse_grad?: boolean | undefined }): Tensor
+  gather(...args: [dim: number, index: Tensor, options?: { sparse_grad?: boolean | undefined }] | [options: { dim: number; index: Tensor; sparse_grad?: boolean | undefined }]): Tensor
   /**
    * `aten::gcd(Tensor self, Tensor other) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.gcd.html
    */
-  gcd(other: Tensor): Tensor
-  gcd(options: { other: Tensor }): Tensor
+  gcd(...args: [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::gcd_(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.gcd_.html
    */
-  gcd_(other: Tensor): this
-  gcd_(options: { other: Tensor }): this
+  gcd_(...args: [other: Tensor] | [options: { other: Tensor }]): this
   /**
    * `aten::ge.Scalar(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::ge.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.ge.html
    */
-  ge(other: Scalar): Tensor
-  ge(options: { other: Scalar }): Tensor
-  /** `aten::ge.Tensor(Tensor self, Tensor other) -> Tensor` */
-  ge(other: Tensor): Tensor
-  ge(options: { other: Tensor }): Tensor
+  ge(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::ge_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
+   * `aten::ge_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.ge_.html
    */
-  ge_(other: Scalar): this
-  ge_(options: { other: Scalar }): this
-  /** `aten::ge_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
-  ge_(other: Tensor): this
-  ge_(options: { other: Tensor }): this
+  ge_(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor] | [options: { other: Tensor }]): this
   /**
    * `aten::geometric_(Tensor(a!) self, float p, *, Generator? generator=None) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.geometric_.html
    */
-  geometric_(p: number, options?: { generator?: Generator | null | undefined }): this
-  geometric_(options: { p: number; generator?: Generator | null | undefined }): this
+  geometric_(...args: [p: number, options?: { generator?: Generator | null | undefined }] | [options: { p: number; generator?: Generator | null | undefined }]): this
   /**
    * `aten::geqrf(Tensor self) -> (Tensor a, Tensor tau)`
    *
@@ -1447,8 +1263,7 @@ export interface TensorMethods {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.ger.html
    */
-  ger(vec2: Tensor): Tensor
-  ger(options: { vec2: Tensor }): Tensor
+  ger(...args: [vec2: Tensor] | [options: { vec2: Tensor }]): Tensor
   /**
    * `aten::get_device(Tensor self) -> int`
    *
@@ -1458,132 +1273,105 @@ export interface TensorMethods {
   /**
    * `aten::greater.Scalar(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::greater.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.greater.html
    */
-  greater(other: Scalar): Tensor
-  greater(options: { other: Scalar }): Tensor
-  /** `aten::greater.Tensor(Tensor self, Tensor other) -> Tensor` */
-  greater(other: Tensor): Tensor
-  greater(options: { other: Tensor }): Tensor
+  greater(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::greater_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
+   * `aten::greater_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.greater_.html
    */
-  greater_(other: Scalar): this
-  greater_(options: { other: Scalar }): this
-  /** `aten::greater_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
-  greater_(other: Tensor): this
-  greater_(options: { other: Tensor }): this
+  greater_(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor] | [options: { other: Tensor }]): this
   /**
    * `aten::greater_equal.Scalar(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::greater_equal.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.greater_equal.html
    */
-  greater_equal(other: Scalar): Tensor
-  greater_equal(options: { other: Scalar }): Tensor
-  /** `aten::greater_equal.Tensor(Tensor self, Tensor other) -> Tensor` */
-  greater_equal(other: Tensor): Tensor
-  greater_equal(options: { other: Tensor }): Tensor
+  greater_equal(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::greater_equal_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
+   * `aten::greater_equal_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.greater_equal_.html
    */
-  greater_equal_(other: Scalar): this
-  greater_equal_(options: { other: Scalar }): this
-  /** `aten::greater_equal_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
-  greater_equal_(other: Tensor): this
-  greater_equal_(options: { other: Tensor }): this
+  greater_equal_(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor] | [options: { other: Tensor }]): this
   /**
    * `aten::gt.Scalar(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::gt.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.gt.html
    */
-  gt(other: Scalar): Tensor
-  gt(options: { other: Scalar }): Tensor
-  /** `aten::gt.Tensor(Tensor self, Tensor other) -> Tensor` */
-  gt(other: Tensor): Tensor
-  gt(options: { other: Tensor }): Tensor
+  gt(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::gt_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
+   * `aten::gt_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.gt_.html
    */
-  gt_(other: Scalar): this
-  gt_(options: { other: Scalar }): this
-  /** `aten::gt_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
-  gt_(other: Tensor): this
-  gt_(options: { other: Tensor }): this
+  gt_(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor] | [options: { other: Tensor }]): this
   /**
    * `aten::hardshrink(Tensor self, Scalar lambd=0.5) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.hardshrink.html
    */
-  hardshrink(lambd?: Scalar | undefined): Tensor
-  hardshrink(options?: { lambd?: Scalar | undefined }): Tensor
+  hardshrink(...args: [lambd?: Scalar | undefined] | [options?: { lambd?: Scalar | undefined }]): Tensor
   /** `aten::hash_tensor(Tensor self, int[1] dim=[], *, bool keepdim=False, int mode=0) -> Tensor` */
-  hash_tensor(dim?: number | readonly number[] | undefined, options?: { keepdim?: boolean | undefined; mode?: number | undefined }): Tensor
-  hash_tensor(...dim: [...number[], { keepdim?: boolean | undefined; mode?: number | undefined }] | number[]): Tensor
-  hash_tensor(options?: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined; mode?: number | undefined }): Tensor
+  hash_tensor(...args: [dim?: number | readonly number[] | undefined, options?: { keepdim?: boolean | undefined; mode?: number | undefined }] | [...number[], { keepdim?: boolean | undefined; mode?: number | undefined }] | number[] | [options?: { dim?: number | readonly number[] | undefined; keepdim?: boolean | undefined; mode?: number | undefined }]): Tensor
   /**
    * `aten::heaviside(Tensor self, Tensor values) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.heaviside.html
    */
-  heaviside(values: Tensor): Tensor
-  heaviside(options: { values: Tensor }): Tensor
+  heaviside(...args: [values: Tensor] | [options: { values: Tensor }]): Tensor
   /**
    * `aten::heaviside_(Tensor(a!) self, Tensor values) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.heaviside_.html
    */
-  heaviside_(values: Tensor): this
-  heaviside_(options: { values: Tensor }): this
+  heaviside_(...args: [values: Tensor] | [options: { values: Tensor }]): this
   /**
    * `aten::histc(Tensor self, int bins=100, Scalar min=0, Scalar max=0) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.histc.html
    */
-  histc(bins?: number | undefined, min?: Scalar | undefined, max?: Scalar | undefined): Tensor
-  histc(options?: { bins?: number | undefined; min?: Scalar | undefined; max?: Scalar | undefined }): Tensor
-  histc(bins: number | undefined, options?: { min?: Scalar | undefined; max?: Scalar | undefined }): Tensor
-  histc(bins: number | undefined, min: Scalar | undefined, options?: { max?: Scalar | undefined }): Tensor
+  histc(...args: [bins?: number | undefined, min?: Scalar | undefined, max?: Scalar | undefined] | [options?: { bins?: number | undefined; min?: Scalar | undefined; max?: Scalar | undefined }] | [bins: number | undefined, options?: { min?: Scalar | undefined; max?: Scalar | undefined }] | [bins: number | undefined, min: Scalar | undefined, options?: { max?: Scalar | undefined }]): Tensor
   /**
    * `aten::histogram.bins_tensor(Tensor self, Tensor bins, *, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges)`
    *
+   * `aten::histogram.bin_ct(Tensor self, int bins=100, *, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.histogram.html
    */
-  histogram(bins: Tensor, options?: { weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor], { readonly hist: Tensor; readonly bin_edges: Tensor }>
-  histogram(options: { bins: Tensor; weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor], { readonly hist: Tensor; readonly bin_edges: Tensor }>
-  /** `aten::histogram.bin_ct(Tensor self, int bins=100, *, float[]? range=None, Tensor? weight=None, bool density=False) -> (Tensor hist, Tensor bin_edges)` */
-  histogram(bins?: number | undefined, options?: { range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor], { readonly hist: Tensor; readonly bin_edges: Tensor }>
-  histogram(options?: { bins?: number | undefined; range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }): Named<[hist: Tensor, bin_edges: Tensor], { readonly hist: Tensor; readonly bin_edges: Tensor }>
+  histogram(...args: [bins: Tensor, options?: { weight?: Tensor | null | undefined; density?: boolean | undefined }] | [options: { bins: Tensor; weight?: Tensor | null | undefined; density?: boolean | undefined }] | [bins?: number | undefined, options?: { range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }] | [options?: { bins?: number | undefined; range?: readonly number[] | null | undefined; weight?: Tensor | null | undefined; density?: boolean | undefined }]): Named<[hist: Tensor, bin_edges: Tensor], { readonly hist: Tensor; readonly bin_edges: Tensor }>
   /**
    * `aten::hsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]`
    *
+   * `aten::hsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.hsplit.html
    */
-  hsplit(indices: readonly number[]): Tensor[]
-  hsplit(...indices: number[]): Tensor[]
-  hsplit(options: { indices: readonly number[] }): Tensor[]
-  /** `aten::hsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]` */
-  hsplit(sections: number): Tensor[]
-  hsplit(options: { sections: number }): Tensor[]
+  hsplit(...args: [indices: readonly number[]] | number[] | [options: { indices: readonly number[] }] | [sections: number] | [options: { sections: number }]): Tensors
   /**
    * `aten::hypot(Tensor self, Tensor other) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.hypot.html
    */
-  hypot(other: Tensor): Tensor
-  hypot(options: { other: Tensor }): Tensor
+  hypot(...args: [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::hypot_(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.hypot_.html
    */
-  hypot_(other: Tensor): this
-  hypot_(options: { other: Tensor }): this
+  hypot_(...args: [other: Tensor] | [options: { other: Tensor }]): this
   /**
    * `aten::i0(Tensor self) -> Tensor`
    *
@@ -1601,110 +1389,91 @@ export interface TensorMethods {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.igamma.html
    */
-  igamma(other: Tensor): Tensor
-  igamma(options: { other: Tensor }): Tensor
+  igamma(...args: [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::igamma_(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.igamma_.html
    */
-  igamma_(other: Tensor): this
-  igamma_(options: { other: Tensor }): this
+  igamma_(...args: [other: Tensor] | [options: { other: Tensor }]): this
   /**
    * `aten::igammac(Tensor self, Tensor other) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.igammac.html
    */
-  igammac(other: Tensor): Tensor
-  igammac(options: { other: Tensor }): Tensor
+  igammac(...args: [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::igammac_(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.igammac_.html
    */
-  igammac_(other: Tensor): this
-  igammac_(options: { other: Tensor }): this
+  igammac_(...args: [other: Tensor] | [options: { other: Tensor }]): this
   /**
    * `aten::index_add(Tensor self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.index_add.html
    */
-  index_add(dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar | undefined }): Tensor
-  index_add(options: { dim: number; index: Tensor; source: Tensor; alpha?: Scalar | undefined }): Tensor
+  index_add(...args: [dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar | undefined }] | [options: { dim: number; index: Tensor; source: Tensor; alpha?: Scalar | undefined }]): Tensor
   /**
    * `aten::index_add_(Tensor(a!) self, int dim, Tensor index, Tensor source, *, Scalar alpha=1) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.index_add_.html
    */
-  index_add_(dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar | undefined }): this
-  index_add_(options: { dim: number; index: Tensor; source: Tensor; alpha?: Scalar | undefined }): this
+  index_add_(...args: [dim: number, index: Tensor, source: Tensor, options?: { alpha?: Scalar | undefined }] | [options: { dim: number; index: Tensor; source: Tensor; alpha?: Scalar | undefined }]): this
   /**
    * `aten::index_copy(Tensor self, int dim, Tensor index, Tensor source) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.index_copy.html
    */
-  index_copy(dim: number, index: Tensor, source: Tensor): Tensor
-  index_copy(options: { dim: number; index: Tensor; source: Tensor }): Tensor
+  index_copy(...args: [dim: number, index: Tensor, source: Tensor] | [options: { dim: number; index: Tensor; source: Tensor }]): Tensor
   /**
    * `aten::index_copy_(Tensor(a!) self, int dim, Tensor index, Tensor source) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.index_copy_.html
    */
-  index_copy_(dim: number, index: Tensor, source: Tensor): this
-  index_copy_(options: { dim: number; index: Tensor; source: Tensor }): this
+  index_copy_(...args: [dim: number, index: Tensor, source: Tensor] | [options: { dim: number; index: Tensor; source: Tensor }]): this
   /**
    * `aten::index_fill.int_Scalar(Tensor self, int dim, Tensor index, Scalar value) -> Tensor`
    *
+   * `aten::index_fill.int_Tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.index_fill.html
    */
-  index_fill(dim: number, index: Tensor, value: Scalar): Tensor
-  index_fill(options: { dim: number; index: Tensor; value: Scalar }): Tensor
-  /** `aten::index_fill.int_Tensor(Tensor self, int dim, Tensor index, Tensor value) -> Tensor` */
-  index_fill(dim: number, index: Tensor, value: Tensor): Tensor
-  index_fill(options: { dim: number; index: Tensor; value: Tensor }): Tensor
+  index_fill(...args: [dim: number, index: Tensor, value: Scalar] | [options: { dim: number; index: Tensor; value: Scalar }] | [dim: number, index: Tensor, value: Tensor] | [options: { dim: number; index: Tensor; value: Tensor }]): Tensor
   /**
    * `aten::index_fill_.int_Scalar(Tensor(a!) self, int dim, Tensor index, Scalar value) -> Tensor(a!)`
    *
+   * `aten::index_fill_.int_Tensor(Tensor(a!) self, int dim, Tensor index, Tensor value) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.index_fill_.html
    */
-  index_fill_(dim: number, index: Tensor, value: Scalar): this
-  index_fill_(options: { dim: number; index: Tensor; value: Scalar }): this
-  /** `aten::index_fill_.int_Tensor(Tensor(a!) self, int dim, Tensor index, Tensor value) -> Tensor(a!)` */
-  index_fill_(dim: number, index: Tensor, value: Tensor): this
-  index_fill_(options: { dim: number; index: Tensor; value: Tensor }): this
+  index_fill_(...args: [dim: number, index: Tensor, value: Scalar] | [options: { dim: number; index: Tensor; value: Scalar }] | [dim: number, index: Tensor, value: Tensor] | [options: { dim: number; index: Tensor; value: Tensor }]): this
   /**
    * `aten::index_put(Tensor self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.index_put.html
    */
-  index_put(indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean | undefined): Tensor
-  index_put(options: { indices: readonly (Tensor | null)[]; values: Tensor; accumulate?: boolean | undefined }): Tensor
-  index_put(indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean | undefined }): Tensor
+  index_put(...args: [indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean | undefined] | [options: { indices: readonly (Tensor | null)[]; values: Tensor; accumulate?: boolean | undefined }] | [indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean | undefined }]): Tensor
   /**
    * `aten::index_put_(Tensor(a!) self, Tensor?[] indices, Tensor values, bool accumulate=False) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.index_put_.html
    */
-  index_put_(indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean | undefined): this
-  index_put_(options: { indices: readonly (Tensor | null)[]; values: Tensor; accumulate?: boolean | undefined }): this
-  index_put_(indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean | undefined }): this
+  index_put_(...args: [indices: readonly (Tensor | null)[], values: Tensor, accumulate?: boolean | undefined] | [options: { indices: readonly (Tensor | null)[]; values: Tensor; accumulate?: boolean | undefined }] | [indices: readonly (Tensor | null)[], values: Tensor, options?: { accumulate?: boolean | undefined }]): this
   /** `aten::index_reduce(Tensor self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True) -> Tensor` */
-  index_reduce(dim: number, index: Tensor, source: Tensor, reduce: string, options?: { include_self?: boolean | undefined }): Tensor
-  index_reduce(options: { dim: number; index: Tensor; source: Tensor; reduce: string; include_self?: boolean | undefined }): Tensor
+  index_reduce(...args: [dim: number, index: Tensor, source: Tensor, reduce: string, options?: { include_self?: boolean | undefined }] | [options: { dim: number; index: Tensor; source: Tensor; reduce: string; include_self?: boolean | undefined }]): Tensor
   /**
    * `aten::index_reduce_(Tensor(a!) self, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.index_reduce_.html
    */
-  index_reduce_(dim: number, index: Tensor, source: Tensor, reduce: string, options?: { include_self?: boolean | undefined }): this
-  index_reduce_(options: { dim: number; index: Tensor; source: Tensor; reduce: string; include_self?: boolean | undefined }): this
+  index_reduce_(...args: [dim: number, index: Tensor, source: Tensor, reduce: string, options?: { include_self?: boolean | undefined }] | [options: { dim: number; index: Tensor; source: Tensor; reduce: string; include_self?: boolean | undefined }]): this
   /**
    * `aten::index_select(Tensor self, int dim, Tensor index) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.index_select.html
    */
-  index_select(dim: number, index: Tensor): Tensor
-  index_select(options: { dim: number; index: Tensor }): Tensor
+  index_select(...args: [dim: number, index: Tensor] | [options: { dim: number; index: Tensor }]): Tensor
   /**
    * `aten::indices(Tensor(a) self) -> Tensor(a)`
    *
@@ -1716,8 +1485,7 @@ export interface TensorMethods {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.inner.html
    */
-  inner(other: Tensor): Tensor
-  inner(options: { other: Tensor }): Tensor
+  inner(...args: [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::int_repr(Tensor self) -> Tensor`
    *
@@ -1751,12 +1519,11 @@ export interface TensorMethods {
   /**
    * `aten::is_contiguous(Tensor self) -> bool`
    *
+   * `aten::is_contiguous.memory_format(Tensor self, MemoryFormat memory_format) -> bool`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.is_contiguous.html
    */
-  is_contiguous(): boolean
-  /** `aten::is_contiguous.memory_format(Tensor self, MemoryFormat memory_format) -> bool` */
-  is_contiguous(memory_format: MemoryFormat): boolean
-  is_contiguous(options: { memory_format: MemoryFormat }): boolean
+  is_contiguous(...args: [] | [memory_format: MemoryFormat] | [options: { memory_format: MemoryFormat }]): boolean
   /** `aten::is_distributed(Tensor self) -> bool` */
   is_distributed(): boolean
   /**
@@ -1784,18 +1551,15 @@ export interface TensorMethods {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.is_pinned.html
    */
-  is_pinned(device?: DeviceLike | null | undefined): boolean
-  is_pinned(options?: { device?: DeviceLike | null | undefined }): boolean
+  is_pinned(...args: [device?: DeviceLike | null | undefined] | [options?: { device?: DeviceLike | null | undefined }]): boolean
   /** `aten::is_same_size(Tensor self, Tensor other) -> bool` */
-  is_same_size(other: Tensor): boolean
-  is_same_size(options: { other: Tensor }): boolean
+  is_same_size(...args: [other: Tensor] | [options: { other: Tensor }]): boolean
   /**
    * `aten::is_set_to(Tensor self, Tensor tensor) -> bool`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.is_set_to.html
    */
-  is_set_to(tensor: Tensor): boolean
-  is_set_to(options: { tensor: Tensor }): boolean
+  is_set_to(...args: [tensor: Tensor] | [options: { tensor: Tensor }]): boolean
   /**
    * `aten::is_signed(Tensor self) -> bool`
    *
@@ -1807,11 +1571,7 @@ export interface TensorMethods {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.isclose.html
    */
-  isclose(other: Tensor, rtol?: number | undefined, atol?: number | undefined, equal_nan?: boolean | undefined): Tensor
-  isclose(options: { other: Tensor; rtol?: number | undefined; atol?: number | undefined; equal_nan?: boolean | undefined }): Tensor
-  isclose(other: Tensor, options?: { rtol?: number | undefined; atol?: number | undefined; equal_nan?: boolean | undefined }): Tensor
-  isclose(other: Tensor, rtol: number | undefined, options?: { atol?: number | undefined; equal_nan?: boolean | undefined }): Tensor
-  isclose(other: Tensor, rtol: number | undefined, atol: number | undefined, options?: { equal_nan?: boolean | undefined }): Tensor
+  isclose(...args: [other: Tensor, rtol?: number | undefined, atol?: number | undefined, equal_nan?: boolean | undefined] | [options: { other: Tensor; rtol?: number | undefined; atol?: number | undefined; equal_nan?: boolean | undefined }] | [other: Tensor, options?: { rtol?: number | undefined; atol?: number | undefined; equal_nan?: boolean | undefined }] | [other: Tensor, rtol: number | undefined, options?: { atol?: number | undefined; equal_nan?: boolean | undefined }] | [other: Tensor, rtol: number | undefined, atol: number | undefined, options?: { equal_nan?: boolean | undefined }]): Tensor
   /**
    * `aten::isfinite(Tensor self) -> Tensor`
    *
@@ -1853,140 +1613,107 @@ export interface TensorMethods {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.istft.html
    */
-  istft(n_fft: number, hop_length?: number | null | undefined, win_length?: number | null | undefined, window?: Tensor | null | undefined, center?: boolean | undefined, normalized?: boolean | undefined, onesided?: boolean | null | undefined, length?: number | null | undefined, return_complex?: boolean | undefined): Tensor
-  istft(options: { n_fft: number; hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }): Tensor
-  istft(n_fft: number, options?: { hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }): Tensor
-  istft(n_fft: number, hop_length: number | null | undefined, options?: { win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }): Tensor
-  istft(n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, options?: { window?: Tensor | null | undefined; center?: boolean | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }): Tensor
-  istft(n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, options?: { center?: boolean | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }): Tensor
-  istft(n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, options?: { normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }): Tensor
-  istft(n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, normalized: boolean | undefined, options?: { onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }): Tensor
-  istft(n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, normalized: boolean | undefined, onesided: boolean | null | undefined, options?: { length?: number | null | undefined; return_complex?: boolean | undefined }): Tensor
-  istft(n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, normalized: boolean | undefined, onesided: boolean | null | undefined, length: number | null | undefined, options?: { return_complex?: boolean | undefined }): Tensor
+  istft(...args: [n_fft: number, hop_length?: number | null | undefined, win_length?: number | null | undefined, window?: Tensor | null | undefined, center?: boolean | undefined, normalized?: boolean | undefined, onesided?: boolean | null | undefined, length?: number | null | undefined, return_complex?: boolean | undefined] | [options: { n_fft: number; hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }] | [n_fft: number, options?: { hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }] | [n_fft: number, hop_length: number | null | undefined, options?: { win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }] | [n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, options?: { window?: Tensor | null | undefined; center?: boolean | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }] | [n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, options?: { center?: boolean | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }] | [n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, options?: { normalized?: boolean | undefined; onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }] | [n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, normalized: boolean | undefined, options?: { onesided?: boolean | null | undefined; length?: number | null | undefined; return_complex?: boolean | undefined }] | [n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, normalized: boolean | undefined, onesided: boolean | null | undefined, options?: { length?: number | null | undefined; return_complex?: boolean | undefined }] | [n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, normalized: boolean | undefined, onesided: boolean | null | undefined, length: number | null | undefined, options?: { return_complex?: boolean | undefined }]): Tensor
   /**
    * `aten::kron(Tensor self, Tensor other) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.kron.html
    */
-  kron(other: Tensor): Tensor
-  kron(options: { other: Tensor }): Tensor
+  kron(...args: [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::kthvalue(Tensor self, SymInt k, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.kthvalue.html
    */
-  kthvalue(k: number, dim?: number | undefined, keepdim?: boolean | undefined): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  kthvalue(options: { k: number; dim?: number | undefined; keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  kthvalue(k: number, options?: { dim?: number | undefined; keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  kthvalue(k: number, dim: number | undefined, options?: { keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  kthvalue(...args: [k: number, dim?: number | undefined, keepdim?: boolean | undefined] | [options: { k: number; dim?: number | undefined; keepdim?: boolean | undefined }] | [k: number, options?: { dim?: number | undefined; keepdim?: boolean | undefined }] | [k: number, dim: number | undefined, options?: { keepdim?: boolean | undefined }]): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
   /**
    * `aten::lcm(Tensor self, Tensor other) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.lcm.html
    */
-  lcm(other: Tensor): Tensor
-  lcm(options: { other: Tensor }): Tensor
+  lcm(...args: [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::lcm_(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.lcm_.html
    */
-  lcm_(other: Tensor): this
-  lcm_(options: { other: Tensor }): this
+  lcm_(...args: [other: Tensor] | [options: { other: Tensor }]): this
   /**
    * `aten::ldexp.Tensor(Tensor self, Tensor other) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.ldexp.html
    */
-  ldexp(other: Tensor): Tensor
-  ldexp(options: { other: Tensor }): Tensor
+  ldexp(...args: [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::ldexp_(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.ldexp_.html
    */
-  ldexp_(other: Tensor): this
-  ldexp_(options: { other: Tensor }): this
+  ldexp_(...args: [other: Tensor] | [options: { other: Tensor }]): this
   /**
    * `aten::le.Scalar(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::le.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.le.html
    */
-  le(other: Scalar): Tensor
-  le(options: { other: Scalar }): Tensor
-  /** `aten::le.Tensor(Tensor self, Tensor other) -> Tensor` */
-  le(other: Tensor): Tensor
-  le(options: { other: Tensor }): Tensor
+  le(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::le_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
+   * `aten::le_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.le_.html
    */
-  le_(other: Scalar): this
-  le_(options: { other: Scalar }): this
-  /** `aten::le_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
-  le_(other: Tensor): this
-  le_(options: { other: Tensor }): this
+  le_(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor] | [options: { other: Tensor }]): this
   /**
    * `aten::lerp.Scalar(Tensor self, Tensor end, Scalar weight) -> Tensor`
    *
+   * `aten::lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.lerp.html
    */
-  lerp(end: Tensor, weight: Scalar): Tensor
-  lerp(options: { end: Tensor; weight: Scalar }): Tensor
-  /** `aten::lerp.Tensor(Tensor self, Tensor end, Tensor weight) -> Tensor` */
-  lerp(end: Tensor, weight: Tensor): Tensor
-  lerp(options: { end: Tensor; weight: Tensor }): Tensor
+  lerp(...args: [end: Tensor, weight: Scalar] | [options: { end: Tensor; weight: Scalar }] | [end: Tensor, weight: Tensor] | [options: { end: Tensor; weight: Tensor }]): Tensor
   /**
    * `aten::lerp_.Scalar(Tensor(a!) self, Tensor end, Scalar weight) -> Tensor(a!)`
    *
+   * `aten::lerp_.Tensor(Tensor(a!) self, Tensor end, Tensor weight) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.lerp_.html
    */
-  lerp_(end: Tensor, weight: Scalar): this
-  lerp_(options: { end: Tensor; weight: Scalar }): this
-  /** `aten::lerp_.Tensor(Tensor(a!) self, Tensor end, Tensor weight) -> Tensor(a!)` */
-  lerp_(end: Tensor, weight: Tensor): this
-  lerp_(options: { end: Tensor; weight: Tensor }): this
+  lerp_(...args: [end: Tensor, weight: Scalar] | [options: { end: Tensor; weight: Scalar }] | [end: Tensor, weight: Tensor] | [options: { end: Tensor; weight: Tensor }]): this
   /**
    * `aten::less.Scalar(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::less.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.less.html
    */
-  less(other: Scalar): Tensor
-  less(options: { other: Scalar }): Tensor
-  /** `aten::less.Tensor(Tensor self, Tensor other) -> Tensor` */
-  less(other: Tensor): Tensor
-  less(options: { other: Tensor }): Tensor
+  less(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::less_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
+   * `aten::less_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.less_.html
    */
-  less_(other: Scalar): this
-  less_(options: { other: Scalar }): this
-  /** `aten::less_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
-  less_(other: Tensor): this
-  less_(options: { other: Tensor }): this
+  less_(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor] | [options: { other: Tensor }]): this
   /**
    * `aten::less_equal.Scalar(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::less_equal.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.less_equal.html
    */
-  less_equal(other: Scalar): Tensor
-  less_equal(options: { other: Scalar }): Tensor
-  /** `aten::less_equal.Tensor(Tensor self, Tensor other) -> Tensor` */
-  less_equal(other: Tensor): Tensor
-  less_equal(options: { other: Tensor }): Tensor
+  less_equal(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::less_equal_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
+   * `aten::less_equal_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.less_equal_.html
    */
-  less_equal_(other: Scalar): this
-  less_equal_(options: { other: Scalar }): this
-  /** `aten::less_equal_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
-  less_equal_(other: Tensor): this
-  less_equal_(options: { other: Tensor }): this
+  less_equal_(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor] | [options: { other: Tensor }]): this
   /**
    * `aten::lgamma(Tensor self) -> Tensor`
    *
@@ -2052,34 +1779,27 @@ export interface TensorMethods {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.log_normal_.html
    */
-  log_normal_(mean?: number | undefined, std?: number | undefined, options?: { generator?: Generator | null | undefined }): this
-  log_normal_(options?: { mean?: number | undefined; std?: number | undefined; generator?: Generator | null | undefined }): this
-  log_normal_(mean: number | undefined, options?: { std?: number | undefined; generator?: Generator | null | undefined }): this
+  log_normal_(...args: [mean?: number | undefined, std?: number | undefined, options?: { generator?: Generator | null | undefined }] | [options?: { mean?: number | undefined; std?: number | undefined; generator?: Generator | null | undefined }] | [mean: number | undefined, options?: { std?: number | undefined; generator?: Generator | null | undefined }]): this
   /** `aten::log_softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor` */
-  log_softmax(dim: number, dtype?: DType | null | undefined): Tensor
-  log_softmax(options: { dim: number; dtype?: DType | null | undefined }): Tensor
-  log_softmax(dim: number, options?: { dtype?: DType | null | undefined }): Tensor
+  log_softmax(...args: [dim: number, dtype?: DType | null | undefined] | [options: { dim: number; dtype?: DType | null | undefined }] | [dim: number, options?: { dtype?: DType | null | undefined }]): Tensor
   /**
    * `aten::logaddexp(Tensor self, Tensor other) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.logaddexp.html
    */
-  logaddexp(other: Tensor): Tensor
-  logaddexp(options: { other: Tensor }): Tensor
+  logaddexp(...args: [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::logaddexp2(Tensor self, Tensor other) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.logaddexp2.html
    */
-  logaddexp2(other: Tensor): Tensor
-  logaddexp2(options: { other: Tensor }): Tensor
+  logaddexp2(...args: [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::logcumsumexp(Tensor self, int dim) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.logcumsumexp.html
    */
-  logcumsumexp(dim: number): Tensor
-  logcumsumexp(options: { dim: number }): Tensor
+  logcumsumexp(...args: [dim: number] | [options: { dim: number }]): Tensor
   /**
    * `aten::logdet(Tensor self) -> Tensor`
    *
@@ -2091,15 +1811,13 @@ export interface TensorMethods {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.logical_and.html
    */
-  logical_and(other: Tensor): Tensor
-  logical_and(options: { other: Tensor }): Tensor
+  logical_and(...args: [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::logical_and_(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.logical_and_.html
    */
-  logical_and_(other: Tensor): this
-  logical_and_(options: { other: Tensor }): this
+  logical_and_(...args: [other: Tensor] | [options: { other: Tensor }]): this
   /**
    * `aten::logical_not(Tensor self) -> Tensor`
    *
@@ -2117,126 +1835,105 @@ export interface TensorMethods {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.logical_or.html
    */
-  logical_or(other: Tensor): Tensor
-  logical_or(options: { other: Tensor }): Tensor
+  logical_or(...args: [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::logical_or_(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.logical_or_.html
    */
-  logical_or_(other: Tensor): this
-  logical_or_(options: { other: Tensor }): this
+  logical_or_(...args: [other: Tensor] | [options: { other: Tensor }]): this
   /**
    * `aten::logical_xor(Tensor self, Tensor other) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.logical_xor.html
    */
-  logical_xor(other: Tensor): Tensor
-  logical_xor(options: { other: Tensor }): Tensor
+  logical_xor(...args: [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::logical_xor_(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.logical_xor_.html
    */
-  logical_xor_(other: Tensor): this
-  logical_xor_(options: { other: Tensor }): this
+  logical_xor_(...args: [other: Tensor] | [options: { other: Tensor }]): this
   /**
    * `aten::logit(Tensor self, float? eps=None) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.logit.html
    */
-  logit(eps?: number | null | undefined): Tensor
-  logit(options?: { eps?: number | null | undefined }): Tensor
+  logit(...args: [eps?: number | null | undefined] | [options?: { eps?: number | null | undefined }]): Tensor
   /**
    * `aten::logit_(Tensor(a!) self, float? eps=None) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.logit_.html
    */
-  logit_(eps?: number | null | undefined): this
-  logit_(options?: { eps?: number | null | undefined }): this
+  logit_(...args: [eps?: number | null | undefined] | [options?: { eps?: number | null | undefined }]): this
   /**
    * `aten::logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.logsumexp.html
    */
-  logsumexp(dim: number | readonly number[], keepdim?: boolean | undefined): Tensor
-  logsumexp(options: { dim: number | readonly number[]; keepdim?: boolean | undefined }): Tensor
-  logsumexp(dim: number | readonly number[], options?: { keepdim?: boolean | undefined }): Tensor
+  logsumexp(...args: [dim: number | readonly number[], keepdim?: boolean | undefined] | [options: { dim: number | readonly number[]; keepdim?: boolean | undefined }] | [dim: number | readonly number[], options?: { keepdim?: boolean | undefined }]): Tensor
   /**
    * `aten::lt.Scalar(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::lt.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.lt.html
    */
-  lt(other: Scalar): Tensor
-  lt(options: { other: Scalar }): Tensor
-  /** `aten::lt.Tensor(Tensor self, Tensor other) -> Tensor` */
-  lt(other: Tensor): Tensor
-  lt(options: { other: Tensor }): Tensor
+  lt(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::lt_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
+   * `aten::lt_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.lt_.html
    */
-  lt_(other: Scalar): this
-  lt_(options: { other: Scalar }): this
-  /** `aten::lt_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
-  lt_(other: Tensor): this
-  lt_(options: { other: Tensor }): this
+  lt_(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor] | [options: { other: Tensor }]): this
   /**
    * `aten::lu_solve(Tensor self, Tensor LU_data, Tensor LU_pivots) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.lu_solve.html
    */
-  lu_solve(LU_data: Tensor, LU_pivots: Tensor): Tensor
-  lu_solve(options: { LU_data: Tensor; LU_pivots: Tensor }): Tensor
+  lu_solve(...args: [LU_data: Tensor, LU_pivots: Tensor] | [options: { LU_data: Tensor; LU_pivots: Tensor }]): Tensor
   /**
    * `aten::masked_fill.Scalar(Tensor self, Tensor mask, Scalar value) -> Tensor`
    *
+   * `aten::masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.masked_fill.html
    */
-  masked_fill(mask: Tensor, value: Scalar): Tensor
-  masked_fill(options: { mask: Tensor; value: Scalar }): Tensor
-  /** `aten::masked_fill.Tensor(Tensor self, Tensor mask, Tensor value) -> Tensor` */
-  masked_fill(mask: Tensor, value: Tensor): Tensor
-  masked_fill(options: { mask: Tensor; value: Tensor }): Tensor
+  masked_fill(...args: [mask: Tensor, value: Scalar] | [options: { mask: Tensor; value: Scalar }] | [mask: Tensor, value: Tensor] | [options: { mask: Tensor; value: Tensor }]): Tensor
   /**
    * `aten::masked_fill_.Scalar(Tensor(a!) self, Tensor mask, Scalar value) -> Tensor(a!)`
    *
+   * `aten::masked_fill_.Tensor(Tensor(a!) self, Tensor mask, Tensor value) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.masked_fill_.html
    */
-  masked_fill_(mask: Tensor, value: Scalar): this
-  masked_fill_(options: { mask: Tensor; value: Scalar }): this
-  /** `aten::masked_fill_.Tensor(Tensor(a!) self, Tensor mask, Tensor value) -> Tensor(a!)` */
-  masked_fill_(mask: Tensor, value: Tensor): this
-  masked_fill_(options: { mask: Tensor; value: Tensor }): this
+  masked_fill_(...args: [mask: Tensor, value: Scalar] | [options: { mask: Tensor; value: Scalar }] | [mask: Tensor, value: Tensor] | [options: { mask: Tensor; value: Tensor }]): this
   /**
    * `aten::masked_scatter(Tensor self, Tensor mask, Tensor source) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.masked_scatter.html
    */
-  masked_scatter(mask: Tensor, source: Tensor): Tensor
-  masked_scatter(options: { mask: Tensor; source: Tensor }): Tensor
+  masked_scatter(...args: [mask: Tensor, source: Tensor] | [options: { mask: Tensor; source: Tensor }]): Tensor
   /**
    * `aten::masked_scatter_(Tensor(a!) self, Tensor mask, Tensor source) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.masked_scatter_.html
    */
-  masked_scatter_(mask: Tensor, source: Tensor): this
-  masked_scatter_(options: { mask: Tensor; source: Tensor }): this
+  masked_scatter_(...args: [mask: Tensor, source: Tensor] | [options: { mask: Tensor; source: Tensor }]): this
   /**
    * `aten::masked_select(Tensor self, Tensor mask) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.masked_select.html
    */
-  masked_select(mask: Tensor): Tensor
-  masked_select(options: { mask: Tensor }): Tensor
+  masked_select(...args: [mask: Tensor] | [options: { mask: Tensor }]): Tensor
   /**
    * `aten::matmul(Tensor self, Tensor other) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.matmul.html
    */
-  matmul(other: Tensor): Tensor
-  matmul(options: { other: Tensor }): Tensor
+  matmul(...args: [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::matrix_exp(Tensor self) -> Tensor`
    *
@@ -2248,8 +1945,7 @@ export interface TensorMethods {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.matrix_power.html
    */
-  matrix_power(n: number): Tensor
-  matrix_power(options: { n: number }): Tensor
+  matrix_power(...args: [n: number] | [options: { n: number }]): Tensor
   /**
    * `aten::max(Tensor self) -> Tensor`
    *
@@ -2268,18 +1964,15 @@ export interface TensorMethods {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.maximum.html
    */
-  maximum(other: Tensor): Tensor
-  maximum(options: { other: Tensor }): Tensor
+  maximum(...args: [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::mean(Tensor self, *, ScalarType? dtype=None) -> Tensor`
    *
+   * `aten::mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.mean.html
    */
-  mean(options?: { dtype?: DType | null | undefined }): Tensor
-  /** `aten::mean.dim(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
-  mean(dim: number | readonly number[] | null, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }): Tensor
-  mean(options: { dim: number | readonly number[] | null; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  mean(dim: number | readonly number[] | null, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
+  mean(...args: [options?: { dtype?: DType | null | undefined }] | [dim: number | readonly number[] | null, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }] | [options: { dim: number | readonly number[] | null; keepdim?: boolean | undefined; dtype?: DType | null | undefined }] | [dim: number | readonly number[] | null, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }]): Tensor
   /**
    * `aten::median(Tensor self) -> Tensor`
    *
@@ -2308,46 +2001,37 @@ export interface TensorMethods {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.minimum.html
    */
-  minimum(other: Tensor): Tensor
-  minimum(options: { other: Tensor }): Tensor
+  minimum(...args: [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::mm(Tensor self, Tensor mat2) -> Tensor`
    *
+   * `aten::mm.dtype(Tensor self, Tensor mat2, ScalarType out_dtype) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.mm.html
    */
-  mm(mat2: Tensor): Tensor
-  mm(options: { mat2: Tensor }): Tensor
-  /** `aten::mm.dtype(Tensor self, Tensor mat2, ScalarType out_dtype) -> Tensor` */
-  mm(mat2: Tensor, out_dtype: DType): Tensor
-  mm(options: { mat2: Tensor; out_dtype: DType }): Tensor
+  mm(...args: [mat2: Tensor] | [options: { mat2: Tensor }] | [mat2: Tensor, out_dtype: DType] | [options: { mat2: Tensor; out_dtype: DType }]): Tensor
   /**
    * `aten::mode(Tensor self, int dim=-1, bool keepdim=False) -> (Tensor values, Tensor indices)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.mode.html
    */
-  mode(dim?: number | undefined, keepdim?: boolean | undefined): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  mode(options?: { dim?: number | undefined; keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  mode(dim: number | undefined, options?: { keepdim?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  mode(...args: [dim?: number | undefined, keepdim?: boolean | undefined] | [options?: { dim?: number | undefined; keepdim?: boolean | undefined }] | [dim: number | undefined, options?: { keepdim?: boolean | undefined }]): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
   /**
    * `aten::moveaxis.int(Tensor(a) self, int source, int destination) -> Tensor(a)`
    *
+   * `aten::moveaxis.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.moveaxis.html
    */
-  moveaxis(source: number, destination: number): Tensor
-  moveaxis(options: { source: number; destination: number }): Tensor
-  /** `aten::moveaxis.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)` */
-  moveaxis(source: readonly number[], destination: readonly number[]): Tensor
-  moveaxis(options: { source: readonly number[]; destination: readonly number[] }): Tensor
+  moveaxis(...args: [source: number, destination: number] | [options: { source: number; destination: number }] | [source: readonly number[], destination: readonly number[]] | [options: { source: readonly number[]; destination: readonly number[] }]): Tensor
   /**
    * `aten::movedim.int(Tensor(a) self, int source, int destination) -> Tensor(a)`
    *
+   * `aten::movedim.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.movedim.html
    */
-  movedim(source: number, destination: number): Tensor
-  movedim(options: { source: number; destination: number }): Tensor
-  /** `aten::movedim.intlist(Tensor(a) self, int[] source, int[] destination) -> Tensor(a)` */
-  movedim(source: readonly number[], destination: readonly number[]): Tensor
-  movedim(options: { source: readonly number[]; destination: readonly number[] }): Tensor
+  movedim(...args: [source: number, destination: number] | [options: { source: number; destination: number }] | [source: readonly number[], destination: readonly number[]] | [options: { source: readonly number[]; destination: readonly number[] }]): Tensor
   /**
    * `aten::msort(Tensor self) -> Tensor`
    *
@@ -2359,90 +2043,71 @@ export interface TensorMethods {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.mul.html
    */
-  mul(other: Tensor | Scalar): Tensor
-  mul(options: { other: Tensor | Scalar }): Tensor
+  mul(...args: [other: Tensor | Scalar] | [options: { other: Tensor | Scalar }]): Tensor
   /**
    * `aten::mul_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.mul_.html
    */
-  mul_(other: Tensor | Scalar): this
-  mul_(options: { other: Tensor | Scalar }): this
+  mul_(...args: [other: Tensor | Scalar] | [options: { other: Tensor | Scalar }]): this
   /**
    * `aten::multinomial(Tensor self, SymInt num_samples, bool replacement=False, *, Generator? generator=None) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.multinomial.html
    */
-  multinomial(num_samples: number, replacement?: boolean | undefined, options?: { generator?: Generator | null | undefined }): Tensor
-  multinomial(options: { num_samples: number; replacement?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
-  multinomial(num_samples: number, options?: { replacement?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
+  multinomial(...args: [num_samples: number, replacement?: boolean | undefined, options?: { generator?: Generator | null | undefined }] | [options: { num_samples: number; replacement?: boolean | undefined; generator?: Generator | null | undefined }] | [num_samples: number, options?: { replacement?: boolean | undefined; generator?: Generator | null | undefined }]): Tensor
   /**
    * `aten::multiply.Scalar(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::multiply.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.multiply.html
    */
-  multiply(other: Scalar): Tensor
-  multiply(options: { other: Scalar }): Tensor
-  /** `aten::multiply.Tensor(Tensor self, Tensor other) -> Tensor` */
-  multiply(other: Tensor | Scalar): Tensor
-  multiply(options: { other: Tensor | Scalar }): Tensor
+  multiply(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor | Scalar] | [options: { other: Tensor | Scalar }]): Tensor
   /**
    * `aten::multiply_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
+   * `aten::multiply_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.multiply_.html
    */
-  multiply_(other: Scalar): this
-  multiply_(options: { other: Scalar }): this
-  /** `aten::multiply_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
-  multiply_(other: Tensor | Scalar): this
-  multiply_(options: { other: Tensor | Scalar }): this
+  multiply_(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor | Scalar] | [options: { other: Tensor | Scalar }]): this
   /**
    * `aten::mv(Tensor self, Tensor vec) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.mv.html
    */
-  mv(vec: Tensor): Tensor
-  mv(options: { vec: Tensor }): Tensor
+  mv(...args: [vec: Tensor] | [options: { vec: Tensor }]): Tensor
   /**
    * `aten::mvlgamma(Tensor self, int p) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.mvlgamma.html
    */
-  mvlgamma(p: number): Tensor
-  mvlgamma(options: { p: number }): Tensor
+  mvlgamma(...args: [p: number] | [options: { p: number }]): Tensor
   /**
    * `aten::mvlgamma_(Tensor(a!) self, int p) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.mvlgamma_.html
    */
-  mvlgamma_(p: number): this
-  mvlgamma_(options: { p: number }): this
+  mvlgamma_(...args: [p: number] | [options: { p: number }]): this
   /**
    * `aten::nan_to_num(Tensor self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.nan_to_num.html
    */
-  nan_to_num(nan?: number | null | undefined, posinf?: number | null | undefined, neginf?: number | null | undefined): Tensor
-  nan_to_num(options?: { nan?: number | null | undefined; posinf?: number | null | undefined; neginf?: number | null | undefined }): Tensor
-  nan_to_num(nan: number | null | undefined, options?: { posinf?: number | null | undefined; neginf?: number | null | undefined }): Tensor
-  nan_to_num(nan: number | null | undefined, posinf: number | null | undefined, options?: { neginf?: number | null | undefined }): Tensor
+  nan_to_num(...args: [nan?: number | null | undefined, posinf?: number | null | undefined, neginf?: number | null | undefined] | [options?: { nan?: number | null | undefined; posinf?: number | null | undefined; neginf?: number | null | undefined }] | [nan: number | null | undefined, options?: { posinf?: number | null | undefined; neginf?: number | null | undefined }] | [nan: number | null | undefined, posinf: number | null | undefined, options?: { neginf?: number | null | undefined }]): Tensor
   /**
    * `aten::nan_to_num_(Tensor(a!) self, float? nan=None, float? posinf=None, float? neginf=None) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.nan_to_num_.html
    */
-  nan_to_num_(nan?: number | null | undefined, posinf?: number | null | undefined, neginf?: number | null | undefined): this
-  nan_to_num_(options?: { nan?: number | null | undefined; posinf?: number | null | undefined; neginf?: number | null | undefined }): this
-  nan_to_num_(nan: number | null | undefined, options?: { posinf?: number | null | undefined; neginf?: number | null | undefined }): this
-  nan_to_num_(nan: number | null | undefined, posinf: number | null | undefined, options?: { neginf?: number | null | undefined }): this
+  nan_to_num_(...args: [nan?: number | null | undefined, posinf?: number | null | undefined, neginf?: number | null | undefined] | [options?: { nan?: number | null | undefined; posinf?: number | null | undefined; neginf?: number | null | undefined }] | [nan: number | null | undefined, options?: { posinf?: number | null | undefined; neginf?: number | null | undefined }] | [nan: number | null | undefined, posinf: number | null | undefined, options?: { neginf?: number | null | undefined }]): this
   /**
    * `aten::nanmean(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.nanmean.html
    */
-  nanmean(dim?: number | readonly number[] | null | undefined, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }): Tensor
-  nanmean(options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  nanmean(dim: number | readonly number[] | null | undefined, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
+  nanmean(...args: [dim?: number | readonly number[] | null | undefined, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }] | [options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }] | [dim: number | readonly number[] | null | undefined, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }]): Tensor
   /**
    * `aten::nanmedian(Tensor self) -> Tensor`
    *
@@ -2456,62 +2121,47 @@ export interface TensorMethods {
   /**
    * `aten::nanquantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`
    *
+   * `aten::nanquantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.nanquantile.html
    */
-  nanquantile(q: Tensor, dim?: number | null | undefined, keepdim?: boolean | undefined, options?: { interpolation?: string | undefined }): Tensor
-  nanquantile(options: { q: Tensor; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
-  nanquantile(q: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
-  nanquantile(q: Tensor, dim: number | null | undefined, options?: { keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
-  /** `aten::nanquantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
-  nanquantile(q: number, dim?: number | null | undefined, keepdim?: boolean | undefined, options?: { interpolation?: string | undefined }): Tensor
-  nanquantile(options: { q: number; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
-  nanquantile(q: number, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
-  nanquantile(q: number, dim: number | null | undefined, options?: { keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
+  nanquantile(...args: [q: Tensor, dim?: number | null | undefined, keepdim?: boolean | undefined, options?: { interpolation?: string | undefined }] | [options: { q: Tensor; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }] | [q: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }] | [q: Tensor, dim: number | null | undefined, options?: { keepdim?: boolean | undefined; interpolation?: string | undefined }] | [q: number, dim?: number | null | undefined, keepdim?: boolean | undefined, options?: { interpolation?: string | undefined }] | [options: { q: number; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }] | [q: number, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }] | [q: number, dim: number | null | undefined, options?: { keepdim?: boolean | undefined; interpolation?: string | undefined }]): Tensor
   /**
    * `aten::nansum(Tensor self, int[1]? dim=None, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.nansum.html
    */
-  nansum(dim?: number | readonly number[] | null | undefined, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }): Tensor
-  nansum(options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  nansum(dim: number | readonly number[] | null | undefined, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
+  nansum(...args: [dim?: number | readonly number[] | null | undefined, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }] | [options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }] | [dim: number | readonly number[] | null | undefined, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }]): Tensor
   /**
    * `aten::narrow(Tensor(a) self, int dim, SymInt start, SymInt length) -> Tensor(a)`
    *
+   * `aten::narrow.Tensor(Tensor(a) self, int dim, Tensor start, SymInt length) -> Tensor(a)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.narrow.html
    */
-  narrow(dim: number, start: number, length: number): Tensor
-  narrow(options: { dim: number; start: number; length: number }): Tensor
-  /** `aten::narrow.Tensor(Tensor(a) self, int dim, Tensor start, SymInt length) -> Tensor(a)` */
-  narrow(dim: number, start: Tensor, length: number): Tensor
-  narrow(options: { dim: number; start: Tensor; length: number }): Tensor
+  narrow(...args: [dim: number, start: number, length: number] | [options: { dim: number; start: number; length: number }] | [dim: number, start: Tensor, length: number] | [options: { dim: number; start: Tensor; length: number }]): Tensor
   /**
    * `aten::narrow_copy(Tensor self, int dim, SymInt start, SymInt length) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.narrow_copy.html
    */
-  narrow_copy(dim: number, start: number, length: number): Tensor
-  narrow_copy(options: { dim: number; start: number; length: number }): Tensor
+  narrow_copy(...args: [dim: number, start: number, length: number] | [options: { dim: number; start: number; length: number }]): Tensor
   /**
    * `aten::ne.Scalar(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::ne.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.ne.html
    */
-  ne(other: Scalar): Tensor
-  ne(options: { other: Scalar }): Tensor
-  /** `aten::ne.Tensor(Tensor self, Tensor other) -> Tensor` */
-  ne(other: Tensor): Tensor
-  ne(options: { other: Tensor }): Tensor
+  ne(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::ne_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
+   * `aten::ne_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.ne_.html
    */
-  ne_(other: Scalar): this
-  ne_(options: { other: Scalar }): this
-  /** `aten::ne_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
-  ne_(other: Tensor): this
-  ne_(options: { other: Tensor }): this
+  ne_(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor] | [options: { other: Tensor }]): this
   /**
    * `aten::neg(Tensor self) -> Tensor`
    *
@@ -2541,53 +2191,43 @@ export interface TensorMethods {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.new_empty.html
    */
-  new_empty(size: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }): Tensor
-  new_empty(...size: [...number[], { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }] | number[]): Tensor
-  new_empty(options: { size: readonly number[]; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }): Tensor
+  new_empty(...args: [size: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }] | [...number[], { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }] | number[] | [options: { size: readonly number[]; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }]): Tensor
   /**
    * `aten::new_empty_strided(Tensor self, SymInt[] size, SymInt[] stride, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.new_empty_strided.html
    */
-  new_empty_strided(size: readonly number[], stride: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }): Tensor
-  new_empty_strided(options: { size: readonly number[]; stride: readonly number[]; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }): Tensor
+  new_empty_strided(...args: [size: readonly number[], stride: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }] | [options: { size: readonly number[]; stride: readonly number[]; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }]): Tensor
   /**
    * `aten::new_full(Tensor self, SymInt[] size, Scalar fill_value, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.new_full.html
    */
-  new_full(size: readonly number[], fill_value: Scalar, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }): Tensor
-  new_full(options: { size: readonly number[]; fill_value: Scalar; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }): Tensor
+  new_full(...args: [size: readonly number[], fill_value: Scalar, options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }] | [options: { size: readonly number[]; fill_value: Scalar; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }]): Tensor
   /**
    * `aten::new_ones(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.new_ones.html
    */
-  new_ones(size: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }): Tensor
-  new_ones(...size: [...number[], { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }] | number[]): Tensor
-  new_ones(options: { size: readonly number[]; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }): Tensor
+  new_ones(...args: [size: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }] | [...number[], { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }] | number[] | [options: { size: readonly number[]; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }]): Tensor
   /**
    * `aten::new_zeros(Tensor self, SymInt[] size, *, ScalarType? dtype=None, Layout? layout=None, Device? device=None, bool? pin_memory=None) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.new_zeros.html
    */
-  new_zeros(size: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }): Tensor
-  new_zeros(...size: [...number[], { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }] | number[]): Tensor
-  new_zeros(options: { size: readonly number[]; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }): Tensor
+  new_zeros(...args: [size: readonly number[], options?: { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }] | [...number[], { dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }] | number[] | [options: { size: readonly number[]; dtype?: DType | null | undefined; layout?: Layout | null | undefined; device?: DeviceLike | null | undefined; pin_memory?: boolean | null | undefined }]): Tensor
   /**
    * `aten::nextafter(Tensor self, Tensor other) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.nextafter.html
    */
-  nextafter(other: Tensor): Tensor
-  nextafter(options: { other: Tensor }): Tensor
+  nextafter(...args: [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::nextafter_(Tensor(a!) self, Tensor other) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.nextafter_.html
    */
-  nextafter_(other: Tensor): this
-  nextafter_(options: { other: Tensor }): this
+  nextafter_(...args: [other: Tensor] | [options: { other: Tensor }]): this
   /**
    * `aten::nonzero_static(Tensor self, *, SymInt size, int fill_value=-1) -> Tensor`
    *
@@ -2599,81 +2239,65 @@ export interface TensorMethods {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.normal_.html
    */
-  normal_(mean?: number | undefined, std?: number | undefined, options?: { generator?: Generator | null | undefined }): this
-  normal_(options?: { mean?: number | undefined; std?: number | undefined; generator?: Generator | null | undefined }): this
-  normal_(mean: number | undefined, options?: { std?: number | undefined; generator?: Generator | null | undefined }): this
+  normal_(...args: [mean?: number | undefined, std?: number | undefined, options?: { generator?: Generator | null | undefined }] | [options?: { mean?: number | undefined; std?: number | undefined; generator?: Generator | null | undefined }] | [mean: number | undefined, options?: { std?: number | undefined; generator?: Generator | null | undefined }]): this
   /**
    * `aten::not_equal.Scalar(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::not_equal.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.not_equal.html
    */
-  not_equal(other: Scalar): Tensor
-  not_equal(options: { other: Scalar }): Tensor
-  /** `aten::not_equal.Tensor(Tensor self, Tensor other) -> Tensor` */
-  not_equal(other: Tensor): Tensor
-  not_equal(options: { other: Tensor }): Tensor
+  not_equal(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::not_equal_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
+   * `aten::not_equal_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.not_equal_.html
    */
-  not_equal_(other: Scalar): this
-  not_equal_(options: { other: Scalar }): this
-  /** `aten::not_equal_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
-  not_equal_(other: Tensor): this
-  not_equal_(options: { other: Tensor }): this
+  not_equal_(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor] | [options: { other: Tensor }]): this
   /**
    * `aten::orgqr(Tensor self, Tensor input2) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.orgqr.html
    */
-  orgqr(input2: Tensor): Tensor
-  orgqr(options: { input2: Tensor }): Tensor
+  orgqr(...args: [input2: Tensor] | [options: { input2: Tensor }]): Tensor
   /**
    * `aten::ormqr(Tensor self, Tensor input2, Tensor input3, bool left=True, bool transpose=False) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.ormqr.html
    */
-  ormqr(input2: Tensor, input3: Tensor, left?: boolean | undefined, transpose?: boolean | undefined): Tensor
-  ormqr(options: { input2: Tensor; input3: Tensor; left?: boolean | undefined; transpose?: boolean | undefined }): Tensor
-  ormqr(input2: Tensor, input3: Tensor, options?: { left?: boolean | undefined; transpose?: boolean | undefined }): Tensor
-  ormqr(input2: Tensor, input3: Tensor, left: boolean | undefined, options?: { transpose?: boolean | undefined }): Tensor
+  ormqr(...args: [input2: Tensor, input3: Tensor, left?: boolean | undefined, transpose?: boolean | undefined] | [options: { input2: Tensor; input3: Tensor; left?: boolean | undefined; transpose?: boolean | undefined }] | [input2: Tensor, input3: Tensor, options?: { left?: boolean | undefined; transpose?: boolean | undefined }] | [input2: Tensor, input3: Tensor, left: boolean | undefined, options?: { transpose?: boolean | undefined }]): Tensor
   /**
    * `aten::outer(Tensor self, Tensor vec2) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.outer.html
    */
-  outer(vec2: Tensor): Tensor
-  outer(options: { vec2: Tensor }): Tensor
+  outer(...args: [vec2: Tensor] | [options: { vec2: Tensor }]): Tensor
   /**
    * `aten::permute(Tensor(a) self, int[] dims) -> Tensor(a)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.permute.html
    */
-  permute(dims: readonly number[]): Tensor
-  permute(...dims: number[]): Tensor
-  permute(options: { dims: readonly number[] }): Tensor
+  permute(...args: [dims: readonly number[]] | number[] | [options: { dims: readonly number[] }]): Tensor
   /**
    * `aten::pin_memory(Tensor(a) self, Device? device=None) -> Tensor(a)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.pin_memory.html
    */
-  pin_memory(device?: DeviceLike | null | undefined): Tensor
-  pin_memory(options?: { device?: DeviceLike | null | undefined }): Tensor
+  pin_memory(...args: [device?: DeviceLike | null | undefined] | [options?: { device?: DeviceLike | null | undefined }]): Tensor
   /**
    * `aten::pinverse(Tensor self, float rcond=1.0000000000000001e-15) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.pinverse.html
    */
-  pinverse(rcond?: number | undefined): Tensor
-  pinverse(options?: { rcond?: number | undefined }): Tensor
+  pinverse(...args: [rcond?: number | undefined] | [options?: { rcond?: number | undefined }]): Tensor
   /**
    * `aten::polygamma_(Tensor(a!) self, int n) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.polygamma_.html
    */
-  polygamma_(n: number): this
-  polygamma_(options: { n: number }): this
+  polygamma_(...args: [n: number] | [options: { n: number }]): this
   /**
    * `aten::positive(Tensor(a) self) -> Tensor(a)`
    *
@@ -2683,52 +2307,43 @@ export interface TensorMethods {
   /**
    * `aten::pow.Scalar(Scalar self, Tensor exponent) -> Tensor`
    *
+   * `aten::pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor`
+   *
+   * `aten::pow.Tensor_Tensor(Tensor self, Tensor exponent) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.pow.html
    */
-  pow(exponent: Tensor): Tensor
-  pow(options: { exponent: Tensor }): Tensor
-  /** `aten::pow.Tensor_Scalar(Tensor self, Scalar exponent) -> Tensor` */
-  pow(exponent: Scalar): Tensor
-  pow(options: { exponent: Scalar }): Tensor
+  pow(...args: [exponent: Tensor] | [options: { exponent: Tensor }] | [exponent: Scalar] | [options: { exponent: Scalar }]): Tensor
   /**
    * `aten::pow_.Scalar(Tensor(a!) self, Scalar exponent) -> Tensor(a!)`
    *
+   * `aten::pow_.Tensor(Tensor(a!) self, Tensor exponent) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.pow_.html
    */
-  pow_(exponent: Scalar): this
-  pow_(options: { exponent: Scalar }): this
-  /** `aten::pow_.Tensor(Tensor(a!) self, Tensor exponent) -> Tensor(a!)` */
-  pow_(exponent: Tensor): this
-  pow_(options: { exponent: Tensor }): this
+  pow_(...args: [exponent: Scalar] | [options: { exponent: Scalar }] | [exponent: Tensor] | [options: { exponent: Tensor }]): this
   /** `aten::prelu(Tensor self, Tensor weight) -> Tensor` */
-  prelu(weight: Tensor): Tensor
-  prelu(options: { weight: Tensor }): Tensor
+  prelu(...args: [weight: Tensor] | [options: { weight: Tensor }]): Tensor
   /**
    * `aten::prod(Tensor self, *, ScalarType? dtype=None) -> Tensor`
    *
+   * `aten::prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.prod.html
    */
-  prod(options?: { dtype?: DType | null | undefined }): Tensor
-  /** `aten::prod.dim_int(Tensor self, int dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
-  prod(dim: number, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }): Tensor
-  prod(options: { dim: number; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  prod(dim: number, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
+  prod(...args: [options?: { dtype?: DType | null | undefined }] | [dim: number, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }] | [options: { dim: number; keepdim?: boolean | undefined; dtype?: DType | null | undefined }] | [dim: number, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }]): Tensor
   /**
    * `aten::put(Tensor self, Tensor index, Tensor source, bool accumulate=False) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.put.html
    */
-  put(index: Tensor, source: Tensor, accumulate?: boolean | undefined): Tensor
-  put(options: { index: Tensor; source: Tensor; accumulate?: boolean | undefined }): Tensor
-  put(index: Tensor, source: Tensor, options?: { accumulate?: boolean | undefined }): Tensor
+  put(...args: [index: Tensor, source: Tensor, accumulate?: boolean | undefined] | [options: { index: Tensor; source: Tensor; accumulate?: boolean | undefined }] | [index: Tensor, source: Tensor, options?: { accumulate?: boolean | undefined }]): Tensor
   /**
    * `aten::put_(Tensor(a!) self, Tensor index, Tensor source, bool accumulate=False) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.put_.html
    */
-  put_(index: Tensor, source: Tensor, accumulate?: boolean | undefined): this
-  put_(options: { index: Tensor; source: Tensor; accumulate?: boolean | undefined }): this
-  put_(index: Tensor, source: Tensor, options?: { accumulate?: boolean | undefined }): this
+  put_(...args: [index: Tensor, source: Tensor, accumulate?: boolean | undefined] | [options: { index: Tensor; source: Tensor; accumulate?: boolean | undefined }] | [index: Tensor, source: Tensor, options?: { accumulate?: boolean | undefined }]): this
   /**
    * `aten::q_per_channel_axis(Tensor self) -> int`
    *
@@ -2764,22 +2379,15 @@ export interface TensorMethods {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.qr.html
    */
-  qr(some?: boolean | undefined): Named<[Q: Tensor, R: Tensor], { readonly Q: Tensor; readonly R: Tensor }>
-  qr(options?: { some?: boolean | undefined }): Named<[Q: Tensor, R: Tensor], { readonly Q: Tensor; readonly R: Tensor }>
+  qr(...args: [some?: boolean | undefined] | [options?: { some?: boolean | undefined }]): Named<[Q: Tensor, R: Tensor], { readonly Q: Tensor; readonly R: Tensor }>
   /**
    * `aten::quantile(Tensor self, Tensor q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`
    *
+   * `aten::quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.quantile.html
    */
-  quantile(q: Tensor, dim?: number | null | undefined, keepdim?: boolean | undefined, options?: { interpolation?: string | undefined }): Tensor
-  quantile(options: { q: Tensor; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
-  quantile(q: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
-  quantile(q: Tensor, dim: number | null | undefined, options?: { keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
-  /** `aten::quantile.scalar(Tensor self, float q, int? dim=None, bool keepdim=False, *, str interpolation="linear") -> Tensor` */
-  quantile(q: number, dim?: number | null | undefined, keepdim?: boolean | undefined, options?: { interpolation?: string | undefined }): Tensor
-  quantile(options: { q: number; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
-  quantile(q: number, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
-  quantile(q: number, dim: number | null | undefined, options?: { keepdim?: boolean | undefined; interpolation?: string | undefined }): Tensor
+  quantile(...args: [q: Tensor, dim?: number | null | undefined, keepdim?: boolean | undefined, options?: { interpolation?: string | undefined }] | [options: { q: Tensor; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }] | [q: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }] | [q: Tensor, dim: number | null | undefined, options?: { keepdim?: boolean | undefined; interpolation?: string | undefined }] | [q: number, dim?: number | null | undefined, keepdim?: boolean | undefined, options?: { interpolation?: string | undefined }] | [options: { q: number; dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }] | [q: number, options?: { dim?: number | null | undefined; keepdim?: boolean | undefined; interpolation?: string | undefined }] | [q: number, dim: number | null | undefined, options?: { keepdim?: boolean | undefined; interpolation?: string | undefined }]): Tensor
   /**
    * `aten::rad2deg(Tensor self) -> Tensor`
    *
@@ -2795,15 +2403,13 @@ export interface TensorMethods {
   /**
    * `aten::random_(Tensor(a!) self, *, Generator? generator=None) -> Tensor(a!)`
    *
+   * `aten::random_.to(Tensor(a!) self, int to, *, Generator? generator=None) -> Tensor(a!)`
+   *
+   * `aten::random_.from(Tensor(a!) self, int from, int? to, *, Generator? generator=None) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.random_.html
    */
-  random_(options?: { generator?: Generator | null | undefined }): this
-  /** `aten::random_.to(Tensor(a!) self, int to, *, Generator? generator=None) -> Tensor(a!)` */
-  random_(to: number, options?: { generator?: Generator | null | undefined }): this
-  random_(options: { to: number; generator?: Generator | null | undefined }): this
-  /** `aten::random_.from(Tensor(a!) self, int from, int? to, *, Generator? generator=None) -> Tensor(a!)` */
-  random_(from_: number, to: number | null, options?: { generator?: Generator | null | undefined }): this
-  random_(options: { from: number; to: number | null; generator?: Generator | null | undefined }): this
+  random_(...args: [options?: { generator?: Generator | null | undefined }] | [to: number, options?: { generator?: Generator | null | undefined }] | [options: { to: number; generator?: Generator | null | undefined }] | [from_: number, to: number | null, options?: { generator?: Generator | null | undefined }] | [options: { from: number; to: number | null; generator?: Generator | null | undefined }]): this
   /**
    * `aten::ravel(Tensor(a) self) -> Tensor(a)`
    *
@@ -2829,99 +2435,79 @@ export interface TensorMethods {
   /**
    * `aten::remainder.Scalar(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::remainder.Scalar_Tensor(Scalar self, Tensor other) -> Tensor`
+   *
+   * `aten::remainder.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.remainder.html
    */
-  remainder(other: Scalar): Tensor
-  remainder(options: { other: Scalar }): Tensor
-  /** `aten::remainder.Scalar_Tensor(Scalar self, Tensor other) -> Tensor` */
-  remainder(other: Tensor): Tensor
-  remainder(options: { other: Tensor }): Tensor
+  remainder(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::remainder_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
+   * `aten::remainder_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.remainder_.html
    */
-  remainder_(other: Scalar): this
-  remainder_(options: { other: Scalar }): this
-  /** `aten::remainder_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
-  remainder_(other: Tensor): this
-  remainder_(options: { other: Tensor }): this
+  remainder_(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor] | [options: { other: Tensor }]): this
   /**
    * `aten::renorm(Tensor self, Scalar p, int dim, Scalar maxnorm) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.renorm.html
    */
-  renorm(p: Scalar, dim: number, maxnorm: Scalar): Tensor
-  renorm(options: { p: Scalar; dim: number; maxnorm: Scalar }): Tensor
+  renorm(...args: [p: Scalar, dim: number, maxnorm: Scalar] | [options: { p: Scalar; dim: number; maxnorm: Scalar }]): Tensor
   /**
    * `aten::renorm_(Tensor(a!) self, Scalar p, int dim, Scalar maxnorm) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.renorm_.html
    */
-  renorm_(p: Scalar, dim: number, maxnorm: Scalar): this
-  renorm_(options: { p: Scalar; dim: number; maxnorm: Scalar }): this
+  renorm_(...args: [p: Scalar, dim: number, maxnorm: Scalar] | [options: { p: Scalar; dim: number; maxnorm: Scalar }]): this
   /**
    * `aten::repeat(Tensor self, SymInt[] repeats) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.repeat.html
    */
-  repeat(repeats: readonly number[]): Tensor
-  repeat(...repeats: number[]): Tensor
-  repeat(options: { repeats: readonly number[] }): Tensor
+  repeat(...args: [repeats: readonly number[]] | number[] | [options: { repeats: readonly number[] }]): Tensor
   /**
    * `aten::repeat_interleave.Tensor(Tensor repeats, *, SymInt? output_size=None) -> Tensor`
    *
+   * `aten::repeat_interleave.self_Tensor(Tensor self, Tensor repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor`
+   *
+   * `aten::repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.repeat_interleave.html
    */
-  repeat_interleave(options?: { output_size?: number | null | undefined }): Tensor
-  /** `aten::repeat_interleave.self_Tensor(Tensor self, Tensor repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor` */
-  repeat_interleave(repeats: Tensor, dim?: number | null | undefined, options?: { output_size?: number | null | undefined }): Tensor
-  repeat_interleave(options: { repeats: Tensor; dim?: number | null | undefined; output_size?: number | null | undefined }): Tensor
-  repeat_interleave(repeats: Tensor, options?: { dim?: number | null | undefined; output_size?: number | null | undefined }): Tensor
-  /** `aten::repeat_interleave.self_int(Tensor self, SymInt repeats, int? dim=None, *, SymInt? output_size=None) -> Tensor` */
-  repeat_interleave(repeats: number, dim?: number | null | undefined, options?: { output_size?: number | null | undefined }): Tensor
-  repeat_interleave(options: { repeats: number; dim?: number | null | undefined; output_size?: number | null | undefined }): Tensor
-  repeat_interleave(repeats: number, options?: { dim?: number | null | undefined; output_size?: number | null | undefined }): Tensor
+  repeat_interleave(...args: [options?: { output_size?: number | null | undefined }] | [repeats: Tensor, dim?: number | null | undefined, options?: { output_size?: number | null | undefined }] | [options: { repeats: Tensor; dim?: number | null | undefined; output_size?: number | null | undefined }] | [repeats: Tensor, options?: { dim?: number | null | undefined; output_size?: number | null | undefined }] | [repeats: number, dim?: number | null | undefined, options?: { output_size?: number | null | undefined }] | [options: { repeats: number; dim?: number | null | undefined; output_size?: number | null | undefined }] | [repeats: number, options?: { dim?: number | null | undefined; output_size?: number | null | undefined }]): Tensor
   /**
    * `aten::reshape(Tensor(a) self, SymInt[] shape) -> Tensor(a)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.reshape.html
    */
-  reshape(shape: readonly number[]): Tensor
-  reshape(...shape: number[]): Tensor
-  reshape(options: { shape: readonly number[] }): Tensor
+  reshape(...args: [shape: readonly number[]] | number[] | [options: { shape: readonly number[] }]): Tensor
   /**
    * `aten::reshape_as(Tensor(a) self, Tensor other) -> Tensor(a)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.reshape_as.html
    */
-  reshape_as(other: Tensor): Tensor
-  reshape_as(options: { other: Tensor }): Tensor
+  reshape_as(...args: [other: Tensor] | [options: { other: Tensor }]): Tensor
   /** `aten::resize(Tensor self, SymInt[] size, *, MemoryFormat? memory_format=None) -> Tensor` */
-  resize(size: readonly number[], options?: { memory_format?: MemoryFormat | null | undefined }): Tensor
-  resize(...size: [...number[], { memory_format?: MemoryFormat | null | undefined }] | number[]): Tensor
-  resize(options: { size: readonly number[]; memory_format?: MemoryFormat | null | undefined }): Tensor
+  resize(...args: [size: readonly number[], options?: { memory_format?: MemoryFormat | null | undefined }] | [...number[], { memory_format?: MemoryFormat | null | undefined }] | number[] | [options: { size: readonly number[]; memory_format?: MemoryFormat | null | undefined }]): Tensor
   /**
    * `aten::resize_(Tensor(a!) self, SymInt[] size, *, MemoryFormat? memory_format=None) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.resize_.html
    */
-  resize_(size: readonly number[], options?: { memory_format?: MemoryFormat | null | undefined }): this
-  resize_(...size: [...number[], { memory_format?: MemoryFormat | null | undefined }] | number[]): this
-  resize_(options: { size: readonly number[]; memory_format?: MemoryFormat | null | undefined }): this
+  resize_(...args: [size: readonly number[], options?: { memory_format?: MemoryFormat | null | undefined }] | [...number[], { memory_format?: MemoryFormat | null | undefined }] | number[] | [options: { size: readonly number[]; memory_format?: MemoryFormat | null | undefined }]): this
   /** `aten::resize_as(Tensor self, Tensor the_template, *, MemoryFormat? memory_format=None) -> Tensor` */
-  resize_as(the_template: Tensor, options?: { memory_format?: MemoryFormat | null | undefined }): Tensor
-  resize_as(options: { the_template: Tensor; memory_format?: MemoryFormat | null | undefined }): Tensor
+  resize_as(...args: [the_template: Tensor, options?: { memory_format?: MemoryFormat | null | undefined }] | [options: { the_template: Tensor; memory_format?: MemoryFormat | null | undefined }]): Tensor
   /**
    * `aten::resize_as_(Tensor(a!) self, Tensor the_template, *, MemoryFormat? memory_format=None) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.resize_as_.html
    */
-  resize_as_(the_template: Tensor, options?: { memory_format?: MemoryFormat | null | undefined }): this
-  resize_as_(options: { the_template: Tensor; memory_format?: MemoryFormat | null | undefined }): this
+  resize_as_(...args: [the_template: Tensor, options?: { memory_format?: MemoryFormat | null | undefined }] | [options: { the_template: Tensor; memory_format?: MemoryFormat | null | undefined }]): this
   /** `aten::resize_as_sparse_(Tensor(a!) self, Tensor the_template) -> Tensor(a!)` */
-  resize_as_sparse_(the_template: Tensor): this
-  resize_as_sparse_(options: { the_template: Tensor }): this
+  resize_as_sparse_(...args: [the_template: Tensor] | [options: { the_template: Tensor }]): this
   /**
    * `aten::resolve_conj(Tensor(a) self) -> Tensor(a)`
    *
@@ -2939,33 +2525,29 @@ export interface TensorMethods {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.roll.html
    */
-  roll(shifts: number | readonly number[], dims?: number | readonly number[] | undefined): Tensor
-  roll(options: { shifts: number | readonly number[]; dims?: number | readonly number[] | undefined }): Tensor
-  roll(shifts: number | readonly number[], options?: { dims?: number | readonly number[] | undefined }): Tensor
+  roll(...args: [shifts: number | readonly number[], dims?: number | readonly number[] | undefined] | [options: { shifts: number | readonly number[]; dims?: number | readonly number[] | undefined }] | [shifts: number | readonly number[], options?: { dims?: number | readonly number[] | undefined }]): Tensor
   /**
    * `aten::rot90(Tensor self, int k=1, int[] dims=[0, 1]) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.rot90.html
    */
-  rot90(k?: number | undefined, dims?: readonly number[] | undefined): Tensor
-  rot90(options?: { k?: number | undefined; dims?: readonly number[] | undefined }): Tensor
-  rot90(k: number | undefined, options?: { dims?: readonly number[] | undefined }): Tensor
+  rot90(...args: [k?: number | undefined, dims?: readonly number[] | undefined] | [options?: { k?: number | undefined; dims?: readonly number[] | undefined }] | [k: number | undefined, options?: { dims?: readonly number[] | undefined }]): Tensor
   /**
    * `aten::round(Tensor self) -> Tensor`
    *
+   * `aten::round.decimals(Tensor self, *, int decimals) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.round.html
    */
-  round(): Tensor
-  /** `aten::round.decimals(Tensor self, *, int decimals) -> Tensor` */
-  round(options: { decimals: number }): Tensor
+  round(...args: [] | [options: { decimals: number }]): Tensor
   /**
    * `aten::round_(Tensor(a!) self) -> Tensor(a!)`
    *
+   * `aten::round_.decimals(Tensor(a!) self, *, int decimals) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.round_.html
    */
-  round_(): this
-  /** `aten::round_.decimals(Tensor(a!) self, *, int decimals) -> Tensor(a!)` */
-  round_(options: { decimals: number }): this
+  round_(...args: [] | [options: { decimals: number }]): this
   /** `aten::row_indices(Tensor(a) self) -> Tensor(a)` */
   row_indices(): Tensor
   /**
@@ -2983,90 +2565,73 @@ export interface TensorMethods {
   /**
    * `aten::scatter.src(Tensor self, int dim, Tensor index, Tensor src) -> Tensor`
    *
+   * `aten::scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor`
+   *
+   * `aten::scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor`
+   *
+   * `aten::scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.scatter.html
    */
-  scatter(dim: number, index: Tensor, src: Tensor): Tensor
-  scatter(options: { dim: number; index: Tensor; src: Tensor }): Tensor
-  /** `aten::scatter.value(Tensor self, int dim, Tensor index, Scalar value) -> Tensor` */
-  scatter(dim: number, index: Tensor, value: Scalar): Tensor
-  scatter(options: { dim: number; index: Tensor; value: Scalar }): Tensor
-  /** `aten::scatter.reduce(Tensor self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor` */
-  scatter(dim: number, index: Tensor, src: Tensor, options: { reduce: string }): Tensor
-  scatter(options: { dim: number; index: Tensor; src: Tensor; reduce: string }): Tensor
-  /** `aten::scatter.value_reduce(Tensor self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor` */
-  scatter(dim: number, index: Tensor, value: Scalar, options: { reduce: string }): Tensor
-  scatter(options: { dim: number; index: Tensor; value: Scalar; reduce: string }): Tensor
+  scatter(...args: [dim: number, index: Tensor, src: Tensor] | [options: { dim: number; index: Tensor; src: Tensor }] | [dim: number, index: Tensor, value: Scalar] | [options: { dim: number; index: Tensor; value: Scalar }] | [dim: number, index: Tensor, src: Tensor, options: { reduce: string }] | [options: { dim: number; index: Tensor; src: Tensor; reduce: string }] | [dim: number, index: Tensor, value: Scalar, options: { reduce: string }] | [options: { dim: number; index: Tensor; value: Scalar; reduce: string }]): Tensor
   /**
    * `aten::scatter_.src(Tensor(a!) self, int dim, Tensor index, Tensor src) -> Tensor(a!)`
    *
+   * `aten::scatter_.value(Tensor(a!) self, int dim, Tensor index, Scalar value) -> Tensor(a!)`
+   *
+   * `aten::scatter_.reduce(Tensor(a!) self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor(a!)`
+   *
+   * `aten::scatter_.value_reduce(Tensor(a!) self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.scatter_.html
    */
-  scatter_(dim: number, index: Tensor, src: Tensor): this
-  scatter_(options: { dim: number; index: Tensor; src: Tensor }): this
-  /** `aten::scatter_.value(Tensor(a!) self, int dim, Tensor index, Scalar value) -> Tensor(a!)` */
-  scatter_(dim: number, index: Tensor, value: Scalar): this
-  scatter_(options: { dim: number; index: Tensor; value: Scalar }): this
-  /** `aten::scatter_.reduce(Tensor(a!) self, int dim, Tensor index, Tensor src, *, str reduce) -> Tensor(a!)` */
-  scatter_(dim: number, index: Tensor, src: Tensor, options: { reduce: string }): this
-  scatter_(options: { dim: number; index: Tensor; src: Tensor; reduce: string }): this
-  /** `aten::scatter_.value_reduce(Tensor(a!) self, int dim, Tensor index, Scalar value, *, str reduce) -> Tensor(a!)` */
-  scatter_(dim: number, index: Tensor, value: Scalar, options: { reduce: string }): this
-  scatter_(options: { dim: number; index: Tensor; value: Scalar; reduce: string }): this
+  scatter_(...args: [dim: number, index: Tensor, src: Tensor] | [options: { dim: number; index: Tensor; src: Tensor }] | [dim: number, index: Tensor, value: Scalar] | [options: { dim: number; index: Tensor; value: Scalar }] | [dim: number, index: Tensor, src: Tensor, options: { reduce: string }] | [options: { dim: number; index: Tensor; src: Tensor; reduce: string }] | [dim: number, index: Tensor, value: Scalar, options: { reduce: string }] | [options: { dim: number; index: Tensor; value: Scalar; reduce: string }]): this
   /**
    * `aten::scatter_add(Tensor self, int dim, Tensor index, Tensor src) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.scatter_add.html
    */
-  scatter_add(dim: number, index: Tensor, src: Tensor): Tensor
-  scatter_add(options: { dim: number; index: Tensor; src: Tensor }): Tensor
+  scatter_add(...args: [dim: number, index: Tensor, src: Tensor] | [options: { dim: number; index: Tensor; src: Tensor }]): Tensor
   /**
    * `aten::scatter_add_(Tensor(a!) self, int dim, Tensor index, Tensor src) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.scatter_add_.html
    */
-  scatter_add_(dim: number, index: Tensor, src: Tensor): this
-  scatter_add_(options: { dim: number; index: Tensor; src: Tensor }): this
+  scatter_add_(...args: [dim: number, index: Tensor, src: Tensor] | [options: { dim: number; index: Tensor; src: Tensor }]): this
   /**
    * `aten::scatter_reduce.two(Tensor self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.scatter_reduce.html
    */
-  scatter_reduce(dim: number, index: Tensor, src: Tensor, reduce: string, options?: { include_self?: boolean | undefined }): Tensor
-  scatter_reduce(options: { dim: number; index: Tensor; src: Tensor; reduce: string; include_self?: boolean | undefined }): Tensor
+  scatter_reduce(...args: [dim: number, index: Tensor, src: Tensor, reduce: string, options?: { include_self?: boolean | undefined }] | [options: { dim: number; index: Tensor; src: Tensor; reduce: string; include_self?: boolean | undefined }]): Tensor
   /**
    * `aten::scatter_reduce_.two(Tensor(a!) self, int dim, Tensor index, Tensor src, str reduce, *, bool include_self=True) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.scatter_reduce_.html
    */
-  scatter_reduce_(dim: number, index: Tensor, src: Tensor, reduce: string, options?: { include_self?: boolean | undefined }): this
-  scatter_reduce_(options: { dim: number; index: Tensor; src: Tensor; reduce: string; include_self?: boolean | undefined }): this
+  scatter_reduce_(...args: [dim: number, index: Tensor, src: Tensor, reduce: string, options?: { include_self?: boolean | undefined }] | [options: { dim: number; index: Tensor; src: Tensor; reduce: string; include_self?: boolean | undefined }]): this
   /**
    * `aten::select.int(Tensor(a) self, int dim, SymInt index) -> Tensor(a)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.select.html
    */
-  select(dim: number, index: number): Tensor
-  select(options: { dim: number; index: number }): Tensor
+  select(...args: [dim: number, index: number] | [options: { dim: number; index: number }]): Tensor
   /**
    * `aten::select_scatter(Tensor self, Tensor src, int dim, SymInt index) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.select_scatter.html
    */
-  select_scatter(src: Tensor, dim: number, index: number): Tensor
-  select_scatter(options: { src: Tensor; dim: number; index: number }): Tensor
+  select_scatter(...args: [src: Tensor, dim: number, index: number] | [options: { src: Tensor; dim: number; index: number }]): Tensor
   /**
    * `aten::set_(Tensor(a!) self) -> Tensor(a!)`
    *
+   * `aten::set_.source_Tensor(Tensor(a!) self, Tensor source) -> Tensor(a!)`
+   *
+   * `aten::set_.source_Tensor_storage_offset(Tensor(a!) self, Tensor source, SymInt storage_offset, SymInt[] size, SymInt[] stride=[]) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.set_.html
    */
-  set_(): this
-  /** `aten::set_.source_Tensor(Tensor(a!) self, Tensor source) -> Tensor(a!)` */
-  set_(source: Tensor): this
-  set_(options: { source: Tensor }): this
-  /** `aten::set_.source_Tensor_storage_offset(Tensor(a!) self, Tensor source, SymInt storage_offset, SymInt[] size, SymInt[] stride=[]) -> Tensor(a!)` */
-  set_(source: Tensor, storage_offset: number, size: readonly number[], stride?: readonly number[] | undefined): this
-  set_(options: { source: Tensor; storage_offset: number; size: readonly number[]; stride?: readonly number[] | undefined }): this
-  set_(source: Tensor, storage_offset: number, size: readonly number[], options?: { stride?: readonly number[] | undefined }): this
+  set_(...args: [] | [source: Tensor] | [options: { source: Tensor }] | [source: Tensor, storage_offset: number, size: readonly number[], stride?: readonly number[] | undefined] | [options: { source: Tensor; storage_offset: number; size: readonly number[]; stride?: readonly number[] | undefined }] | [source: Tensor, storage_offset: number, size: readonly number[], options?: { stride?: readonly number[] | undefined }]): this
   /**
    * `aten::sgn(Tensor self) -> Tensor`
    *
@@ -3146,23 +2711,13 @@ export interface TensorMethods {
    */
   sinh_(): this
   /** `aten::slice_inverse(Tensor(a) self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor(a)` */
-  slice_inverse(src: Tensor, dim?: number | undefined, start?: number | null | undefined, end?: number | null | undefined, step?: number | undefined): Tensor
-  slice_inverse(options: { src: Tensor; dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor
-  slice_inverse(src: Tensor, options?: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor
-  slice_inverse(src: Tensor, dim: number | undefined, options?: { start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor
-  slice_inverse(src: Tensor, dim: number | undefined, start: number | null | undefined, options?: { end?: number | null | undefined; step?: number | undefined }): Tensor
-  slice_inverse(src: Tensor, dim: number | undefined, start: number | null | undefined, end: number | null | undefined, options?: { step?: number | undefined }): Tensor
+  slice_inverse(...args: [src: Tensor, dim?: number | undefined, start?: number | null | undefined, end?: number | null | undefined, step?: number | undefined] | [options: { src: Tensor; dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }] | [src: Tensor, options?: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }] | [src: Tensor, dim: number | undefined, options?: { start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }] | [src: Tensor, dim: number | undefined, start: number | null | undefined, options?: { end?: number | null | undefined; step?: number | undefined }] | [src: Tensor, dim: number | undefined, start: number | null | undefined, end: number | null | undefined, options?: { step?: number | undefined }]): Tensor
   /**
    * `aten::slice_scatter(Tensor self, Tensor src, int dim=0, SymInt? start=None, SymInt? end=None, SymInt step=1) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.slice_scatter.html
    */
-  slice_scatter(src: Tensor, dim?: number | undefined, start?: number | null | undefined, end?: number | null | undefined, step?: number | undefined): Tensor
-  slice_scatter(options: { src: Tensor; dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor
-  slice_scatter(src: Tensor, options?: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor
-  slice_scatter(src: Tensor, dim: number | undefined, options?: { start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }): Tensor
-  slice_scatter(src: Tensor, dim: number | undefined, start: number | null | undefined, options?: { end?: number | null | undefined; step?: number | undefined }): Tensor
-  slice_scatter(src: Tensor, dim: number | undefined, start: number | null | undefined, end: number | null | undefined, options?: { step?: number | undefined }): Tensor
+  slice_scatter(...args: [src: Tensor, dim?: number | undefined, start?: number | null | undefined, end?: number | null | undefined, step?: number | undefined] | [options: { src: Tensor; dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }] | [src: Tensor, options?: { dim?: number | undefined; start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }] | [src: Tensor, dim: number | undefined, options?: { start?: number | null | undefined; end?: number | null | undefined; step?: number | undefined }] | [src: Tensor, dim: number | undefined, start: number | null | undefined, options?: { end?: number | null | undefined; step?: number | undefined }] | [src: Tensor, dim: number | undefined, start: number | null | undefined, end: number | null | undefined, options?: { step?: number | undefined }]): Tensor
   /**
    * `aten::slogdet(Tensor self) -> (Tensor sign, Tensor logabsdet)`
    *
@@ -3174,26 +2729,21 @@ export interface TensorMethods {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.smm.html
    */
-  smm(mat2: Tensor): Tensor
-  smm(options: { mat2: Tensor }): Tensor
+  smm(...args: [mat2: Tensor] | [options: { mat2: Tensor }]): Tensor
   /**
    * `aten::softmax.int(Tensor self, int dim, ScalarType? dtype=None) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.softmax.html
    */
-  softmax(dim: number, dtype?: DType | null | undefined): Tensor
-  softmax(options: { dim: number; dtype?: DType | null | undefined }): Tensor
-  softmax(dim: number, options?: { dtype?: DType | null | undefined }): Tensor
+  softmax(...args: [dim: number, dtype?: DType | null | undefined] | [options: { dim: number; dtype?: DType | null | undefined }] | [dim: number, options?: { dtype?: DType | null | undefined }]): Tensor
   /**
    * `aten::sort(Tensor self, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)`
    *
+   * `aten::sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.sort.html
    */
-  sort(dim?: number | undefined, descending?: boolean | undefined): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  sort(options?: { dim?: number | undefined; descending?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  sort(dim: number | undefined, options?: { descending?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  /** `aten::sort.stable(Tensor self, *, bool? stable, int dim=-1, bool descending=False) -> (Tensor values, Tensor indices)` */
-  sort(options: { stable: boolean | null; dim?: number | undefined; descending?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  sort(...args: [dim?: number | undefined, descending?: boolean | undefined] | [options?: { dim?: number | undefined; descending?: boolean | undefined }] | [dim: number | undefined, options?: { descending?: boolean | undefined }] | [options: { stable: boolean | null; dim?: number | undefined; descending?: boolean | undefined }]): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
   /**
    * `aten::sparse_dim(Tensor self) -> int`
    *
@@ -3205,26 +2755,21 @@ export interface TensorMethods {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.sparse_mask.html
    */
-  sparse_mask(mask: Tensor): Tensor
-  sparse_mask(options: { mask: Tensor }): Tensor
+  sparse_mask(...args: [mask: Tensor] | [options: { mask: Tensor }]): Tensor
   /**
    * `aten::sparse_resize_(Tensor(a!) self, int[] size, int sparse_dim, int dense_dim) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.sparse_resize_.html
    */
-  sparse_resize_(size: readonly number[], sparse_dim: number, dense_dim: number): this
-  sparse_resize_(options: { size: readonly number[]; sparse_dim: number; dense_dim: number }): this
+  sparse_resize_(...args: [size: readonly number[], sparse_dim: number, dense_dim: number] | [options: { size: readonly number[]; sparse_dim: number; dense_dim: number }]): this
   /**
    * `aten::sparse_resize_and_clear_(Tensor(a!) self, int[] size, int sparse_dim, int dense_dim) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.sparse_resize_and_clear_.html
    */
-  sparse_resize_and_clear_(size: readonly number[], sparse_dim: number, dense_dim: number): this
-  sparse_resize_and_clear_(options: { size: readonly number[]; sparse_dim: number; dense_dim: number }): this
+  sparse_resize_and_clear_(...args: [size: readonly number[], sparse_dim: number, dense_dim: number] | [options: { size: readonly number[]; sparse_dim: number; dense_dim: number }]): this
   /** `aten::split_with_sizes(Tensor(a -> *) self, SymInt[] split_sizes, int dim=0) -> Tensor(a)[]` */
-  split_with_sizes(split_sizes: readonly number[], dim?: number | undefined): Tensor[]
-  split_with_sizes(options: { split_sizes: readonly number[]; dim?: number | undefined }): Tensor[]
-  split_with_sizes(split_sizes: readonly number[], options?: { dim?: number | undefined }): Tensor[]
+  split_with_sizes(...args: [split_sizes: readonly number[], dim?: number | undefined] | [options: { split_sizes: readonly number[]; dim?: number | undefined }] | [split_sizes: readonly number[], options?: { dim?: number | undefined }]): Tensors
   /**
    * `aten::sqrt(Tensor self) -> Tensor`
    *
@@ -3252,141 +2797,111 @@ export interface TensorMethods {
   /**
    * `aten::squeeze(Tensor(a) self) -> Tensor(a)`
    *
+   * `aten::squeeze.dim(Tensor(a) self, int dim) -> Tensor(a)`
+   *
+   * `aten::squeeze.dims(Tensor(a) self, int[] dim) -> Tensor(a)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.squeeze.html
    */
-  squeeze(): Tensor
-  /** `aten::squeeze.dim(Tensor(a) self, int dim) -> Tensor(a)` */
-  squeeze(dim: number): Tensor
-  squeeze(options: { dim: number }): Tensor
-  /** `aten::squeeze.dims(Tensor(a) self, int[] dim) -> Tensor(a)` */
-  squeeze(dim: readonly number[]): Tensor
-  squeeze(...dim: number[]): Tensor
-  squeeze(options: { dim: readonly number[] }): Tensor
+  squeeze(...args: [] | [dim: number] | [options: { dim: number }] | [dim: readonly number[]] | number[] | [options: { dim: readonly number[] }]): Tensor
   /**
    * `aten::squeeze_(Tensor(a!) self) -> Tensor(a!)`
    *
+   * `aten::squeeze_.dim(Tensor(a!) self, int dim) -> Tensor(a!)`
+   *
+   * `aten::squeeze_.dims(Tensor(a!) self, int[] dim) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.squeeze_.html
    */
-  squeeze_(): this
-  /** `aten::squeeze_.dim(Tensor(a!) self, int dim) -> Tensor(a!)` */
-  squeeze_(dim: number): this
-  squeeze_(options: { dim: number }): this
-  /** `aten::squeeze_.dims(Tensor(a!) self, int[] dim) -> Tensor(a!)` */
-  squeeze_(dim: readonly number[]): this
-  squeeze_(...dim: number[]): this
-  squeeze_(options: { dim: readonly number[] }): this
+  squeeze_(...args: [] | [dim: number] | [options: { dim: number }] | [dim: readonly number[]] | number[] | [options: { dim: readonly number[] }]): this
   /**
    * `aten::sspaddmm(Tensor self, Tensor mat1, Tensor mat2, *, Scalar beta=1, Scalar alpha=1) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.sspaddmm.html
    */
-  sspaddmm(mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
-  sspaddmm(options: { mat1: Tensor; mat2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }): Tensor
+  sspaddmm(...args: [mat1: Tensor, mat2: Tensor, options?: { beta?: Scalar | undefined; alpha?: Scalar | undefined }] | [options: { mat1: Tensor; mat2: Tensor; beta?: Scalar | undefined; alpha?: Scalar | undefined }]): Tensor
   /**
    * `aten::std(Tensor self, bool unbiased=True) -> Tensor`
    *
+   * `aten::std.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor`
+   *
+   * `aten::std.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.std.html
    */
-  std(unbiased?: boolean | undefined): Tensor
-  std(options?: { unbiased?: boolean | undefined }): Tensor
-  /** `aten::std.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor` */
-  std(dim?: number | readonly number[] | null | undefined, options?: { correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): Tensor
-  std(options?: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): Tensor
-  /** `aten::std.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor` */
-  std(dim: number | readonly number[] | null, unbiased?: boolean | undefined, keepdim?: boolean | undefined): Tensor
-  std(options: { dim: number | readonly number[] | null; unbiased?: boolean | undefined; keepdim?: boolean | undefined }): Tensor
-  std(dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined }): Tensor
-  std(dim: number | readonly number[] | null, unbiased: boolean | undefined, options?: { keepdim?: boolean | undefined }): Tensor
+  std(...args: [unbiased?: boolean | undefined] | [options?: { unbiased?: boolean | undefined }] | [dim?: number | readonly number[] | null | undefined, options?: { correction?: Scalar | null | undefined; keepdim?: boolean | undefined }] | [options?: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined }] | [dim: number | readonly number[] | null, unbiased?: boolean | undefined, keepdim?: boolean | undefined] | [options: { dim: number | readonly number[] | null; unbiased?: boolean | undefined; keepdim?: boolean | undefined }] | [dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined }] | [dim: number | readonly number[] | null, unbiased: boolean | undefined, options?: { keepdim?: boolean | undefined }]): Tensor
   /**
    * `aten::sub.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.sub.html
    */
-  sub(other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }): Tensor
-  sub(options: { other: Tensor | Scalar; alpha?: Scalar | undefined }): Tensor
+  sub(...args: [other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }] | [options: { other: Tensor | Scalar; alpha?: Scalar | undefined }]): Tensor
   /**
    * `aten::sub_.Tensor(Tensor(a!) self, Tensor other, *, Scalar alpha=1) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.sub_.html
    */
-  sub_(other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }): this
-  sub_(options: { other: Tensor | Scalar; alpha?: Scalar | undefined }): this
+  sub_(...args: [other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }] | [options: { other: Tensor | Scalar; alpha?: Scalar | undefined }]): this
   /**
    * `aten::subtract.Scalar(Tensor self, Scalar other, Scalar alpha=1) -> Tensor`
    *
+   * `aten::subtract.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.subtract.html
    */
-  subtract(other: Scalar, alpha?: Scalar | undefined): Tensor
-  subtract(options: { other: Scalar; alpha?: Scalar | undefined }): Tensor
-  subtract(other: Scalar, options?: { alpha?: Scalar | undefined }): Tensor
-  /** `aten::subtract.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor` */
-  subtract(other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }): Tensor
-  subtract(options: { other: Tensor | Scalar; alpha?: Scalar | undefined }): Tensor
+  subtract(...args: [other: Scalar, alpha?: Scalar | undefined] | [options: { other: Scalar; alpha?: Scalar | undefined }] | [other: Scalar, options?: { alpha?: Scalar | undefined }] | [other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }] | [options: { other: Tensor | Scalar; alpha?: Scalar | undefined }]): Tensor
   /**
    * `aten::subtract_.Scalar(Tensor(a!) self, Scalar other, Scalar alpha=1) -> Tensor(a!)`
    *
+   * `aten::subtract_.Tensor(Tensor(a!) self, Tensor other, *, Scalar alpha=1) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.subtract_.html
    */
-  subtract_(other: Scalar, alpha?: Scalar | undefined): this
-  subtract_(options: { other: Scalar; alpha?: Scalar | undefined }): this
-  subtract_(other: Scalar, options?: { alpha?: Scalar | undefined }): this
-  /** `aten::subtract_.Tensor(Tensor(a!) self, Tensor other, *, Scalar alpha=1) -> Tensor(a!)` */
-  subtract_(other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }): this
-  subtract_(options: { other: Tensor | Scalar; alpha?: Scalar | undefined }): this
+  subtract_(...args: [other: Scalar, alpha?: Scalar | undefined] | [options: { other: Scalar; alpha?: Scalar | undefined }] | [other: Scalar, options?: { alpha?: Scalar | undefined }] | [other: Tensor | Scalar, options?: { alpha?: Scalar | undefined }] | [options: { other: Tensor | Scalar; alpha?: Scalar | undefined }]): this
   /**
    * `aten::sum(Tensor self, *, ScalarType? dtype=None) -> Tensor`
    *
+   * `aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.sum.html
    */
-  sum(options?: { dtype?: DType | null | undefined }): Tensor
-  /** `aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False, *, ScalarType? dtype=None) -> Tensor` */
-  sum(dim: number | readonly number[] | null, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }): Tensor
-  sum(options: { dim: number | readonly number[] | null; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  sum(dim: number | readonly number[] | null, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
+  sum(...args: [options?: { dtype?: DType | null | undefined }] | [dim: number | readonly number[] | null, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }] | [options: { dim: number | readonly number[] | null; keepdim?: boolean | undefined; dtype?: DType | null | undefined }] | [dim: number | readonly number[] | null, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }]): Tensor
   /**
    * `aten::sum_to_size(Tensor self, SymInt[] size) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.sum_to_size.html
    */
-  sum_to_size(size: readonly number[]): Tensor
-  sum_to_size(...size: number[]): Tensor
-  sum_to_size(options: { size: readonly number[] }): Tensor
+  sum_to_size(...args: [size: readonly number[]] | number[] | [options: { size: readonly number[] }]): Tensor
   /**
    * `aten::svd(Tensor self, bool some=True, bool compute_uv=True) -> (Tensor U, Tensor S, Tensor V)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.svd.html
    */
-  svd(some?: boolean | undefined, compute_uv?: boolean | undefined): Named<[U: Tensor, S: Tensor, V: Tensor], { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor }>
-  svd(options?: { some?: boolean | undefined; compute_uv?: boolean | undefined }): Named<[U: Tensor, S: Tensor, V: Tensor], { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor }>
-  svd(some: boolean | undefined, options?: { compute_uv?: boolean | undefined }): Named<[U: Tensor, S: Tensor, V: Tensor], { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor }>
+  svd(...args: [some?: boolean | undefined, compute_uv?: boolean | undefined] | [options?: { some?: boolean | undefined; compute_uv?: boolean | undefined }] | [some: boolean | undefined, options?: { compute_uv?: boolean | undefined }]): Named<[U: Tensor, S: Tensor, V: Tensor], { readonly U: Tensor; readonly S: Tensor; readonly V: Tensor }>
   /**
    * `aten::swapaxes(Tensor(a) self, int axis0, int axis1) -> Tensor(a)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.swapaxes.html
    */
-  swapaxes(axis0: number, axis1: number): Tensor
-  swapaxes(options: { axis0: number; axis1: number }): Tensor
+  swapaxes(...args: [axis0: number, axis1: number] | [options: { axis0: number; axis1: number }]): Tensor
   /**
    * `aten::swapaxes_(Tensor(a!) self, int axis0, int axis1) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.swapaxes_.html
    */
-  swapaxes_(axis0: number, axis1: number): this
-  swapaxes_(options: { axis0: number; axis1: number }): this
+  swapaxes_(...args: [axis0: number, axis1: number] | [options: { axis0: number; axis1: number }]): this
   /**
    * `aten::swapdims(Tensor(a) self, int dim0, int dim1) -> Tensor(a)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.swapdims.html
    */
-  swapdims(dim0: number, dim1: number): Tensor
-  swapdims(options: { dim0: number; dim1: number }): Tensor
+  swapdims(...args: [dim0: number, dim1: number] | [options: { dim0: number; dim1: number }]): Tensor
   /**
    * `aten::swapdims_(Tensor(a!) self, int dim0, int dim1) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.swapdims_.html
    */
-  swapdims_(dim0: number, dim1: number): this
-  swapdims_(options: { dim0: number; dim1: number }): this
+  swapdims_(...args: [dim0: number, dim1: number] | [options: { dim0: number; dim1: number }]): this
   /**
    * `aten::t(Tensor(a) self) -> Tensor(a)`
    *
@@ -3404,16 +2919,13 @@ export interface TensorMethods {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.take.html
    */
-  take(index: Tensor): Tensor
-  take(options: { index: Tensor }): Tensor
+  take(...args: [index: Tensor] | [options: { index: Tensor }]): Tensor
   /**
    * `aten::take_along_dim(Tensor self, Tensor indices, int? dim=None) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.take_along_dim.html
    */
-  take_along_dim(indices: Tensor, dim?: number | null | undefined): Tensor
-  take_along_dim(options: { indices: Tensor; dim?: number | null | undefined }): Tensor
-  take_along_dim(indices: Tensor, options?: { dim?: number | null | undefined }): Tensor
+  take_along_dim(...args: [indices: Tensor, dim?: number | null | undefined] | [options: { indices: Tensor; dim?: number | null | undefined }] | [indices: Tensor, options?: { dim?: number | null | undefined }]): Tensor
   /**
    * `aten::tan(Tensor self) -> Tensor`
    *
@@ -3441,98 +2953,75 @@ export interface TensorMethods {
   /**
    * `aten::tensor_split.indices(Tensor(a -> *) self, SymInt[] indices, int dim=0) -> Tensor(a)[]`
    *
+   * `aten::tensor_split.sections(Tensor(a -> *) self, SymInt sections, int dim=0) -> Tensor(a)[]`
+   *
+   * `aten::tensor_split.tensor_indices_or_sections(Tensor(a -> *) self, Tensor tensor_indices_or_sections, int dim=0) -> Tensor(a)[]`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.tensor_split.html
    */
-  tensor_split(indices: readonly number[], dim?: number | undefined): Tensor[]
-  tensor_split(options: { indices: readonly number[]; dim?: number | undefined }): Tensor[]
-  tensor_split(indices: readonly number[], options?: { dim?: number | undefined }): Tensor[]
-  /** `aten::tensor_split.sections(Tensor(a -> *) self, SymInt sections, int dim=0) -> Tensor(a)[]` */
-  tensor_split(sections: number, dim?: number | undefined): Tensor[]
-  tensor_split(options: { sections: number; dim?: number | undefined }): Tensor[]
-  tensor_split(sections: number, options?: { dim?: number | undefined }): Tensor[]
-  /** `aten::tensor_split.tensor_indices_or_sections(Tensor(a -> *) self, Tensor tensor_indices_or_sections, int dim=0) -> Tensor(a)[]` */
-  tensor_split(tensor_indices_or_sections: Tensor, dim?: number | undefined): Tensor[]
-  tensor_split(options: { tensor_indices_or_sections: Tensor; dim?: number | undefined }): Tensor[]
-  tensor_split(tensor_indices_or_sections: Tensor, options?: { dim?: number | undefined }): Tensor[]
+  tensor_split(...args: [indices: readonly number[], dim?: number | undefined] | [options: { indices: readonly number[]; dim?: number | undefined }] | [indices: readonly number[], options?: { dim?: number | undefined }] | [sections: number, dim?: number | undefined] | [options: { sections: number; dim?: number | undefined }] | [sections: number, options?: { dim?: number | undefined }] | [tensor_indices_or_sections: Tensor, dim?: number | undefined] | [options: { tensor_indices_or_sections: Tensor; dim?: number | undefined }] | [tensor_indices_or_sections: Tensor, options?: { dim?: number | undefined }]): Tensors
   /**
    * `aten::tile(Tensor self, SymInt[] dims) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.tile.html
    */
-  tile(dims: readonly number[]): Tensor
-  tile(...dims: number[]): Tensor
-  tile(options: { dims: readonly number[] }): Tensor
+  tile(...args: [dims: readonly number[]] | number[] | [options: { dims: readonly number[] }]): Tensor
   /**
    * `aten::to_dense(Tensor self, ScalarType? dtype=None, *, bool? masked_grad=None) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.to_dense.html
    */
-  to_dense(dtype?: DType | null | undefined, options?: { masked_grad?: boolean | null | undefined }): Tensor
-  to_dense(options?: { dtype?: DType | null | undefined; masked_grad?: boolean | null | undefined }): Tensor
+  to_dense(...args: [dtype?: DType | null | undefined, options?: { masked_grad?: boolean | null | undefined }] | [options?: { dtype?: DType | null | undefined; masked_grad?: boolean | null | undefined }]): Tensor
   /**
    * `aten::to_mkldnn(Tensor self, ScalarType? dtype=None) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.to_mkldnn.html
    */
-  to_mkldnn(dtype?: DType | null | undefined): Tensor
-  to_mkldnn(options?: { dtype?: DType | null | undefined }): Tensor
+  to_mkldnn(...args: [dtype?: DType | null | undefined] | [options?: { dtype?: DType | null | undefined }]): Tensor
   /**
    * `aten::to_padded_tensor(Tensor self, float padding, SymInt[]? output_size=None) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.to_padded_tensor.html
    */
-  to_padded_tensor(padding: number, output_size?: readonly number[] | null | undefined): Tensor
-  to_padded_tensor(options: { padding: number; output_size?: readonly number[] | null | undefined }): Tensor
-  to_padded_tensor(padding: number, options?: { output_size?: readonly number[] | null | undefined }): Tensor
+  to_padded_tensor(...args: [padding: number, output_size?: readonly number[] | null | undefined] | [options: { padding: number; output_size?: readonly number[] | null | undefined }] | [padding: number, options?: { output_size?: readonly number[] | null | undefined }]): Tensor
   /**
    * `aten::to_sparse.sparse_dim(Tensor self, int sparse_dim) -> Tensor`
    *
+   * `aten::to_sparse(Tensor self, *, Layout? layout=None, int[2]? blocksize=None, int? dense_dim=None) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.to_sparse.html
    */
-  to_sparse(sparse_dim: number): Tensor
-  to_sparse(options: { sparse_dim: number }): Tensor
-  /** `aten::to_sparse(Tensor self, *, Layout? layout=None, int[2]? blocksize=None, int? dense_dim=None) -> Tensor` */
-  to_sparse(options?: { layout?: Layout | null | undefined; blocksize?: number | readonly number[] | null | undefined; dense_dim?: number | null | undefined }): Tensor
+  to_sparse(...args: [sparse_dim: number] | [options: { sparse_dim: number }] | [options?: { layout?: Layout | null | undefined; blocksize?: number | readonly number[] | null | undefined; dense_dim?: number | null | undefined }]): Tensor
   /**
    * `aten::to_sparse_bsc(Tensor self, int[2] blocksize, int? dense_dim=None) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.to_sparse_bsc.html
    */
-  to_sparse_bsc(blocksize: number | readonly number[], dense_dim?: number | null | undefined): Tensor
-  to_sparse_bsc(options: { blocksize: number | readonly number[]; dense_dim?: number | null | undefined }): Tensor
-  to_sparse_bsc(blocksize: number | readonly number[], options?: { dense_dim?: number | null | undefined }): Tensor
+  to_sparse_bsc(...args: [blocksize: number | readonly number[], dense_dim?: number | null | undefined] | [options: { blocksize: number | readonly number[]; dense_dim?: number | null | undefined }] | [blocksize: number | readonly number[], options?: { dense_dim?: number | null | undefined }]): Tensor
   /**
    * `aten::to_sparse_bsr(Tensor self, int[2] blocksize, int? dense_dim=None) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.to_sparse_bsr.html
    */
-  to_sparse_bsr(blocksize: number | readonly number[], dense_dim?: number | null | undefined): Tensor
-  to_sparse_bsr(options: { blocksize: number | readonly number[]; dense_dim?: number | null | undefined }): Tensor
-  to_sparse_bsr(blocksize: number | readonly number[], options?: { dense_dim?: number | null | undefined }): Tensor
+  to_sparse_bsr(...args: [blocksize: number | readonly number[], dense_dim?: number | null | undefined] | [options: { blocksize: number | readonly number[]; dense_dim?: number | null | undefined }] | [blocksize: number | readonly number[], options?: { dense_dim?: number | null | undefined }]): Tensor
   /**
    * `aten::to_sparse_csc(Tensor self, int? dense_dim=None) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.to_sparse_csc.html
    */
-  to_sparse_csc(dense_dim?: number | null | undefined): Tensor
-  to_sparse_csc(options?: { dense_dim?: number | null | undefined }): Tensor
+  to_sparse_csc(...args: [dense_dim?: number | null | undefined] | [options?: { dense_dim?: number | null | undefined }]): Tensor
   /**
    * `aten::to_sparse_csr(Tensor self, int? dense_dim=None) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.to_sparse_csr.html
    */
-  to_sparse_csr(dense_dim?: number | null | undefined): Tensor
-  to_sparse_csr(options?: { dense_dim?: number | null | undefined }): Tensor
+  to_sparse_csr(...args: [dense_dim?: number | null | undefined] | [options?: { dense_dim?: number | null | undefined }]): Tensor
   /**
    * `aten::topk(Tensor self, SymInt k, int dim=-1, bool largest=True, bool sorted=True) -> (Tensor values, Tensor indices)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.topk.html
    */
-  topk(k: number, dim?: number | undefined, largest?: boolean | undefined, sorted?: boolean | undefined): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  topk(options: { k: number; dim?: number | undefined; largest?: boolean | undefined; sorted?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  topk(k: number, options?: { dim?: number | undefined; largest?: boolean | undefined; sorted?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  topk(k: number, dim: number | undefined, options?: { largest?: boolean | undefined; sorted?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
-  topk(k: number, dim: number | undefined, largest: boolean | undefined, options?: { sorted?: boolean | undefined }): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
+  topk(...args: [k: number, dim?: number | undefined, largest?: boolean | undefined, sorted?: boolean | undefined] | [options: { k: number; dim?: number | undefined; largest?: boolean | undefined; sorted?: boolean | undefined }] | [k: number, options?: { dim?: number | undefined; largest?: boolean | undefined; sorted?: boolean | undefined }] | [k: number, dim: number | undefined, options?: { largest?: boolean | undefined; sorted?: boolean | undefined }] | [k: number, dim: number | undefined, largest: boolean | undefined, options?: { sorted?: boolean | undefined }]): Named<[values: Tensor, indices: Tensor], { readonly values: Tensor; readonly indices: Tensor }>
   /**
    * `aten::trace(Tensor self) -> Tensor`
    *
@@ -3544,73 +3033,59 @@ export interface TensorMethods {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.transpose.html
    */
-  transpose(dim0: number, dim1: number): Tensor
-  transpose(options: { dim0: number; dim1: number }): Tensor
+  transpose(...args: [dim0: number, dim1: number] | [options: { dim0: number; dim1: number }]): Tensor
   /**
    * `aten::transpose_(Tensor(a!) self, int dim0, int dim1) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.transpose_.html
    */
-  transpose_(dim0: number, dim1: number): this
-  transpose_(options: { dim0: number; dim1: number }): this
+  transpose_(...args: [dim0: number, dim1: number] | [options: { dim0: number; dim1: number }]): this
   /**
    * `aten::triangular_solve(Tensor self, Tensor A, bool upper=True, bool transpose=False, bool unitriangular=False) -> (Tensor solution, Tensor cloned_coefficient)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.triangular_solve.html
    */
-  triangular_solve(A: Tensor, upper?: boolean | undefined, transpose?: boolean | undefined, unitriangular?: boolean | undefined): Named<[solution: Tensor, cloned_coefficient: Tensor], { readonly solution: Tensor; readonly cloned_coefficient: Tensor }>
-  triangular_solve(options: { A: Tensor; upper?: boolean | undefined; transpose?: boolean | undefined; unitriangular?: boolean | undefined }): Named<[solution: Tensor, cloned_coefficient: Tensor], { readonly solution: Tensor; readonly cloned_coefficient: Tensor }>
-  triangular_solve(A: Tensor, options?: { upper?: boolean | undefined; transpose?: boolean | undefined; unitriangular?: boolean | undefined }): Named<[solution: Tensor, cloned_coefficient: Tensor], { readonly solution: Tensor; readonly cloned_coefficient: Tensor }>
-  triangular_solve(A: Tensor, upper: boolean | undefined, options?: { transpose?: boolean | undefined; unitriangular?: boolean | undefined }): Named<[solution: Tensor, cloned_coefficient: Tensor], { readonly solution: Tensor; readonly cloned_coefficient: Tensor }>
-  triangular_solve(A: Tensor, upper: boolean | undefined, transpose: boolean | undefined, options?: { unitriangular?: boolean | undefined }): Named<[solution: Tensor, cloned_coefficient: Tensor], { readonly solution: Tensor; readonly cloned_coefficient: Tensor }>
+  triangular_solve(...args: [A: Tensor, upper?: boolean | undefined, transpose?: boolean | undefined, unitriangular?: boolean | undefined] | [options: { A: Tensor; upper?: boolean | undefined; transpose?: boolean | undefined; unitriangular?: boolean | undefined }] | [A: Tensor, options?: { upper?: boolean | undefined; transpose?: boolean | undefined; unitriangular?: boolean | undefined }] | [A: Tensor, upper: boolean | undefined, options?: { transpose?: boolean | undefined; unitriangular?: boolean | undefined }] | [A: Tensor, upper: boolean | undefined, transpose: boolean | undefined, options?: { unitriangular?: boolean | undefined }]): Named<[solution: Tensor, cloned_coefficient: Tensor], { readonly solution: Tensor; readonly cloned_coefficient: Tensor }>
   /**
    * `aten::tril(Tensor self, SymInt diagonal=0) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.tril.html
    */
-  tril(diagonal?: number | undefined): Tensor
-  tril(options?: { diagonal?: number | undefined }): Tensor
+  tril(...args: [diagonal?: number | undefined] | [options?: { diagonal?: number | undefined }]): Tensor
   /**
    * `aten::tril_(Tensor(a!) self, SymInt diagonal=0) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.tril_.html
    */
-  tril_(diagonal?: number | undefined): this
-  tril_(options?: { diagonal?: number | undefined }): this
+  tril_(...args: [diagonal?: number | undefined] | [options?: { diagonal?: number | undefined }]): this
   /**
    * `aten::triu(Tensor self, SymInt diagonal=0) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.triu.html
    */
-  triu(diagonal?: number | undefined): Tensor
-  triu(options?: { diagonal?: number | undefined }): Tensor
+  triu(...args: [diagonal?: number | undefined] | [options?: { diagonal?: number | undefined }]): Tensor
   /**
    * `aten::triu_(Tensor(a!) self, SymInt diagonal=0) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.triu_.html
    */
-  triu_(diagonal?: number | undefined): this
-  triu_(options?: { diagonal?: number | undefined }): this
+  triu_(...args: [diagonal?: number | undefined] | [options?: { diagonal?: number | undefined }]): this
   /**
    * `aten::true_divide.Scalar(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::true_divide.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.true_divide.html
    */
-  true_divide(other: Scalar): Tensor
-  true_divide(options: { other: Scalar }): Tensor
-  /** `aten::true_divide.Tensor(Tensor self, Tensor other) -> Tensor` */
-  true_divide(other: Tensor | Scalar): Tensor
-  true_divide(options: { other: Tensor | Scalar }): Tensor
+  true_divide(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor | Scalar] | [options: { other: Tensor | Scalar }]): Tensor
   /**
    * `aten::true_divide_.Scalar(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
+   * `aten::true_divide_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.true_divide_.html
    */
-  true_divide_(other: Scalar): this
-  true_divide_(options: { other: Scalar }): this
-  /** `aten::true_divide_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
-  true_divide_(other: Tensor | Scalar): this
-  true_divide_(options: { other: Tensor | Scalar }): this
+  true_divide_(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor | Scalar] | [options: { other: Tensor | Scalar }]): this
   /**
    * `aten::trunc(Tensor self) -> Tensor`
    *
@@ -3628,71 +3103,57 @@ export interface TensorMethods {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.type_as.html
    */
-  type_as(other: Tensor): Tensor
-  type_as(options: { other: Tensor }): Tensor
+  type_as(...args: [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::unbind.int(Tensor(a -> *) self, int dim=0) -> Tensor(a)[]`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.unbind.html
    */
-  unbind(dim?: number | undefined): Tensor[]
-  unbind(options?: { dim?: number | undefined }): Tensor[]
+  unbind(...args: [dim?: number | undefined] | [options?: { dim?: number | undefined }]): Tensors
   /**
    * `aten::unflatten.int(Tensor(a) self, int dim, SymInt[] sizes) -> Tensor(a)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.unflatten.html
    */
-  unflatten(dim: number, sizes: readonly number[]): Tensor
-  unflatten(options: { dim: number; sizes: readonly number[] }): Tensor
+  unflatten(...args: [dim: number, sizes: readonly number[]] | [options: { dim: number; sizes: readonly number[] }]): Tensor
   /**
    * `aten::unfold(Tensor(a) self, int dimension, int size, int step) -> Tensor(a)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.unfold.html
    */
-  unfold(dimension: number, size: number, step: number): Tensor
-  unfold(options: { dimension: number; size: number; step: number }): Tensor
+  unfold(...args: [dimension: number, size: number, step: number] | [options: { dimension: number; size: number; step: number }]): Tensor
   /**
    * `aten::uniform_(Tensor(a!) self, float from=0., float to=1., *, Generator? generator=None) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.uniform_.html
    */
-  uniform_(from_?: number | undefined, to?: number | undefined, options?: { generator?: Generator | null | undefined }): this
-  uniform_(options?: { from?: number | undefined; to?: number | undefined; generator?: Generator | null | undefined }): this
-  uniform_(from_: number | undefined, options?: { to?: number | undefined; generator?: Generator | null | undefined }): this
+  uniform_(...args: [from_?: number | undefined, to?: number | undefined, options?: { generator?: Generator | null | undefined }] | [options?: { from?: number | undefined; to?: number | undefined; generator?: Generator | null | undefined }] | [from_: number | undefined, options?: { to?: number | undefined; generator?: Generator | null | undefined }]): this
   /**
    * `aten::unsafe_chunk(Tensor self, int chunks, int dim=0) -> Tensor[]`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.unsafe_chunk.html
    */
-  unsafe_chunk(chunks: number, dim?: number | undefined): Tensor[]
-  unsafe_chunk(options: { chunks: number; dim?: number | undefined }): Tensor[]
-  unsafe_chunk(chunks: number, options?: { dim?: number | undefined }): Tensor[]
+  unsafe_chunk(...args: [chunks: number, dim?: number | undefined] | [options: { chunks: number; dim?: number | undefined }] | [chunks: number, options?: { dim?: number | undefined }]): Tensors
   /**
    * `aten::unsafe_split.Tensor(Tensor self, SymInt split_size, int dim=0) -> Tensor[]`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.unsafe_split.html
    */
-  unsafe_split(split_size: number, dim?: number | undefined): Tensor[]
-  unsafe_split(options: { split_size: number; dim?: number | undefined }): Tensor[]
-  unsafe_split(split_size: number, options?: { dim?: number | undefined }): Tensor[]
+  unsafe_split(...args: [split_size: number, dim?: number | undefined] | [options: { split_size: number; dim?: number | undefined }] | [split_size: number, options?: { dim?: number | undefined }]): Tensors
   /** `aten::unsafe_split_with_sizes(Tensor self, SymInt[] split_sizes, int dim=0) -> Tensor[]` */
-  unsafe_split_with_sizes(split_sizes: readonly number[], dim?: number | undefined): Tensor[]
-  unsafe_split_with_sizes(options: { split_sizes: readonly number[]; dim?: number | undefined }): Tensor[]
-  unsafe_split_with_sizes(split_sizes: readonly number[], options?: { dim?: number | undefined }): Tensor[]
+  unsafe_split_with_sizes(...args: [split_sizes: readonly number[], dim?: number | undefined] | [options: { split_sizes: readonly number[]; dim?: number | undefined }] | [split_sizes: readonly number[], options?: { dim?: number | undefined }]): Tensors
   /**
    * `aten::unsqueeze(Tensor(a) self, int dim) -> Tensor(a)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.unsqueeze.html
    */
-  unsqueeze(dim: number): Tensor
-  unsqueeze(options: { dim: number }): Tensor
+  unsqueeze(...args: [dim: number] | [options: { dim: number }]): Tensor
   /**
    * `aten::unsqueeze_(Tensor(a!) self, int dim) -> Tensor(a!)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.unsqueeze_.html
    */
-  unsqueeze_(dim: number): this
-  unsqueeze_(options: { dim: number }): this
+  unsqueeze_(...args: [dim: number] | [options: { dim: number }]): this
   /**
    * `aten::values(Tensor(a) self) -> Tensor(a)`
    *
@@ -3702,74 +3163,59 @@ export interface TensorMethods {
   /**
    * `aten::var(Tensor self, bool unbiased=True) -> Tensor`
    *
+   * `aten::var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor`
+   *
+   * `aten::var.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.var.html
    */
-  var(unbiased?: boolean | undefined): Tensor
-  var(options?: { unbiased?: boolean | undefined }): Tensor
-  /** `aten::var.correction(Tensor self, int[1]? dim=None, *, Scalar? correction=None, bool keepdim=False) -> Tensor` */
-  var(dim?: number | readonly number[] | null | undefined, options?: { correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): Tensor
-  var(options?: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined }): Tensor
-  /** `aten::var.dim(Tensor self, int[1]? dim, bool unbiased=True, bool keepdim=False) -> Tensor` */
-  var(dim: number | readonly number[] | null, unbiased?: boolean | undefined, keepdim?: boolean | undefined): Tensor
-  var(options: { dim: number | readonly number[] | null; unbiased?: boolean | undefined; keepdim?: boolean | undefined }): Tensor
-  var(dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined }): Tensor
-  var(dim: number | readonly number[] | null, unbiased: boolean | undefined, options?: { keepdim?: boolean | undefined }): Tensor
+  var(...args: [unbiased?: boolean | undefined] | [options?: { unbiased?: boolean | undefined }] | [dim?: number | readonly number[] | null | undefined, options?: { correction?: Scalar | null | undefined; keepdim?: boolean | undefined }] | [options?: { dim?: number | readonly number[] | null | undefined; correction?: Scalar | null | undefined; keepdim?: boolean | undefined }] | [dim: number | readonly number[] | null, unbiased?: boolean | undefined, keepdim?: boolean | undefined] | [options: { dim: number | readonly number[] | null; unbiased?: boolean | undefined; keepdim?: boolean | undefined }] | [dim: number | readonly number[] | null, options?: { unbiased?: boolean | undefined; keepdim?: boolean | undefined }] | [dim: number | readonly number[] | null, unbiased: boolean | undefined, options?: { keepdim?: boolean | undefined }]): Tensor
   /**
    * `aten::vdot(Tensor self, Tensor other) -> Tensor`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.vdot.html
    */
-  vdot(other: Tensor): Tensor
-  vdot(options: { other: Tensor }): Tensor
+  vdot(...args: [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::view(Tensor(a) self, SymInt[] size) -> Tensor(a)`
    *
+   * `aten::view.dtype(Tensor(a) self, ScalarType dtype) -> Tensor(a)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.view.html
    */
-  view(size: readonly number[]): Tensor
-  view(...size: number[]): Tensor
-  view(options: { size: readonly number[] }): Tensor
-  /** `aten::view.dtype(Tensor(a) self, ScalarType dtype) -> Tensor(a)` */
-  view(dtype: DType): Tensor
-  view(options: { dtype: DType }): Tensor
+  view(...args: [size: readonly number[]] | number[] | [options: { size: readonly number[] }] | [dtype: DType] | [options: { dtype: DType }]): Tensor
   /**
    * `aten::view_as(Tensor(a) self, Tensor other) -> Tensor(a)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.view_as.html
    */
-  view_as(other: Tensor): Tensor
-  view_as(options: { other: Tensor }): Tensor
+  view_as(...args: [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::vsplit.array(Tensor(a -> *) self, int[] indices) -> Tensor(a)[]`
    *
+   * `aten::vsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.vsplit.html
    */
-  vsplit(indices: readonly number[]): Tensor[]
-  vsplit(...indices: number[]): Tensor[]
-  vsplit(options: { indices: readonly number[] }): Tensor[]
-  /** `aten::vsplit.int(Tensor(a -> *) self, int sections) -> Tensor(a)[]` */
-  vsplit(sections: number): Tensor[]
-  vsplit(options: { sections: number }): Tensor[]
+  vsplit(...args: [indices: readonly number[]] | number[] | [options: { indices: readonly number[] }] | [sections: number] | [options: { sections: number }]): Tensors
   /**
    * `aten::xlogy.Scalar_Other(Tensor self, Scalar other) -> Tensor`
    *
+   * `aten::xlogy.Scalar_Self(Scalar self, Tensor other) -> Tensor`
+   *
+   * `aten::xlogy.Tensor(Tensor self, Tensor other) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.xlogy.html
    */
-  xlogy(other: Scalar): Tensor
-  xlogy(options: { other: Scalar }): Tensor
-  /** `aten::xlogy.Scalar_Self(Scalar self, Tensor other) -> Tensor` */
-  xlogy(other: Tensor): Tensor
-  xlogy(options: { other: Tensor }): Tensor
+  xlogy(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor] | [options: { other: Tensor }]): Tensor
   /**
    * `aten::xlogy_.Scalar_Other(Tensor(a!) self, Scalar other) -> Tensor(a!)`
    *
+   * `aten::xlogy_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.Tensor.xlogy_.html
    */
-  xlogy_(other: Scalar): this
-  xlogy_(options: { other: Scalar }): this
-  /** `aten::xlogy_.Tensor(Tensor(a!) self, Tensor other) -> Tensor(a!)` */
-  xlogy_(other: Tensor): this
-  xlogy_(options: { other: Tensor }): this
+  xlogy_(...args: [other: Scalar] | [options: { other: Scalar }] | [other: Tensor] | [options: { other: Tensor }]): this
   /**
    * `aten::zero_(Tensor(a!) self) -> Tensor(a!)`
    *

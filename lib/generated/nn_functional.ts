@@ -2,7 +2,7 @@
 
 import type { Generator } from '../operators/generator.js'
 import type { Tensor } from '../core/tensor.js'
-import type { Scalar } from '../operators/operator.js'
+import type { Scalar, Tensors } from '../operators/operator.js'
 
 import { operatorNamed as fn } from '../operators/table.js'
 
@@ -10,77 +10,44 @@ interface adaptive_avg_pool1d_function {
   /**
    * `aten::adaptive_avg_pool1d(Tensor self, int[1] output_size) -> Tensor`
    *
+   * `aten::adaptive_avg_pool1d.out(Tensor self, int[1] output_size, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.adaptive_avg_pool1d.html
    */
-  (input: Tensor, output_size: number | readonly number[]): Tensor
-  (input: Tensor, options: { output_size: number | readonly number[] }): Tensor
-  /** `aten::adaptive_avg_pool1d.out(Tensor self, int[1] output_size, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, output_size: number | readonly number[], options: { out: Tensor }): Tensor
-  (input: Tensor, options: { output_size: number | readonly number[]; out: Tensor }): Tensor
+  (...args: [input: Tensor, output_size: number | readonly number[]] | [input: Tensor, options: { output_size: number | readonly number[] }] | [input: Tensor, output_size: number | readonly number[], options: { out: Tensor }] | [input: Tensor, options: { output_size: number | readonly number[]; out: Tensor }]): Tensor
 }
 
 interface avg_pool1d_function {
   /**
    * `aten::avg_pool1d(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True) -> Tensor`
    *
+   * `aten::avg_pool1d.out(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.avg_pool1d.html
    */
-  (input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined, count_include_pad?: boolean | undefined): Tensor
-  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, ceil_mode: boolean | undefined, options?: { count_include_pad?: boolean | undefined }): Tensor
-  /** `aten::avg_pool1d.out(Tensor self, int[1] kernel_size, int[1] stride=[], int[1] padding=[0], bool ceil_mode=False, bool count_include_pad=True, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options: { ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, ceil_mode: boolean | undefined, options: { count_include_pad?: boolean | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined, count_include_pad?: boolean | undefined] | [input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, ceil_mode: boolean | undefined, options?: { count_include_pad?: boolean | undefined }] | [input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; out: Tensor }] | [input: Tensor, kernel_size: number | readonly number[], options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; out: Tensor }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; out: Tensor }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options: { ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; out: Tensor }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, ceil_mode: boolean | undefined, options: { count_include_pad?: boolean | undefined; out: Tensor }]): Tensor
 }
 
 interface avg_pool2d_function {
   /**
    * `aten::avg_pool2d(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor`
    *
+   * `aten::avg_pool2d.out(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.avg_pool2d.html
    */
-  (input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined, count_include_pad?: boolean | undefined, divisor_override?: number | null | undefined): Tensor
-  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, ceil_mode: boolean | undefined, options?: { count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, ceil_mode: boolean | undefined, count_include_pad: boolean | undefined, options?: { divisor_override?: number | null | undefined }): Tensor
-  /** `aten::avg_pool2d.out(Tensor self, int[2] kernel_size, int[2] stride=[], int[2] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options: { ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, ceil_mode: boolean | undefined, options: { count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, ceil_mode: boolean | undefined, count_include_pad: boolean | undefined, options: { divisor_override?: number | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined, count_include_pad?: boolean | undefined, divisor_override?: number | null | undefined] | [input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined }] | [input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, ceil_mode: boolean | undefined, options?: { count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, ceil_mode: boolean | undefined, count_include_pad: boolean | undefined, options?: { divisor_override?: number | null | undefined }] | [input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined; out: Tensor }] | [input: Tensor, kernel_size: number | readonly number[], options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined; out: Tensor }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined; out: Tensor }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options: { ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined; out: Tensor }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, ceil_mode: boolean | undefined, options: { count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined; out: Tensor }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, ceil_mode: boolean | undefined, count_include_pad: boolean | undefined, options: { divisor_override?: number | null | undefined; out: Tensor }]): Tensor
 }
 
 interface avg_pool3d_function {
   /**
    * `aten::avg_pool3d(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None) -> Tensor`
    *
+   * `aten::avg_pool3d.out(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.avg_pool3d.html
    */
-  (input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined, count_include_pad?: boolean | undefined, divisor_override?: number | null | undefined): Tensor
-  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, ceil_mode: boolean | undefined, options?: { count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, ceil_mode: boolean | undefined, count_include_pad: boolean | undefined, options?: { divisor_override?: number | null | undefined }): Tensor
-  /** `aten::avg_pool3d.out(Tensor self, int[3] kernel_size, int[3] stride=[], int[3] padding=0, bool ceil_mode=False, bool count_include_pad=True, int? divisor_override=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options: { ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, ceil_mode: boolean | undefined, options: { count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, ceil_mode: boolean | undefined, count_include_pad: boolean | undefined, options: { divisor_override?: number | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined, count_include_pad?: boolean | undefined, divisor_override?: number | null | undefined] | [input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined }] | [input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, ceil_mode: boolean | undefined, options?: { count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, ceil_mode: boolean | undefined, count_include_pad: boolean | undefined, options?: { divisor_override?: number | null | undefined }] | [input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined; out: Tensor }] | [input: Tensor, kernel_size: number | readonly number[], options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined; out: Tensor }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined; out: Tensor }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options: { ceil_mode?: boolean | undefined; count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined; out: Tensor }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, ceil_mode: boolean | undefined, options: { count_include_pad?: boolean | undefined; divisor_override?: number | null | undefined; out: Tensor }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, ceil_mode: boolean | undefined, count_include_pad: boolean | undefined, options: { divisor_override?: number | null | undefined; out: Tensor }]): Tensor
 }
 
 interface bilinear_function {
@@ -89,9 +56,7 @@ interface bilinear_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.bilinear.html
    */
-  (input1: Tensor, input2: Tensor, weight: Tensor, bias?: Tensor | null | undefined): Tensor
-  (input1: Tensor, options: { input2: Tensor; weight: Tensor; bias?: Tensor | null | undefined }): Tensor
-  (input1: Tensor, input2: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined }): Tensor
+  (...args: [input1: Tensor, input2: Tensor, weight: Tensor, bias?: Tensor | null | undefined] | [input1: Tensor, options: { input2: Tensor; weight: Tensor; bias?: Tensor | null | undefined }] | [input1: Tensor, input2: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined }]): Tensor
 }
 
 interface celu__function {
@@ -100,122 +65,80 @@ interface celu__function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.celu_.html
    */
-  (input: Tensor, alpha?: Scalar | undefined): Tensor
-  (input: Tensor, options?: { alpha?: Scalar | undefined }): Tensor
+  (...args: [input: Tensor, alpha?: Scalar | undefined] | [input: Tensor, options?: { alpha?: Scalar | undefined }]): Tensor
 }
 
 interface channel_shuffle_function {
   /**
    * `aten::channel_shuffle(Tensor self, SymInt groups) -> Tensor`
    *
+   * `aten::channel_shuffle.out(Tensor self, SymInt groups, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.channel_shuffle.html
    */
-  (input: Tensor, groups: number): Tensor
-  (input: Tensor, options: { groups: number }): Tensor
-  /** `aten::channel_shuffle.out(Tensor self, SymInt groups, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, groups: number, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { groups: number; out: Tensor }): Tensor
+  (...args: [input: Tensor, groups: number] | [input: Tensor, options: { groups: number }] | [input: Tensor, groups: number, options: { out: Tensor }] | [input: Tensor, options: { groups: number; out: Tensor }]): Tensor
 }
 
 interface col2im_function {
-  /** `aten::col2im(Tensor self, SymInt[2] output_size, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride) -> Tensor` */
-  (input: Tensor, output_size: number | readonly number[], kernel_size: number | readonly number[], dilation: number | readonly number[], padding: number | readonly number[], stride: number | readonly number[]): Tensor
-  (input: Tensor, options: { output_size: number | readonly number[]; kernel_size: number | readonly number[]; dilation: number | readonly number[]; padding: number | readonly number[]; stride: number | readonly number[] }): Tensor
-  /** `aten::col2im.out(Tensor self, SymInt[2] output_size, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, output_size: number | readonly number[], kernel_size: number | readonly number[], dilation: number | readonly number[], padding: number | readonly number[], stride: number | readonly number[], options: { out: Tensor }): Tensor
-  (input: Tensor, options: { output_size: number | readonly number[]; kernel_size: number | readonly number[]; dilation: number | readonly number[]; padding: number | readonly number[]; stride: number | readonly number[]; out: Tensor }): Tensor
+  /**
+   * `aten::col2im(Tensor self, SymInt[2] output_size, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride) -> Tensor`
+   *
+   * `aten::col2im.out(Tensor self, SymInt[2] output_size, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, output_size: number | readonly number[], kernel_size: number | readonly number[], dilation: number | readonly number[], padding: number | readonly number[], stride: number | readonly number[]] | [input: Tensor, options: { output_size: number | readonly number[]; kernel_size: number | readonly number[]; dilation: number | readonly number[]; padding: number | readonly number[]; stride: number | readonly number[] }] | [input: Tensor, output_size: number | readonly number[], kernel_size: number | readonly number[], dilation: number | readonly number[], padding: number | readonly number[], stride: number | readonly number[], options: { out: Tensor }] | [input: Tensor, options: { output_size: number | readonly number[]; kernel_size: number | readonly number[]; dilation: number | readonly number[]; padding: number | readonly number[]; stride: number | readonly number[]; out: Tensor }]): Tensor
 }
 
 interface conv1d_function {
   /**
    * `aten::conv1d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], SymInt[1] padding=[0], SymInt[1] dilation=[1], SymInt groups=1) -> Tensor`
    *
+   * `aten::conv1d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], str padding="valid", SymInt[1] dilation=[1], SymInt groups=1) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.conv1d.html
    */
-  (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined): Tensor
-  (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { groups?: number | undefined }): Tensor
-  /** `aten::conv1d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[1] stride=[1], str padding="valid", SymInt[1] dilation=[1], SymInt groups=1) -> Tensor` */
-  (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: string | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined): Tensor
-  (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: string | undefined, options?: { dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: string | undefined, dilation: number | readonly number[] | undefined, options?: { groups?: number | undefined }): Tensor
+  (...args: [input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined] | [input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: string | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined] | [input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: string | undefined, options?: { dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: string | undefined, dilation: number | readonly number[] | undefined, options?: { groups?: number | undefined }]): Tensor
 }
 
 interface conv2d_function {
   /**
    * `aten::conv2d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor`
    *
+   * `aten::conv2d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], str padding="valid", SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.conv2d.html
    */
-  (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined): Tensor
-  (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { groups?: number | undefined }): Tensor
-  /** `aten::conv2d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[2] stride=[1, 1], str padding="valid", SymInt[2] dilation=[1, 1], SymInt groups=1) -> Tensor` */
-  (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: string | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined): Tensor
-  (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: string | undefined, options?: { dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: string | undefined, dilation: number | readonly number[] | undefined, options?: { groups?: number | undefined }): Tensor
+  (...args: [input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined] | [input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: string | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined] | [input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: string | undefined, options?: { dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: string | undefined, dilation: number | readonly number[] | undefined, options?: { groups?: number | undefined }]): Tensor
 }
 
 interface conv3d_function {
   /**
    * `aten::conv3d(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor`
    *
+   * `aten::conv3d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], str padding="valid", SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.conv3d.html
    */
-  (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined): Tensor
-  (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { groups?: number | undefined }): Tensor
-  /** `aten::conv3d.padding(Tensor input, Tensor weight, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], str padding="valid", SymInt[3] dilation=[1, 1, 1], SymInt groups=1) -> Tensor` */
-  (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: string | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined): Tensor
-  (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: string | undefined, options?: { dilation?: number | readonly number[] | undefined; groups?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: string | undefined, dilation: number | readonly number[] | undefined, options?: { groups?: number | undefined }): Tensor
+  (...args: [input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined] | [input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: string | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined] | [input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: string | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: string | undefined, options?: { dilation?: number | readonly number[] | undefined; groups?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: string | undefined, dilation: number | readonly number[] | undefined, options?: { groups?: number | undefined }]): Tensor
 }
 
 interface conv_depthwise3d_function {
-  /** `aten::conv_depthwise3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias, SymInt[3] stride, SymInt[3] padding, SymInt[3] dilation) -> Tensor` */
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], dilation: number | readonly number[]): Tensor
-  (input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias: Tensor | null; stride: number | readonly number[]; padding: number | readonly number[]; dilation: number | readonly number[] }): Tensor
-  /** `aten::conv_depthwise3d.out(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias, SymInt[3] stride, SymInt[3] padding, SymInt[3] dilation, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], dilation: number | readonly number[], options: { out: Tensor }): Tensor
-  (input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias: Tensor | null; stride: number | readonly number[]; padding: number | readonly number[]; dilation: number | readonly number[]; out: Tensor }): Tensor
+  /**
+   * `aten::conv_depthwise3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias, SymInt[3] stride, SymInt[3] padding, SymInt[3] dilation) -> Tensor`
+   *
+   * `aten::conv_depthwise3d.out(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias, SymInt[3] stride, SymInt[3] padding, SymInt[3] dilation, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], dilation: number | readonly number[]] | [input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias: Tensor | null; stride: number | readonly number[]; padding: number | readonly number[]; dilation: number | readonly number[] }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null, stride: number | readonly number[], padding: number | readonly number[], dilation: number | readonly number[], options: { out: Tensor }] | [input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias: Tensor | null; stride: number | readonly number[]; padding: number | readonly number[]; dilation: number | readonly number[]; out: Tensor }]): Tensor
 }
 
 interface conv_tbc_function {
   /**
    * `aten::conv_tbc(Tensor self, Tensor weight, Tensor bias, int pad=0) -> Tensor`
    *
+   * `aten::conv_tbc.out(Tensor self, Tensor weight, Tensor bias, int pad=0, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.conv_tbc.html
    */
-  (input: Tensor, weight: Tensor, bias: Tensor, pad?: number | undefined): Tensor
-  (input: Tensor, options: { weight: Tensor; bias: Tensor; pad?: number | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor, options?: { pad?: number | undefined }): Tensor
-  /** `aten::conv_tbc.out(Tensor self, Tensor weight, Tensor bias, int pad=0, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { weight: Tensor; bias: Tensor; pad?: number | undefined; out: Tensor }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor, options: { pad?: number | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, weight: Tensor, bias: Tensor, pad?: number | undefined] | [input: Tensor, options: { weight: Tensor; bias: Tensor; pad?: number | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor, options?: { pad?: number | undefined }] | [input: Tensor, options: { weight: Tensor; bias: Tensor; pad?: number | undefined; out: Tensor }] | [input: Tensor, weight: Tensor, bias: Tensor, options: { pad?: number | undefined; out: Tensor }]): Tensor
 }
 
 interface conv_transpose1d_function {
@@ -224,14 +147,7 @@ interface conv_transpose1d_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.conv_transpose1d.html
    */
-  (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, output_padding?: number | readonly number[] | undefined, groups?: number | undefined, dilation?: number | readonly number[] | undefined): Tensor
-  (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, output_padding: number | readonly number[] | undefined, options?: { groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, output_padding: number | readonly number[] | undefined, groups: number | undefined, options?: { dilation?: number | readonly number[] | undefined }): Tensor
+  (...args: [input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, output_padding?: number | readonly number[] | undefined, groups?: number | undefined, dilation?: number | readonly number[] | undefined] | [input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, output_padding: number | readonly number[] | undefined, options?: { groups?: number | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, output_padding: number | readonly number[] | undefined, groups: number | undefined, options?: { dilation?: number | readonly number[] | undefined }]): Tensor
 }
 
 interface conv_transpose2d_function {
@@ -240,14 +156,7 @@ interface conv_transpose2d_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.conv_transpose2d.html
    */
-  (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, output_padding?: number | readonly number[] | undefined, groups?: number | undefined, dilation?: number | readonly number[] | undefined): Tensor
-  (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, output_padding: number | readonly number[] | undefined, options?: { groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, output_padding: number | readonly number[] | undefined, groups: number | undefined, options?: { dilation?: number | readonly number[] | undefined }): Tensor
+  (...args: [input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, output_padding?: number | readonly number[] | undefined, groups?: number | undefined, dilation?: number | readonly number[] | undefined] | [input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, output_padding: number | readonly number[] | undefined, options?: { groups?: number | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, output_padding: number | readonly number[] | undefined, groups: number | undefined, options?: { dilation?: number | readonly number[] | undefined }]): Tensor
 }
 
 interface conv_transpose3d_function {
@@ -256,14 +165,7 @@ interface conv_transpose3d_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.conv_transpose3d.html
    */
-  (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, output_padding?: number | readonly number[] | undefined, groups?: number | undefined, dilation?: number | readonly number[] | undefined): Tensor
-  (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, output_padding: number | readonly number[] | undefined, options?: { groups?: number | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, output_padding: number | readonly number[] | undefined, groups: number | undefined, options?: { dilation?: number | readonly number[] | undefined }): Tensor
+  (...args: [input: Tensor, weight: Tensor, bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, output_padding?: number | readonly number[] | undefined, groups?: number | undefined, dilation?: number | readonly number[] | undefined] | [input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { output_padding?: number | readonly number[] | undefined; groups?: number | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, output_padding: number | readonly number[] | undefined, options?: { groups?: number | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, output_padding: number | readonly number[] | undefined, groups: number | undefined, options?: { dilation?: number | readonly number[] | undefined }]): Tensor
 }
 
 interface cosine_similarity_function {
@@ -272,20 +174,12 @@ interface cosine_similarity_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.cosine_similarity.html
    */
-  (x1: Tensor, x2: Tensor, dim?: number | undefined, eps?: number | undefined): Tensor
-  (x1: Tensor, options: { x2: Tensor; dim?: number | undefined; eps?: number | undefined }): Tensor
-  (x1: Tensor, x2: Tensor, options?: { dim?: number | undefined; eps?: number | undefined }): Tensor
-  (x1: Tensor, x2: Tensor, dim: number | undefined, options?: { eps?: number | undefined }): Tensor
+  (...args: [x1: Tensor, x2: Tensor, dim?: number | undefined, eps?: number | undefined] | [x1: Tensor, options: { x2: Tensor; dim?: number | undefined; eps?: number | undefined }] | [x1: Tensor, x2: Tensor, options?: { dim?: number | undefined; eps?: number | undefined }] | [x1: Tensor, x2: Tensor, dim: number | undefined, options?: { eps?: number | undefined }]): Tensor
 }
 
 interface cross_entropy_loss_function {
   /** `aten::cross_entropy_loss(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100, float label_smoothing=0.) -> Tensor` */
-  (input: Tensor, target: Tensor, weight?: Tensor | null | undefined, reduction?: number | undefined, ignore_index?: number | undefined, label_smoothing?: number | undefined): Tensor
-  (input: Tensor, options: { target: Tensor; weight?: Tensor | null | undefined; reduction?: number | undefined; ignore_index?: number | undefined; label_smoothing?: number | undefined }): Tensor
-  (input: Tensor, target: Tensor, options?: { weight?: Tensor | null | undefined; reduction?: number | undefined; ignore_index?: number | undefined; label_smoothing?: number | undefined }): Tensor
-  (input: Tensor, target: Tensor, weight: Tensor | null | undefined, options?: { reduction?: number | undefined; ignore_index?: number | undefined; label_smoothing?: number | undefined }): Tensor
-  (input: Tensor, target: Tensor, weight: Tensor | null | undefined, reduction: number | undefined, options?: { ignore_index?: number | undefined; label_smoothing?: number | undefined }): Tensor
-  (input: Tensor, target: Tensor, weight: Tensor | null | undefined, reduction: number | undefined, ignore_index: number | undefined, options?: { label_smoothing?: number | undefined }): Tensor
+  (...args: [input: Tensor, target: Tensor, weight?: Tensor | null | undefined, reduction?: number | undefined, ignore_index?: number | undefined, label_smoothing?: number | undefined] | [input: Tensor, options: { target: Tensor; weight?: Tensor | null | undefined; reduction?: number | undefined; ignore_index?: number | undefined; label_smoothing?: number | undefined }] | [input: Tensor, target: Tensor, options?: { weight?: Tensor | null | undefined; reduction?: number | undefined; ignore_index?: number | undefined; label_smoothing?: number | undefined }] | [input: Tensor, target: Tensor, weight: Tensor | null | undefined, options?: { reduction?: number | undefined; ignore_index?: number | undefined; label_smoothing?: number | undefined }] | [input: Tensor, target: Tensor, weight: Tensor | null | undefined, reduction: number | undefined, options?: { ignore_index?: number | undefined; label_smoothing?: number | undefined }] | [input: Tensor, target: Tensor, weight: Tensor | null | undefined, reduction: number | undefined, ignore_index: number | undefined, options?: { label_smoothing?: number | undefined }]): Tensor
 }
 
 interface elu__function {
@@ -294,10 +188,7 @@ interface elu__function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.elu_.html
    */
-  (input: Tensor, alpha?: Scalar | undefined, scale?: Scalar | undefined, input_scale?: Scalar | undefined): Tensor
-  (input: Tensor, options?: { alpha?: Scalar | undefined; scale?: Scalar | undefined; input_scale?: Scalar | undefined }): Tensor
-  (input: Tensor, alpha: Scalar | undefined, options?: { scale?: Scalar | undefined; input_scale?: Scalar | undefined }): Tensor
-  (input: Tensor, alpha: Scalar | undefined, scale: Scalar | undefined, options?: { input_scale?: Scalar | undefined }): Tensor
+  (...args: [input: Tensor, alpha?: Scalar | undefined, scale?: Scalar | undefined, input_scale?: Scalar | undefined] | [input: Tensor, options?: { alpha?: Scalar | undefined; scale?: Scalar | undefined; input_scale?: Scalar | undefined }] | [input: Tensor, alpha: Scalar | undefined, options?: { scale?: Scalar | undefined; input_scale?: Scalar | undefined }] | [input: Tensor, alpha: Scalar | undefined, scale: Scalar | undefined, options?: { input_scale?: Scalar | undefined }]): Tensor
 }
 
 interface flatten_dense_tensors_function {
@@ -309,11 +200,11 @@ interface gelu_function {
   /**
    * `aten::gelu(Tensor self, *, str approximate="none") -> Tensor`
    *
+   * `aten::gelu.out(Tensor self, *, str approximate="none", Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.gelu.html
    */
-  (input: Tensor, options?: { approximate?: string | undefined }): Tensor
-  /** `aten::gelu.out(Tensor self, *, str approximate="none", Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { approximate?: string | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, options?: { approximate?: string | undefined }] | [input: Tensor, options: { approximate?: string | undefined; out: Tensor }]): Tensor
 }
 
 interface gelu__function {
@@ -325,12 +216,11 @@ interface hardshrink_function {
   /**
    * `aten::hardshrink(Tensor self, Scalar lambd=0.5) -> Tensor`
    *
+   * `aten::hardshrink.out(Tensor self, Scalar lambd=0.5, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.hardshrink.html
    */
-  (input: Tensor, lambd?: Scalar | undefined): Tensor
-  (input: Tensor, options?: { lambd?: Scalar | undefined }): Tensor
-  /** `aten::hardshrink.out(Tensor self, Scalar lambd=0.5, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { lambd?: Scalar | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, lambd?: Scalar | undefined] | [input: Tensor, options?: { lambd?: Scalar | undefined }] | [input: Tensor, options: { lambd?: Scalar | undefined; out: Tensor }]): Tensor
 }
 
 interface hardsigmoid__function {
@@ -349,18 +239,16 @@ interface hardtanh__function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.hardtanh_.html
    */
-  (input: Tensor, min_val?: Scalar | undefined, max_val?: Scalar | undefined): Tensor
-  (input: Tensor, options?: { min_val?: Scalar | undefined; max_val?: Scalar | undefined }): Tensor
-  (input: Tensor, min_val: Scalar | undefined, options?: { max_val?: Scalar | undefined }): Tensor
+  (...args: [input: Tensor, min_val?: Scalar | undefined, max_val?: Scalar | undefined] | [input: Tensor, options?: { min_val?: Scalar | undefined; max_val?: Scalar | undefined }] | [input: Tensor, min_val: Scalar | undefined, options?: { max_val?: Scalar | undefined }]): Tensor
 }
 
 interface im2col_function {
-  /** `aten::im2col(Tensor self, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride) -> Tensor` */
-  (input: Tensor, kernel_size: number | readonly number[], dilation: number | readonly number[], padding: number | readonly number[], stride: number | readonly number[]): Tensor
-  (input: Tensor, options: { kernel_size: number | readonly number[]; dilation: number | readonly number[]; padding: number | readonly number[]; stride: number | readonly number[] }): Tensor
-  /** `aten::im2col.out(Tensor self, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, kernel_size: number | readonly number[], dilation: number | readonly number[], padding: number | readonly number[], stride: number | readonly number[], options: { out: Tensor }): Tensor
-  (input: Tensor, options: { kernel_size: number | readonly number[]; dilation: number | readonly number[]; padding: number | readonly number[]; stride: number | readonly number[]; out: Tensor }): Tensor
+  /**
+   * `aten::im2col(Tensor self, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride) -> Tensor`
+   *
+   * `aten::im2col.out(Tensor self, int[2] kernel_size, int[2] dilation, int[2] padding, int[2] stride, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, kernel_size: number | readonly number[], dilation: number | readonly number[], padding: number | readonly number[], stride: number | readonly number[]] | [input: Tensor, options: { kernel_size: number | readonly number[]; dilation: number | readonly number[]; padding: number | readonly number[]; stride: number | readonly number[] }] | [input: Tensor, kernel_size: number | readonly number[], dilation: number | readonly number[], padding: number | readonly number[], stride: number | readonly number[], options: { out: Tensor }] | [input: Tensor, options: { kernel_size: number | readonly number[]; dilation: number | readonly number[]; padding: number | readonly number[]; stride: number | readonly number[]; out: Tensor }]): Tensor
 }
 
 interface leaky_relu__function {
@@ -369,19 +257,18 @@ interface leaky_relu__function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.leaky_relu_.html
    */
-  (input: Tensor, negative_slope?: Scalar | undefined): Tensor
-  (input: Tensor, options?: { negative_slope?: Scalar | undefined }): Tensor
+  (...args: [input: Tensor, negative_slope?: Scalar | undefined] | [input: Tensor, options?: { negative_slope?: Scalar | undefined }]): Tensor
 }
 
 interface log_sigmoid_function {
   /**
    * `aten::log_sigmoid(Tensor self) -> Tensor`
    *
+   * `aten::log_sigmoid.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.log_sigmoid.html
    */
-  (input: Tensor): Tensor
-  /** `aten::log_sigmoid.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface mish__function {
@@ -390,45 +277,30 @@ interface mish__function {
 }
 
 interface mkldnn_linear_function {
-  /** `aten::mkldnn_linear(Tensor self, Tensor weight, Tensor? bias=None) -> Tensor` */
-  (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined): Tensor
-  (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined }): Tensor
-  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined }): Tensor
-  /** `aten::mkldnn_linear.out(Tensor self, Tensor weight, Tensor? bias=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, weight: Tensor, options: { bias?: Tensor | null | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::mkldnn_linear(Tensor self, Tensor weight, Tensor? bias=None) -> Tensor`
+   *
+   * `aten::mkldnn_linear.out(Tensor self, Tensor weight, Tensor? bias=None, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, weight: Tensor, bias?: Tensor | null | undefined] | [input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined }] | [input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined }] | [input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined; out: Tensor }] | [input: Tensor, weight: Tensor, options: { bias?: Tensor | null | undefined; out: Tensor }]): Tensor
 }
 
 interface mkldnn_reorder_conv2d_weight_function {
-  /** `aten::mkldnn_reorder_conv2d_weight(Tensor self, SymInt[2] padding=[0, 0], SymInt[2] stride=[1, 1], SymInt[2] dilation=[1, 1], SymInt groups=1, SymInt[]? input_size=None) -> Tensor` */
-  (input: Tensor, padding?: number | readonly number[] | undefined, stride?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined, input_size?: readonly number[] | null | undefined): Tensor
-  (input: Tensor, options?: { padding?: number | readonly number[] | undefined; stride?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined; input_size?: readonly number[] | null | undefined }): Tensor
-  (input: Tensor, padding: number | readonly number[] | undefined, options?: { stride?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined; input_size?: readonly number[] | null | undefined }): Tensor
-  (input: Tensor, padding: number | readonly number[] | undefined, stride: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; groups?: number | undefined; input_size?: readonly number[] | null | undefined }): Tensor
-  (input: Tensor, padding: number | readonly number[] | undefined, stride: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { groups?: number | undefined; input_size?: readonly number[] | null | undefined }): Tensor
-  (input: Tensor, padding: number | readonly number[] | undefined, stride: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, groups: number | undefined, options?: { input_size?: readonly number[] | null | undefined }): Tensor
-  /** `aten::mkldnn_reorder_conv2d_weight.out(Tensor self, SymInt[2] padding=[0, 0], SymInt[2] stride=[1, 1], SymInt[2] dilation=[1, 1], SymInt groups=1, SymInt[]? input_size=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { padding?: number | readonly number[] | undefined; stride?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined; input_size?: readonly number[] | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, padding: number | readonly number[] | undefined, options: { stride?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined; input_size?: readonly number[] | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, padding: number | readonly number[] | undefined, stride: number | readonly number[] | undefined, options: { dilation?: number | readonly number[] | undefined; groups?: number | undefined; input_size?: readonly number[] | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, padding: number | readonly number[] | undefined, stride: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options: { groups?: number | undefined; input_size?: readonly number[] | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, padding: number | readonly number[] | undefined, stride: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, groups: number | undefined, options: { input_size?: readonly number[] | null | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::mkldnn_reorder_conv2d_weight(Tensor self, SymInt[2] padding=[0, 0], SymInt[2] stride=[1, 1], SymInt[2] dilation=[1, 1], SymInt groups=1, SymInt[]? input_size=None) -> Tensor`
+   *
+   * `aten::mkldnn_reorder_conv2d_weight.out(Tensor self, SymInt[2] padding=[0, 0], SymInt[2] stride=[1, 1], SymInt[2] dilation=[1, 1], SymInt groups=1, SymInt[]? input_size=None, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, padding?: number | readonly number[] | undefined, stride?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined, input_size?: readonly number[] | null | undefined] | [input: Tensor, options?: { padding?: number | readonly number[] | undefined; stride?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined; input_size?: readonly number[] | null | undefined }] | [input: Tensor, padding: number | readonly number[] | undefined, options?: { stride?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined; input_size?: readonly number[] | null | undefined }] | [input: Tensor, padding: number | readonly number[] | undefined, stride: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; groups?: number | undefined; input_size?: readonly number[] | null | undefined }] | [input: Tensor, padding: number | readonly number[] | undefined, stride: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { groups?: number | undefined; input_size?: readonly number[] | null | undefined }] | [input: Tensor, padding: number | readonly number[] | undefined, stride: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, groups: number | undefined, options?: { input_size?: readonly number[] | null | undefined }] | [input: Tensor, options: { padding?: number | readonly number[] | undefined; stride?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined; input_size?: readonly number[] | null | undefined; out: Tensor }] | [input: Tensor, padding: number | readonly number[] | undefined, options: { stride?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined; input_size?: readonly number[] | null | undefined; out: Tensor }] | [input: Tensor, padding: number | readonly number[] | undefined, stride: number | readonly number[] | undefined, options: { dilation?: number | readonly number[] | undefined; groups?: number | undefined; input_size?: readonly number[] | null | undefined; out: Tensor }] | [input: Tensor, padding: number | readonly number[] | undefined, stride: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options: { groups?: number | undefined; input_size?: readonly number[] | null | undefined; out: Tensor }] | [input: Tensor, padding: number | readonly number[] | undefined, stride: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, groups: number | undefined, options: { input_size?: readonly number[] | null | undefined; out: Tensor }]): Tensor
 }
 
 interface mkldnn_reorder_conv3d_weight_function {
-  /** `aten::mkldnn_reorder_conv3d_weight(Tensor self, SymInt[3] padding=[0, 0, 0], SymInt[3] stride=[1, 1, 1], SymInt[3] dilation=[1, 1, 1], SymInt groups=1, SymInt[]? input_size=None) -> Tensor` */
-  (input: Tensor, padding?: number | readonly number[] | undefined, stride?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined, input_size?: readonly number[] | null | undefined): Tensor
-  (input: Tensor, options?: { padding?: number | readonly number[] | undefined; stride?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined; input_size?: readonly number[] | null | undefined }): Tensor
-  (input: Tensor, padding: number | readonly number[] | undefined, options?: { stride?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined; input_size?: readonly number[] | null | undefined }): Tensor
-  (input: Tensor, padding: number | readonly number[] | undefined, stride: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; groups?: number | undefined; input_size?: readonly number[] | null | undefined }): Tensor
-  (input: Tensor, padding: number | readonly number[] | undefined, stride: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { groups?: number | undefined; input_size?: readonly number[] | null | undefined }): Tensor
-  (input: Tensor, padding: number | readonly number[] | undefined, stride: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, groups: number | undefined, options?: { input_size?: readonly number[] | null | undefined }): Tensor
-  /** `aten::mkldnn_reorder_conv3d_weight.out(Tensor self, SymInt[3] padding=[0, 0, 0], SymInt[3] stride=[1, 1, 1], SymInt[3] dilation=[1, 1, 1], SymInt groups=1, SymInt[]? input_size=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { padding?: number | readonly number[] | undefined; stride?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined; input_size?: readonly number[] | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, padding: number | readonly number[] | undefined, options: { stride?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined; input_size?: readonly number[] | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, padding: number | readonly number[] | undefined, stride: number | readonly number[] | undefined, options: { dilation?: number | readonly number[] | undefined; groups?: number | undefined; input_size?: readonly number[] | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, padding: number | readonly number[] | undefined, stride: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options: { groups?: number | undefined; input_size?: readonly number[] | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, padding: number | readonly number[] | undefined, stride: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, groups: number | undefined, options: { input_size?: readonly number[] | null | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::mkldnn_reorder_conv3d_weight(Tensor self, SymInt[3] padding=[0, 0, 0], SymInt[3] stride=[1, 1, 1], SymInt[3] dilation=[1, 1, 1], SymInt groups=1, SymInt[]? input_size=None) -> Tensor`
+   *
+   * `aten::mkldnn_reorder_conv3d_weight.out(Tensor self, SymInt[3] padding=[0, 0, 0], SymInt[3] stride=[1, 1, 1], SymInt[3] dilation=[1, 1, 1], SymInt groups=1, SymInt[]? input_size=None, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, padding?: number | readonly number[] | undefined, stride?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, groups?: number | undefined, input_size?: readonly number[] | null | undefined] | [input: Tensor, options?: { padding?: number | readonly number[] | undefined; stride?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined; input_size?: readonly number[] | null | undefined }] | [input: Tensor, padding: number | readonly number[] | undefined, options?: { stride?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined; input_size?: readonly number[] | null | undefined }] | [input: Tensor, padding: number | readonly number[] | undefined, stride: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; groups?: number | undefined; input_size?: readonly number[] | null | undefined }] | [input: Tensor, padding: number | readonly number[] | undefined, stride: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { groups?: number | undefined; input_size?: readonly number[] | null | undefined }] | [input: Tensor, padding: number | readonly number[] | undefined, stride: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, groups: number | undefined, options?: { input_size?: readonly number[] | null | undefined }] | [input: Tensor, options: { padding?: number | readonly number[] | undefined; stride?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined; input_size?: readonly number[] | null | undefined; out: Tensor }] | [input: Tensor, padding: number | readonly number[] | undefined, options: { stride?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; groups?: number | undefined; input_size?: readonly number[] | null | undefined; out: Tensor }] | [input: Tensor, padding: number | readonly number[] | undefined, stride: number | readonly number[] | undefined, options: { dilation?: number | readonly number[] | undefined; groups?: number | undefined; input_size?: readonly number[] | null | undefined; out: Tensor }] | [input: Tensor, padding: number | readonly number[] | undefined, stride: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options: { groups?: number | undefined; input_size?: readonly number[] | null | undefined; out: Tensor }] | [input: Tensor, padding: number | readonly number[] | undefined, stride: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, groups: number | undefined, options: { input_size?: readonly number[] | null | undefined; out: Tensor }]): Tensor
 }
 
 interface native_channel_shuffle_function {
@@ -437,31 +309,21 @@ interface native_channel_shuffle_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.native_channel_shuffle.html
    */
-  (input: Tensor, groups: number): Tensor
-  (input: Tensor, options: { groups: number }): Tensor
+  (...args: [input: Tensor, groups: number] | [input: Tensor, options: { groups: number }]): Tensor
 }
 
 interface nll_loss2d_function {
-  /** `aten::nll_loss2d(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor` */
-  (input: Tensor, target: Tensor, weight?: Tensor | null | undefined, reduction?: number | undefined, ignore_index?: number | undefined): Tensor
-  (input: Tensor, options: { target: Tensor; weight?: Tensor | null | undefined; reduction?: number | undefined; ignore_index?: number | undefined }): Tensor
-  (input: Tensor, target: Tensor, options?: { weight?: Tensor | null | undefined; reduction?: number | undefined; ignore_index?: number | undefined }): Tensor
-  (input: Tensor, target: Tensor, weight: Tensor | null | undefined, options?: { reduction?: number | undefined; ignore_index?: number | undefined }): Tensor
-  (input: Tensor, target: Tensor, weight: Tensor | null | undefined, reduction: number | undefined, options?: { ignore_index?: number | undefined }): Tensor
-  /** `aten::nll_loss2d.out(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { target: Tensor; weight?: Tensor | null | undefined; reduction?: number | undefined; ignore_index?: number | undefined; out: Tensor }): Tensor
-  (input: Tensor, target: Tensor, options: { weight?: Tensor | null | undefined; reduction?: number | undefined; ignore_index?: number | undefined; out: Tensor }): Tensor
-  (input: Tensor, target: Tensor, weight: Tensor | null | undefined, options: { reduction?: number | undefined; ignore_index?: number | undefined; out: Tensor }): Tensor
-  (input: Tensor, target: Tensor, weight: Tensor | null | undefined, reduction: number | undefined, options: { ignore_index?: number | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::nll_loss2d(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor`
+   *
+   * `aten::nll_loss2d.out(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, target: Tensor, weight?: Tensor | null | undefined, reduction?: number | undefined, ignore_index?: number | undefined] | [input: Tensor, options: { target: Tensor; weight?: Tensor | null | undefined; reduction?: number | undefined; ignore_index?: number | undefined }] | [input: Tensor, target: Tensor, options?: { weight?: Tensor | null | undefined; reduction?: number | undefined; ignore_index?: number | undefined }] | [input: Tensor, target: Tensor, weight: Tensor | null | undefined, options?: { reduction?: number | undefined; ignore_index?: number | undefined }] | [input: Tensor, target: Tensor, weight: Tensor | null | undefined, reduction: number | undefined, options?: { ignore_index?: number | undefined }] | [input: Tensor, options: { target: Tensor; weight?: Tensor | null | undefined; reduction?: number | undefined; ignore_index?: number | undefined; out: Tensor }] | [input: Tensor, target: Tensor, options: { weight?: Tensor | null | undefined; reduction?: number | undefined; ignore_index?: number | undefined; out: Tensor }] | [input: Tensor, target: Tensor, weight: Tensor | null | undefined, options: { reduction?: number | undefined; ignore_index?: number | undefined; out: Tensor }] | [input: Tensor, target: Tensor, weight: Tensor | null | undefined, reduction: number | undefined, options: { ignore_index?: number | undefined; out: Tensor }]): Tensor
 }
 
 interface nll_loss_nd_function {
   /** `aten::nll_loss_nd(Tensor self, Tensor target, Tensor? weight=None, int reduction=1, SymInt ignore_index=-100) -> Tensor` */
-  (input: Tensor, target: Tensor, weight?: Tensor | null | undefined, reduction?: number | undefined, ignore_index?: number | undefined): Tensor
-  (input: Tensor, options: { target: Tensor; weight?: Tensor | null | undefined; reduction?: number | undefined; ignore_index?: number | undefined }): Tensor
-  (input: Tensor, target: Tensor, options?: { weight?: Tensor | null | undefined; reduction?: number | undefined; ignore_index?: number | undefined }): Tensor
-  (input: Tensor, target: Tensor, weight: Tensor | null | undefined, options?: { reduction?: number | undefined; ignore_index?: number | undefined }): Tensor
-  (input: Tensor, target: Tensor, weight: Tensor | null | undefined, reduction: number | undefined, options?: { ignore_index?: number | undefined }): Tensor
+  (...args: [input: Tensor, target: Tensor, weight?: Tensor | null | undefined, reduction?: number | undefined, ignore_index?: number | undefined] | [input: Tensor, options: { target: Tensor; weight?: Tensor | null | undefined; reduction?: number | undefined; ignore_index?: number | undefined }] | [input: Tensor, target: Tensor, options?: { weight?: Tensor | null | undefined; reduction?: number | undefined; ignore_index?: number | undefined }] | [input: Tensor, target: Tensor, weight: Tensor | null | undefined, options?: { reduction?: number | undefined; ignore_index?: number | undefined }] | [input: Tensor, target: Tensor, weight: Tensor | null | undefined, reduction: number | undefined, options?: { ignore_index?: number | undefined }]): Tensor
 }
 
 interface one_hot_function {
@@ -470,16 +332,12 @@ interface one_hot_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.one_hot.html
    */
-  (input: Tensor, num_classes?: number | undefined): Tensor
-  (input: Tensor, options?: { num_classes?: number | undefined }): Tensor
+  (...args: [input: Tensor, num_classes?: number | undefined] | [input: Tensor, options?: { num_classes?: number | undefined }]): Tensor
 }
 
 interface pad_sequence_function {
   /** `aten::pad_sequence(Tensor[] sequences, bool batch_first=False, float padding_value=0., str padding_side="right") -> Tensor` */
-  (sequences: readonly Tensor[], batch_first?: boolean | undefined, padding_value?: number | undefined, padding_side?: string | undefined): Tensor
-  (sequences: readonly Tensor[], options?: { batch_first?: boolean | undefined; padding_value?: number | undefined; padding_side?: string | undefined }): Tensor
-  (sequences: readonly Tensor[], batch_first: boolean | undefined, options?: { padding_value?: number | undefined; padding_side?: string | undefined }): Tensor
-  (sequences: readonly Tensor[], batch_first: boolean | undefined, padding_value: number | undefined, options?: { padding_side?: string | undefined }): Tensor
+  (...args: [sequences: readonly Tensor[], batch_first?: boolean | undefined, padding_value?: number | undefined, padding_side?: string | undefined] | [sequences: readonly Tensor[], options?: { batch_first?: boolean | undefined; padding_value?: number | undefined; padding_side?: string | undefined }] | [sequences: readonly Tensor[], batch_first: boolean | undefined, options?: { padding_value?: number | undefined; padding_side?: string | undefined }] | [sequences: readonly Tensor[], batch_first: boolean | undefined, padding_value: number | undefined, options?: { padding_side?: string | undefined }]): Tensor
 }
 
 interface pairwise_distance_function {
@@ -488,11 +346,7 @@ interface pairwise_distance_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.pairwise_distance.html
    */
-  (x1: Tensor, x2: Tensor, p?: number | undefined, eps?: number | undefined, keepdim?: boolean | undefined): Tensor
-  (x1: Tensor, options: { x2: Tensor; p?: number | undefined; eps?: number | undefined; keepdim?: boolean | undefined }): Tensor
-  (x1: Tensor, x2: Tensor, options?: { p?: number | undefined; eps?: number | undefined; keepdim?: boolean | undefined }): Tensor
-  (x1: Tensor, x2: Tensor, p: number | undefined, options?: { eps?: number | undefined; keepdim?: boolean | undefined }): Tensor
-  (x1: Tensor, x2: Tensor, p: number | undefined, eps: number | undefined, options?: { keepdim?: boolean | undefined }): Tensor
+  (...args: [x1: Tensor, x2: Tensor, p?: number | undefined, eps?: number | undefined, keepdim?: boolean | undefined] | [x1: Tensor, options: { x2: Tensor; p?: number | undefined; eps?: number | undefined; keepdim?: boolean | undefined }] | [x1: Tensor, x2: Tensor, options?: { p?: number | undefined; eps?: number | undefined; keepdim?: boolean | undefined }] | [x1: Tensor, x2: Tensor, p: number | undefined, options?: { eps?: number | undefined; keepdim?: boolean | undefined }] | [x1: Tensor, x2: Tensor, p: number | undefined, eps: number | undefined, options?: { keepdim?: boolean | undefined }]): Tensor
 }
 
 interface pdist_function {
@@ -501,34 +355,29 @@ interface pdist_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.pdist.html
    */
-  (input: Tensor, p?: number | undefined): Tensor
-  (input: Tensor, options?: { p?: number | undefined }): Tensor
+  (...args: [input: Tensor, p?: number | undefined] | [input: Tensor, options?: { p?: number | undefined }]): Tensor
 }
 
 interface pixel_shuffle_function {
   /**
    * `aten::pixel_shuffle(Tensor self, int upscale_factor) -> Tensor`
    *
+   * `aten::pixel_shuffle.out(Tensor self, int upscale_factor, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.pixel_shuffle.html
    */
-  (input: Tensor, upscale_factor: number): Tensor
-  (input: Tensor, options: { upscale_factor: number }): Tensor
-  /** `aten::pixel_shuffle.out(Tensor self, int upscale_factor, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, upscale_factor: number, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { upscale_factor: number; out: Tensor }): Tensor
+  (...args: [input: Tensor, upscale_factor: number] | [input: Tensor, options: { upscale_factor: number }] | [input: Tensor, upscale_factor: number, options: { out: Tensor }] | [input: Tensor, options: { upscale_factor: number; out: Tensor }]): Tensor
 }
 
 interface pixel_unshuffle_function {
   /**
    * `aten::pixel_unshuffle(Tensor self, int downscale_factor) -> Tensor`
    *
+   * `aten::pixel_unshuffle.out(Tensor self, int downscale_factor, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.pixel_unshuffle.html
    */
-  (input: Tensor, downscale_factor: number): Tensor
-  (input: Tensor, options: { downscale_factor: number }): Tensor
-  /** `aten::pixel_unshuffle.out(Tensor self, int downscale_factor, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, downscale_factor: number, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { downscale_factor: number; out: Tensor }): Tensor
+  (...args: [input: Tensor, downscale_factor: number] | [input: Tensor, options: { downscale_factor: number }] | [input: Tensor, downscale_factor: number, options: { out: Tensor }] | [input: Tensor, options: { downscale_factor: number; out: Tensor }]): Tensor
 }
 
 interface prelu_function {
@@ -537,35 +386,34 @@ interface prelu_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.prelu.html
    */
-  (input: Tensor, weight: Tensor): Tensor
-  (input: Tensor, options: { weight: Tensor }): Tensor
+  (...args: [input: Tensor, weight: Tensor] | [input: Tensor, options: { weight: Tensor }]): Tensor
 }
 
 interface reflection_pad1d_function {
-  /** `aten::reflection_pad1d(Tensor self, SymInt[2] padding) -> Tensor` */
-  (input: Tensor, padding: number | readonly number[]): Tensor
-  (input: Tensor, options: { padding: number | readonly number[] }): Tensor
-  /** `aten::reflection_pad1d.out(Tensor self, SymInt[2] padding, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, padding: number | readonly number[], options: { out: Tensor }): Tensor
-  (input: Tensor, options: { padding: number | readonly number[]; out: Tensor }): Tensor
+  /**
+   * `aten::reflection_pad1d(Tensor self, SymInt[2] padding) -> Tensor`
+   *
+   * `aten::reflection_pad1d.out(Tensor self, SymInt[2] padding, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, padding: number | readonly number[]] | [input: Tensor, options: { padding: number | readonly number[] }] | [input: Tensor, padding: number | readonly number[], options: { out: Tensor }] | [input: Tensor, options: { padding: number | readonly number[]; out: Tensor }]): Tensor
 }
 
 interface reflection_pad2d_function {
-  /** `aten::reflection_pad2d(Tensor self, SymInt[4] padding) -> Tensor` */
-  (input: Tensor, padding: number | readonly number[]): Tensor
-  (input: Tensor, options: { padding: number | readonly number[] }): Tensor
-  /** `aten::reflection_pad2d.out(Tensor self, SymInt[4] padding, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, padding: number | readonly number[], options: { out: Tensor }): Tensor
-  (input: Tensor, options: { padding: number | readonly number[]; out: Tensor }): Tensor
+  /**
+   * `aten::reflection_pad2d(Tensor self, SymInt[4] padding) -> Tensor`
+   *
+   * `aten::reflection_pad2d.out(Tensor self, SymInt[4] padding, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, padding: number | readonly number[]] | [input: Tensor, options: { padding: number | readonly number[] }] | [input: Tensor, padding: number | readonly number[], options: { out: Tensor }] | [input: Tensor, options: { padding: number | readonly number[]; out: Tensor }]): Tensor
 }
 
 interface reflection_pad3d_function {
-  /** `aten::reflection_pad3d(Tensor self, SymInt[6] padding) -> Tensor` */
-  (input: Tensor, padding: number | readonly number[]): Tensor
-  (input: Tensor, options: { padding: number | readonly number[] }): Tensor
-  /** `aten::reflection_pad3d.out(Tensor self, SymInt[6] padding, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, padding: number | readonly number[], options: { out: Tensor }): Tensor
-  (input: Tensor, options: { padding: number | readonly number[]; out: Tensor }): Tensor
+  /**
+   * `aten::reflection_pad3d(Tensor self, SymInt[6] padding) -> Tensor`
+   *
+   * `aten::reflection_pad3d.out(Tensor self, SymInt[6] padding, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, padding: number | readonly number[]] | [input: Tensor, options: { padding: number | readonly number[] }] | [input: Tensor, padding: number | readonly number[], options: { out: Tensor }] | [input: Tensor, options: { padding: number | readonly number[]; out: Tensor }]): Tensor
 }
 
 interface relu6__function {
@@ -583,30 +431,30 @@ interface relu__function {
 }
 
 interface replication_pad1d_function {
-  /** `aten::replication_pad1d(Tensor self, SymInt[2] padding) -> Tensor` */
-  (input: Tensor, padding: number | readonly number[]): Tensor
-  (input: Tensor, options: { padding: number | readonly number[] }): Tensor
-  /** `aten::replication_pad1d.out(Tensor self, SymInt[2] padding, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, padding: number | readonly number[], options: { out: Tensor }): Tensor
-  (input: Tensor, options: { padding: number | readonly number[]; out: Tensor }): Tensor
+  /**
+   * `aten::replication_pad1d(Tensor self, SymInt[2] padding) -> Tensor`
+   *
+   * `aten::replication_pad1d.out(Tensor self, SymInt[2] padding, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, padding: number | readonly number[]] | [input: Tensor, options: { padding: number | readonly number[] }] | [input: Tensor, padding: number | readonly number[], options: { out: Tensor }] | [input: Tensor, options: { padding: number | readonly number[]; out: Tensor }]): Tensor
 }
 
 interface replication_pad2d_function {
-  /** `aten::replication_pad2d(Tensor self, SymInt[4] padding) -> Tensor` */
-  (input: Tensor, padding: number | readonly number[]): Tensor
-  (input: Tensor, options: { padding: number | readonly number[] }): Tensor
-  /** `aten::replication_pad2d.out(Tensor self, SymInt[4] padding, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, padding: number | readonly number[], options: { out: Tensor }): Tensor
-  (input: Tensor, options: { padding: number | readonly number[]; out: Tensor }): Tensor
+  /**
+   * `aten::replication_pad2d(Tensor self, SymInt[4] padding) -> Tensor`
+   *
+   * `aten::replication_pad2d.out(Tensor self, SymInt[4] padding, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, padding: number | readonly number[]] | [input: Tensor, options: { padding: number | readonly number[] }] | [input: Tensor, padding: number | readonly number[], options: { out: Tensor }] | [input: Tensor, options: { padding: number | readonly number[]; out: Tensor }]): Tensor
 }
 
 interface replication_pad3d_function {
-  /** `aten::replication_pad3d(Tensor self, SymInt[6] padding) -> Tensor` */
-  (input: Tensor, padding: number | readonly number[]): Tensor
-  (input: Tensor, options: { padding: number | readonly number[] }): Tensor
-  /** `aten::replication_pad3d.out(Tensor self, SymInt[6] padding, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, padding: number | readonly number[], options: { out: Tensor }): Tensor
-  (input: Tensor, options: { padding: number | readonly number[]; out: Tensor }): Tensor
+  /**
+   * `aten::replication_pad3d(Tensor self, SymInt[6] padding) -> Tensor`
+   *
+   * `aten::replication_pad3d.out(Tensor self, SymInt[6] padding, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, padding: number | readonly number[]] | [input: Tensor, options: { padding: number | readonly number[] }] | [input: Tensor, padding: number | readonly number[], options: { out: Tensor }] | [input: Tensor, options: { padding: number | readonly number[]; out: Tensor }]): Tensor
 }
 
 interface rrelu__function {
@@ -615,37 +463,21 @@ interface rrelu__function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.rrelu_.html
    */
-  (input: Tensor, lower?: Scalar | undefined, upper?: Scalar | undefined, training?: boolean | undefined, generator?: Generator | null | undefined): Tensor
-  (input: Tensor, options?: { lower?: Scalar | undefined; upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
-  (input: Tensor, lower: Scalar | undefined, options?: { upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
-  (input: Tensor, lower: Scalar | undefined, upper: Scalar | undefined, options?: { training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
-  (input: Tensor, lower: Scalar | undefined, upper: Scalar | undefined, training: boolean | undefined, options?: { generator?: Generator | null | undefined }): Tensor
+  (...args: [input: Tensor, lower?: Scalar | undefined, upper?: Scalar | undefined, training?: boolean | undefined, generator?: Generator | null | undefined] | [input: Tensor, options?: { lower?: Scalar | undefined; upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }] | [input: Tensor, lower: Scalar | undefined, options?: { upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }] | [input: Tensor, lower: Scalar | undefined, upper: Scalar | undefined, options?: { training?: boolean | undefined; generator?: Generator | null | undefined }] | [input: Tensor, lower: Scalar | undefined, upper: Scalar | undefined, training: boolean | undefined, options?: { generator?: Generator | null | undefined }]): Tensor
 }
 
 interface rrelu_with_noise_function {
-  /** `aten::rrelu_with_noise(Tensor self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor` */
-  (input: Tensor, noise: Tensor, lower?: Scalar | undefined, upper?: Scalar | undefined, training?: boolean | undefined, generator?: Generator | null | undefined): Tensor
-  (input: Tensor, options: { noise: Tensor; lower?: Scalar | undefined; upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
-  (input: Tensor, noise: Tensor, options?: { lower?: Scalar | undefined; upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
-  (input: Tensor, noise: Tensor, lower: Scalar | undefined, options?: { upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
-  (input: Tensor, noise: Tensor, lower: Scalar | undefined, upper: Scalar | undefined, options?: { training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
-  (input: Tensor, noise: Tensor, lower: Scalar | undefined, upper: Scalar | undefined, training: boolean | undefined, options?: { generator?: Generator | null | undefined }): Tensor
-  /** `aten::rrelu_with_noise.out(Tensor self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { noise: Tensor; lower?: Scalar | undefined; upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, noise: Tensor, options: { lower?: Scalar | undefined; upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, noise: Tensor, lower: Scalar | undefined, options: { upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, noise: Tensor, lower: Scalar | undefined, upper: Scalar | undefined, options: { training?: boolean | undefined; generator?: Generator | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, noise: Tensor, lower: Scalar | undefined, upper: Scalar | undefined, training: boolean | undefined, options: { generator?: Generator | null | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::rrelu_with_noise(Tensor self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor`
+   *
+   * `aten::rrelu_with_noise.out(Tensor self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, noise: Tensor, lower?: Scalar | undefined, upper?: Scalar | undefined, training?: boolean | undefined, generator?: Generator | null | undefined] | [input: Tensor, options: { noise: Tensor; lower?: Scalar | undefined; upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }] | [input: Tensor, noise: Tensor, options?: { lower?: Scalar | undefined; upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }] | [input: Tensor, noise: Tensor, lower: Scalar | undefined, options?: { upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }] | [input: Tensor, noise: Tensor, lower: Scalar | undefined, upper: Scalar | undefined, options?: { training?: boolean | undefined; generator?: Generator | null | undefined }] | [input: Tensor, noise: Tensor, lower: Scalar | undefined, upper: Scalar | undefined, training: boolean | undefined, options?: { generator?: Generator | null | undefined }] | [input: Tensor, options: { noise: Tensor; lower?: Scalar | undefined; upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined; out: Tensor }] | [input: Tensor, noise: Tensor, options: { lower?: Scalar | undefined; upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined; out: Tensor }] | [input: Tensor, noise: Tensor, lower: Scalar | undefined, options: { upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined; out: Tensor }] | [input: Tensor, noise: Tensor, lower: Scalar | undefined, upper: Scalar | undefined, options: { training?: boolean | undefined; generator?: Generator | null | undefined; out: Tensor }] | [input: Tensor, noise: Tensor, lower: Scalar | undefined, upper: Scalar | undefined, training: boolean | undefined, options: { generator?: Generator | null | undefined; out: Tensor }]): Tensor
 }
 
 interface rrelu_with_noise__function {
   /** `aten::rrelu_with_noise_(Tensor(a!) self, Tensor(b!) noise, Scalar lower=0.125, Scalar upper=0.33333333333333331, bool training=False, Generator? generator=None) -> Tensor(a!)` */
-  (input: Tensor, noise: Tensor, lower?: Scalar | undefined, upper?: Scalar | undefined, training?: boolean | undefined, generator?: Generator | null | undefined): Tensor
-  (input: Tensor, options: { noise: Tensor; lower?: Scalar | undefined; upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
-  (input: Tensor, noise: Tensor, options?: { lower?: Scalar | undefined; upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
-  (input: Tensor, noise: Tensor, lower: Scalar | undefined, options?: { upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
-  (input: Tensor, noise: Tensor, lower: Scalar | undefined, upper: Scalar | undefined, options?: { training?: boolean | undefined; generator?: Generator | null | undefined }): Tensor
-  (input: Tensor, noise: Tensor, lower: Scalar | undefined, upper: Scalar | undefined, training: boolean | undefined, options?: { generator?: Generator | null | undefined }): Tensor
+  (...args: [input: Tensor, noise: Tensor, lower?: Scalar | undefined, upper?: Scalar | undefined, training?: boolean | undefined, generator?: Generator | null | undefined] | [input: Tensor, options: { noise: Tensor; lower?: Scalar | undefined; upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }] | [input: Tensor, noise: Tensor, options?: { lower?: Scalar | undefined; upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }] | [input: Tensor, noise: Tensor, lower: Scalar | undefined, options?: { upper?: Scalar | undefined; training?: boolean | undefined; generator?: Generator | null | undefined }] | [input: Tensor, noise: Tensor, lower: Scalar | undefined, upper: Scalar | undefined, options?: { training?: boolean | undefined; generator?: Generator | null | undefined }] | [input: Tensor, noise: Tensor, lower: Scalar | undefined, upper: Scalar | undefined, training: boolean | undefined, options?: { generator?: Generator | null | undefined }]): Tensor
 }
 
 interface scaled_dot_product_attention_function {
@@ -654,11 +486,7 @@ interface scaled_dot_product_attention_function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.scaled_dot_product_attention.html
    */
-  (query: Tensor, key: Tensor, value: Tensor, attn_mask?: Tensor | null | undefined, dropout_p?: number | undefined, is_causal?: boolean | undefined, options?: { scale?: number | null | undefined; enable_gqa?: boolean | undefined }): Tensor
-  (query: Tensor, options: { key: Tensor; value: Tensor; attn_mask?: Tensor | null | undefined; dropout_p?: number | undefined; is_causal?: boolean | undefined; scale?: number | null | undefined; enable_gqa?: boolean | undefined }): Tensor
-  (query: Tensor, key: Tensor, value: Tensor, options?: { attn_mask?: Tensor | null | undefined; dropout_p?: number | undefined; is_causal?: boolean | undefined; scale?: number | null | undefined; enable_gqa?: boolean | undefined }): Tensor
-  (query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | null | undefined, options?: { dropout_p?: number | undefined; is_causal?: boolean | undefined; scale?: number | null | undefined; enable_gqa?: boolean | undefined }): Tensor
-  (query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | null | undefined, dropout_p: number | undefined, options?: { is_causal?: boolean | undefined; scale?: number | null | undefined; enable_gqa?: boolean | undefined }): Tensor
+  (...args: [query: Tensor, key: Tensor, value: Tensor, attn_mask?: Tensor | null | undefined, dropout_p?: number | undefined, is_causal?: boolean | undefined, options?: { scale?: number | null | undefined; enable_gqa?: boolean | undefined }] | [query: Tensor, options: { key: Tensor; value: Tensor; attn_mask?: Tensor | null | undefined; dropout_p?: number | undefined; is_causal?: boolean | undefined; scale?: number | null | undefined; enable_gqa?: boolean | undefined }] | [query: Tensor, key: Tensor, value: Tensor, options?: { attn_mask?: Tensor | null | undefined; dropout_p?: number | undefined; is_causal?: boolean | undefined; scale?: number | null | undefined; enable_gqa?: boolean | undefined }] | [query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | null | undefined, options?: { dropout_p?: number | undefined; is_causal?: boolean | undefined; scale?: number | null | undefined; enable_gqa?: boolean | undefined }] | [query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | null | undefined, dropout_p: number | undefined, options?: { is_causal?: boolean | undefined; scale?: number | null | undefined; enable_gqa?: boolean | undefined }]): Tensor
 }
 
 interface selu__function {
@@ -674,11 +502,11 @@ interface sigmoid_function {
   /**
    * `aten::sigmoid(Tensor self) -> Tensor`
    *
+   * `aten::sigmoid.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.sigmoid.html
    */
-  (input: Tensor): Tensor
-  /** `aten::sigmoid.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface silu__function {
@@ -687,136 +515,90 @@ interface silu__function {
 }
 
 interface slow_conv3d_function {
-  /** `aten::slow_conv3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0]) -> Tensor` */
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined): Tensor
-  (input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined }): Tensor
-  /** `aten::slow_conv3d.out(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; out: Tensor }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], options: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; out: Tensor }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; out: Tensor }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::slow_conv3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0]) -> Tensor`
+   *
+   * `aten::slow_conv3d.out(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined] | [input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined }] | [input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; out: Tensor }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], options: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; out: Tensor }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; out: Tensor }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; out: Tensor }]): Tensor
 }
 
 interface slow_conv_dilated2d_function {
-  /** `aten::slow_conv_dilated2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1]) -> Tensor` */
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined): Tensor
-  (input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined }): Tensor
-  /** `aten::slow_conv_dilated2d.out(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1], *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], options: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options: { dilation?: number | readonly number[] | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::slow_conv_dilated2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1]) -> Tensor`
+   *
+   * `aten::slow_conv_dilated2d.out(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] dilation=[1, 1], *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined] | [input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined }] | [input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], options: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options: { dilation?: number | readonly number[] | undefined; out: Tensor }]): Tensor
 }
 
 interface slow_conv_dilated3d_function {
-  /** `aten::slow_conv_dilated3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1]) -> Tensor` */
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined): Tensor
-  (input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined }): Tensor
-  /** `aten::slow_conv_dilated3d.out(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1], *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], options: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options: { dilation?: number | readonly number[] | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::slow_conv_dilated3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1]) -> Tensor`
+   *
+   * `aten::slow_conv_dilated3d.out(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1], *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined] | [input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined }] | [input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], options: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options: { dilation?: number | readonly number[] | undefined; out: Tensor }]): Tensor
 }
 
 interface slow_conv_transpose2d_function {
-  /** `aten::slow_conv_transpose2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt[2] dilation=[1, 1]) -> Tensor` */
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, output_padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined): Tensor
-  (input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, output_padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined }): Tensor
-  /** `aten::slow_conv_transpose2d.out(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt[2] dilation=[1, 1], *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], options: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options: { output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, output_padding: number | readonly number[] | undefined, options: { dilation?: number | readonly number[] | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::slow_conv_transpose2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt[2] dilation=[1, 1]) -> Tensor`
+   *
+   * `aten::slow_conv_transpose2d.out(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], SymInt[2] output_padding=[0, 0], SymInt[2] dilation=[1, 1], *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, output_padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined] | [input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, output_padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined }] | [input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], options: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options: { output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, output_padding: number | readonly number[] | undefined, options: { dilation?: number | readonly number[] | undefined; out: Tensor }]): Tensor
 }
 
 interface slow_conv_transpose3d_function {
-  /** `aten::slow_conv_transpose3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1]) -> Tensor` */
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, output_padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined): Tensor
-  (input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, output_padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined }): Tensor
-  /** `aten::slow_conv_transpose3d.out(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1], *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], options: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options: { output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, output_padding: number | readonly number[] | undefined, options: { dilation?: number | readonly number[] | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::slow_conv_transpose3d(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1]) -> Tensor`
+   *
+   * `aten::slow_conv_transpose3d.out(Tensor self, Tensor weight, SymInt[3] kernel_size, Tensor? bias=None, SymInt[3] stride=[1, 1, 1], SymInt[3] padding=[0, 0, 0], SymInt[3] output_padding=[0, 0, 0], SymInt[3] dilation=[1, 1, 1], *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, output_padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined] | [input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, output_padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined }] | [input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], options: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options: { output_padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; out: Tensor }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, output_padding: number | readonly number[] | undefined, options: { dilation?: number | readonly number[] | undefined; out: Tensor }]): Tensor
 }
 
 interface softplus_function {
   /**
    * `aten::softplus(Tensor self, Scalar beta=1, Scalar threshold=20) -> Tensor`
    *
+   * `aten::softplus.out(Tensor self, Scalar beta=1, Scalar threshold=20, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.softplus.html
    */
-  (input: Tensor, beta?: Scalar | undefined, threshold?: Scalar | undefined): Tensor
-  (input: Tensor, options?: { beta?: Scalar | undefined; threshold?: Scalar | undefined }): Tensor
-  (input: Tensor, beta: Scalar | undefined, options?: { threshold?: Scalar | undefined }): Tensor
-  /** `aten::softplus.out(Tensor self, Scalar beta=1, Scalar threshold=20, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { beta?: Scalar | undefined; threshold?: Scalar | undefined; out: Tensor }): Tensor
-  (input: Tensor, beta: Scalar | undefined, options: { threshold?: Scalar | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, beta?: Scalar | undefined, threshold?: Scalar | undefined] | [input: Tensor, options?: { beta?: Scalar | undefined; threshold?: Scalar | undefined }] | [input: Tensor, beta: Scalar | undefined, options?: { threshold?: Scalar | undefined }] | [input: Tensor, options: { beta?: Scalar | undefined; threshold?: Scalar | undefined; out: Tensor }] | [input: Tensor, beta: Scalar | undefined, options: { threshold?: Scalar | undefined; out: Tensor }]): Tensor
 }
 
 interface softshrink_function {
   /**
    * `aten::softshrink(Tensor self, Scalar lambd=0.5) -> Tensor`
    *
+   * `aten::softshrink.out(Tensor self, Scalar lambd=0.5, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.softshrink.html
    */
-  (input: Tensor, lambd?: Scalar | undefined): Tensor
-  (input: Tensor, options?: { lambd?: Scalar | undefined }): Tensor
-  /** `aten::softshrink.out(Tensor self, Scalar lambd=0.5, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { lambd?: Scalar | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, lambd?: Scalar | undefined] | [input: Tensor, options?: { lambd?: Scalar | undefined }] | [input: Tensor, options: { lambd?: Scalar | undefined; out: Tensor }]): Tensor
 }
 
 interface tanh_function {
   /**
    * `aten::tanh(Tensor self) -> Tensor`
    *
+   * `aten::tanh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.tanh.html
    */
-  (input: Tensor): Tensor
-  /** `aten::tanh.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface thnn_conv2d_function {
-  /** `aten::thnn_conv2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0]) -> Tensor` */
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined): Tensor
-  (input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined }): Tensor
-  /** `aten::thnn_conv2d.out(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; out: Tensor }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], options: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; out: Tensor }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; out: Tensor }): Tensor
-  (input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::thnn_conv2d(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0]) -> Tensor`
+   *
+   * `aten::thnn_conv2d.out(Tensor self, Tensor weight, SymInt[2] kernel_size, Tensor? bias=None, SymInt[2] stride=[1, 1], SymInt[2] padding=[0, 0], *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias?: Tensor | null | undefined, stride?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined] | [input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], options?: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, options?: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined }] | [input: Tensor, options: { weight: Tensor; kernel_size: number | readonly number[]; bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; out: Tensor }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], options: { bias?: Tensor | null | undefined; stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; out: Tensor }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, options: { stride?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; out: Tensor }] | [input: Tensor, weight: Tensor, kernel_size: number | readonly number[], bias: Tensor | null | undefined, stride: number | readonly number[] | undefined, options: { padding?: number | readonly number[] | undefined; out: Tensor }]): Tensor
 }
 
 interface threshold__function {
@@ -825,125 +607,93 @@ interface threshold__function {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.threshold_.html
    */
-  (input: Tensor, threshold: Scalar, value: Scalar): Tensor
-  (input: Tensor, options: { threshold: Scalar; value: Scalar }): Tensor
+  (...args: [input: Tensor, threshold: Scalar, value: Scalar] | [input: Tensor, options: { threshold: Scalar; value: Scalar }]): Tensor
 }
 
 interface unflatten_dense_tensors_function {
   /** `aten::unflatten_dense_tensors(Tensor flat, Tensor[] tensors) -> Tensor[]` */
-  (flat: Tensor, tensors: readonly Tensor[]): Tensor[]
-  (flat: Tensor, options: { tensors: readonly Tensor[] }): Tensor[]
+  (...args: [flat: Tensor, tensors: readonly Tensor[]] | [flat: Tensor, options: { tensors: readonly Tensor[] }]): Tensors
 }
 
 interface upsample_bicubic2d_function {
-  /** `aten::upsample_bicubic2d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor` */
-  (input: Tensor, output_size: readonly number[] | null, align_corners: boolean, scale_factors: readonly number[] | null): Tensor
-  (input: Tensor, options: { output_size: readonly number[] | null; align_corners: boolean; scale_factors: readonly number[] | null }): Tensor
-  /** `aten::upsample_bicubic2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor` */
-  (input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_h?: number | null | undefined, scales_w?: number | null | undefined): Tensor
-  (input: Tensor, options: { output_size: number | readonly number[]; align_corners: boolean; scales_h?: number | null | undefined; scales_w?: number | null | undefined }): Tensor
-  (input: Tensor, output_size: number | readonly number[], align_corners: boolean, options?: { scales_h?: number | null | undefined; scales_w?: number | null | undefined }): Tensor
-  (input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_h: number | null | undefined, options?: { scales_w?: number | null | undefined }): Tensor
-  /** `aten::upsample_bicubic2d.out(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { output_size: number | readonly number[]; align_corners: boolean; scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, output_size: number | readonly number[], align_corners: boolean, options: { scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_h: number | null | undefined, options: { scales_w?: number | null | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::upsample_bicubic2d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor`
+   *
+   * `aten::upsample_bicubic2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor`
+   *
+   * `aten::upsample_bicubic2d.out(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, output_size: readonly number[] | null, align_corners: boolean, scale_factors: readonly number[] | null] | [input: Tensor, options: { output_size: readonly number[] | null; align_corners: boolean; scale_factors: readonly number[] | null }] | [input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_h?: number | null | undefined, scales_w?: number | null | undefined] | [input: Tensor, options: { output_size: number | readonly number[]; align_corners: boolean; scales_h?: number | null | undefined; scales_w?: number | null | undefined }] | [input: Tensor, output_size: number | readonly number[], align_corners: boolean, options?: { scales_h?: number | null | undefined; scales_w?: number | null | undefined }] | [input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_h: number | null | undefined, options?: { scales_w?: number | null | undefined }] | [input: Tensor, options: { output_size: number | readonly number[]; align_corners: boolean; scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }] | [input: Tensor, output_size: number | readonly number[], align_corners: boolean, options: { scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }] | [input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_h: number | null | undefined, options: { scales_w?: number | null | undefined; out: Tensor }]): Tensor
 }
 
 interface upsample_bilinear2d_function {
-  /** `aten::upsample_bilinear2d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor` */
-  (input: Tensor, output_size: readonly number[] | null, align_corners: boolean, scale_factors: readonly number[] | null): Tensor
-  (input: Tensor, options: { output_size: readonly number[] | null; align_corners: boolean; scale_factors: readonly number[] | null }): Tensor
-  /** `aten::upsample_bilinear2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor` */
-  (input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_h?: number | null | undefined, scales_w?: number | null | undefined): Tensor
-  (input: Tensor, options: { output_size: number | readonly number[]; align_corners: boolean; scales_h?: number | null | undefined; scales_w?: number | null | undefined }): Tensor
-  (input: Tensor, output_size: number | readonly number[], align_corners: boolean, options?: { scales_h?: number | null | undefined; scales_w?: number | null | undefined }): Tensor
-  (input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_h: number | null | undefined, options?: { scales_w?: number | null | undefined }): Tensor
-  /** `aten::upsample_bilinear2d.vec_out(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, output_size: readonly number[] | null, align_corners: boolean, scale_factors: readonly number[] | null, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { output_size: readonly number[] | null; align_corners: boolean; scale_factors: readonly number[] | null; out: Tensor }): Tensor
-  /** `aten::upsample_bilinear2d.out(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { output_size: number | readonly number[]; align_corners: boolean; scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, output_size: number | readonly number[], align_corners: boolean, options: { scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_h: number | null | undefined, options: { scales_w?: number | null | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::upsample_bilinear2d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor`
+   *
+   * `aten::upsample_bilinear2d(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None) -> Tensor`
+   *
+   * `aten::upsample_bilinear2d.vec_out(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::upsample_bilinear2d.out(Tensor self, SymInt[2] output_size, bool align_corners, float? scales_h=None, float? scales_w=None, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, output_size: readonly number[] | null, align_corners: boolean, scale_factors: readonly number[] | null] | [input: Tensor, options: { output_size: readonly number[] | null; align_corners: boolean; scale_factors: readonly number[] | null }] | [input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_h?: number | null | undefined, scales_w?: number | null | undefined] | [input: Tensor, options: { output_size: number | readonly number[]; align_corners: boolean; scales_h?: number | null | undefined; scales_w?: number | null | undefined }] | [input: Tensor, output_size: number | readonly number[], align_corners: boolean, options?: { scales_h?: number | null | undefined; scales_w?: number | null | undefined }] | [input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_h: number | null | undefined, options?: { scales_w?: number | null | undefined }] | [input: Tensor, output_size: readonly number[] | null, align_corners: boolean, scale_factors: readonly number[] | null, options: { out: Tensor }] | [input: Tensor, options: { output_size: readonly number[] | null; align_corners: boolean; scale_factors: readonly number[] | null; out: Tensor }] | [input: Tensor, options: { output_size: number | readonly number[]; align_corners: boolean; scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }] | [input: Tensor, output_size: number | readonly number[], align_corners: boolean, options: { scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }] | [input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_h: number | null | undefined, options: { scales_w?: number | null | undefined; out: Tensor }]): Tensor
 }
 
 interface upsample_linear1d_function {
-  /** `aten::upsample_linear1d(Tensor self, SymInt[1] output_size, bool align_corners, float? scales=None) -> Tensor` */
-  (input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales?: number | null | undefined): Tensor
-  (input: Tensor, options: { output_size: number | readonly number[]; align_corners: boolean; scales?: number | null | undefined }): Tensor
-  (input: Tensor, output_size: number | readonly number[], align_corners: boolean, options?: { scales?: number | null | undefined }): Tensor
-  /** `aten::upsample_linear1d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor` */
-  (input: Tensor, output_size: readonly number[] | null, align_corners: boolean, scale_factors: readonly number[] | null): Tensor
-  (input: Tensor, options: { output_size: readonly number[] | null; align_corners: boolean; scale_factors: readonly number[] | null }): Tensor
-  /** `aten::upsample_linear1d.out(Tensor self, SymInt[1] output_size, bool align_corners, float? scales=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { output_size: number | readonly number[]; align_corners: boolean; scales?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, output_size: number | readonly number[], align_corners: boolean, options: { scales?: number | null | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::upsample_linear1d(Tensor self, SymInt[1] output_size, bool align_corners, float? scales=None) -> Tensor`
+   *
+   * `aten::upsample_linear1d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor`
+   *
+   * `aten::upsample_linear1d.out(Tensor self, SymInt[1] output_size, bool align_corners, float? scales=None, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales?: number | null | undefined] | [input: Tensor, options: { output_size: number | readonly number[]; align_corners: boolean; scales?: number | null | undefined }] | [input: Tensor, output_size: number | readonly number[], align_corners: boolean, options?: { scales?: number | null | undefined }] | [input: Tensor, output_size: readonly number[] | null, align_corners: boolean, scale_factors: readonly number[] | null] | [input: Tensor, options: { output_size: readonly number[] | null; align_corners: boolean; scale_factors: readonly number[] | null }] | [input: Tensor, options: { output_size: number | readonly number[]; align_corners: boolean; scales?: number | null | undefined; out: Tensor }] | [input: Tensor, output_size: number | readonly number[], align_corners: boolean, options: { scales?: number | null | undefined; out: Tensor }]): Tensor
 }
 
 interface upsample_nearest1d_function {
-  /** `aten::upsample_nearest1d(Tensor self, SymInt[1] output_size, float? scales=None) -> Tensor` */
-  (input: Tensor, output_size: number | readonly number[], scales?: number | null | undefined): Tensor
-  (input: Tensor, options: { output_size: number | readonly number[]; scales?: number | null | undefined }): Tensor
-  (input: Tensor, output_size: number | readonly number[], options?: { scales?: number | null | undefined }): Tensor
-  /** `aten::upsample_nearest1d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor` */
-  (input: Tensor, output_size: readonly number[] | null, scale_factors: readonly number[] | null): Tensor
-  (input: Tensor, options: { output_size: readonly number[] | null; scale_factors: readonly number[] | null }): Tensor
-  /** `aten::upsample_nearest1d.out(Tensor self, SymInt[1] output_size, float? scales=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { output_size: number | readonly number[]; scales?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, output_size: number | readonly number[], options: { scales?: number | null | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::upsample_nearest1d(Tensor self, SymInt[1] output_size, float? scales=None) -> Tensor`
+   *
+   * `aten::upsample_nearest1d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor`
+   *
+   * `aten::upsample_nearest1d.out(Tensor self, SymInt[1] output_size, float? scales=None, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, output_size: number | readonly number[], scales?: number | null | undefined] | [input: Tensor, options: { output_size: number | readonly number[]; scales?: number | null | undefined }] | [input: Tensor, output_size: number | readonly number[], options?: { scales?: number | null | undefined }] | [input: Tensor, output_size: readonly number[] | null, scale_factors: readonly number[] | null] | [input: Tensor, options: { output_size: readonly number[] | null; scale_factors: readonly number[] | null }] | [input: Tensor, options: { output_size: number | readonly number[]; scales?: number | null | undefined; out: Tensor }] | [input: Tensor, output_size: number | readonly number[], options: { scales?: number | null | undefined; out: Tensor }]): Tensor
 }
 
 interface upsample_nearest2d_function {
-  /** `aten::upsample_nearest2d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor` */
-  (input: Tensor, output_size: readonly number[] | null, scale_factors: readonly number[] | null): Tensor
-  (input: Tensor, options: { output_size: readonly number[] | null; scale_factors: readonly number[] | null }): Tensor
-  /** `aten::upsample_nearest2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor` */
-  (input: Tensor, output_size: number | readonly number[], scales_h?: number | null | undefined, scales_w?: number | null | undefined): Tensor
-  (input: Tensor, options: { output_size: number | readonly number[]; scales_h?: number | null | undefined; scales_w?: number | null | undefined }): Tensor
-  (input: Tensor, output_size: number | readonly number[], options?: { scales_h?: number | null | undefined; scales_w?: number | null | undefined }): Tensor
-  (input: Tensor, output_size: number | readonly number[], scales_h: number | null | undefined, options?: { scales_w?: number | null | undefined }): Tensor
-  /** `aten::upsample_nearest2d.vec_out(Tensor input, SymInt[]? output_size, float[]? scale_factors, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, output_size: readonly number[] | null, scale_factors: readonly number[] | null, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { output_size: readonly number[] | null; scale_factors: readonly number[] | null; out: Tensor }): Tensor
-  /** `aten::upsample_nearest2d.out(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { output_size: number | readonly number[]; scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, output_size: number | readonly number[], options: { scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, output_size: number | readonly number[], scales_h: number | null | undefined, options: { scales_w?: number | null | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::upsample_nearest2d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor`
+   *
+   * `aten::upsample_nearest2d(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None) -> Tensor`
+   *
+   * `aten::upsample_nearest2d.vec_out(Tensor input, SymInt[]? output_size, float[]? scale_factors, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::upsample_nearest2d.out(Tensor self, SymInt[2] output_size, float? scales_h=None, float? scales_w=None, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, output_size: readonly number[] | null, scale_factors: readonly number[] | null] | [input: Tensor, options: { output_size: readonly number[] | null; scale_factors: readonly number[] | null }] | [input: Tensor, output_size: number | readonly number[], scales_h?: number | null | undefined, scales_w?: number | null | undefined] | [input: Tensor, options: { output_size: number | readonly number[]; scales_h?: number | null | undefined; scales_w?: number | null | undefined }] | [input: Tensor, output_size: number | readonly number[], options?: { scales_h?: number | null | undefined; scales_w?: number | null | undefined }] | [input: Tensor, output_size: number | readonly number[], scales_h: number | null | undefined, options?: { scales_w?: number | null | undefined }] | [input: Tensor, output_size: readonly number[] | null, scale_factors: readonly number[] | null, options: { out: Tensor }] | [input: Tensor, options: { output_size: readonly number[] | null; scale_factors: readonly number[] | null; out: Tensor }] | [input: Tensor, options: { output_size: number | readonly number[]; scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }] | [input: Tensor, output_size: number | readonly number[], options: { scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }] | [input: Tensor, output_size: number | readonly number[], scales_h: number | null | undefined, options: { scales_w?: number | null | undefined; out: Tensor }]): Tensor
 }
 
 interface upsample_nearest3d_function {
-  /** `aten::upsample_nearest3d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor` */
-  (input: Tensor, output_size: readonly number[] | null, scale_factors: readonly number[] | null): Tensor
-  (input: Tensor, options: { output_size: readonly number[] | null; scale_factors: readonly number[] | null }): Tensor
-  /** `aten::upsample_nearest3d(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor` */
-  (input: Tensor, output_size: number | readonly number[], scales_d?: number | null | undefined, scales_h?: number | null | undefined, scales_w?: number | null | undefined): Tensor
-  (input: Tensor, options: { output_size: number | readonly number[]; scales_d?: number | null | undefined; scales_h?: number | null | undefined; scales_w?: number | null | undefined }): Tensor
-  (input: Tensor, output_size: number | readonly number[], options?: { scales_d?: number | null | undefined; scales_h?: number | null | undefined; scales_w?: number | null | undefined }): Tensor
-  (input: Tensor, output_size: number | readonly number[], scales_d: number | null | undefined, options?: { scales_h?: number | null | undefined; scales_w?: number | null | undefined }): Tensor
-  (input: Tensor, output_size: number | readonly number[], scales_d: number | null | undefined, scales_h: number | null | undefined, options?: { scales_w?: number | null | undefined }): Tensor
-  /** `aten::upsample_nearest3d.out(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { output_size: number | readonly number[]; scales_d?: number | null | undefined; scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, output_size: number | readonly number[], options: { scales_d?: number | null | undefined; scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, output_size: number | readonly number[], scales_d: number | null | undefined, options: { scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, output_size: number | readonly number[], scales_d: number | null | undefined, scales_h: number | null | undefined, options: { scales_w?: number | null | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::upsample_nearest3d.vec(Tensor input, SymInt[]? output_size, float[]? scale_factors) -> Tensor`
+   *
+   * `aten::upsample_nearest3d(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor`
+   *
+   * `aten::upsample_nearest3d.out(Tensor self, SymInt[3] output_size, float? scales_d=None, float? scales_h=None, float? scales_w=None, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, output_size: readonly number[] | null, scale_factors: readonly number[] | null] | [input: Tensor, options: { output_size: readonly number[] | null; scale_factors: readonly number[] | null }] | [input: Tensor, output_size: number | readonly number[], scales_d?: number | null | undefined, scales_h?: number | null | undefined, scales_w?: number | null | undefined] | [input: Tensor, options: { output_size: number | readonly number[]; scales_d?: number | null | undefined; scales_h?: number | null | undefined; scales_w?: number | null | undefined }] | [input: Tensor, output_size: number | readonly number[], options?: { scales_d?: number | null | undefined; scales_h?: number | null | undefined; scales_w?: number | null | undefined }] | [input: Tensor, output_size: number | readonly number[], scales_d: number | null | undefined, options?: { scales_h?: number | null | undefined; scales_w?: number | null | undefined }] | [input: Tensor, output_size: number | readonly number[], scales_d: number | null | undefined, scales_h: number | null | undefined, options?: { scales_w?: number | null | undefined }] | [input: Tensor, options: { output_size: number | readonly number[]; scales_d?: number | null | undefined; scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }] | [input: Tensor, output_size: number | readonly number[], options: { scales_d?: number | null | undefined; scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }] | [input: Tensor, output_size: number | readonly number[], scales_d: number | null | undefined, options: { scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }] | [input: Tensor, output_size: number | readonly number[], scales_d: number | null | undefined, scales_h: number | null | undefined, options: { scales_w?: number | null | undefined; out: Tensor }]): Tensor
 }
 
 interface upsample_trilinear3d_function {
-  /** `aten::upsample_trilinear3d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor` */
-  (input: Tensor, output_size: readonly number[] | null, align_corners: boolean, scale_factors: readonly number[] | null): Tensor
-  (input: Tensor, options: { output_size: readonly number[] | null; align_corners: boolean; scale_factors: readonly number[] | null }): Tensor
-  /** `aten::upsample_trilinear3d(Tensor self, SymInt[3] output_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor` */
-  (input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_d?: number | null | undefined, scales_h?: number | null | undefined, scales_w?: number | null | undefined): Tensor
-  (input: Tensor, options: { output_size: number | readonly number[]; align_corners: boolean; scales_d?: number | null | undefined; scales_h?: number | null | undefined; scales_w?: number | null | undefined }): Tensor
-  (input: Tensor, output_size: number | readonly number[], align_corners: boolean, options?: { scales_d?: number | null | undefined; scales_h?: number | null | undefined; scales_w?: number | null | undefined }): Tensor
-  (input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_d: number | null | undefined, options?: { scales_h?: number | null | undefined; scales_w?: number | null | undefined }): Tensor
-  (input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_d: number | null | undefined, scales_h: number | null | undefined, options?: { scales_w?: number | null | undefined }): Tensor
-  /** `aten::upsample_trilinear3d.out(Tensor self, SymInt[3] output_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { output_size: number | readonly number[]; align_corners: boolean; scales_d?: number | null | undefined; scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, output_size: number | readonly number[], align_corners: boolean, options: { scales_d?: number | null | undefined; scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_d: number | null | undefined, options: { scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }): Tensor
-  (input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_d: number | null | undefined, scales_h: number | null | undefined, options: { scales_w?: number | null | undefined; out: Tensor }): Tensor
+  /**
+   * `aten::upsample_trilinear3d.vec(Tensor input, SymInt[]? output_size, bool align_corners, float[]? scale_factors) -> Tensor`
+   *
+   * `aten::upsample_trilinear3d(Tensor self, SymInt[3] output_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None) -> Tensor`
+   *
+   * `aten::upsample_trilinear3d.out(Tensor self, SymInt[3] output_size, bool align_corners, float? scales_d=None, float? scales_h=None, float? scales_w=None, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, output_size: readonly number[] | null, align_corners: boolean, scale_factors: readonly number[] | null] | [input: Tensor, options: { output_size: readonly number[] | null; align_corners: boolean; scale_factors: readonly number[] | null }] | [input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_d?: number | null | undefined, scales_h?: number | null | undefined, scales_w?: number | null | undefined] | [input: Tensor, options: { output_size: number | readonly number[]; align_corners: boolean; scales_d?: number | null | undefined; scales_h?: number | null | undefined; scales_w?: number | null | undefined }] | [input: Tensor, output_size: number | readonly number[], align_corners: boolean, options?: { scales_d?: number | null | undefined; scales_h?: number | null | undefined; scales_w?: number | null | undefined }] | [input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_d: number | null | undefined, options?: { scales_h?: number | null | undefined; scales_w?: number | null | undefined }] | [input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_d: number | null | undefined, scales_h: number | null | undefined, options?: { scales_w?: number | null | undefined }] | [input: Tensor, options: { output_size: number | readonly number[]; align_corners: boolean; scales_d?: number | null | undefined; scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }] | [input: Tensor, output_size: number | readonly number[], align_corners: boolean, options: { scales_d?: number | null | undefined; scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }] | [input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_d: number | null | undefined, options: { scales_h?: number | null | undefined; scales_w?: number | null | undefined; out: Tensor }] | [input: Tensor, output_size: number | readonly number[], align_corners: boolean, scales_d: number | null | undefined, scales_h: number | null | undefined, options: { scales_w?: number | null | undefined; out: Tensor }]): Tensor
 }
 
 export const adaptive_avg_pool1d: adaptive_avg_pool1d_function = fn('adaptive_avg_pool1d')

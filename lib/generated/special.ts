@@ -10,457 +10,405 @@ interface airy_ai_function {
   /**
    * `aten::special_airy_ai(Tensor x) -> Tensor`
    *
+   * `aten::special_airy_ai.out(Tensor x, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.airy_ai
    */
-  (x: Tensor): Tensor
-  /** `aten::special_airy_ai.out(Tensor x, *, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Tensor, options: { out: Tensor }): Tensor
+  (...args: [x: Tensor] | [x: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface bessel_j0_function {
   /**
    * `aten::special_bessel_j0(Tensor self) -> Tensor`
    *
+   * `aten::special_bessel_j0.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.bessel_j0
    */
-  (input: Tensor): Tensor
-  /** `aten::special_bessel_j0.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface bessel_j1_function {
   /**
    * `aten::special_bessel_j1(Tensor self) -> Tensor`
    *
+   * `aten::special_bessel_j1.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.bessel_j1
    */
-  (input: Tensor): Tensor
-  /** `aten::special_bessel_j1.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface bessel_y0_function {
   /**
    * `aten::special_bessel_y0(Tensor self) -> Tensor`
    *
+   * `aten::special_bessel_y0.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.bessel_y0
    */
-  (input: Tensor): Tensor
-  /** `aten::special_bessel_y0.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface bessel_y1_function {
   /**
    * `aten::special_bessel_y1(Tensor self) -> Tensor`
    *
+   * `aten::special_bessel_y1.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.bessel_y1
    */
-  (input: Tensor): Tensor
-  /** `aten::special_bessel_y1.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface chebyshev_polynomial_t_function {
   /**
    * `aten::special_chebyshev_polynomial_t(Tensor x, Tensor n) -> Tensor`
    *
+   * `aten::special_chebyshev_polynomial_t.n_scalar(Tensor x, Scalar n) -> Tensor`
+   *
+   * `aten::special_chebyshev_polynomial_t.x_scalar(Scalar x, Tensor n) -> Tensor`
+   *
+   * `aten::special_chebyshev_polynomial_t.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::special_chebyshev_polynomial_t.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::special_chebyshev_polynomial_t.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.chebyshev_polynomial_t
    */
-  (x: Tensor, n: Tensor): Tensor
-  (x: Tensor, options: { n: Tensor }): Tensor
-  /** `aten::special_chebyshev_polynomial_t.n_scalar(Tensor x, Scalar n) -> Tensor` */
-  (x: Tensor, n: Scalar): Tensor
-  (x: Tensor, options: { n: Scalar }): Tensor
-  /** `aten::special_chebyshev_polynomial_t.x_scalar(Scalar x, Tensor n) -> Tensor` */
-  (x: Scalar, n: Tensor): Tensor
-  (x: Scalar, options: { n: Tensor }): Tensor
-  /** `aten::special_chebyshev_polynomial_t.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Tensor, n: Scalar, options: { out: Tensor }): Tensor
-  (x: Tensor, options: { n: Scalar; out: Tensor }): Tensor
-  /** `aten::special_chebyshev_polynomial_t.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Tensor, n: Tensor, options: { out: Tensor }): Tensor
-  (x: Tensor, options: { n: Tensor; out: Tensor }): Tensor
-  /** `aten::special_chebyshev_polynomial_t.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Scalar, n: Tensor, options: { out: Tensor }): Tensor
-  (x: Scalar, options: { n: Tensor; out: Tensor }): Tensor
+  (...args: [x: Tensor, n: Tensor] | [x: Tensor, options: { n: Tensor }] | [x: Tensor, n: Scalar] | [x: Tensor, options: { n: Scalar }] | [x: Scalar, n: Tensor] | [x: Scalar, options: { n: Tensor }] | [x: Tensor, n: Scalar, options: { out: Tensor }] | [x: Tensor, options: { n: Scalar; out: Tensor }] | [x: Tensor, n: Tensor, options: { out: Tensor }] | [x: Tensor, options: { n: Tensor; out: Tensor }] | [x: Scalar, n: Tensor, options: { out: Tensor }] | [x: Scalar, options: { n: Tensor; out: Tensor }]): Tensor
 }
 
 interface chebyshev_polynomial_u_function {
   /**
    * `aten::special_chebyshev_polynomial_u(Tensor x, Tensor n) -> Tensor`
    *
+   * `aten::special_chebyshev_polynomial_u.n_scalar(Tensor x, Scalar n) -> Tensor`
+   *
+   * `aten::special_chebyshev_polynomial_u.x_scalar(Scalar x, Tensor n) -> Tensor`
+   *
+   * `aten::special_chebyshev_polynomial_u.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::special_chebyshev_polynomial_u.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::special_chebyshev_polynomial_u.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.chebyshev_polynomial_u
    */
-  (x: Tensor, n: Tensor): Tensor
-  (x: Tensor, options: { n: Tensor }): Tensor
-  /** `aten::special_chebyshev_polynomial_u.n_scalar(Tensor x, Scalar n) -> Tensor` */
-  (x: Tensor, n: Scalar): Tensor
-  (x: Tensor, options: { n: Scalar }): Tensor
-  /** `aten::special_chebyshev_polynomial_u.x_scalar(Scalar x, Tensor n) -> Tensor` */
-  (x: Scalar, n: Tensor): Tensor
-  (x: Scalar, options: { n: Tensor }): Tensor
-  /** `aten::special_chebyshev_polynomial_u.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Tensor, n: Scalar, options: { out: Tensor }): Tensor
-  (x: Tensor, options: { n: Scalar; out: Tensor }): Tensor
-  /** `aten::special_chebyshev_polynomial_u.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Tensor, n: Tensor, options: { out: Tensor }): Tensor
-  (x: Tensor, options: { n: Tensor; out: Tensor }): Tensor
-  /** `aten::special_chebyshev_polynomial_u.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Scalar, n: Tensor, options: { out: Tensor }): Tensor
-  (x: Scalar, options: { n: Tensor; out: Tensor }): Tensor
+  (...args: [x: Tensor, n: Tensor] | [x: Tensor, options: { n: Tensor }] | [x: Tensor, n: Scalar] | [x: Tensor, options: { n: Scalar }] | [x: Scalar, n: Tensor] | [x: Scalar, options: { n: Tensor }] | [x: Tensor, n: Scalar, options: { out: Tensor }] | [x: Tensor, options: { n: Scalar; out: Tensor }] | [x: Tensor, n: Tensor, options: { out: Tensor }] | [x: Tensor, options: { n: Tensor; out: Tensor }] | [x: Scalar, n: Tensor, options: { out: Tensor }] | [x: Scalar, options: { n: Tensor; out: Tensor }]): Tensor
 }
 
 interface chebyshev_polynomial_v_function {
   /**
    * `aten::special_chebyshev_polynomial_v(Tensor x, Tensor n) -> Tensor`
    *
+   * `aten::special_chebyshev_polynomial_v.n_scalar(Tensor x, Scalar n) -> Tensor`
+   *
+   * `aten::special_chebyshev_polynomial_v.x_scalar(Scalar x, Tensor n) -> Tensor`
+   *
+   * `aten::special_chebyshev_polynomial_v.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::special_chebyshev_polynomial_v.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::special_chebyshev_polynomial_v.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.chebyshev_polynomial_v
    */
-  (x: Tensor, n: Tensor): Tensor
-  (x: Tensor, options: { n: Tensor }): Tensor
-  /** `aten::special_chebyshev_polynomial_v.n_scalar(Tensor x, Scalar n) -> Tensor` */
-  (x: Tensor, n: Scalar): Tensor
-  (x: Tensor, options: { n: Scalar }): Tensor
-  /** `aten::special_chebyshev_polynomial_v.x_scalar(Scalar x, Tensor n) -> Tensor` */
-  (x: Scalar, n: Tensor): Tensor
-  (x: Scalar, options: { n: Tensor }): Tensor
-  /** `aten::special_chebyshev_polynomial_v.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Tensor, n: Scalar, options: { out: Tensor }): Tensor
-  (x: Tensor, options: { n: Scalar; out: Tensor }): Tensor
-  /** `aten::special_chebyshev_polynomial_v.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Tensor, n: Tensor, options: { out: Tensor }): Tensor
-  (x: Tensor, options: { n: Tensor; out: Tensor }): Tensor
-  /** `aten::special_chebyshev_polynomial_v.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Scalar, n: Tensor, options: { out: Tensor }): Tensor
-  (x: Scalar, options: { n: Tensor; out: Tensor }): Tensor
+  (...args: [x: Tensor, n: Tensor] | [x: Tensor, options: { n: Tensor }] | [x: Tensor, n: Scalar] | [x: Tensor, options: { n: Scalar }] | [x: Scalar, n: Tensor] | [x: Scalar, options: { n: Tensor }] | [x: Tensor, n: Scalar, options: { out: Tensor }] | [x: Tensor, options: { n: Scalar; out: Tensor }] | [x: Tensor, n: Tensor, options: { out: Tensor }] | [x: Tensor, options: { n: Tensor; out: Tensor }] | [x: Scalar, n: Tensor, options: { out: Tensor }] | [x: Scalar, options: { n: Tensor; out: Tensor }]): Tensor
 }
 
 interface chebyshev_polynomial_w_function {
   /**
    * `aten::special_chebyshev_polynomial_w(Tensor x, Tensor n) -> Tensor`
    *
+   * `aten::special_chebyshev_polynomial_w.n_scalar(Tensor x, Scalar n) -> Tensor`
+   *
+   * `aten::special_chebyshev_polynomial_w.x_scalar(Scalar x, Tensor n) -> Tensor`
+   *
+   * `aten::special_chebyshev_polynomial_w.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::special_chebyshev_polynomial_w.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::special_chebyshev_polynomial_w.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.chebyshev_polynomial_w
    */
-  (x: Tensor, n: Tensor): Tensor
-  (x: Tensor, options: { n: Tensor }): Tensor
-  /** `aten::special_chebyshev_polynomial_w.n_scalar(Tensor x, Scalar n) -> Tensor` */
-  (x: Tensor, n: Scalar): Tensor
-  (x: Tensor, options: { n: Scalar }): Tensor
-  /** `aten::special_chebyshev_polynomial_w.x_scalar(Scalar x, Tensor n) -> Tensor` */
-  (x: Scalar, n: Tensor): Tensor
-  (x: Scalar, options: { n: Tensor }): Tensor
-  /** `aten::special_chebyshev_polynomial_w.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Tensor, n: Scalar, options: { out: Tensor }): Tensor
-  (x: Tensor, options: { n: Scalar; out: Tensor }): Tensor
-  /** `aten::special_chebyshev_polynomial_w.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Tensor, n: Tensor, options: { out: Tensor }): Tensor
-  (x: Tensor, options: { n: Tensor; out: Tensor }): Tensor
-  /** `aten::special_chebyshev_polynomial_w.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Scalar, n: Tensor, options: { out: Tensor }): Tensor
-  (x: Scalar, options: { n: Tensor; out: Tensor }): Tensor
+  (...args: [x: Tensor, n: Tensor] | [x: Tensor, options: { n: Tensor }] | [x: Tensor, n: Scalar] | [x: Tensor, options: { n: Scalar }] | [x: Scalar, n: Tensor] | [x: Scalar, options: { n: Tensor }] | [x: Tensor, n: Scalar, options: { out: Tensor }] | [x: Tensor, options: { n: Scalar; out: Tensor }] | [x: Tensor, n: Tensor, options: { out: Tensor }] | [x: Tensor, options: { n: Tensor; out: Tensor }] | [x: Scalar, n: Tensor, options: { out: Tensor }] | [x: Scalar, options: { n: Tensor; out: Tensor }]): Tensor
 }
 
 interface digamma_function {
   /**
    * `aten::special_digamma(Tensor self) -> Tensor`
    *
+   * `aten::special_digamma.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.digamma
    */
-  (input: Tensor): Tensor
-  /** `aten::special_digamma.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface entr_function {
   /**
    * `aten::special_entr(Tensor self) -> Tensor`
    *
+   * `aten::special_entr.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.entr
    */
-  (input: Tensor): Tensor
-  /** `aten::special_entr.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface erf_function {
   /**
    * `aten::special_erf(Tensor self) -> Tensor`
    *
+   * `aten::special_erf.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.erf
    */
-  (input: Tensor): Tensor
-  /** `aten::special_erf.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface erfc_function {
   /**
    * `aten::special_erfc(Tensor self) -> Tensor`
    *
+   * `aten::special_erfc.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.erfc
    */
-  (input: Tensor): Tensor
-  /** `aten::special_erfc.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface erfcx_function {
   /**
    * `aten::special_erfcx(Tensor self) -> Tensor`
    *
+   * `aten::special_erfcx.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.erfcx
    */
-  (input: Tensor): Tensor
-  /** `aten::special_erfcx.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface erfinv_function {
   /**
    * `aten::special_erfinv(Tensor self) -> Tensor`
    *
+   * `aten::special_erfinv.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.erfinv
    */
-  (input: Tensor): Tensor
-  /** `aten::special_erfinv.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface exp2_function {
   /**
    * `aten::special_exp2(Tensor self) -> Tensor`
    *
+   * `aten::special_exp2.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.exp2
    */
-  (input: Tensor): Tensor
-  /** `aten::special_exp2.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface expit_function {
   /**
    * `aten::special_expit(Tensor self) -> Tensor`
    *
+   * `aten::special_expit.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.expit
    */
-  (input: Tensor): Tensor
-  /** `aten::special_expit.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface expm1_function {
   /**
    * `aten::special_expm1(Tensor self) -> Tensor`
    *
+   * `aten::special_expm1.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.expm1
    */
-  (input: Tensor): Tensor
-  /** `aten::special_expm1.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface gammainc_function {
   /**
    * `aten::special_gammainc(Tensor self, Tensor other) -> Tensor`
    *
+   * `aten::special_gammainc.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.gammainc
    */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::special_gammainc.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface gammaincc_function {
   /**
    * `aten::special_gammaincc(Tensor self, Tensor other) -> Tensor`
    *
+   * `aten::special_gammaincc.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.gammaincc
    */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::special_gammaincc.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface gammaln_function {
   /**
    * `aten::special_gammaln(Tensor self) -> Tensor`
    *
+   * `aten::special_gammaln.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.gammaln
    */
-  (input: Tensor): Tensor
-  /** `aten::special_gammaln.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface hermite_polynomial_h_function {
   /**
    * `aten::special_hermite_polynomial_h(Tensor x, Tensor n) -> Tensor`
    *
+   * `aten::special_hermite_polynomial_h.n_scalar(Tensor x, Scalar n) -> Tensor`
+   *
+   * `aten::special_hermite_polynomial_h.x_scalar(Scalar x, Tensor n) -> Tensor`
+   *
+   * `aten::special_hermite_polynomial_h.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::special_hermite_polynomial_h.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::special_hermite_polynomial_h.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.hermite_polynomial_h
    */
-  (x: Tensor, n: Tensor): Tensor
-  (x: Tensor, options: { n: Tensor }): Tensor
-  /** `aten::special_hermite_polynomial_h.n_scalar(Tensor x, Scalar n) -> Tensor` */
-  (x: Tensor, n: Scalar): Tensor
-  (x: Tensor, options: { n: Scalar }): Tensor
-  /** `aten::special_hermite_polynomial_h.x_scalar(Scalar x, Tensor n) -> Tensor` */
-  (x: Scalar, n: Tensor): Tensor
-  (x: Scalar, options: { n: Tensor }): Tensor
-  /** `aten::special_hermite_polynomial_h.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Tensor, n: Scalar, options: { out: Tensor }): Tensor
-  (x: Tensor, options: { n: Scalar; out: Tensor }): Tensor
-  /** `aten::special_hermite_polynomial_h.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Tensor, n: Tensor, options: { out: Tensor }): Tensor
-  (x: Tensor, options: { n: Tensor; out: Tensor }): Tensor
-  /** `aten::special_hermite_polynomial_h.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Scalar, n: Tensor, options: { out: Tensor }): Tensor
-  (x: Scalar, options: { n: Tensor; out: Tensor }): Tensor
+  (...args: [x: Tensor, n: Tensor] | [x: Tensor, options: { n: Tensor }] | [x: Tensor, n: Scalar] | [x: Tensor, options: { n: Scalar }] | [x: Scalar, n: Tensor] | [x: Scalar, options: { n: Tensor }] | [x: Tensor, n: Scalar, options: { out: Tensor }] | [x: Tensor, options: { n: Scalar; out: Tensor }] | [x: Tensor, n: Tensor, options: { out: Tensor }] | [x: Tensor, options: { n: Tensor; out: Tensor }] | [x: Scalar, n: Tensor, options: { out: Tensor }] | [x: Scalar, options: { n: Tensor; out: Tensor }]): Tensor
 }
 
 interface hermite_polynomial_he_function {
   /**
    * `aten::special_hermite_polynomial_he(Tensor x, Tensor n) -> Tensor`
    *
+   * `aten::special_hermite_polynomial_he.n_scalar(Tensor x, Scalar n) -> Tensor`
+   *
+   * `aten::special_hermite_polynomial_he.x_scalar(Scalar x, Tensor n) -> Tensor`
+   *
+   * `aten::special_hermite_polynomial_he.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::special_hermite_polynomial_he.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::special_hermite_polynomial_he.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.hermite_polynomial_he
    */
-  (x: Tensor, n: Tensor): Tensor
-  (x: Tensor, options: { n: Tensor }): Tensor
-  /** `aten::special_hermite_polynomial_he.n_scalar(Tensor x, Scalar n) -> Tensor` */
-  (x: Tensor, n: Scalar): Tensor
-  (x: Tensor, options: { n: Scalar }): Tensor
-  /** `aten::special_hermite_polynomial_he.x_scalar(Scalar x, Tensor n) -> Tensor` */
-  (x: Scalar, n: Tensor): Tensor
-  (x: Scalar, options: { n: Tensor }): Tensor
-  /** `aten::special_hermite_polynomial_he.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Tensor, n: Scalar, options: { out: Tensor }): Tensor
-  (x: Tensor, options: { n: Scalar; out: Tensor }): Tensor
-  /** `aten::special_hermite_polynomial_he.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Tensor, n: Tensor, options: { out: Tensor }): Tensor
-  (x: Tensor, options: { n: Tensor; out: Tensor }): Tensor
-  /** `aten::special_hermite_polynomial_he.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Scalar, n: Tensor, options: { out: Tensor }): Tensor
-  (x: Scalar, options: { n: Tensor; out: Tensor }): Tensor
+  (...args: [x: Tensor, n: Tensor] | [x: Tensor, options: { n: Tensor }] | [x: Tensor, n: Scalar] | [x: Tensor, options: { n: Scalar }] | [x: Scalar, n: Tensor] | [x: Scalar, options: { n: Tensor }] | [x: Tensor, n: Scalar, options: { out: Tensor }] | [x: Tensor, options: { n: Scalar; out: Tensor }] | [x: Tensor, n: Tensor, options: { out: Tensor }] | [x: Tensor, options: { n: Tensor; out: Tensor }] | [x: Scalar, n: Tensor, options: { out: Tensor }] | [x: Scalar, options: { n: Tensor; out: Tensor }]): Tensor
 }
 
 interface i0_function {
   /**
    * `aten::special_i0(Tensor self) -> Tensor`
    *
+   * `aten::special_i0.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.i0
    */
-  (input: Tensor): Tensor
-  /** `aten::special_i0.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface i0e_function {
   /**
    * `aten::special_i0e(Tensor self) -> Tensor`
    *
+   * `aten::special_i0e.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.i0e
    */
-  (input: Tensor): Tensor
-  /** `aten::special_i0e.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface i1_function {
   /**
    * `aten::special_i1(Tensor self) -> Tensor`
    *
+   * `aten::special_i1.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.i1
    */
-  (input: Tensor): Tensor
-  /** `aten::special_i1.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface i1e_function {
   /**
    * `aten::special_i1e(Tensor self) -> Tensor`
    *
+   * `aten::special_i1e.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.i1e
    */
-  (input: Tensor): Tensor
-  /** `aten::special_i1e.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface laguerre_polynomial_l_function {
   /**
    * `aten::special_laguerre_polynomial_l(Tensor x, Tensor n) -> Tensor`
    *
+   * `aten::special_laguerre_polynomial_l.n_scalar(Tensor x, Scalar n) -> Tensor`
+   *
+   * `aten::special_laguerre_polynomial_l.x_scalar(Scalar x, Tensor n) -> Tensor`
+   *
+   * `aten::special_laguerre_polynomial_l.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::special_laguerre_polynomial_l.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::special_laguerre_polynomial_l.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.laguerre_polynomial_l
    */
-  (x: Tensor, n: Tensor): Tensor
-  (x: Tensor, options: { n: Tensor }): Tensor
-  /** `aten::special_laguerre_polynomial_l.n_scalar(Tensor x, Scalar n) -> Tensor` */
-  (x: Tensor, n: Scalar): Tensor
-  (x: Tensor, options: { n: Scalar }): Tensor
-  /** `aten::special_laguerre_polynomial_l.x_scalar(Scalar x, Tensor n) -> Tensor` */
-  (x: Scalar, n: Tensor): Tensor
-  (x: Scalar, options: { n: Tensor }): Tensor
-  /** `aten::special_laguerre_polynomial_l.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Tensor, n: Scalar, options: { out: Tensor }): Tensor
-  (x: Tensor, options: { n: Scalar; out: Tensor }): Tensor
-  /** `aten::special_laguerre_polynomial_l.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Tensor, n: Tensor, options: { out: Tensor }): Tensor
-  (x: Tensor, options: { n: Tensor; out: Tensor }): Tensor
-  /** `aten::special_laguerre_polynomial_l.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Scalar, n: Tensor, options: { out: Tensor }): Tensor
-  (x: Scalar, options: { n: Tensor; out: Tensor }): Tensor
+  (...args: [x: Tensor, n: Tensor] | [x: Tensor, options: { n: Tensor }] | [x: Tensor, n: Scalar] | [x: Tensor, options: { n: Scalar }] | [x: Scalar, n: Tensor] | [x: Scalar, options: { n: Tensor }] | [x: Tensor, n: Scalar, options: { out: Tensor }] | [x: Tensor, options: { n: Scalar; out: Tensor }] | [x: Tensor, n: Tensor, options: { out: Tensor }] | [x: Tensor, options: { n: Tensor; out: Tensor }] | [x: Scalar, n: Tensor, options: { out: Tensor }] | [x: Scalar, options: { n: Tensor; out: Tensor }]): Tensor
 }
 
 interface legendre_polynomial_p_function {
   /**
    * `aten::special_legendre_polynomial_p(Tensor x, Tensor n) -> Tensor`
    *
+   * `aten::special_legendre_polynomial_p.n_scalar(Tensor x, Scalar n) -> Tensor`
+   *
+   * `aten::special_legendre_polynomial_p.x_scalar(Scalar x, Tensor n) -> Tensor`
+   *
+   * `aten::special_legendre_polynomial_p.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::special_legendre_polynomial_p.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::special_legendre_polynomial_p.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.legendre_polynomial_p
    */
-  (x: Tensor, n: Tensor): Tensor
-  (x: Tensor, options: { n: Tensor }): Tensor
-  /** `aten::special_legendre_polynomial_p.n_scalar(Tensor x, Scalar n) -> Tensor` */
-  (x: Tensor, n: Scalar): Tensor
-  (x: Tensor, options: { n: Scalar }): Tensor
-  /** `aten::special_legendre_polynomial_p.x_scalar(Scalar x, Tensor n) -> Tensor` */
-  (x: Scalar, n: Tensor): Tensor
-  (x: Scalar, options: { n: Tensor }): Tensor
-  /** `aten::special_legendre_polynomial_p.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Tensor, n: Scalar, options: { out: Tensor }): Tensor
-  (x: Tensor, options: { n: Scalar; out: Tensor }): Tensor
-  /** `aten::special_legendre_polynomial_p.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Tensor, n: Tensor, options: { out: Tensor }): Tensor
-  (x: Tensor, options: { n: Tensor; out: Tensor }): Tensor
-  /** `aten::special_legendre_polynomial_p.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Scalar, n: Tensor, options: { out: Tensor }): Tensor
-  (x: Scalar, options: { n: Tensor; out: Tensor }): Tensor
+  (...args: [x: Tensor, n: Tensor] | [x: Tensor, options: { n: Tensor }] | [x: Tensor, n: Scalar] | [x: Tensor, options: { n: Scalar }] | [x: Scalar, n: Tensor] | [x: Scalar, options: { n: Tensor }] | [x: Tensor, n: Scalar, options: { out: Tensor }] | [x: Tensor, options: { n: Scalar; out: Tensor }] | [x: Tensor, n: Tensor, options: { out: Tensor }] | [x: Tensor, options: { n: Tensor; out: Tensor }] | [x: Scalar, n: Tensor, options: { out: Tensor }] | [x: Scalar, options: { n: Tensor; out: Tensor }]): Tensor
 }
 
 interface log1p_function {
   /**
    * `aten::special_log1p(Tensor self) -> Tensor`
    *
+   * `aten::special_log1p.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.log1p
    */
-  (input: Tensor): Tensor
-  /** `aten::special_log1p.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface log_ndtr_function {
   /**
    * `aten::special_log_ndtr(Tensor self) -> Tensor`
    *
+   * `aten::special_log_ndtr.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.log_ndtr
    */
-  (input: Tensor): Tensor
-  /** `aten::special_log_ndtr.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface log_softmax_function {
@@ -469,281 +417,248 @@ interface log_softmax_function {
    *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.log_softmax
    */
-  (input: Tensor, dim: number, options?: { dtype?: DType | null | undefined }): Tensor
-  (input: Tensor, options: { dim: number; dtype?: DType | null | undefined }): Tensor
+  (...args: [input: Tensor, dim: number, options?: { dtype?: DType | null | undefined }] | [input: Tensor, options: { dim: number; dtype?: DType | null | undefined }]): Tensor
 }
 
 interface logit_function {
   /**
    * `aten::special_logit(Tensor self, float? eps=None) -> Tensor`
    *
+   * `aten::special_logit.out(Tensor self, float? eps=None, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.logit
    */
-  (input: Tensor, eps?: number | null | undefined): Tensor
-  (input: Tensor, options?: { eps?: number | null | undefined }): Tensor
-  /** `aten::special_logit.out(Tensor self, float? eps=None, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { eps?: number | null | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, eps?: number | null | undefined] | [input: Tensor, options?: { eps?: number | null | undefined }] | [input: Tensor, options: { eps?: number | null | undefined; out: Tensor }]): Tensor
 }
 
 interface logsumexp_function {
   /**
    * `aten::special_logsumexp(Tensor self, int[1] dim, bool keepdim=False) -> Tensor`
    *
+   * `aten::special_logsumexp.out(Tensor self, int[1] dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.logsumexp
    */
-  (input: Tensor, dim: number | readonly number[], keepdim?: boolean | undefined): Tensor
-  (input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined }): Tensor
-  (input: Tensor, dim: number | readonly number[], options?: { keepdim?: boolean | undefined }): Tensor
-  /** `aten::special_logsumexp.out(Tensor self, int[1] dim, bool keepdim=False, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined; out: Tensor }): Tensor
-  (input: Tensor, dim: number | readonly number[], options: { keepdim?: boolean | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, dim: number | readonly number[], keepdim?: boolean | undefined] | [input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined }] | [input: Tensor, dim: number | readonly number[], options?: { keepdim?: boolean | undefined }] | [input: Tensor, options: { dim: number | readonly number[]; keepdim?: boolean | undefined; out: Tensor }] | [input: Tensor, dim: number | readonly number[], options: { keepdim?: boolean | undefined; out: Tensor }]): Tensor
 }
 
 interface modified_bessel_i0_function {
   /**
    * `aten::special_modified_bessel_i0(Tensor self) -> Tensor`
    *
+   * `aten::special_modified_bessel_i0.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.modified_bessel_i0
    */
-  (input: Tensor): Tensor
-  /** `aten::special_modified_bessel_i0.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface modified_bessel_i1_function {
   /**
    * `aten::special_modified_bessel_i1(Tensor self) -> Tensor`
    *
+   * `aten::special_modified_bessel_i1.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.modified_bessel_i1
    */
-  (input: Tensor): Tensor
-  /** `aten::special_modified_bessel_i1.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface modified_bessel_k0_function {
   /**
    * `aten::special_modified_bessel_k0(Tensor self) -> Tensor`
    *
+   * `aten::special_modified_bessel_k0.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.modified_bessel_k0
    */
-  (input: Tensor): Tensor
-  /** `aten::special_modified_bessel_k0.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface modified_bessel_k1_function {
   /**
    * `aten::special_modified_bessel_k1(Tensor self) -> Tensor`
    *
+   * `aten::special_modified_bessel_k1.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.modified_bessel_k1
    */
-  (input: Tensor): Tensor
-  /** `aten::special_modified_bessel_k1.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface multigammaln_function {
   /**
    * `aten::special_multigammaln(Tensor self, int p) -> Tensor`
    *
+   * `aten::special_multigammaln.out(Tensor self, int p, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.multigammaln
    */
-  (input: Tensor, p: number): Tensor
-  (input: Tensor, options: { p: number }): Tensor
-  /** `aten::special_multigammaln.out(Tensor self, int p, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, p: number, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { p: number; out: Tensor }): Tensor
+  (...args: [input: Tensor, p: number] | [input: Tensor, options: { p: number }] | [input: Tensor, p: number, options: { out: Tensor }] | [input: Tensor, options: { p: number; out: Tensor }]): Tensor
 }
 
 interface ndtr_function {
   /**
    * `aten::special_ndtr(Tensor self) -> Tensor`
    *
+   * `aten::special_ndtr.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.ndtr
    */
-  (input: Tensor): Tensor
-  /** `aten::special_ndtr.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface ndtri_function {
   /**
    * `aten::special_ndtri(Tensor self) -> Tensor`
    *
+   * `aten::special_ndtri.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.ndtri
    */
-  (input: Tensor): Tensor
-  /** `aten::special_ndtri.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface polygamma_function {
   /**
    * `aten::special_polygamma(int n, Tensor self) -> Tensor`
    *
+   * `aten::special_polygamma.out(int n, Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.polygamma
    */
-  (n: number, input: Tensor): Tensor
-  (n: number, options: { input: Tensor }): Tensor
-  /** `aten::special_polygamma.out(int n, Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (n: number, input: Tensor, options: { out: Tensor }): Tensor
-  (n: number, options: { input: Tensor; out: Tensor }): Tensor
+  (...args: [n: number, input: Tensor] | [n: number, options: { input: Tensor }] | [n: number, input: Tensor, options: { out: Tensor }] | [n: number, options: { input: Tensor; out: Tensor }]): Tensor
 }
 
 interface psi_function {
   /**
    * `aten::special_psi(Tensor self) -> Tensor`
    *
+   * `aten::special_psi.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.psi
    */
-  (input: Tensor): Tensor
-  /** `aten::special_psi.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface round_function {
   /**
    * `aten::special_round(Tensor self, *, int decimals=0) -> Tensor`
    *
+   * `aten::special_round.out(Tensor self, *, int decimals=0, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.round
    */
-  (input: Tensor, options?: { decimals?: number | undefined }): Tensor
-  /** `aten::special_round.out(Tensor self, *, int decimals=0, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { decimals?: number | undefined; out: Tensor }): Tensor
+  (...args: [input: Tensor, options?: { decimals?: number | undefined }] | [input: Tensor, options: { decimals?: number | undefined; out: Tensor }]): Tensor
 }
 
 interface scaled_modified_bessel_k0_function {
   /**
    * `aten::special_scaled_modified_bessel_k0(Tensor x) -> Tensor`
    *
+   * `aten::special_scaled_modified_bessel_k0.out(Tensor x, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.scaled_modified_bessel_k0
    */
-  (x: Tensor): Tensor
-  /** `aten::special_scaled_modified_bessel_k0.out(Tensor x, *, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Tensor, options: { out: Tensor }): Tensor
+  (...args: [x: Tensor] | [x: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface scaled_modified_bessel_k1_function {
   /**
    * `aten::special_scaled_modified_bessel_k1(Tensor x) -> Tensor`
    *
+   * `aten::special_scaled_modified_bessel_k1.out(Tensor x, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.scaled_modified_bessel_k1
    */
-  (x: Tensor): Tensor
-  /** `aten::special_scaled_modified_bessel_k1.out(Tensor x, *, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Tensor, options: { out: Tensor }): Tensor
+  (...args: [x: Tensor] | [x: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface shifted_chebyshev_polynomial_t_function {
   /**
    * `aten::special_shifted_chebyshev_polynomial_t(Tensor x, Tensor n) -> Tensor`
    *
+   * `aten::special_shifted_chebyshev_polynomial_t.n_scalar(Tensor x, Scalar n) -> Tensor`
+   *
+   * `aten::special_shifted_chebyshev_polynomial_t.x_scalar(Scalar x, Tensor n) -> Tensor`
+   *
+   * `aten::special_shifted_chebyshev_polynomial_t.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::special_shifted_chebyshev_polynomial_t.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::special_shifted_chebyshev_polynomial_t.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.shifted_chebyshev_polynomial_t
    */
-  (x: Tensor, n: Tensor): Tensor
-  (x: Tensor, options: { n: Tensor }): Tensor
-  /** `aten::special_shifted_chebyshev_polynomial_t.n_scalar(Tensor x, Scalar n) -> Tensor` */
-  (x: Tensor, n: Scalar): Tensor
-  (x: Tensor, options: { n: Scalar }): Tensor
-  /** `aten::special_shifted_chebyshev_polynomial_t.x_scalar(Scalar x, Tensor n) -> Tensor` */
-  (x: Scalar, n: Tensor): Tensor
-  (x: Scalar, options: { n: Tensor }): Tensor
-  /** `aten::special_shifted_chebyshev_polynomial_t.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Tensor, n: Scalar, options: { out: Tensor }): Tensor
-  (x: Tensor, options: { n: Scalar; out: Tensor }): Tensor
-  /** `aten::special_shifted_chebyshev_polynomial_t.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Tensor, n: Tensor, options: { out: Tensor }): Tensor
-  (x: Tensor, options: { n: Tensor; out: Tensor }): Tensor
-  /** `aten::special_shifted_chebyshev_polynomial_t.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Scalar, n: Tensor, options: { out: Tensor }): Tensor
-  (x: Scalar, options: { n: Tensor; out: Tensor }): Tensor
+  (...args: [x: Tensor, n: Tensor] | [x: Tensor, options: { n: Tensor }] | [x: Tensor, n: Scalar] | [x: Tensor, options: { n: Scalar }] | [x: Scalar, n: Tensor] | [x: Scalar, options: { n: Tensor }] | [x: Tensor, n: Scalar, options: { out: Tensor }] | [x: Tensor, options: { n: Scalar; out: Tensor }] | [x: Tensor, n: Tensor, options: { out: Tensor }] | [x: Tensor, options: { n: Tensor; out: Tensor }] | [x: Scalar, n: Tensor, options: { out: Tensor }] | [x: Scalar, options: { n: Tensor; out: Tensor }]): Tensor
 }
 
 interface shifted_chebyshev_polynomial_u_function {
   /**
    * `aten::special_shifted_chebyshev_polynomial_u(Tensor x, Tensor n) -> Tensor`
    *
+   * `aten::special_shifted_chebyshev_polynomial_u.n_scalar(Tensor x, Scalar n) -> Tensor`
+   *
+   * `aten::special_shifted_chebyshev_polynomial_u.x_scalar(Scalar x, Tensor n) -> Tensor`
+   *
+   * `aten::special_shifted_chebyshev_polynomial_u.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::special_shifted_chebyshev_polynomial_u.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::special_shifted_chebyshev_polynomial_u.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.shifted_chebyshev_polynomial_u
    */
-  (x: Tensor, n: Tensor): Tensor
-  (x: Tensor, options: { n: Tensor }): Tensor
-  /** `aten::special_shifted_chebyshev_polynomial_u.n_scalar(Tensor x, Scalar n) -> Tensor` */
-  (x: Tensor, n: Scalar): Tensor
-  (x: Tensor, options: { n: Scalar }): Tensor
-  /** `aten::special_shifted_chebyshev_polynomial_u.x_scalar(Scalar x, Tensor n) -> Tensor` */
-  (x: Scalar, n: Tensor): Tensor
-  (x: Scalar, options: { n: Tensor }): Tensor
-  /** `aten::special_shifted_chebyshev_polynomial_u.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Tensor, n: Scalar, options: { out: Tensor }): Tensor
-  (x: Tensor, options: { n: Scalar; out: Tensor }): Tensor
-  /** `aten::special_shifted_chebyshev_polynomial_u.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Tensor, n: Tensor, options: { out: Tensor }): Tensor
-  (x: Tensor, options: { n: Tensor; out: Tensor }): Tensor
-  /** `aten::special_shifted_chebyshev_polynomial_u.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Scalar, n: Tensor, options: { out: Tensor }): Tensor
-  (x: Scalar, options: { n: Tensor; out: Tensor }): Tensor
+  (...args: [x: Tensor, n: Tensor] | [x: Tensor, options: { n: Tensor }] | [x: Tensor, n: Scalar] | [x: Tensor, options: { n: Scalar }] | [x: Scalar, n: Tensor] | [x: Scalar, options: { n: Tensor }] | [x: Tensor, n: Scalar, options: { out: Tensor }] | [x: Tensor, options: { n: Scalar; out: Tensor }] | [x: Tensor, n: Tensor, options: { out: Tensor }] | [x: Tensor, options: { n: Tensor; out: Tensor }] | [x: Scalar, n: Tensor, options: { out: Tensor }] | [x: Scalar, options: { n: Tensor; out: Tensor }]): Tensor
 }
 
 interface shifted_chebyshev_polynomial_v_function {
   /**
    * `aten::special_shifted_chebyshev_polynomial_v(Tensor x, Tensor n) -> Tensor`
    *
+   * `aten::special_shifted_chebyshev_polynomial_v.n_scalar(Tensor x, Scalar n) -> Tensor`
+   *
+   * `aten::special_shifted_chebyshev_polynomial_v.x_scalar(Scalar x, Tensor n) -> Tensor`
+   *
+   * `aten::special_shifted_chebyshev_polynomial_v.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::special_shifted_chebyshev_polynomial_v.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::special_shifted_chebyshev_polynomial_v.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.shifted_chebyshev_polynomial_v
    */
-  (x: Tensor, n: Tensor): Tensor
-  (x: Tensor, options: { n: Tensor }): Tensor
-  /** `aten::special_shifted_chebyshev_polynomial_v.n_scalar(Tensor x, Scalar n) -> Tensor` */
-  (x: Tensor, n: Scalar): Tensor
-  (x: Tensor, options: { n: Scalar }): Tensor
-  /** `aten::special_shifted_chebyshev_polynomial_v.x_scalar(Scalar x, Tensor n) -> Tensor` */
-  (x: Scalar, n: Tensor): Tensor
-  (x: Scalar, options: { n: Tensor }): Tensor
-  /** `aten::special_shifted_chebyshev_polynomial_v.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Tensor, n: Scalar, options: { out: Tensor }): Tensor
-  (x: Tensor, options: { n: Scalar; out: Tensor }): Tensor
-  /** `aten::special_shifted_chebyshev_polynomial_v.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Tensor, n: Tensor, options: { out: Tensor }): Tensor
-  (x: Tensor, options: { n: Tensor; out: Tensor }): Tensor
-  /** `aten::special_shifted_chebyshev_polynomial_v.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Scalar, n: Tensor, options: { out: Tensor }): Tensor
-  (x: Scalar, options: { n: Tensor; out: Tensor }): Tensor
+  (...args: [x: Tensor, n: Tensor] | [x: Tensor, options: { n: Tensor }] | [x: Tensor, n: Scalar] | [x: Tensor, options: { n: Scalar }] | [x: Scalar, n: Tensor] | [x: Scalar, options: { n: Tensor }] | [x: Tensor, n: Scalar, options: { out: Tensor }] | [x: Tensor, options: { n: Scalar; out: Tensor }] | [x: Tensor, n: Tensor, options: { out: Tensor }] | [x: Tensor, options: { n: Tensor; out: Tensor }] | [x: Scalar, n: Tensor, options: { out: Tensor }] | [x: Scalar, options: { n: Tensor; out: Tensor }]): Tensor
 }
 
 interface shifted_chebyshev_polynomial_w_function {
   /**
    * `aten::special_shifted_chebyshev_polynomial_w(Tensor x, Tensor n) -> Tensor`
    *
+   * `aten::special_shifted_chebyshev_polynomial_w.n_scalar(Tensor x, Scalar n) -> Tensor`
+   *
+   * `aten::special_shifted_chebyshev_polynomial_w.x_scalar(Scalar x, Tensor n) -> Tensor`
+   *
+   * `aten::special_shifted_chebyshev_polynomial_w.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::special_shifted_chebyshev_polynomial_w.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::special_shifted_chebyshev_polynomial_w.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.shifted_chebyshev_polynomial_w
    */
-  (x: Tensor, n: Tensor): Tensor
-  (x: Tensor, options: { n: Tensor }): Tensor
-  /** `aten::special_shifted_chebyshev_polynomial_w.n_scalar(Tensor x, Scalar n) -> Tensor` */
-  (x: Tensor, n: Scalar): Tensor
-  (x: Tensor, options: { n: Scalar }): Tensor
-  /** `aten::special_shifted_chebyshev_polynomial_w.x_scalar(Scalar x, Tensor n) -> Tensor` */
-  (x: Scalar, n: Tensor): Tensor
-  (x: Scalar, options: { n: Tensor }): Tensor
-  /** `aten::special_shifted_chebyshev_polynomial_w.n_scalar_out(Tensor x, Scalar n, *, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Tensor, n: Scalar, options: { out: Tensor }): Tensor
-  (x: Tensor, options: { n: Scalar; out: Tensor }): Tensor
-  /** `aten::special_shifted_chebyshev_polynomial_w.out(Tensor x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Tensor, n: Tensor, options: { out: Tensor }): Tensor
-  (x: Tensor, options: { n: Tensor; out: Tensor }): Tensor
-  /** `aten::special_shifted_chebyshev_polynomial_w.x_scalar_out(Scalar x, Tensor n, *, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Scalar, n: Tensor, options: { out: Tensor }): Tensor
-  (x: Scalar, options: { n: Tensor; out: Tensor }): Tensor
+  (...args: [x: Tensor, n: Tensor] | [x: Tensor, options: { n: Tensor }] | [x: Tensor, n: Scalar] | [x: Tensor, options: { n: Scalar }] | [x: Scalar, n: Tensor] | [x: Scalar, options: { n: Tensor }] | [x: Tensor, n: Scalar, options: { out: Tensor }] | [x: Tensor, options: { n: Scalar; out: Tensor }] | [x: Tensor, n: Tensor, options: { out: Tensor }] | [x: Tensor, options: { n: Tensor; out: Tensor }] | [x: Scalar, n: Tensor, options: { out: Tensor }] | [x: Scalar, options: { n: Tensor; out: Tensor }]): Tensor
 }
 
 interface sinc_function {
   /**
    * `aten::special_sinc(Tensor self) -> Tensor`
    *
+   * `aten::special_sinc.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.sinc
    */
-  (input: Tensor): Tensor
-  /** `aten::special_sinc.out(Tensor self, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, options: { out: Tensor }): Tensor
+  (...args: [input: Tensor] | [input: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface softmax_function {
@@ -752,95 +667,75 @@ interface softmax_function {
    *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.softmax
    */
-  (input: Tensor, dim: number, dtype?: DType | null | undefined): Tensor
-  (input: Tensor, options: { dim: number; dtype?: DType | null | undefined }): Tensor
-  (input: Tensor, dim: number, options?: { dtype?: DType | null | undefined }): Tensor
+  (...args: [input: Tensor, dim: number, dtype?: DType | null | undefined] | [input: Tensor, options: { dim: number; dtype?: DType | null | undefined }] | [input: Tensor, dim: number, options?: { dtype?: DType | null | undefined }]): Tensor
 }
 
 interface spherical_bessel_j0_function {
   /**
    * `aten::special_spherical_bessel_j0(Tensor x) -> Tensor`
    *
+   * `aten::special_spherical_bessel_j0.out(Tensor x, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.spherical_bessel_j0
    */
-  (x: Tensor): Tensor
-  /** `aten::special_spherical_bessel_j0.out(Tensor x, *, Tensor(a!) out) -> Tensor(a!)` */
-  (x: Tensor, options: { out: Tensor }): Tensor
+  (...args: [x: Tensor] | [x: Tensor, options: { out: Tensor }]): Tensor
 }
 
 interface xlog1py_function {
   /**
    * `aten::special_xlog1py(Tensor self, Tensor other) -> Tensor`
    *
+   * `aten::special_xlog1py.other_scalar(Tensor self, Scalar other) -> Tensor`
+   *
+   * `aten::special_xlog1py.self_scalar(Scalar self, Tensor other) -> Tensor`
+   *
+   * `aten::special_xlog1py.other_scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::special_xlog1py.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::special_xlog1py.self_scalar_out(Scalar self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.xlog1py
    */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::special_xlog1py.other_scalar(Tensor self, Scalar other) -> Tensor` */
-  (input: Tensor, other: Scalar): Tensor
-  (input: Tensor, options: { other: Scalar }): Tensor
-  /** `aten::special_xlog1py.self_scalar(Scalar self, Tensor other) -> Tensor` */
-  (input: Scalar, other: Tensor): Tensor
-  (input: Scalar, options: { other: Tensor }): Tensor
-  /** `aten::special_xlog1py.other_scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  /** `aten::special_xlog1py.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
-  /** `aten::special_xlog1py.self_scalar_out(Scalar self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Scalar, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Scalar, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Scalar] | [input: Tensor, options: { other: Scalar }] | [input: Scalar, other: Tensor] | [input: Scalar, options: { other: Tensor }] | [input: Tensor, other: Scalar, options: { out: Tensor }] | [input: Tensor, options: { other: Scalar; out: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }] | [input: Scalar, other: Tensor, options: { out: Tensor }] | [input: Scalar, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface xlogy_function {
   /**
    * `aten::special_xlogy(Tensor self, Tensor other) -> Tensor`
    *
+   * `aten::special_xlogy.other_scalar(Tensor self, Scalar other) -> Tensor`
+   *
+   * `aten::special_xlogy.self_scalar(Scalar self, Tensor other) -> Tensor`
+   *
+   * `aten::special_xlogy.other_scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::special_xlogy.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::special_xlogy.self_scalar_out(Scalar self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.xlogy
    */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::special_xlogy.other_scalar(Tensor self, Scalar other) -> Tensor` */
-  (input: Tensor, other: Scalar): Tensor
-  (input: Tensor, options: { other: Scalar }): Tensor
-  /** `aten::special_xlogy.self_scalar(Scalar self, Tensor other) -> Tensor` */
-  (input: Scalar, other: Tensor): Tensor
-  (input: Scalar, options: { other: Tensor }): Tensor
-  /** `aten::special_xlogy.other_scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  /** `aten::special_xlogy.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
-  /** `aten::special_xlogy.self_scalar_out(Scalar self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Scalar, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Scalar, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Scalar] | [input: Tensor, options: { other: Scalar }] | [input: Scalar, other: Tensor] | [input: Scalar, options: { other: Tensor }] | [input: Tensor, other: Scalar, options: { out: Tensor }] | [input: Tensor, options: { other: Scalar; out: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }] | [input: Scalar, other: Tensor, options: { out: Tensor }] | [input: Scalar, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 interface zeta_function {
   /**
    * `aten::special_zeta(Tensor self, Tensor other) -> Tensor`
    *
+   * `aten::special_zeta.other_scalar(Tensor self, Scalar other) -> Tensor`
+   *
+   * `aten::special_zeta.self_scalar(Scalar self, Tensor other) -> Tensor`
+   *
+   * `aten::special_zeta.other_scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::special_zeta.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
+   * `aten::special_zeta.self_scalar_out(Scalar self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)`
+   *
    * https://docs.pytorch.org/docs/2.13/special.html#torch.special.zeta
    */
-  (input: Tensor, other: Tensor): Tensor
-  (input: Tensor, options: { other: Tensor }): Tensor
-  /** `aten::special_zeta.other_scalar(Tensor self, Scalar other) -> Tensor` */
-  (input: Tensor, other: Scalar): Tensor
-  (input: Tensor, options: { other: Scalar }): Tensor
-  /** `aten::special_zeta.self_scalar(Scalar self, Tensor other) -> Tensor` */
-  (input: Scalar, other: Tensor): Tensor
-  (input: Scalar, options: { other: Tensor }): Tensor
-  /** `aten::special_zeta.other_scalar_out(Tensor self, Scalar other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Scalar, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Scalar; out: Tensor }): Tensor
-  /** `aten::special_zeta.out(Tensor self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Tensor, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Tensor, options: { other: Tensor; out: Tensor }): Tensor
-  /** `aten::special_zeta.self_scalar_out(Scalar self, Tensor other, *, Tensor(a!) out) -> Tensor(a!)` */
-  (input: Scalar, other: Tensor, options: { out: Tensor }): Tensor
-  (input: Scalar, options: { other: Tensor; out: Tensor }): Tensor
+  (...args: [input: Tensor, other: Tensor] | [input: Tensor, options: { other: Tensor }] | [input: Tensor, other: Scalar] | [input: Tensor, options: { other: Scalar }] | [input: Scalar, other: Tensor] | [input: Scalar, options: { other: Tensor }] | [input: Tensor, other: Scalar, options: { out: Tensor }] | [input: Tensor, options: { other: Scalar; out: Tensor }] | [input: Tensor, other: Tensor, options: { out: Tensor }] | [input: Tensor, options: { other: Tensor; out: Tensor }] | [input: Scalar, other: Tensor, options: { out: Tensor }] | [input: Scalar, options: { other: Tensor; out: Tensor }]): Tensor
 }
 
 export const airy_ai: airy_ai_function = fn('special_airy_ai')

@@ -189,6 +189,12 @@ function decode(tag: number, value: unknown, values: readonly unknown[]): unknow
   return tensorOf(value as number, values)
 }
 
+/**
+ * As many tensors as the call makes: of `x.split(2)`, `x.unbind()`. Typed so that `const [q, k, v] = x.chunk(3)` needs no
+ * assertion under noUncheckedIndexedAccess: only the caller knows how many there are.
+ */
+export type Tensors = [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, ...Tensor[]]
+
 /** Several results of an operator that PyTorch names: `x.max(1).values`, or `const [values, indices] = x.max(1)`. */
 export type Named<T extends readonly unknown[], F> = Iterable<T[number]> &
   F & { readonly length: T['length'] } & {

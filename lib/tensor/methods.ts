@@ -12,7 +12,7 @@ import { broadcast_to, imag, polygamma, real } from '../generated/functions.js'
 import { methodNames, type TensorMethods } from '../generated/methods.js'
 import { type Arguments, read } from '../operators/generated/arguments.js'
 import type { PythonMethods } from '../operators/generated/python_functions.js'
-import type { Scalar } from '../operators/operator.js'
+import type { Scalar, Tensors } from '../operators/operator.js'
 import { methodNamed } from '../operators/table.js'
 import { type Conversion, type ConversionArguments, conversionOf } from './conversion.js'
 import { define, defineGetters } from './define.js'
@@ -29,7 +29,8 @@ declare module '../core/tensor.js' {
     /** The single element as a number; `item<bigint>()`, `item<boolean>()` name what other dtypes give. */
     item<T extends Element = number>(): T
     /** Nested arrays of the elements. */
-    tolist(): NestedList
+    // biome-ignore lint/suspicious/noExplicitAny: only the caller knows how deep it is, as in Python
+    tolist<T extends Element | NestedList = any>(): T
     /** The elements in row-major order, over the tensor's own memory where possible. */
     to_typed_array(options?: { copy?: boolean }): TypedArray
     toJSON(): Element | NestedList
@@ -76,8 +77,7 @@ declare module '../core/tensor.js' {
     new_tensor(options: TensorOptions & { data: NestedArray }): Tensor
 
     /** Parts of this size (the last may be smaller), or of these sizes, along a dimension: views. */
-    split(split_size: number | readonly number[], dim?: number): Tensor[]
-    split(split_size: number | readonly number[], options: { dim?: number }): Tensor[]
+    split(split_size: number | readonly number[], dim?: number | { dim?: number | undefined }): Tensors
     /** Where the condition holds this tensor's elements, else those of `other`. */
     where(condition: Tensor, other: Tensor | Scalar): Tensor
     /** The n-th derivative of the digamma function. */
@@ -158,7 +158,8 @@ define({
   item() {
     return item(this)
   },
-  tolist() {
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  tolist(): any {
     return tolist(this)
   },
   toJSON() {

@@ -25,6 +25,9 @@ export function signatureTable(signatures: readonly PythonSignature[]): string {
   )
 }
 
+/** Classes that are one another's alternatives: `new nn[kind](...)`. */
+const CHOSEN = /^nn\.(RNN|LSTM|GRU)(Cell)?$/
+
 /** The tuples of arguments: some in place, the rest by keyword. */
 function forms(signature: PythonSignature): string {
   const { parameters } = signature
@@ -44,10 +47,15 @@ function forms(signature: PythonSignature): string {
     return `${declared(parameter).replace(': ', '?: ')} | ${keywords} | undefined`
   })
   if (place.length < parameters.length) inPlace.push(`options?: ${keywords} | undefined`)
-  // One tuple where it can say all: of a union of callables TypeScript understands calls with one tuple each.
-  if (required.length === 1) {
-    const all = (byName[0] as string).slice('[options: '.length, -1)
-    return `[${[(inPlace[0] as string).replace(': ', `: (${all}) | `), ...inPlace.slice(1)].join(', ')}]`
+  // One tuple where it can say all, or where one of several classes is chosen by name: of a union of callables
+  // TypeScript understands calls with one tuple each. That a second argument is missing is then seen at run time.
+  if (required.length === 1 || (required.length > 1 && CHOSEN.test(keyOf(signature)))) {
+    const keyword = byName.map((form) => /options: (.*)\]$/.exec(form)?.[1])
+    const merged = inPlace.map((parameter, i) => {
+      if (i >= required.length) return parameter
+      return parameter.replace(': ', `${i > 0 ? '?' : ''}: (${keyword[i]}) | `)
+    })
+    return `[${merged.join(', ')}]`
   }
   return [...byName, `[${inPlace.join(', ')}]`].join(' | ')
 }

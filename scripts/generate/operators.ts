@@ -9,7 +9,7 @@ import { packageRoot } from '../../lib/core/package_root.js'
 import { argumentTypes, keyOf, signatureTable } from './arguments.js'
 import { type PythonSignature, pythonFunctions } from './python.js'
 import { type Parameter, parseSchema, type Schema } from './schema.js'
-import { callSignatures, documentation, RESERVED } from './signatures.js'
+import { callSignatures, documentation, oneSignature, RESERVED } from './signatures.js'
 
 interface Exposed {
   torch_version: string
@@ -153,12 +153,18 @@ function typeOf(name: string, receiver: number, self: string, page: string | nul
     .map(withOneOut)
     .map((schema) => namedAsInPython(schema, receiver))
   const numbers = varargs(overloads, receiver)
+  const forms = overloads.map((schema) => callSignatures(schema, receiver, self, numbers))
+  const one = oneSignature([...new Set(forms.flat())])
+  if (one !== null) {
+    const comment = documentation([...overloads.map(({ text }) => text)], page, '  ')
+    return `${comment}  ${member}${one}`
+  }
   const known = new Set<string>()
   // Each overload's first signature carries its schema, the very first the page too: in types alone, as what is
   // imported at run time should be short.
   return overloads
-    .flatMap((schema) => {
-      const signatures = callSignatures(schema, receiver, self, numbers).filter((signature) => !known.has(signature))
+    .flatMap((schema, i) => {
+      const signatures = (forms[i] as string[]).filter((signature) => !known.has(signature))
       if (signatures.length === 0) return []
       const comment = documentation([schema.text], known.size === 0 ? page : null, '  ')
       for (const signature of signatures) known.add(signature)
@@ -178,7 +184,7 @@ const IMPORTS =
   "import type { DType } from '#lib/core/dtype.js'\n" +
   "import type { Generator } from '#lib/operators/generator.js'\n" +
   "import type { Tensor } from '#lib/core/tensor.js'\n" +
-  "import type { Complex, Named, Scalar } from '#lib/operators/operator.js'\n\n"
+  "import type { Complex, Named, Scalar, Tensors } from '#lib/operators/operator.js'\n\n"
 
 function functionsFile(names: readonly string[], prefix: string, space: string): string {
   const types = names.map((name) => {

@@ -2,7 +2,7 @@
 
 import { pythonRepr } from '../../lib/core/python_repr.js'
 import type { Parameter, Schema } from './schema.js'
-import { callSignatures, documentation } from './signatures.js'
+import { callSignatures, documentation, oneSignature } from './signatures.js'
 
 export interface PythonSignature {
   space: string
@@ -49,11 +49,16 @@ export function pythonText({ space, name, parameters }: PythonSignature): string
   return `${qualified}(${parts.join(', ')})`
 }
 
+function together(signatures: readonly string[]): readonly string[] {
+  const one = oneSignature(signatures)
+  return one === null ? signatures : [one]
+}
+
 /** With return_indices the indices come too. */
 function pythonType(signature: PythonSignature): string {
   const schema = pythonSchema(signature)
   const flag = schema.parameters.findIndex(({ name }) => name === 'return_indices')
-  if (flag === -1 || schema.results.length > 1) return callSignatures(schema, 0, 'Tensor', 0).join('\n  ')
+  if (flag === -1 || schema.results.length > 1) return together(callSignatures(schema, 0, 'Tensor', 0)).join('\n  ')
   const both = {
     ...schema,
     results: [
@@ -77,7 +82,7 @@ function methodType({ parameters, ...signature }: PythonSignature, leftOut: read
   const own = parameters
     .map((parameter, i) => (first !== -1 && i > first ? { ...parameter, keyword_only: true } : parameter))
     .filter(({ name }) => !leftOut.includes(name))
-  return callSignatures(pythonSchema({ ...signature, parameters: own }), 1, 'Tensor', 0)
+  return together(callSignatures(pythonSchema({ ...signature, parameters: own }), 1, 'Tensor', 0))
     .map((call) => `  ${signature.name}${call}`)
     .join('\n')
 }

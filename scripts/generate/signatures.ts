@@ -90,6 +90,7 @@ export function documentation(lines: readonly string[], page: string | null, ind
 
 function outputType(schema: Schema, self: string): string {
   const plain = (type: string): string => {
+    if (type === 'Tensor[]') return 'Tensors'
     if (type.endsWith('[]')) return `${plain(type.slice(0, -2))}[]`
     if (type.endsWith('?')) return `${plain(type.slice(0, -1))} | null`
     return TYPES[type] ?? 'unknown'
@@ -115,10 +116,11 @@ export function callSignatures(schema: Schema, receiver: number, self: string, n
   const optionsOf = (named: readonly Parameter[]): string => {
     if (named.length === 0) return ''
     const optional = named.every((parameter) => !parameter.required)
-    const fields = named.map(
-      ({ name, type, required }) =>
-        `${name}${required ? '' : '?'}: ${inputType(type)}${required ? '' : ' | undefined'}`,
-    )
+    const fields = named.map(({ name, type, required }) => {
+      // A generator that may be undefined is none; libtorch has overloads with and without it.
+      const optional = !required || type === 'Generator?'
+      return `${name}${optional ? '?' : ''}: ${inputType(type)}${optional ? ' | undefined' : ''}`
+    })
     return `options${optional ? '?' : ''}: { ${fields.join('; ')} }`
   }
   const join_ = (parts: readonly string[]) => parts.filter((part) => part !== '').join(', ')
@@ -151,4 +153,20 @@ export function callSignatures(schema: Schema, receiver: number, self: string, n
     }
   }
   return [...signatures]
+}
+
+/**
+ * Signatures with one result as a single one over all their arguments. TypeScript knows its result without looking at
+ * the arguments, which a loop needs that replaces a state: `h = torch.matmul(x, h)`.
+ */
+export function oneSignature(signatures: readonly string[]): string | null {
+  const parts = signatures.map(
+    (signature) => /^\((.*)\): (.*)$/s.exec(signature) as unknown as [string, string, string],
+  )
+  const [first] = parts
+  if (parts.length < 2 || first === undefined || parts.some(([, , result]) => result !== first[2])) return null
+  const lists = parts.map(([, parameters]) =>
+    parameters.startsWith('...') ? parameters.replace(/^\.\.\.\w+: /, '') : `[${parameters}]`,
+  )
+  return `(...args: ${lists.join(' | ')}): ${first[2]}`
 }

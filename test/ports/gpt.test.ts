@@ -25,9 +25,9 @@ class CausalSelfAttention extends nn.Module {
     this.bias = new nn.Buffer(torch.tril(torch.ones(block_size, block_size)).view(1, 1, block_size, block_size))
   }
 
-  override forward(x: Tensor): Tensor {
+  forward(x: Tensor): Tensor {
     const [B, T, C] = x.size() as unknown as [number, number, number]
-    let [q, k, v] = this.c_attn(x).split(this.n_embd, { dim: 2 }) as [Tensor, Tensor, Tensor]
+    let [q, k, v] = this.c_attn(x).split(this.n_embd, { dim: 2 })
     k = k.view(B, T, this.n_head, C / this.n_head).transpose(1, 2)
     q = q.view(B, T, this.n_head, C / this.n_head).transpose(1, 2)
     v = v.view(B, T, this.n_head, C / this.n_head).transpose(1, 2)
@@ -54,7 +54,7 @@ class GPT extends nn.Module {
     this.lm_head = new nn.Linear(n_embd, vocab_size)
   }
 
-  override forward(idx: Tensor, targets: Tensor | null = null): [logits: Tensor, loss: Tensor | null] {
+  forward(idx: Tensor, targets: Tensor | null = null): [logits: Tensor, loss: Tensor | null] {
     const [, t] = idx.size() as unknown as [number, number]
     let x: Tensor = this.wte(idx).add(this.wpe(torch.arange(t)))
     for (const block of this.h) x = x.add(F.gelu(block(F.layer_norm(x, [x.size(-1)]))))

@@ -47,7 +47,7 @@ export class Net extends nn.Module {
   override train(mode = true): this {
     return super.train(mode)
   }
-  override forward(x: Tensor): Tensor {
+  forward(x: Tensor): Tensor {
     return this.linear(x)
   }
 }

@@ -66,13 +66,16 @@ function projectTogether(q: Tensor, k: Tensor, v: Tensor, weight: Tensor, bias: 
   const width = q.size(-1)
   const inParts = (projected: Tensor, parts: number) =>
     projected.unflatten(-1, [parts, width]).unsqueeze(0).transpose(0, -2).squeeze(-2).contiguous().unbind(0)
-  if (k === v && q === k) return inParts(linear(q, weight, bias), 3) as [Tensor, Tensor, Tensor]
+  if (k === v && q === k) {
+    const [query, key, value] = inParts(linear(q, weight, bias), 3)
+    return [query, key, value]
+  }
   if (k === v) {
-    const parts = (tensor: Tensor) => torch.split_with_sizes(tensor, [width, 2 * width]) as [Tensor, Tensor]
+    const parts = (tensor: Tensor) => torch.split_with_sizes(tensor, [width, 2 * width])
     const [weightQ, weightKV] = parts(weight)
     const [biasQ, biasKV] = bias === null ? [null, null] : parts(bias)
     const query = linear(q, weightQ, biasQ)
-    const [key, value] = inParts(linear(k, weightKV, biasKV), 2) as [Tensor, Tensor]
+    const [key, value] = inParts(linear(k, weightKV, biasKV), 2)
     return [query, key, value]
   }
   const weights = weight.chunk(3)

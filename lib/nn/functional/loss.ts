@@ -31,7 +31,8 @@ function ofOneShape(input: Tensor, target: Tensor): [input: Tensor, target: Tens
     `Using a target size (${target.shape}) that is different to the input size (${input.shape}). ` +
       'This will likely lead to incorrect results due to broadcasting. Please ensure they have the same size.',
   )
-  return aten.broadcast_tensors([input, target]) as [Tensor, Tensor]
+  const [wideInput, wideTarget] = aten.broadcast_tensors([input, target])
+  return [wideInput, wideTarget]
 }
 
 /** Errors times weights; their mean is over the weights. */

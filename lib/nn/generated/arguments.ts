@@ -373,14 +373,14 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.GRU.html
    */
-  'nn.GRU': [options: { input_size: number; hidden_size: number } & Keywords<'nn.GRU', 'input_size' | 'hidden_size'>] | [input_size: number, options: { hidden_size: number } & Keywords<'nn.GRU', 'input_size' | 'hidden_size'>] | [input_size: number, hidden_size: number, num_layers?: number | Keywords<'nn.GRU', 'input_size' | 'hidden_size'> | undefined, bias?: boolean | Keywords<'nn.GRU', 'input_size' | 'hidden_size'> | undefined, batch_first?: boolean | Keywords<'nn.GRU', 'input_size' | 'hidden_size'> | undefined, dropout?: number | Keywords<'nn.GRU', 'input_size' | 'hidden_size'> | undefined, bidirectional?: boolean | Keywords<'nn.GRU', 'input_size' | 'hidden_size'> | undefined, device?: DeviceLike | null | Keywords<'nn.GRU', 'input_size' | 'hidden_size'> | undefined, dtype?: DType | null | Keywords<'nn.GRU', 'input_size' | 'hidden_size'> | undefined]
+  'nn.GRU': [input_size: ({ input_size: number; hidden_size: number } & Keywords<'nn.GRU', 'input_size' | 'hidden_size'>) | number, hidden_size?: ({ hidden_size: number } & Keywords<'nn.GRU', 'input_size' | 'hidden_size'>) | number, num_layers?: number | Keywords<'nn.GRU', 'input_size' | 'hidden_size'> | undefined, bias?: boolean | Keywords<'nn.GRU', 'input_size' | 'hidden_size'> | undefined, batch_first?: boolean | Keywords<'nn.GRU', 'input_size' | 'hidden_size'> | undefined, dropout?: number | Keywords<'nn.GRU', 'input_size' | 'hidden_size'> | undefined, bidirectional?: boolean | Keywords<'nn.GRU', 'input_size' | 'hidden_size'> | undefined, device?: DeviceLike | null | Keywords<'nn.GRU', 'input_size' | 'hidden_size'> | undefined, dtype?: DType | null | Keywords<'nn.GRU', 'input_size' | 'hidden_size'> | undefined]
 
   /**
    * `torch.nn.GRUCell(input_size, hidden_size, bias=True, device=None, dtype=None)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.GRUCell.html
    */
-  'nn.GRUCell': [options: { input_size: number; hidden_size: number } & Keywords<'nn.GRUCell', 'input_size' | 'hidden_size'>] | [input_size: number, options: { hidden_size: number } & Keywords<'nn.GRUCell', 'input_size' | 'hidden_size'>] | [input_size: number, hidden_size: number, bias?: boolean | Keywords<'nn.GRUCell', 'input_size' | 'hidden_size'> | undefined, device?: DeviceLike | null | Keywords<'nn.GRUCell', 'input_size' | 'hidden_size'> | undefined, dtype?: DType | null | Keywords<'nn.GRUCell', 'input_size' | 'hidden_size'> | undefined]
+  'nn.GRUCell': [input_size: ({ input_size: number; hidden_size: number } & Keywords<'nn.GRUCell', 'input_size' | 'hidden_size'>) | number, hidden_size?: ({ hidden_size: number } & Keywords<'nn.GRUCell', 'input_size' | 'hidden_size'>) | number, bias?: boolean | Keywords<'nn.GRUCell', 'input_size' | 'hidden_size'> | undefined, device?: DeviceLike | null | Keywords<'nn.GRUCell', 'input_size' | 'hidden_size'> | undefined, dtype?: DType | null | Keywords<'nn.GRUCell', 'input_size' | 'hidden_size'> | undefined]
 
   /**
    * `torch.nn.GaussianNLLLoss(*, full=False, eps=1e-06, reduction='mean')`
@@ -506,14 +506,14 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.LSTM.html
    */
-  'nn.LSTM': [options: { input_size: number; hidden_size: number } & Keywords<'nn.LSTM', 'input_size' | 'hidden_size'>] | [input_size: number, options: { hidden_size: number } & Keywords<'nn.LSTM', 'input_size' | 'hidden_size'>] | [input_size: number, hidden_size: number, num_layers?: number | Keywords<'nn.LSTM', 'input_size' | 'hidden_size'> | undefined, bias?: boolean | Keywords<'nn.LSTM', 'input_size' | 'hidden_size'> | undefined, batch_first?: boolean | Keywords<'nn.LSTM', 'input_size' | 'hidden_size'> | undefined, dropout?: number | Keywords<'nn.LSTM', 'input_size' | 'hidden_size'> | undefined, bidirectional?: boolean | Keywords<'nn.LSTM', 'input_size' | 'hidden_size'> | undefined, proj_size?: number | Keywords<'nn.LSTM', 'input_size' | 'hidden_size'> | undefined, device?: DeviceLike | null | Keywords<'nn.LSTM', 'input_size' | 'hidden_size'> | undefined, dtype?: DType | null | Keywords<'nn.LSTM', 'input_size' | 'hidden_size'> | undefined]
+  'nn.LSTM': [input_size: ({ input_size: number; hidden_size: number } & Keywords<'nn.LSTM', 'input_size' | 'hidden_size'>) | number, hidden_size?: ({ hidden_size: number } & Keywords<'nn.LSTM', 'input_size' | 'hidden_size'>) | number, num_layers?: number | Keywords<'nn.LSTM', 'input_size' | 'hidden_size'> | undefined, bias?: boolean | Keywords<'nn.LSTM', 'input_size' | 'hidden_size'> | undefined, batch_first?: boolean | Keywords<'nn.LSTM', 'input_size' | 'hidden_size'> | undefined, dropout?: number | Keywords<'nn.LSTM', 'input_size' | 'hidden_size'> | undefined, bidirectional?: boolean | Keywords<'nn.LSTM', 'input_size' | 'hidden_size'> | undefined, proj_size?: number | Keywords<'nn.LSTM', 'input_size' | 'hidden_size'> | undefined, device?: DeviceLike | null | Keywords<'nn.LSTM', 'input_size' | 'hidden_size'> | undefined, dtype?: DType | null | Keywords<'nn.LSTM', 'input_size' | 'hidden_size'> | undefined]
 
   /**
    * `torch.nn.LSTMCell(input_size, hidden_size, bias=True, device=None, dtype=None)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.LSTMCell.html
    */
-  'nn.LSTMCell': [options: { input_size: number; hidden_size: number } & Keywords<'nn.LSTMCell', 'input_size' | 'hidden_size'>] | [input_size: number, options: { hidden_size: number } & Keywords<'nn.LSTMCell', 'input_size' | 'hidden_size'>] | [input_size: number, hidden_size: number, bias?: boolean | Keywords<'nn.LSTMCell', 'input_size' | 'hidden_size'> | undefined, device?: DeviceLike | null | Keywords<'nn.LSTMCell', 'input_size' | 'hidden_size'> | undefined, dtype?: DType | null | Keywords<'nn.LSTMCell', 'input_size' | 'hidden_size'> | undefined]
+  'nn.LSTMCell': [input_size: ({ input_size: number; hidden_size: number } & Keywords<'nn.LSTMCell', 'input_size' | 'hidden_size'>) | number, hidden_size?: ({ hidden_size: number } & Keywords<'nn.LSTMCell', 'input_size' | 'hidden_size'>) | number, bias?: boolean | Keywords<'nn.LSTMCell', 'input_size' | 'hidden_size'> | undefined, device?: DeviceLike | null | Keywords<'nn.LSTMCell', 'input_size' | 'hidden_size'> | undefined, dtype?: DType | null | Keywords<'nn.LSTMCell', 'input_size' | 'hidden_size'> | undefined]
 
   /**
    * `torch.nn.LayerNorm(normalized_shape, eps=1e-05, elementwise_affine=True, bias=True, device=None, dtype=None)`
@@ -856,7 +856,7 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.RNN.html
    */
-  'nn.RNN': [options: { input_size: number; hidden_size: number } & Keywords<'nn.RNN', 'input_size' | 'hidden_size'>] | [input_size: number, options: { hidden_size: number } & Keywords<'nn.RNN', 'input_size' | 'hidden_size'>] | [input_size: number, hidden_size: number, num_layers?: number | Keywords<'nn.RNN', 'input_size' | 'hidden_size'> | undefined, nonlinearity?: 'tanh' | 'relu' | Keywords<'nn.RNN', 'input_size' | 'hidden_size'> | undefined, bias?: boolean | Keywords<'nn.RNN', 'input_size' | 'hidden_size'> | undefined, batch_first?: boolean | Keywords<'nn.RNN', 'input_size' | 'hidden_size'> | undefined, dropout?: number | Keywords<'nn.RNN', 'input_size' | 'hidden_size'> | undefined, bidirectional?: boolean | Keywords<'nn.RNN', 'input_size' | 'hidden_size'> | undefined, device?: DeviceLike | null | Keywords<'nn.RNN', 'input_size' | 'hidden_size'> | undefined, dtype?: DType | null | Keywords<'nn.RNN', 'input_size' | 'hidden_size'> | undefined]
+  'nn.RNN': [input_size: ({ input_size: number; hidden_size: number } & Keywords<'nn.RNN', 'input_size' | 'hidden_size'>) | number, hidden_size?: ({ hidden_size: number } & Keywords<'nn.RNN', 'input_size' | 'hidden_size'>) | number, num_layers?: number | Keywords<'nn.RNN', 'input_size' | 'hidden_size'> | undefined, nonlinearity?: 'tanh' | 'relu' | Keywords<'nn.RNN', 'input_size' | 'hidden_size'> | undefined, bias?: boolean | Keywords<'nn.RNN', 'input_size' | 'hidden_size'> | undefined, batch_first?: boolean | Keywords<'nn.RNN', 'input_size' | 'hidden_size'> | undefined, dropout?: number | Keywords<'nn.RNN', 'input_size' | 'hidden_size'> | undefined, bidirectional?: boolean | Keywords<'nn.RNN', 'input_size' | 'hidden_size'> | undefined, device?: DeviceLike | null | Keywords<'nn.RNN', 'input_size' | 'hidden_size'> | undefined, dtype?: DType | null | Keywords<'nn.RNN', 'input_size' | 'hidden_size'> | undefined]
 
   /**
    * `torch.nn.RNNBase(mode, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0, bidirectional=False, proj_size=0, device=None, dtype=None)`
@@ -870,7 +870,7 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.RNNCell.html
    */
-  'nn.RNNCell': [options: { input_size: number; hidden_size: number } & Keywords<'nn.RNNCell', 'input_size' | 'hidden_size'>] | [input_size: number, options: { hidden_size: number } & Keywords<'nn.RNNCell', 'input_size' | 'hidden_size'>] | [input_size: number, hidden_size: number, bias?: boolean | Keywords<'nn.RNNCell', 'input_size' | 'hidden_size'> | undefined, nonlinearity?: string | Keywords<'nn.RNNCell', 'input_size' | 'hidden_size'> | undefined, device?: DeviceLike | null | Keywords<'nn.RNNCell', 'input_size' | 'hidden_size'> | undefined, dtype?: DType | null | Keywords<'nn.RNNCell', 'input_size' | 'hidden_size'> | undefined]
+  'nn.RNNCell': [input_size: ({ input_size: number; hidden_size: number } & Keywords<'nn.RNNCell', 'input_size' | 'hidden_size'>) | number, hidden_size?: ({ hidden_size: number } & Keywords<'nn.RNNCell', 'input_size' | 'hidden_size'>) | number, bias?: boolean | Keywords<'nn.RNNCell', 'input_size' | 'hidden_size'> | undefined, nonlinearity?: string | Keywords<'nn.RNNCell', 'input_size' | 'hidden_size'> | undefined, device?: DeviceLike | null | Keywords<'nn.RNNCell', 'input_size' | 'hidden_size'> | undefined, dtype?: DType | null | Keywords<'nn.RNNCell', 'input_size' | 'hidden_size'> | undefined]
 
   /**
    * `torch.nn.RNNCellBase(input_size, hidden_size, bias, num_chunks, device=None, dtype=None)`

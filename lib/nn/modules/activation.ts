@@ -11,7 +11,7 @@ export class Tanh extends Module {
     read('nn.Tanh', args)
   }
 
-  override forward(input: Tensor): Tensor {
+  forward(input: Tensor): Tensor {
     return torch.tanh(input)
   }
 }
@@ -23,7 +23,7 @@ export class Sigmoid extends Module {
     read('nn.Sigmoid', args)
   }
 
-  override forward(input: Tensor): Tensor {
+  forward(input: Tensor): Tensor {
     return torch.sigmoid(input)
   }
 }
@@ -37,7 +37,7 @@ export class ReLU extends Module {
     this.inplace = read('nn.ReLU', args).inplace
   }
 
-  override forward(input: Tensor): Tensor {
+  forward(input: Tensor): Tensor {
     return this.inplace ? torch.relu_(input) : torch.relu(input)
   }
 
@@ -55,7 +55,7 @@ export class Softmax extends Module {
     this.dim = read('nn.Softmax', args).dim
   }
 
-  override forward(input: Tensor): Tensor {
+  forward(input: Tensor): Tensor {
     return F.softmax(input, { dim: this.dim })
   }
 
@@ -73,7 +73,7 @@ export class LogSoftmax extends Module {
     this.dim = read('nn.LogSoftmax', args).dim
   }
 
-  override forward(input: Tensor): Tensor {
+  forward(input: Tensor): Tensor {
     return F.log_softmax(input, { dim: this.dim })
   }
 

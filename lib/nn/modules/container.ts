@@ -9,8 +9,11 @@ import { listString } from './module_printing.js'
 
 const inOrder = <T>(parts: readonly [string, T][]): T[] => parts.map(([, part]) => part)
 
-/** Modules in a row, each called with the output of the one before. */
-export class Sequential extends Module {
+/** Modules in a row, each called with the output of the one before. `seq[0]` is the first of them. */
+class SequentialBase extends Module {
+  static override readonly name: string = 'Sequential';
+  [position: number]: Module
+
   constructor(...modules: Module[] | [Record<string, Module>]) {
     super()
     const [first] = modules
@@ -25,7 +28,7 @@ export class Sequential extends Module {
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: the first module says what it takes, the last what it gives
-  override forward(input: any): any {
+  forward(input: any): any {
     let value = input
     for (const module of this.#modules()) value = module(value)
     return value
@@ -55,6 +58,15 @@ export class Sequential extends Module {
   }
 }
 
+/** Its modules by position or name, each with its own type where the call that made it shows them. */
+export type Sequential<M extends readonly Module[] | Readonly<Record<string, Module>> = Module[]> = SequentialBase &
+  (M extends readonly Module[] ? { [I in Extract<keyof M, `${number}`>]: M[I] } : M)
+
+export const Sequential = SequentialBase as unknown as {
+  new <M extends Module[]>(...modules: M): Sequential<M>
+  new <M extends Record<string, Module>>(modules: M): Sequential<M>
+}
+
 function elementAt<T>(list: readonly T[], position: number): T {
   const element = list.at(position)
   if (element === undefined) throw new RangeError(`index ${position} is out of range`)
@@ -63,6 +75,8 @@ function elementAt<T>(list: readonly T[], position: number): T {
 
 /** A list of modules that are found as parts. It has no forward. */
 export class ModuleList<M extends Module = Module> extends Module {
+  [position: number]: M
+
   constructor(...args: [modules?: Iterable<M> | { modules?: Iterable<M> | null } | null]) {
     super()
     const { modules } = read('nn.ModuleList', args)

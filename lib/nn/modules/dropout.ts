@@ -17,7 +17,7 @@ export class Dropout extends Module {
     this.inplace = inplace
   }
 
-  override forward(input: Tensor): Tensor {
+  forward(input: Tensor): Tensor {
     return dropout(input, this.p, { training: this.training, inplace: this.inplace })
   }
 

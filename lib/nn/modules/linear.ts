@@ -37,7 +37,7 @@ export class Linear extends Module {
     init.uniform_(this.bias, -bound, bound)
   }
 
-  override forward(input: Tensor): Tensor {
+  forward(input: Tensor): Tensor {
     return F.linear(input, this.weight, this.bias)
   }
 
@@ -53,7 +53,7 @@ export class Identity extends Module {
     super()
   }
 
-  override forward(input: Tensor): Tensor {
+  forward(input: Tensor): Tensor {
     return input
   }
 }

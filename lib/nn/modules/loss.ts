@@ -37,7 +37,7 @@ export class MSELoss extends Loss {
     super(read('nn.MSELoss', args))
   }
 
-  override forward(input: Tensor, target: Tensor): Tensor {
+  forward(input: Tensor, target: Tensor): Tensor {
     return F.mse_loss(input, target, { reduction: this.reduction })
   }
 }
@@ -48,7 +48,7 @@ export class L1Loss extends Loss {
     super(read('nn.L1Loss', args))
   }
 
-  override forward(input: Tensor, target: Tensor): Tensor {
+  forward(input: Tensor, target: Tensor): Tensor {
     return F.l1_loss(input, target, { reduction: this.reduction })
   }
 }
@@ -69,7 +69,7 @@ export class CrossEntropyLoss extends WeightedLoss {
     this.label_smoothing = values.label_smoothing
   }
 
-  override forward(input: Tensor, target: Tensor): Tensor {
+  forward(input: Tensor, target: Tensor): Tensor {
     const { weight, ignore_index, reduction, label_smoothing } = this
     return F.cross_entropy(input, target, { weight, ignore_index, reduction, label_smoothing })
   }
@@ -88,7 +88,7 @@ export class NLLLoss extends WeightedLoss {
     this.ignore_index = values.ignore_index
   }
 
-  override forward(input: Tensor, target: Tensor): Tensor {
+  forward(input: Tensor, target: Tensor): Tensor {
     const { weight, ignore_index, reduction } = this
     return F.nll_loss(input, target, { weight, ignore_index, reduction })
   }

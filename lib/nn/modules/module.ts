@@ -17,11 +17,31 @@ import { type LoadResult, loadStateDict, type StateDict, stateDict } from './sta
 /** Whether T is any. */
 type IfAny<T, Yes, No> = 0 extends 1 & T ? Yes : No
 
-// Calling a module calls its forward: whatever a subclass declares there is what a call takes and gives.
+/** Nothing; what is not known yet for a type parameter. */
+type Nothing<This> = This extends { readonly __unknown: never } ? [never] : []
+
+/**
+ * Yes while `This` is open: in the class itself, where a call of `this` must compile although nobody knows yet what a
+ * subclass's forward takes, and of a module whose class is a type parameter. TypeScript then compares with the branch
+ * that may be the right one for some class, and finds only Yes.
+ */
+type IfOpen<This, Yes, No> = [...Nothing<This>] extends [] ? No : Yes
+
+// Calling a module calls its forward: whatever a subclass declares there is what a call takes and gives. One signature,
+// so that TypeScript knows the result without looking at the arguments, as a loop that replaces a state needs it.
 // biome-ignore lint/suspicious/noExplicitAny: any stands for "not said", which defers to forward
 export interface Module<A extends any[] = any[], R = any> {
-  (...args: IfAny<R, Parameters<this['forward']>, A>): IfAny<R, ReturnType<this['forward']>, R>
+  (
+    // biome-ignore lint/suspicious/noExplicitAny: as above
+    ...args: IfOpen<this, any[], IfAny<R, Parameters<Forward<this>>, A>>
+  ): IfAny<R, ReturnType<Forward<this>>, R>
 }
+
+// biome-ignore lint/suspicious/noExplicitAny: as above
+type AnyFunction = (...args: any[]) => any
+
+/** The class does not declare `forward` itself: a subclass then needs no `override` for it, as in Python. */
+type Forward<This> = This extends { forward: infer F extends AnyFunction } ? F : AnyFunction
 
 export type ForwardPreHook = (module: Module, args: unknown[]) => unknown
 export type ForwardHook = (module: Module, args: unknown[], output: unknown) => unknown
@@ -39,17 +59,12 @@ export class Module<A extends any[] = any[], R = any> extends Fields {
   readonly #hooks = new Set<ForwardHook>()
   readonly #alwaysCalled = new Set<ForwardHook>()
 
-  // biome-ignore lint/suspicious/noExplicitAny: subclasses say what they take and give
-  forward(..._args: any[]): any {
-    throw new Error(`Module [${this.constructor.name}] is missing the required "forward" function`)
-  }
-
   override __call__(...args: unknown[]): unknown {
     if (!this.#called) {
       settleFields(this)
       this.#called = true
     }
-    if (this.#preHooks.size === 0 && this.#hooks.size === 0) return this.forward(...args)
+    if (this.#preHooks.size === 0 && this.#hooks.size === 0) return forwarding(this).forward(...args)
     let inputs = args
     for (const hook of this.#preHooks) {
       const changed = hook(this, inputs)
@@ -58,7 +73,7 @@ export class Module<A extends any[] = any[], R = any> extends Fields {
     let output: unknown
     const called = new Set<ForwardHook>()
     try {
-      output = this.forward(...inputs)
+      output = forwarding(this).forward(...inputs)
       for (const hook of this.#hooks) {
         called.add(hook)
         output = hook(this, inputs, output) ?? output
@@ -368,6 +383,21 @@ export class Module<A extends any[] = any[], R = any> extends Fields {
     return this.toString()
   }
 }
+
+export interface Forwarding {
+  forward: AnyFunction
+}
+
+/** The module as what has the forward that a subclass declares. */
+export const forwarding = (module: Module): Forwarding => module as unknown as Forwarding
+
+Object.defineProperty(Module.prototype, 'forward', {
+  value: function forward(this: Module): never {
+    throw new Error(`Module [${this.constructor.name}] is missing the required "forward" function`)
+  },
+  writable: true,
+  configurable: true,
+})
 
 const modulesOf = (module: Module): [string, Module][] => partsOf(module, 'module') as [string, Module][]
 const parametersOf = (module: Module): [string, Parameter][] => partsOf(module, 'parameter')

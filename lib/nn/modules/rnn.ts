@@ -13,11 +13,11 @@ export type RNNBaseOptions = Keywords<'nn.GRU', Sizes>
 /** h_0 and c_0. */
 type LSTMState = readonly [h_0: Tensor, c_0: Tensor]
 
-/** Calling the layer is calling `forward`, in both its forms. */
-export interface RNN {
-  (input: Tensor, hx?: Tensor | Keyword<Tensor> | null): [output: Tensor, h_n: Tensor]
-  (input: PackedSequence, hx?: Tensor | Keyword<Tensor> | null): [output: PackedSequence, h_n: Tensor]
-}
+/**
+ * The output of a call: a Tensor for a Tensor, a PackedSequence for a PackedSequence. It is typed as both, because
+ * TypeScript must know the state that a loop replaces without looking at the arguments.
+ */
+export type RecurrentOutput = Tensor & PackedSequence
 
 /**
  * Recurrent layers of Elman's kind, over whole sequences:
@@ -69,20 +69,12 @@ export class RNN extends RNNBase {
     this.nonlinearity = nonlinearity
   }
 
-  override forward(input: PackedSequence, hx?: Tensor | Keyword<Tensor> | null): [output: PackedSequence, h_n: Tensor]
-  override forward(input: Tensor, hx?: Tensor | Keyword<Tensor> | null): [output: Tensor, h_n: Tensor]
-  override forward(
+  forward(
     input: Tensor | PackedSequence,
     hx?: Tensor | Keyword<Tensor> | null,
-  ): [Tensor | PackedSequence, Tensor] {
-    return this.run(input, stateOf('RNN', hx)) as [Tensor | PackedSequence, Tensor]
+  ): [output: RecurrentOutput, h_n: Tensor] {
+    return this.run(input, stateOf('RNN', hx)) as [RecurrentOutput, Tensor]
   }
-}
-
-/** Calling the layer is calling `forward`, in both its forms. */
-export interface GRU {
-  (input: Tensor, hx?: Tensor | Keyword<Tensor> | null): [output: Tensor, h_n: Tensor]
-  (input: PackedSequence, hx?: Tensor | Keyword<Tensor> | null): [output: PackedSequence, h_n: Tensor]
 }
 
 /**
@@ -113,23 +105,12 @@ export class GRU extends RNNBase {
     super({ mode: 'GRU', ...read('nn.GRU', args) })
   }
 
-  override forward(input: PackedSequence, hx?: Tensor | Keyword<Tensor> | null): [output: PackedSequence, h_n: Tensor]
-  override forward(input: Tensor, hx?: Tensor | Keyword<Tensor> | null): [output: Tensor, h_n: Tensor]
-  override forward(
+  forward(
     input: Tensor | PackedSequence,
     hx?: Tensor | Keyword<Tensor> | null,
-  ): [Tensor | PackedSequence, Tensor] {
-    return this.run(input, stateOf('GRU', hx)) as [Tensor | PackedSequence, Tensor]
+  ): [output: RecurrentOutput, h_n: Tensor] {
+    return this.run(input, stateOf('GRU', hx)) as [RecurrentOutput, Tensor]
   }
-}
-
-/** Calling the layer is calling `forward`, in both its forms. */
-export interface LSTM {
-  (input: Tensor, hx?: LSTMState | Keyword<LSTMState> | null): [output: Tensor, state: [h_n: Tensor, c_n: Tensor]]
-  (
-    input: PackedSequence,
-    hx?: LSTMState | Keyword<LSTMState> | null,
-  ): [output: PackedSequence, state: [h_n: Tensor, c_n: Tensor]]
 }
 
 /**
@@ -170,23 +151,15 @@ export class LSTM extends RNNBase {
     super({ mode: 'LSTM', ...read('nn.LSTM', args) })
   }
 
-  override forward(
-    input: PackedSequence,
-    hx?: LSTMState | Keyword<LSTMState> | null,
-  ): [output: PackedSequence, state: [h_n: Tensor, c_n: Tensor]]
-  override forward(
-    input: Tensor,
-    hx?: LSTMState | Keyword<LSTMState> | null,
-  ): [output: Tensor, state: [h_n: Tensor, c_n: Tensor]]
-  override forward(
+  forward(
     input: Tensor | PackedSequence,
     hx?: LSTMState | Keyword<LSTMState> | null,
-  ): [Tensor | PackedSequence, [Tensor, Tensor]] {
+  ): [output: RecurrentOutput, state: [h_n: Tensor, c_n: Tensor]] {
     const state = stateOf<LSTMState>('LSTM', hx)
     if (state !== null && (!Array.isArray(state) || state.length !== 2)) {
       throw new TypeError('LSTM: the state must be an array [h_0, c_0]')
     }
     const [output, h_n, c_n] = this.run(input, state?.[0], state?.[1])
-    return [output, [h_n as Tensor, c_n as Tensor]]
+    return [output as RecurrentOutput, [h_n as Tensor, c_n as Tensor]]
   }
 }

@@ -40,6 +40,15 @@ export interface Keyword<S> {
   hx?: S | null | undefined
 }
 
+type WeightName = 'weight_ih' | 'weight_hh' | 'bias_ih' | 'bias_hh' | 'weight_hr'
+
+export interface RNNBase {
+  weight_ih_l0: Parameter
+  weight_hh_l0: Parameter
+  /** Of the other layers and directions: weight_hh_l1, bias_ih_l0_reverse. */
+  [weight: `${WeightName}_l${number}` | `${WeightName}_l${number}_reverse`]: Parameter
+}
+
 /** What the three layers share: their weights, their checks, their printing. */
 export class RNNBase extends Module {
   readonly mode: Mode

@@ -57,7 +57,7 @@ export class Embedding extends Module {
     if (padding_idx !== null) no_grad(() => void this.weight.select(0, padding_idx).fill_(0))
   }
 
-  override forward(input: Tensor): Tensor {
+  forward(input: Tensor): Tensor {
     const { padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse } = this
     return embedding(input, this.weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
   }

@@ -3,6 +3,7 @@
 import type { DeviceLike, Layout } from '../../core/device.js'
 import type { DType } from '../../core/dtype.js'
 import type { Tensor } from '../../core/tensor.js'
+import type { Tensors } from '../../operators/operator.js'
 import type { Reduction } from '../../operators/reduction.js'
 
 /**
@@ -11,8 +12,7 @@ import type { Reduction } from '../../operators/reduction.js'
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.adaptive_avg_pool2d.html
  */
 export interface nn_functional_adaptive_avg_pool2d {
-  (input: Tensor, output_size: number | null | readonly (number | null)[]): Tensor
-  (input: Tensor, options: { output_size: number | null | readonly (number | null)[] }): Tensor
+  (...args: [input: Tensor, output_size: number | null | readonly (number | null)[]] | [input: Tensor, options: { output_size: number | null | readonly (number | null)[] }]): Tensor
 }
 
 /**
@@ -21,8 +21,7 @@ export interface nn_functional_adaptive_avg_pool2d {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.adaptive_avg_pool3d.html
  */
 export interface nn_functional_adaptive_avg_pool3d {
-  (input: Tensor, output_size: number | null | readonly (number | null)[]): Tensor
-  (input: Tensor, options: { output_size: number | null | readonly (number | null)[] }): Tensor
+  (...args: [input: Tensor, output_size: number | null | readonly (number | null)[]] | [input: Tensor, options: { output_size: number | null | readonly (number | null)[] }]): Tensor
 }
 
 /**
@@ -43,9 +42,7 @@ export interface nn_functional_adaptive_max_pool1d {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.adaptive_max_pool1d_with_indices.html
  */
 export interface nn_functional_adaptive_max_pool1d_with_indices {
-  (input: Tensor, output_size: number | readonly number[] | null, return_indices?: boolean | undefined): [Tensor, Tensor]
-  (input: Tensor, options: { output_size: number | readonly number[] | null; return_indices?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, output_size: number | readonly number[] | null, options?: { return_indices?: boolean | undefined }): [Tensor, Tensor]
+  (...args: [input: Tensor, output_size: number | readonly number[] | null, return_indices?: boolean | undefined] | [input: Tensor, options: { output_size: number | readonly number[] | null; return_indices?: boolean | undefined }] | [input: Tensor, output_size: number | readonly number[] | null, options?: { return_indices?: boolean | undefined }]): [Tensor, Tensor]
 }
 
 /**
@@ -66,9 +63,7 @@ export interface nn_functional_adaptive_max_pool2d {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.adaptive_max_pool2d_with_indices.html
  */
 export interface nn_functional_adaptive_max_pool2d_with_indices {
-  (input: Tensor, output_size: number | readonly number[] | null, return_indices?: boolean | undefined): [Tensor, Tensor]
-  (input: Tensor, options: { output_size: number | readonly number[] | null; return_indices?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, output_size: number | readonly number[] | null, options?: { return_indices?: boolean | undefined }): [Tensor, Tensor]
+  (...args: [input: Tensor, output_size: number | readonly number[] | null, return_indices?: boolean | undefined] | [input: Tensor, options: { output_size: number | readonly number[] | null; return_indices?: boolean | undefined }] | [input: Tensor, output_size: number | readonly number[] | null, options?: { return_indices?: boolean | undefined }]): [Tensor, Tensor]
 }
 
 /**
@@ -89,9 +84,7 @@ export interface nn_functional_adaptive_max_pool3d {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.adaptive_max_pool3d_with_indices.html
  */
 export interface nn_functional_adaptive_max_pool3d_with_indices {
-  (input: Tensor, output_size: number | readonly number[] | null, return_indices?: boolean | undefined): [Tensor, Tensor]
-  (input: Tensor, options: { output_size: number | readonly number[] | null; return_indices?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, output_size: number | readonly number[] | null, options?: { return_indices?: boolean | undefined }): [Tensor, Tensor]
+  (...args: [input: Tensor, output_size: number | readonly number[] | null, return_indices?: boolean | undefined] | [input: Tensor, options: { output_size: number | readonly number[] | null; return_indices?: boolean | undefined }] | [input: Tensor, output_size: number | readonly number[] | null, options?: { return_indices?: boolean | undefined }]): [Tensor, Tensor]
 }
 
 /**
@@ -100,9 +93,7 @@ export interface nn_functional_adaptive_max_pool3d_with_indices {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.affine_grid.html
  */
 export interface nn_functional_affine_grid {
-  (theta: Tensor, size: readonly number[], align_corners?: boolean | null | undefined): Tensor
-  (theta: Tensor, options: { size: readonly number[]; align_corners?: boolean | null | undefined }): Tensor
-  (theta: Tensor, size: readonly number[], options?: { align_corners?: boolean | null | undefined }): Tensor
+  (...args: [theta: Tensor, size: readonly number[], align_corners?: boolean | null | undefined] | [theta: Tensor, options: { size: readonly number[]; align_corners?: boolean | null | undefined }] | [theta: Tensor, size: readonly number[], options?: { align_corners?: boolean | null | undefined }]): Tensor
 }
 
 /**
@@ -111,10 +102,7 @@ export interface nn_functional_affine_grid {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.alpha_dropout.html
  */
 export interface nn_functional_alpha_dropout {
-  (input: Tensor, p?: number | undefined, training?: boolean | undefined, inplace?: boolean | undefined): Tensor
-  (input: Tensor, options?: { p?: number | undefined; training?: boolean | undefined; inplace?: boolean | undefined }): Tensor
-  (input: Tensor, p: number | undefined, options?: { training?: boolean | undefined; inplace?: boolean | undefined }): Tensor
-  (input: Tensor, p: number | undefined, training: boolean | undefined, options?: { inplace?: boolean | undefined }): Tensor
+  (...args: [input: Tensor, p?: number | undefined, training?: boolean | undefined, inplace?: boolean | undefined] | [input: Tensor, options?: { p?: number | undefined; training?: boolean | undefined; inplace?: boolean | undefined }] | [input: Tensor, p: number | undefined, options?: { training?: boolean | undefined; inplace?: boolean | undefined }] | [input: Tensor, p: number | undefined, training: boolean | undefined, options?: { inplace?: boolean | undefined }]): Tensor
 }
 
 /**
@@ -123,13 +111,7 @@ export interface nn_functional_alpha_dropout {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.batch_norm.html
  */
 export interface nn_functional_batch_norm {
-  (input: Tensor, running_mean: Tensor | null, running_var: Tensor | null, weight?: Tensor | null | undefined, bias?: Tensor | null | undefined, training?: boolean | undefined, momentum?: number | undefined, eps?: number | undefined): Tensor
-  (input: Tensor, options: { running_mean: Tensor | null; running_var: Tensor | null; weight?: Tensor | null | undefined; bias?: Tensor | null | undefined; training?: boolean | undefined; momentum?: number | undefined; eps?: number | undefined }): Tensor
-  (input: Tensor, running_mean: Tensor | null, running_var: Tensor | null, options?: { weight?: Tensor | null | undefined; bias?: Tensor | null | undefined; training?: boolean | undefined; momentum?: number | undefined; eps?: number | undefined }): Tensor
-  (input: Tensor, running_mean: Tensor | null, running_var: Tensor | null, weight: Tensor | null | undefined, options?: { bias?: Tensor | null | undefined; training?: boolean | undefined; momentum?: number | undefined; eps?: number | undefined }): Tensor
-  (input: Tensor, running_mean: Tensor | null, running_var: Tensor | null, weight: Tensor | null | undefined, bias: Tensor | null | undefined, options?: { training?: boolean | undefined; momentum?: number | undefined; eps?: number | undefined }): Tensor
-  (input: Tensor, running_mean: Tensor | null, running_var: Tensor | null, weight: Tensor | null | undefined, bias: Tensor | null | undefined, training: boolean | undefined, options?: { momentum?: number | undefined; eps?: number | undefined }): Tensor
-  (input: Tensor, running_mean: Tensor | null, running_var: Tensor | null, weight: Tensor | null | undefined, bias: Tensor | null | undefined, training: boolean | undefined, momentum: number | undefined, options?: { eps?: number | undefined }): Tensor
+  (...args: [input: Tensor, running_mean: Tensor | null, running_var: Tensor | null, weight?: Tensor | null | undefined, bias?: Tensor | null | undefined, training?: boolean | undefined, momentum?: number | undefined, eps?: number | undefined] | [input: Tensor, options: { running_mean: Tensor | null; running_var: Tensor | null; weight?: Tensor | null | undefined; bias?: Tensor | null | undefined; training?: boolean | undefined; momentum?: number | undefined; eps?: number | undefined }] | [input: Tensor, running_mean: Tensor | null, running_var: Tensor | null, options?: { weight?: Tensor | null | undefined; bias?: Tensor | null | undefined; training?: boolean | undefined; momentum?: number | undefined; eps?: number | undefined }] | [input: Tensor, running_mean: Tensor | null, running_var: Tensor | null, weight: Tensor | null | undefined, options?: { bias?: Tensor | null | undefined; training?: boolean | undefined; momentum?: number | undefined; eps?: number | undefined }] | [input: Tensor, running_mean: Tensor | null, running_var: Tensor | null, weight: Tensor | null | undefined, bias: Tensor | null | undefined, options?: { training?: boolean | undefined; momentum?: number | undefined; eps?: number | undefined }] | [input: Tensor, running_mean: Tensor | null, running_var: Tensor | null, weight: Tensor | null | undefined, bias: Tensor | null | undefined, training: boolean | undefined, options?: { momentum?: number | undefined; eps?: number | undefined }] | [input: Tensor, running_mean: Tensor | null, running_var: Tensor | null, weight: Tensor | null | undefined, bias: Tensor | null | undefined, training: boolean | undefined, momentum: number | undefined, options?: { eps?: number | undefined }]): Tensor
 }
 
 /**
@@ -138,12 +120,7 @@ export interface nn_functional_batch_norm {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.binary_cross_entropy.html
  */
 export interface nn_functional_binary_cross_entropy {
-  (input: Tensor, target: Tensor, weight?: Tensor | null | undefined, size_average?: boolean | null | undefined, reduce?: boolean | null | undefined, reduction?: Reduction | undefined): Tensor
-  (input: Tensor, options: { target: Tensor; weight?: Tensor | null | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input: Tensor, target: Tensor, options?: { weight?: Tensor | null | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input: Tensor, target: Tensor, weight: Tensor | null | undefined, options?: { size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input: Tensor, target: Tensor, weight: Tensor | null | undefined, size_average: boolean | null | undefined, options?: { reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input: Tensor, target: Tensor, weight: Tensor | null | undefined, size_average: boolean | null | undefined, reduce: boolean | null | undefined, options?: { reduction?: Reduction | undefined }): Tensor
+  (...args: [input: Tensor, target: Tensor, weight?: Tensor | null | undefined, size_average?: boolean | null | undefined, reduce?: boolean | null | undefined, reduction?: Reduction | undefined] | [input: Tensor, options: { target: Tensor; weight?: Tensor | null | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input: Tensor, target: Tensor, options?: { weight?: Tensor | null | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input: Tensor, target: Tensor, weight: Tensor | null | undefined, options?: { size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input: Tensor, target: Tensor, weight: Tensor | null | undefined, size_average: boolean | null | undefined, options?: { reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input: Tensor, target: Tensor, weight: Tensor | null | undefined, size_average: boolean | null | undefined, reduce: boolean | null | undefined, options?: { reduction?: Reduction | undefined }]): Tensor
 }
 
 /**
@@ -152,13 +129,7 @@ export interface nn_functional_binary_cross_entropy {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.binary_cross_entropy_with_logits.html
  */
 export interface nn_functional_binary_cross_entropy_with_logits {
-  (input: Tensor, target: Tensor, weight?: Tensor | null | undefined, size_average?: boolean | null | undefined, reduce?: boolean | null | undefined, reduction?: Reduction | undefined, pos_weight?: Tensor | null | undefined): Tensor
-  (input: Tensor, options: { target: Tensor; weight?: Tensor | null | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined; pos_weight?: Tensor | null | undefined }): Tensor
-  (input: Tensor, target: Tensor, options?: { weight?: Tensor | null | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined; pos_weight?: Tensor | null | undefined }): Tensor
-  (input: Tensor, target: Tensor, weight: Tensor | null | undefined, options?: { size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined; pos_weight?: Tensor | null | undefined }): Tensor
-  (input: Tensor, target: Tensor, weight: Tensor | null | undefined, size_average: boolean | null | undefined, options?: { reduce?: boolean | null | undefined; reduction?: Reduction | undefined; pos_weight?: Tensor | null | undefined }): Tensor
-  (input: Tensor, target: Tensor, weight: Tensor | null | undefined, size_average: boolean | null | undefined, reduce: boolean | null | undefined, options?: { reduction?: Reduction | undefined; pos_weight?: Tensor | null | undefined }): Tensor
-  (input: Tensor, target: Tensor, weight: Tensor | null | undefined, size_average: boolean | null | undefined, reduce: boolean | null | undefined, reduction: Reduction | undefined, options?: { pos_weight?: Tensor | null | undefined }): Tensor
+  (...args: [input: Tensor, target: Tensor, weight?: Tensor | null | undefined, size_average?: boolean | null | undefined, reduce?: boolean | null | undefined, reduction?: Reduction | undefined, pos_weight?: Tensor | null | undefined] | [input: Tensor, options: { target: Tensor; weight?: Tensor | null | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined; pos_weight?: Tensor | null | undefined }] | [input: Tensor, target: Tensor, options?: { weight?: Tensor | null | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined; pos_weight?: Tensor | null | undefined }] | [input: Tensor, target: Tensor, weight: Tensor | null | undefined, options?: { size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined; pos_weight?: Tensor | null | undefined }] | [input: Tensor, target: Tensor, weight: Tensor | null | undefined, size_average: boolean | null | undefined, options?: { reduce?: boolean | null | undefined; reduction?: Reduction | undefined; pos_weight?: Tensor | null | undefined }] | [input: Tensor, target: Tensor, weight: Tensor | null | undefined, size_average: boolean | null | undefined, reduce: boolean | null | undefined, options?: { reduction?: Reduction | undefined; pos_weight?: Tensor | null | undefined }] | [input: Tensor, target: Tensor, weight: Tensor | null | undefined, size_average: boolean | null | undefined, reduce: boolean | null | undefined, reduction: Reduction | undefined, options?: { pos_weight?: Tensor | null | undefined }]): Tensor
 }
 
 /**
@@ -167,9 +138,7 @@ export interface nn_functional_binary_cross_entropy_with_logits {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.celu.html
  */
 export interface nn_functional_celu {
-  (input: Tensor, alpha?: number | undefined, inplace?: boolean | undefined): Tensor
-  (input: Tensor, options?: { alpha?: number | undefined; inplace?: boolean | undefined }): Tensor
-  (input: Tensor, alpha: number | undefined, options?: { inplace?: boolean | undefined }): Tensor
+  (...args: [input: Tensor, alpha?: number | undefined, inplace?: boolean | undefined] | [input: Tensor, options?: { alpha?: number | undefined; inplace?: boolean | undefined }] | [input: Tensor, alpha: number | undefined, options?: { inplace?: boolean | undefined }]): Tensor
 }
 
 /**
@@ -178,12 +147,7 @@ export interface nn_functional_celu {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.cosine_embedding_loss.html
  */
 export interface nn_functional_cosine_embedding_loss {
-  (input1: Tensor, input2: Tensor, target: Tensor, margin?: number | undefined, size_average?: boolean | null | undefined, reduce?: boolean | null | undefined, reduction?: Reduction | undefined): Tensor
-  (input1: Tensor, options: { input2: Tensor; target: Tensor; margin?: number | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input1: Tensor, input2: Tensor, target: Tensor, options?: { margin?: number | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input1: Tensor, input2: Tensor, target: Tensor, margin: number | undefined, options?: { size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input1: Tensor, input2: Tensor, target: Tensor, margin: number | undefined, size_average: boolean | null | undefined, options?: { reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input1: Tensor, input2: Tensor, target: Tensor, margin: number | undefined, size_average: boolean | null | undefined, reduce: boolean | null | undefined, options?: { reduction?: Reduction | undefined }): Tensor
+  (...args: [input1: Tensor, input2: Tensor, target: Tensor, margin?: number | undefined, size_average?: boolean | null | undefined, reduce?: boolean | null | undefined, reduction?: Reduction | undefined] | [input1: Tensor, options: { input2: Tensor; target: Tensor; margin?: number | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input1: Tensor, input2: Tensor, target: Tensor, options?: { margin?: number | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input1: Tensor, input2: Tensor, target: Tensor, margin: number | undefined, options?: { size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input1: Tensor, input2: Tensor, target: Tensor, margin: number | undefined, size_average: boolean | null | undefined, options?: { reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input1: Tensor, input2: Tensor, target: Tensor, margin: number | undefined, size_average: boolean | null | undefined, reduce: boolean | null | undefined, options?: { reduction?: Reduction | undefined }]): Tensor
 }
 
 /**
@@ -192,14 +156,7 @@ export interface nn_functional_cosine_embedding_loss {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.cross_entropy.html
  */
 export interface nn_functional_cross_entropy {
-  (input: Tensor, target: Tensor, weight?: Tensor | null | undefined, size_average?: boolean | null | undefined, ignore_index?: number | undefined, reduce?: boolean | null | undefined, reduction?: Reduction | undefined, label_smoothing?: number | undefined): Tensor
-  (input: Tensor, options: { target: Tensor; weight?: Tensor | null | undefined; size_average?: boolean | null | undefined; ignore_index?: number | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined; label_smoothing?: number | undefined }): Tensor
-  (input: Tensor, target: Tensor, options?: { weight?: Tensor | null | undefined; size_average?: boolean | null | undefined; ignore_index?: number | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined; label_smoothing?: number | undefined }): Tensor
-  (input: Tensor, target: Tensor, weight: Tensor | null | undefined, options?: { size_average?: boolean | null | undefined; ignore_index?: number | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined; label_smoothing?: number | undefined }): Tensor
-  (input: Tensor, target: Tensor, weight: Tensor | null | undefined, size_average: boolean | null | undefined, options?: { ignore_index?: number | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined; label_smoothing?: number | undefined }): Tensor
-  (input: Tensor, target: Tensor, weight: Tensor | null | undefined, size_average: boolean | null | undefined, ignore_index: number | undefined, options?: { reduce?: boolean | null | undefined; reduction?: Reduction | undefined; label_smoothing?: number | undefined }): Tensor
-  (input: Tensor, target: Tensor, weight: Tensor | null | undefined, size_average: boolean | null | undefined, ignore_index: number | undefined, reduce: boolean | null | undefined, options?: { reduction?: Reduction | undefined; label_smoothing?: number | undefined }): Tensor
-  (input: Tensor, target: Tensor, weight: Tensor | null | undefined, size_average: boolean | null | undefined, ignore_index: number | undefined, reduce: boolean | null | undefined, reduction: Reduction | undefined, options?: { label_smoothing?: number | undefined }): Tensor
+  (...args: [input: Tensor, target: Tensor, weight?: Tensor | null | undefined, size_average?: boolean | null | undefined, ignore_index?: number | undefined, reduce?: boolean | null | undefined, reduction?: Reduction | undefined, label_smoothing?: number | undefined] | [input: Tensor, options: { target: Tensor; weight?: Tensor | null | undefined; size_average?: boolean | null | undefined; ignore_index?: number | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined; label_smoothing?: number | undefined }] | [input: Tensor, target: Tensor, options?: { weight?: Tensor | null | undefined; size_average?: boolean | null | undefined; ignore_index?: number | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined; label_smoothing?: number | undefined }] | [input: Tensor, target: Tensor, weight: Tensor | null | undefined, options?: { size_average?: boolean | null | undefined; ignore_index?: number | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined; label_smoothing?: number | undefined }] | [input: Tensor, target: Tensor, weight: Tensor | null | undefined, size_average: boolean | null | undefined, options?: { ignore_index?: number | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined; label_smoothing?: number | undefined }] | [input: Tensor, target: Tensor, weight: Tensor | null | undefined, size_average: boolean | null | undefined, ignore_index: number | undefined, options?: { reduce?: boolean | null | undefined; reduction?: Reduction | undefined; label_smoothing?: number | undefined }] | [input: Tensor, target: Tensor, weight: Tensor | null | undefined, size_average: boolean | null | undefined, ignore_index: number | undefined, reduce: boolean | null | undefined, options?: { reduction?: Reduction | undefined; label_smoothing?: number | undefined }] | [input: Tensor, target: Tensor, weight: Tensor | null | undefined, size_average: boolean | null | undefined, ignore_index: number | undefined, reduce: boolean | null | undefined, reduction: Reduction | undefined, options?: { label_smoothing?: number | undefined }]): Tensor
 }
 
 /**
@@ -208,11 +165,7 @@ export interface nn_functional_cross_entropy {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.ctc_loss.html
  */
 export interface nn_functional_ctc_loss {
-  (log_probs: Tensor, targets: Tensor, input_lengths: Tensor | readonly number[], target_lengths: Tensor | readonly number[], blank?: number | undefined, reduction?: Reduction | undefined, zero_infinity?: boolean | undefined): Tensor
-  (log_probs: Tensor, options: { targets: Tensor; input_lengths: Tensor | readonly number[]; target_lengths: Tensor | readonly number[]; blank?: number | undefined; reduction?: Reduction | undefined; zero_infinity?: boolean | undefined }): Tensor
-  (log_probs: Tensor, targets: Tensor, input_lengths: Tensor | readonly number[], target_lengths: Tensor | readonly number[], options?: { blank?: number | undefined; reduction?: Reduction | undefined; zero_infinity?: boolean | undefined }): Tensor
-  (log_probs: Tensor, targets: Tensor, input_lengths: Tensor | readonly number[], target_lengths: Tensor | readonly number[], blank: number | undefined, options?: { reduction?: Reduction | undefined; zero_infinity?: boolean | undefined }): Tensor
-  (log_probs: Tensor, targets: Tensor, input_lengths: Tensor | readonly number[], target_lengths: Tensor | readonly number[], blank: number | undefined, reduction: Reduction | undefined, options?: { zero_infinity?: boolean | undefined }): Tensor
+  (...args: [log_probs: Tensor, targets: Tensor, input_lengths: Tensor | readonly number[], target_lengths: Tensor | readonly number[], blank?: number | undefined, reduction?: Reduction | undefined, zero_infinity?: boolean | undefined] | [log_probs: Tensor, options: { targets: Tensor; input_lengths: Tensor | readonly number[]; target_lengths: Tensor | readonly number[]; blank?: number | undefined; reduction?: Reduction | undefined; zero_infinity?: boolean | undefined }] | [log_probs: Tensor, targets: Tensor, input_lengths: Tensor | readonly number[], target_lengths: Tensor | readonly number[], options?: { blank?: number | undefined; reduction?: Reduction | undefined; zero_infinity?: boolean | undefined }] | [log_probs: Tensor, targets: Tensor, input_lengths: Tensor | readonly number[], target_lengths: Tensor | readonly number[], blank: number | undefined, options?: { reduction?: Reduction | undefined; zero_infinity?: boolean | undefined }] | [log_probs: Tensor, targets: Tensor, input_lengths: Tensor | readonly number[], target_lengths: Tensor | readonly number[], blank: number | undefined, reduction: Reduction | undefined, options?: { zero_infinity?: boolean | undefined }]): Tensor
 }
 
 /**
@@ -221,10 +174,7 @@ export interface nn_functional_ctc_loss {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.dropout.html
  */
 export interface nn_functional_dropout {
-  (input: Tensor, p?: number | undefined, training?: boolean | undefined, inplace?: boolean | undefined): Tensor
-  (input: Tensor, options?: { p?: number | undefined; training?: boolean | undefined; inplace?: boolean | undefined }): Tensor
-  (input: Tensor, p: number | undefined, options?: { training?: boolean | undefined; inplace?: boolean | undefined }): Tensor
-  (input: Tensor, p: number | undefined, training: boolean | undefined, options?: { inplace?: boolean | undefined }): Tensor
+  (...args: [input: Tensor, p?: number | undefined, training?: boolean | undefined, inplace?: boolean | undefined] | [input: Tensor, options?: { p?: number | undefined; training?: boolean | undefined; inplace?: boolean | undefined }] | [input: Tensor, p: number | undefined, options?: { training?: boolean | undefined; inplace?: boolean | undefined }] | [input: Tensor, p: number | undefined, training: boolean | undefined, options?: { inplace?: boolean | undefined }]): Tensor
 }
 
 /**
@@ -233,10 +183,7 @@ export interface nn_functional_dropout {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.dropout1d.html
  */
 export interface nn_functional_dropout1d {
-  (input: Tensor, p?: number | undefined, training?: boolean | undefined, inplace?: boolean | undefined): Tensor
-  (input: Tensor, options?: { p?: number | undefined; training?: boolean | undefined; inplace?: boolean | undefined }): Tensor
-  (input: Tensor, p: number | undefined, options?: { training?: boolean | undefined; inplace?: boolean | undefined }): Tensor
-  (input: Tensor, p: number | undefined, training: boolean | undefined, options?: { inplace?: boolean | undefined }): Tensor
+  (...args: [input: Tensor, p?: number | undefined, training?: boolean | undefined, inplace?: boolean | undefined] | [input: Tensor, options?: { p?: number | undefined; training?: boolean | undefined; inplace?: boolean | undefined }] | [input: Tensor, p: number | undefined, options?: { training?: boolean | undefined; inplace?: boolean | undefined }] | [input: Tensor, p: number | undefined, training: boolean | undefined, options?: { inplace?: boolean | undefined }]): Tensor
 }
 
 /**
@@ -245,10 +192,7 @@ export interface nn_functional_dropout1d {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.dropout2d.html
  */
 export interface nn_functional_dropout2d {
-  (input: Tensor, p?: number | undefined, training?: boolean | undefined, inplace?: boolean | undefined): Tensor
-  (input: Tensor, options?: { p?: number | undefined; training?: boolean | undefined; inplace?: boolean | undefined }): Tensor
-  (input: Tensor, p: number | undefined, options?: { training?: boolean | undefined; inplace?: boolean | undefined }): Tensor
-  (input: Tensor, p: number | undefined, training: boolean | undefined, options?: { inplace?: boolean | undefined }): Tensor
+  (...args: [input: Tensor, p?: number | undefined, training?: boolean | undefined, inplace?: boolean | undefined] | [input: Tensor, options?: { p?: number | undefined; training?: boolean | undefined; inplace?: boolean | undefined }] | [input: Tensor, p: number | undefined, options?: { training?: boolean | undefined; inplace?: boolean | undefined }] | [input: Tensor, p: number | undefined, training: boolean | undefined, options?: { inplace?: boolean | undefined }]): Tensor
 }
 
 /**
@@ -257,10 +201,7 @@ export interface nn_functional_dropout2d {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.dropout3d.html
  */
 export interface nn_functional_dropout3d {
-  (input: Tensor, p?: number | undefined, training?: boolean | undefined, inplace?: boolean | undefined): Tensor
-  (input: Tensor, options?: { p?: number | undefined; training?: boolean | undefined; inplace?: boolean | undefined }): Tensor
-  (input: Tensor, p: number | undefined, options?: { training?: boolean | undefined; inplace?: boolean | undefined }): Tensor
-  (input: Tensor, p: number | undefined, training: boolean | undefined, options?: { inplace?: boolean | undefined }): Tensor
+  (...args: [input: Tensor, p?: number | undefined, training?: boolean | undefined, inplace?: boolean | undefined] | [input: Tensor, options?: { p?: number | undefined; training?: boolean | undefined; inplace?: boolean | undefined }] | [input: Tensor, p: number | undefined, options?: { training?: boolean | undefined; inplace?: boolean | undefined }] | [input: Tensor, p: number | undefined, training: boolean | undefined, options?: { inplace?: boolean | undefined }]): Tensor
 }
 
 /**
@@ -269,9 +210,7 @@ export interface nn_functional_dropout3d {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.elu.html
  */
 export interface nn_functional_elu {
-  (input: Tensor, alpha?: number | undefined, inplace?: boolean | undefined): Tensor
-  (input: Tensor, options?: { alpha?: number | undefined; inplace?: boolean | undefined }): Tensor
-  (input: Tensor, alpha: number | undefined, options?: { inplace?: boolean | undefined }): Tensor
+  (...args: [input: Tensor, alpha?: number | undefined, inplace?: boolean | undefined] | [input: Tensor, options?: { alpha?: number | undefined; inplace?: boolean | undefined }] | [input: Tensor, alpha: number | undefined, options?: { inplace?: boolean | undefined }]): Tensor
 }
 
 /**
@@ -280,13 +219,7 @@ export interface nn_functional_elu {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.embedding.html
  */
 export interface nn_functional_embedding {
-  (input: Tensor, weight: Tensor, padding_idx?: number | null | undefined, max_norm?: number | null | undefined, norm_type?: number | undefined, scale_grad_by_freq?: boolean | undefined, sparse?: boolean | undefined): Tensor
-  (input: Tensor, options: { weight: Tensor; padding_idx?: number | null | undefined; max_norm?: number | null | undefined; norm_type?: number | undefined; scale_grad_by_freq?: boolean | undefined; sparse?: boolean | undefined }): Tensor
-  (input: Tensor, weight: Tensor, options?: { padding_idx?: number | null | undefined; max_norm?: number | null | undefined; norm_type?: number | undefined; scale_grad_by_freq?: boolean | undefined; sparse?: boolean | undefined }): Tensor
-  (input: Tensor, weight: Tensor, padding_idx: number | null | undefined, options?: { max_norm?: number | null | undefined; norm_type?: number | undefined; scale_grad_by_freq?: boolean | undefined; sparse?: boolean | undefined }): Tensor
-  (input: Tensor, weight: Tensor, padding_idx: number | null | undefined, max_norm: number | null | undefined, options?: { norm_type?: number | undefined; scale_grad_by_freq?: boolean | undefined; sparse?: boolean | undefined }): Tensor
-  (input: Tensor, weight: Tensor, padding_idx: number | null | undefined, max_norm: number | null | undefined, norm_type: number | undefined, options?: { scale_grad_by_freq?: boolean | undefined; sparse?: boolean | undefined }): Tensor
-  (input: Tensor, weight: Tensor, padding_idx: number | null | undefined, max_norm: number | null | undefined, norm_type: number | undefined, scale_grad_by_freq: boolean | undefined, options?: { sparse?: boolean | undefined }): Tensor
+  (...args: [input: Tensor, weight: Tensor, padding_idx?: number | null | undefined, max_norm?: number | null | undefined, norm_type?: number | undefined, scale_grad_by_freq?: boolean | undefined, sparse?: boolean | undefined] | [input: Tensor, options: { weight: Tensor; padding_idx?: number | null | undefined; max_norm?: number | null | undefined; norm_type?: number | undefined; scale_grad_by_freq?: boolean | undefined; sparse?: boolean | undefined }] | [input: Tensor, weight: Tensor, options?: { padding_idx?: number | null | undefined; max_norm?: number | null | undefined; norm_type?: number | undefined; scale_grad_by_freq?: boolean | undefined; sparse?: boolean | undefined }] | [input: Tensor, weight: Tensor, padding_idx: number | null | undefined, options?: { max_norm?: number | null | undefined; norm_type?: number | undefined; scale_grad_by_freq?: boolean | undefined; sparse?: boolean | undefined }] | [input: Tensor, weight: Tensor, padding_idx: number | null | undefined, max_norm: number | null | undefined, options?: { norm_type?: number | undefined; scale_grad_by_freq?: boolean | undefined; sparse?: boolean | undefined }] | [input: Tensor, weight: Tensor, padding_idx: number | null | undefined, max_norm: number | null | undefined, norm_type: number | undefined, options?: { scale_grad_by_freq?: boolean | undefined; sparse?: boolean | undefined }] | [input: Tensor, weight: Tensor, padding_idx: number | null | undefined, max_norm: number | null | undefined, norm_type: number | undefined, scale_grad_by_freq: boolean | undefined, options?: { sparse?: boolean | undefined }]): Tensor
 }
 
 /**
@@ -295,17 +228,7 @@ export interface nn_functional_embedding {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.embedding_bag.html
  */
 export interface nn_functional_embedding_bag {
-  (input: Tensor, weight: Tensor, offsets?: Tensor | null | undefined, max_norm?: number | null | undefined, norm_type?: number | undefined, scale_grad_by_freq?: boolean | undefined, mode?: string | undefined, sparse?: boolean | undefined, per_sample_weights?: Tensor | null | undefined, include_last_offset?: boolean | undefined, padding_idx?: number | null | undefined): Tensor
-  (input: Tensor, options: { weight: Tensor; offsets?: Tensor | null | undefined; max_norm?: number | null | undefined; norm_type?: number | undefined; scale_grad_by_freq?: boolean | undefined; mode?: string | undefined; sparse?: boolean | undefined; per_sample_weights?: Tensor | null | undefined; include_last_offset?: boolean | undefined; padding_idx?: number | null | undefined }): Tensor
-  (input: Tensor, weight: Tensor, options?: { offsets?: Tensor | null | undefined; max_norm?: number | null | undefined; norm_type?: number | undefined; scale_grad_by_freq?: boolean | undefined; mode?: string | undefined; sparse?: boolean | undefined; per_sample_weights?: Tensor | null | undefined; include_last_offset?: boolean | undefined; padding_idx?: number | null | undefined }): Tensor
-  (input: Tensor, weight: Tensor, offsets: Tensor | null | undefined, options?: { max_norm?: number | null | undefined; norm_type?: number | undefined; scale_grad_by_freq?: boolean | undefined; mode?: string | undefined; sparse?: boolean | undefined; per_sample_weights?: Tensor | null | undefined; include_last_offset?: boolean | undefined; padding_idx?: number | null | undefined }): Tensor
-  (input: Tensor, weight: Tensor, offsets: Tensor | null | undefined, max_norm: number | null | undefined, options?: { norm_type?: number | undefined; scale_grad_by_freq?: boolean | undefined; mode?: string | undefined; sparse?: boolean | undefined; per_sample_weights?: Tensor | null | undefined; include_last_offset?: boolean | undefined; padding_idx?: number | null | undefined }): Tensor
-  (input: Tensor, weight: Tensor, offsets: Tensor | null | undefined, max_norm: number | null | undefined, norm_type: number | undefined, options?: { scale_grad_by_freq?: boolean | undefined; mode?: string | undefined; sparse?: boolean | undefined; per_sample_weights?: Tensor | null | undefined; include_last_offset?: boolean | undefined; padding_idx?: number | null | undefined }): Tensor
-  (input: Tensor, weight: Tensor, offsets: Tensor | null | undefined, max_norm: number | null | undefined, norm_type: number | undefined, scale_grad_by_freq: boolean | undefined, options?: { mode?: string | undefined; sparse?: boolean | undefined; per_sample_weights?: Tensor | null | undefined; include_last_offset?: boolean | undefined; padding_idx?: number | null | undefined }): Tensor
-  (input: Tensor, weight: Tensor, offsets: Tensor | null | undefined, max_norm: number | null | undefined, norm_type: number | undefined, scale_grad_by_freq: boolean | undefined, mode: string | undefined, options?: { sparse?: boolean | undefined; per_sample_weights?: Tensor | null | undefined; include_last_offset?: boolean | undefined; padding_idx?: number | null | undefined }): Tensor
-  (input: Tensor, weight: Tensor, offsets: Tensor | null | undefined, max_norm: number | null | undefined, norm_type: number | undefined, scale_grad_by_freq: boolean | undefined, mode: string | undefined, sparse: boolean | undefined, options?: { per_sample_weights?: Tensor | null | undefined; include_last_offset?: boolean | undefined; padding_idx?: number | null | undefined }): Tensor
-  (input: Tensor, weight: Tensor, offsets: Tensor | null | undefined, max_norm: number | null | undefined, norm_type: number | undefined, scale_grad_by_freq: boolean | undefined, mode: string | undefined, sparse: boolean | undefined, per_sample_weights: Tensor | null | undefined, options?: { include_last_offset?: boolean | undefined; padding_idx?: number | null | undefined }): Tensor
-  (input: Tensor, weight: Tensor, offsets: Tensor | null | undefined, max_norm: number | null | undefined, norm_type: number | undefined, scale_grad_by_freq: boolean | undefined, mode: string | undefined, sparse: boolean | undefined, per_sample_weights: Tensor | null | undefined, include_last_offset: boolean | undefined, options?: { padding_idx?: number | null | undefined }): Tensor
+  (...args: [input: Tensor, weight: Tensor, offsets?: Tensor | null | undefined, max_norm?: number | null | undefined, norm_type?: number | undefined, scale_grad_by_freq?: boolean | undefined, mode?: string | undefined, sparse?: boolean | undefined, per_sample_weights?: Tensor | null | undefined, include_last_offset?: boolean | undefined, padding_idx?: number | null | undefined] | [input: Tensor, options: { weight: Tensor; offsets?: Tensor | null | undefined; max_norm?: number | null | undefined; norm_type?: number | undefined; scale_grad_by_freq?: boolean | undefined; mode?: string | undefined; sparse?: boolean | undefined; per_sample_weights?: Tensor | null | undefined; include_last_offset?: boolean | undefined; padding_idx?: number | null | undefined }] | [input: Tensor, weight: Tensor, options?: { offsets?: Tensor | null | undefined; max_norm?: number | null | undefined; norm_type?: number | undefined; scale_grad_by_freq?: boolean | undefined; mode?: string | undefined; sparse?: boolean | undefined; per_sample_weights?: Tensor | null | undefined; include_last_offset?: boolean | undefined; padding_idx?: number | null | undefined }] | [input: Tensor, weight: Tensor, offsets: Tensor | null | undefined, options?: { max_norm?: number | null | undefined; norm_type?: number | undefined; scale_grad_by_freq?: boolean | undefined; mode?: string | undefined; sparse?: boolean | undefined; per_sample_weights?: Tensor | null | undefined; include_last_offset?: boolean | undefined; padding_idx?: number | null | undefined }] | [input: Tensor, weight: Tensor, offsets: Tensor | null | undefined, max_norm: number | null | undefined, options?: { norm_type?: number | undefined; scale_grad_by_freq?: boolean | undefined; mode?: string | undefined; sparse?: boolean | undefined; per_sample_weights?: Tensor | null | undefined; include_last_offset?: boolean | undefined; padding_idx?: number | null | undefined }] | [input: Tensor, weight: Tensor, offsets: Tensor | null | undefined, max_norm: number | null | undefined, norm_type: number | undefined, options?: { scale_grad_by_freq?: boolean | undefined; mode?: string | undefined; sparse?: boolean | undefined; per_sample_weights?: Tensor | null | undefined; include_last_offset?: boolean | undefined; padding_idx?: number | null | undefined }] | [input: Tensor, weight: Tensor, offsets: Tensor | null | undefined, max_norm: number | null | undefined, norm_type: number | undefined, scale_grad_by_freq: boolean | undefined, options?: { mode?: string | undefined; sparse?: boolean | undefined; per_sample_weights?: Tensor | null | undefined; include_last_offset?: boolean | undefined; padding_idx?: number | null | undefined }] | [input: Tensor, weight: Tensor, offsets: Tensor | null | undefined, max_norm: number | null | undefined, norm_type: number | undefined, scale_grad_by_freq: boolean | undefined, mode: string | undefined, options?: { sparse?: boolean | undefined; per_sample_weights?: Tensor | null | undefined; include_last_offset?: boolean | undefined; padding_idx?: number | null | undefined }] | [input: Tensor, weight: Tensor, offsets: Tensor | null | undefined, max_norm: number | null | undefined, norm_type: number | undefined, scale_grad_by_freq: boolean | undefined, mode: string | undefined, sparse: boolean | undefined, options?: { per_sample_weights?: Tensor | null | undefined; include_last_offset?: boolean | undefined; padding_idx?: number | null | undefined }] | [input: Tensor, weight: Tensor, offsets: Tensor | null | undefined, max_norm: number | null | undefined, norm_type: number | undefined, scale_grad_by_freq: boolean | undefined, mode: string | undefined, sparse: boolean | undefined, per_sample_weights: Tensor | null | undefined, options?: { include_last_offset?: boolean | undefined; padding_idx?: number | null | undefined }] | [input: Tensor, weight: Tensor, offsets: Tensor | null | undefined, max_norm: number | null | undefined, norm_type: number | undefined, scale_grad_by_freq: boolean | undefined, mode: string | undefined, sparse: boolean | undefined, per_sample_weights: Tensor | null | undefined, include_last_offset: boolean | undefined, options?: { padding_idx?: number | null | undefined }]): Tensor
 }
 
 /**
@@ -314,10 +237,7 @@ export interface nn_functional_embedding_bag {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.feature_alpha_dropout.html
  */
 export interface nn_functional_feature_alpha_dropout {
-  (input: Tensor, p?: number | undefined, training?: boolean | undefined, inplace?: boolean | undefined): Tensor
-  (input: Tensor, options?: { p?: number | undefined; training?: boolean | undefined; inplace?: boolean | undefined }): Tensor
-  (input: Tensor, p: number | undefined, options?: { training?: boolean | undefined; inplace?: boolean | undefined }): Tensor
-  (input: Tensor, p: number | undefined, training: boolean | undefined, options?: { inplace?: boolean | undefined }): Tensor
+  (...args: [input: Tensor, p?: number | undefined, training?: boolean | undefined, inplace?: boolean | undefined] | [input: Tensor, options?: { p?: number | undefined; training?: boolean | undefined; inplace?: boolean | undefined }] | [input: Tensor, p: number | undefined, options?: { training?: boolean | undefined; inplace?: boolean | undefined }] | [input: Tensor, p: number | undefined, training: boolean | undefined, options?: { inplace?: boolean | undefined }]): Tensor
 }
 
 /**
@@ -326,11 +246,7 @@ export interface nn_functional_feature_alpha_dropout {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.fold.html
  */
 export interface nn_functional_fold {
-  (input: Tensor, output_size: number | readonly number[], kernel_size: number | readonly number[], dilation?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, stride?: number | readonly number[] | undefined): Tensor
-  (input: Tensor, options: { output_size: number | readonly number[]; kernel_size: number | readonly number[]; dilation?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; stride?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, output_size: number | readonly number[], kernel_size: number | readonly number[], options?: { dilation?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; stride?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, output_size: number | readonly number[], kernel_size: number | readonly number[], dilation: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; stride?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, output_size: number | readonly number[], kernel_size: number | readonly number[], dilation: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { stride?: number | readonly number[] | undefined }): Tensor
+  (...args: [input: Tensor, output_size: number | readonly number[], kernel_size: number | readonly number[], dilation?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, stride?: number | readonly number[] | undefined] | [input: Tensor, options: { output_size: number | readonly number[]; kernel_size: number | readonly number[]; dilation?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; stride?: number | readonly number[] | undefined }] | [input: Tensor, output_size: number | readonly number[], kernel_size: number | readonly number[], options?: { dilation?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; stride?: number | readonly number[] | undefined }] | [input: Tensor, output_size: number | readonly number[], kernel_size: number | readonly number[], dilation: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; stride?: number | readonly number[] | undefined }] | [input: Tensor, output_size: number | readonly number[], kernel_size: number | readonly number[], dilation: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { stride?: number | readonly number[] | undefined }]): Tensor
 }
 
 /**
@@ -354,11 +270,7 @@ export interface nn_functional_fractional_max_pool2d {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.fractional_max_pool2d_with_indices.html
  */
 export interface nn_functional_fractional_max_pool2d_with_indices {
-  (input: Tensor, kernel_size: number | readonly number[], output_size?: number | readonly number[] | null | undefined, output_ratio?: number | readonly number[] | null | undefined, return_indices?: boolean | undefined): [Tensor, Tensor]
-  (input: Tensor, options: { kernel_size: number | readonly number[]; output_size?: number | readonly number[] | null | undefined; output_ratio?: number | readonly number[] | null | undefined; return_indices?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], options?: { output_size?: number | readonly number[] | null | undefined; output_ratio?: number | readonly number[] | null | undefined; return_indices?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], output_size: number | readonly number[] | null | undefined, options?: { output_ratio?: number | readonly number[] | null | undefined; return_indices?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], output_size: number | readonly number[] | null | undefined, output_ratio: number | readonly number[] | null | undefined, options?: { return_indices?: boolean | undefined }): [Tensor, Tensor]
+  (...args: [input: Tensor, kernel_size: number | readonly number[], output_size?: number | readonly number[] | null | undefined, output_ratio?: number | readonly number[] | null | undefined, return_indices?: boolean | undefined] | [input: Tensor, options: { kernel_size: number | readonly number[]; output_size?: number | readonly number[] | null | undefined; output_ratio?: number | readonly number[] | null | undefined; return_indices?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], options?: { output_size?: number | readonly number[] | null | undefined; output_ratio?: number | readonly number[] | null | undefined; return_indices?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], output_size: number | readonly number[] | null | undefined, options?: { output_ratio?: number | readonly number[] | null | undefined; return_indices?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], output_size: number | readonly number[] | null | undefined, output_ratio: number | readonly number[] | null | undefined, options?: { return_indices?: boolean | undefined }]): [Tensor, Tensor]
 }
 
 /**
@@ -382,11 +294,7 @@ export interface nn_functional_fractional_max_pool3d {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.fractional_max_pool3d_with_indices.html
  */
 export interface nn_functional_fractional_max_pool3d_with_indices {
-  (input: Tensor, kernel_size: number | readonly number[], output_size?: number | readonly number[] | null | undefined, output_ratio?: number | readonly number[] | null | undefined, return_indices?: boolean | undefined): [Tensor, Tensor]
-  (input: Tensor, options: { kernel_size: number | readonly number[]; output_size?: number | readonly number[] | null | undefined; output_ratio?: number | readonly number[] | null | undefined; return_indices?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], options?: { output_size?: number | readonly number[] | null | undefined; output_ratio?: number | readonly number[] | null | undefined; return_indices?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], output_size: number | readonly number[] | null | undefined, options?: { output_ratio?: number | readonly number[] | null | undefined; return_indices?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], output_size: number | readonly number[] | null | undefined, output_ratio: number | readonly number[] | null | undefined, options?: { return_indices?: boolean | undefined }): [Tensor, Tensor]
+  (...args: [input: Tensor, kernel_size: number | readonly number[], output_size?: number | readonly number[] | null | undefined, output_ratio?: number | readonly number[] | null | undefined, return_indices?: boolean | undefined] | [input: Tensor, options: { kernel_size: number | readonly number[]; output_size?: number | readonly number[] | null | undefined; output_ratio?: number | readonly number[] | null | undefined; return_indices?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], options?: { output_size?: number | readonly number[] | null | undefined; output_ratio?: number | readonly number[] | null | undefined; return_indices?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], output_size: number | readonly number[] | null | undefined, options?: { output_ratio?: number | readonly number[] | null | undefined; return_indices?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], output_size: number | readonly number[] | null | undefined, output_ratio: number | readonly number[] | null | undefined, options?: { return_indices?: boolean | undefined }]): [Tensor, Tensor]
 }
 
 /**
@@ -395,11 +303,7 @@ export interface nn_functional_fractional_max_pool3d_with_indices {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.gaussian_nll_loss.html
  */
 export interface nn_functional_gaussian_nll_loss {
-  (input: Tensor, target: Tensor, var_: Tensor | number, full?: boolean | undefined, eps?: number | undefined, reduction?: Reduction | undefined): Tensor
-  (input: Tensor, options: { target: Tensor; var: Tensor | number; full?: boolean | undefined; eps?: number | undefined; reduction?: Reduction | undefined }): Tensor
-  (input: Tensor, target: Tensor, var_: Tensor | number, options?: { full?: boolean | undefined; eps?: number | undefined; reduction?: Reduction | undefined }): Tensor
-  (input: Tensor, target: Tensor, var_: Tensor | number, full: boolean | undefined, options?: { eps?: number | undefined; reduction?: Reduction | undefined }): Tensor
-  (input: Tensor, target: Tensor, var_: Tensor | number, full: boolean | undefined, eps: number | undefined, options?: { reduction?: Reduction | undefined }): Tensor
+  (...args: [input: Tensor, target: Tensor, var_: Tensor | number, full?: boolean | undefined, eps?: number | undefined, reduction?: Reduction | undefined] | [input: Tensor, options: { target: Tensor; var: Tensor | number; full?: boolean | undefined; eps?: number | undefined; reduction?: Reduction | undefined }] | [input: Tensor, target: Tensor, var_: Tensor | number, options?: { full?: boolean | undefined; eps?: number | undefined; reduction?: Reduction | undefined }] | [input: Tensor, target: Tensor, var_: Tensor | number, full: boolean | undefined, options?: { eps?: number | undefined; reduction?: Reduction | undefined }] | [input: Tensor, target: Tensor, var_: Tensor | number, full: boolean | undefined, eps: number | undefined, options?: { reduction?: Reduction | undefined }]): Tensor
 }
 
 /**
@@ -408,8 +312,7 @@ export interface nn_functional_gaussian_nll_loss {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.glu.html
  */
 export interface nn_functional_glu {
-  (input: Tensor, dim?: number | undefined): Tensor
-  (input: Tensor, options?: { dim?: number | undefined }): Tensor
+  (...args: [input: Tensor, dim?: number | undefined] | [input: Tensor, options?: { dim?: number | undefined }]): Tensor
 }
 
 /**
@@ -418,11 +321,7 @@ export interface nn_functional_glu {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.grid_sample.html
  */
 export interface nn_functional_grid_sample {
-  (input: Tensor, grid: Tensor, mode?: string | undefined, padding_mode?: string | undefined, align_corners?: boolean | null | undefined): Tensor
-  (input: Tensor, options: { grid: Tensor; mode?: string | undefined; padding_mode?: string | undefined; align_corners?: boolean | null | undefined }): Tensor
-  (input: Tensor, grid: Tensor, options?: { mode?: string | undefined; padding_mode?: string | undefined; align_corners?: boolean | null | undefined }): Tensor
-  (input: Tensor, grid: Tensor, mode: string | undefined, options?: { padding_mode?: string | undefined; align_corners?: boolean | null | undefined }): Tensor
-  (input: Tensor, grid: Tensor, mode: string | undefined, padding_mode: string | undefined, options?: { align_corners?: boolean | null | undefined }): Tensor
+  (...args: [input: Tensor, grid: Tensor, mode?: string | undefined, padding_mode?: string | undefined, align_corners?: boolean | null | undefined] | [input: Tensor, options: { grid: Tensor; mode?: string | undefined; padding_mode?: string | undefined; align_corners?: boolean | null | undefined }] | [input: Tensor, grid: Tensor, options?: { mode?: string | undefined; padding_mode?: string | undefined; align_corners?: boolean | null | undefined }] | [input: Tensor, grid: Tensor, mode: string | undefined, options?: { padding_mode?: string | undefined; align_corners?: boolean | null | undefined }] | [input: Tensor, grid: Tensor, mode: string | undefined, padding_mode: string | undefined, options?: { align_corners?: boolean | null | undefined }]): Tensor
 }
 
 /**
@@ -431,11 +330,7 @@ export interface nn_functional_grid_sample {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.group_norm.html
  */
 export interface nn_functional_group_norm {
-  (input: Tensor, num_groups: number, weight?: Tensor | null | undefined, bias?: Tensor | null | undefined, eps?: number | undefined): Tensor
-  (input: Tensor, options: { num_groups: number; weight?: Tensor | null | undefined; bias?: Tensor | null | undefined; eps?: number | undefined }): Tensor
-  (input: Tensor, num_groups: number, options?: { weight?: Tensor | null | undefined; bias?: Tensor | null | undefined; eps?: number | undefined }): Tensor
-  (input: Tensor, num_groups: number, weight: Tensor | null | undefined, options?: { bias?: Tensor | null | undefined; eps?: number | undefined }): Tensor
-  (input: Tensor, num_groups: number, weight: Tensor | null | undefined, bias: Tensor | null | undefined, options?: { eps?: number | undefined }): Tensor
+  (...args: [input: Tensor, num_groups: number, weight?: Tensor | null | undefined, bias?: Tensor | null | undefined, eps?: number | undefined] | [input: Tensor, options: { num_groups: number; weight?: Tensor | null | undefined; bias?: Tensor | null | undefined; eps?: number | undefined }] | [input: Tensor, num_groups: number, options?: { weight?: Tensor | null | undefined; bias?: Tensor | null | undefined; eps?: number | undefined }] | [input: Tensor, num_groups: number, weight: Tensor | null | undefined, options?: { bias?: Tensor | null | undefined; eps?: number | undefined }] | [input: Tensor, num_groups: number, weight: Tensor | null | undefined, bias: Tensor | null | undefined, options?: { eps?: number | undefined }]): Tensor
 }
 
 /**
@@ -444,11 +339,7 @@ export interface nn_functional_group_norm {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.gumbel_softmax.html
  */
 export interface nn_functional_gumbel_softmax {
-  (logits: Tensor, tau?: number | undefined, hard?: boolean | undefined, eps?: number | undefined, dim?: number | undefined): Tensor
-  (logits: Tensor, options?: { tau?: number | undefined; hard?: boolean | undefined; eps?: number | undefined; dim?: number | undefined }): Tensor
-  (logits: Tensor, tau: number | undefined, options?: { hard?: boolean | undefined; eps?: number | undefined; dim?: number | undefined }): Tensor
-  (logits: Tensor, tau: number | undefined, hard: boolean | undefined, options?: { eps?: number | undefined; dim?: number | undefined }): Tensor
-  (logits: Tensor, tau: number | undefined, hard: boolean | undefined, eps: number | undefined, options?: { dim?: number | undefined }): Tensor
+  (...args: [logits: Tensor, tau?: number | undefined, hard?: boolean | undefined, eps?: number | undefined, dim?: number | undefined] | [logits: Tensor, options?: { tau?: number | undefined; hard?: boolean | undefined; eps?: number | undefined; dim?: number | undefined }] | [logits: Tensor, tau: number | undefined, options?: { hard?: boolean | undefined; eps?: number | undefined; dim?: number | undefined }] | [logits: Tensor, tau: number | undefined, hard: boolean | undefined, options?: { eps?: number | undefined; dim?: number | undefined }] | [logits: Tensor, tau: number | undefined, hard: boolean | undefined, eps: number | undefined, options?: { dim?: number | undefined }]): Tensor
 }
 
 /**
@@ -457,8 +348,7 @@ export interface nn_functional_gumbel_softmax {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.hardsigmoid.html
  */
 export interface nn_functional_hardsigmoid {
-  (input: Tensor, inplace?: boolean | undefined): Tensor
-  (input: Tensor, options?: { inplace?: boolean | undefined }): Tensor
+  (...args: [input: Tensor, inplace?: boolean | undefined] | [input: Tensor, options?: { inplace?: boolean | undefined }]): Tensor
 }
 
 /**
@@ -467,8 +357,7 @@ export interface nn_functional_hardsigmoid {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.hardswish.html
  */
 export interface nn_functional_hardswish {
-  (input: Tensor, inplace?: boolean | undefined): Tensor
-  (input: Tensor, options?: { inplace?: boolean | undefined }): Tensor
+  (...args: [input: Tensor, inplace?: boolean | undefined] | [input: Tensor, options?: { inplace?: boolean | undefined }]): Tensor
 }
 
 /**
@@ -477,10 +366,7 @@ export interface nn_functional_hardswish {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.hardtanh.html
  */
 export interface nn_functional_hardtanh {
-  (input: Tensor, min_val?: number | undefined, max_val?: number | undefined, inplace?: boolean | undefined): Tensor
-  (input: Tensor, options?: { min_val?: number | undefined; max_val?: number | undefined; inplace?: boolean | undefined }): Tensor
-  (input: Tensor, min_val: number | undefined, options?: { max_val?: number | undefined; inplace?: boolean | undefined }): Tensor
-  (input: Tensor, min_val: number | undefined, max_val: number | undefined, options?: { inplace?: boolean | undefined }): Tensor
+  (...args: [input: Tensor, min_val?: number | undefined, max_val?: number | undefined, inplace?: boolean | undefined] | [input: Tensor, options?: { min_val?: number | undefined; max_val?: number | undefined; inplace?: boolean | undefined }] | [input: Tensor, min_val: number | undefined, options?: { max_val?: number | undefined; inplace?: boolean | undefined }] | [input: Tensor, min_val: number | undefined, max_val: number | undefined, options?: { inplace?: boolean | undefined }]): Tensor
 }
 
 /**
@@ -489,12 +375,7 @@ export interface nn_functional_hardtanh {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.hinge_embedding_loss.html
  */
 export interface nn_functional_hinge_embedding_loss {
-  (input: Tensor, target: Tensor, margin?: number | undefined, size_average?: boolean | null | undefined, reduce?: boolean | null | undefined, reduction?: Reduction | undefined): Tensor
-  (input: Tensor, options: { target: Tensor; margin?: number | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input: Tensor, target: Tensor, options?: { margin?: number | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input: Tensor, target: Tensor, margin: number | undefined, options?: { size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input: Tensor, target: Tensor, margin: number | undefined, size_average: boolean | null | undefined, options?: { reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input: Tensor, target: Tensor, margin: number | undefined, size_average: boolean | null | undefined, reduce: boolean | null | undefined, options?: { reduction?: Reduction | undefined }): Tensor
+  (...args: [input: Tensor, target: Tensor, margin?: number | undefined, size_average?: boolean | null | undefined, reduce?: boolean | null | undefined, reduction?: Reduction | undefined] | [input: Tensor, options: { target: Tensor; margin?: number | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input: Tensor, target: Tensor, options?: { margin?: number | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input: Tensor, target: Tensor, margin: number | undefined, options?: { size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input: Tensor, target: Tensor, margin: number | undefined, size_average: boolean | null | undefined, options?: { reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input: Tensor, target: Tensor, margin: number | undefined, size_average: boolean | null | undefined, reduce: boolean | null | undefined, options?: { reduction?: Reduction | undefined }]): Tensor
 }
 
 /**
@@ -503,11 +384,7 @@ export interface nn_functional_hinge_embedding_loss {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.huber_loss.html
  */
 export interface nn_functional_huber_loss {
-  (input: Tensor, target: Tensor, reduction?: Reduction | undefined, delta?: number | undefined, weight?: Tensor | null | undefined): Tensor
-  (input: Tensor, options: { target: Tensor; reduction?: Reduction | undefined; delta?: number | undefined; weight?: Tensor | null | undefined }): Tensor
-  (input: Tensor, target: Tensor, options?: { reduction?: Reduction | undefined; delta?: number | undefined; weight?: Tensor | null | undefined }): Tensor
-  (input: Tensor, target: Tensor, reduction: Reduction | undefined, options?: { delta?: number | undefined; weight?: Tensor | null | undefined }): Tensor
-  (input: Tensor, target: Tensor, reduction: Reduction | undefined, delta: number | undefined, options?: { weight?: Tensor | null | undefined }): Tensor
+  (...args: [input: Tensor, target: Tensor, reduction?: Reduction | undefined, delta?: number | undefined, weight?: Tensor | null | undefined] | [input: Tensor, options: { target: Tensor; reduction?: Reduction | undefined; delta?: number | undefined; weight?: Tensor | null | undefined }] | [input: Tensor, target: Tensor, options?: { reduction?: Reduction | undefined; delta?: number | undefined; weight?: Tensor | null | undefined }] | [input: Tensor, target: Tensor, reduction: Reduction | undefined, options?: { delta?: number | undefined; weight?: Tensor | null | undefined }] | [input: Tensor, target: Tensor, reduction: Reduction | undefined, delta: number | undefined, options?: { weight?: Tensor | null | undefined }]): Tensor
 }
 
 /**
@@ -516,14 +393,7 @@ export interface nn_functional_huber_loss {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.instance_norm.html
  */
 export interface nn_functional_instance_norm {
-  (input: Tensor, running_mean?: Tensor | null | undefined, running_var?: Tensor | null | undefined, weight?: Tensor | null | undefined, bias?: Tensor | null | undefined, use_input_stats?: boolean | undefined, momentum?: number | undefined, eps?: number | undefined): Tensor
-  (input: Tensor, options?: { running_mean?: Tensor | null | undefined; running_var?: Tensor | null | undefined; weight?: Tensor | null | undefined; bias?: Tensor | null | undefined; use_input_stats?: boolean | undefined; momentum?: number | undefined; eps?: number | undefined }): Tensor
-  (input: Tensor, running_mean: Tensor | null | undefined, options?: { running_var?: Tensor | null | undefined; weight?: Tensor | null | undefined; bias?: Tensor | null | undefined; use_input_stats?: boolean | undefined; momentum?: number | undefined; eps?: number | undefined }): Tensor
-  (input: Tensor, running_mean: Tensor | null | undefined, running_var: Tensor | null | undefined, options?: { weight?: Tensor | null | undefined; bias?: Tensor | null | undefined; use_input_stats?: boolean | undefined; momentum?: number | undefined; eps?: number | undefined }): Tensor
-  (input: Tensor, running_mean: Tensor | null | undefined, running_var: Tensor | null | undefined, weight: Tensor | null | undefined, options?: { bias?: Tensor | null | undefined; use_input_stats?: boolean | undefined; momentum?: number | undefined; eps?: number | undefined }): Tensor
-  (input: Tensor, running_mean: Tensor | null | undefined, running_var: Tensor | null | undefined, weight: Tensor | null | undefined, bias: Tensor | null | undefined, options?: { use_input_stats?: boolean | undefined; momentum?: number | undefined; eps?: number | undefined }): Tensor
-  (input: Tensor, running_mean: Tensor | null | undefined, running_var: Tensor | null | undefined, weight: Tensor | null | undefined, bias: Tensor | null | undefined, use_input_stats: boolean | undefined, options?: { momentum?: number | undefined; eps?: number | undefined }): Tensor
-  (input: Tensor, running_mean: Tensor | null | undefined, running_var: Tensor | null | undefined, weight: Tensor | null | undefined, bias: Tensor | null | undefined, use_input_stats: boolean | undefined, momentum: number | undefined, options?: { eps?: number | undefined }): Tensor
+  (...args: [input: Tensor, running_mean?: Tensor | null | undefined, running_var?: Tensor | null | undefined, weight?: Tensor | null | undefined, bias?: Tensor | null | undefined, use_input_stats?: boolean | undefined, momentum?: number | undefined, eps?: number | undefined] | [input: Tensor, options?: { running_mean?: Tensor | null | undefined; running_var?: Tensor | null | undefined; weight?: Tensor | null | undefined; bias?: Tensor | null | undefined; use_input_stats?: boolean | undefined; momentum?: number | undefined; eps?: number | undefined }] | [input: Tensor, running_mean: Tensor | null | undefined, options?: { running_var?: Tensor | null | undefined; weight?: Tensor | null | undefined; bias?: Tensor | null | undefined; use_input_stats?: boolean | undefined; momentum?: number | undefined; eps?: number | undefined }] | [input: Tensor, running_mean: Tensor | null | undefined, running_var: Tensor | null | undefined, options?: { weight?: Tensor | null | undefined; bias?: Tensor | null | undefined; use_input_stats?: boolean | undefined; momentum?: number | undefined; eps?: number | undefined }] | [input: Tensor, running_mean: Tensor | null | undefined, running_var: Tensor | null | undefined, weight: Tensor | null | undefined, options?: { bias?: Tensor | null | undefined; use_input_stats?: boolean | undefined; momentum?: number | undefined; eps?: number | undefined }] | [input: Tensor, running_mean: Tensor | null | undefined, running_var: Tensor | null | undefined, weight: Tensor | null | undefined, bias: Tensor | null | undefined, options?: { use_input_stats?: boolean | undefined; momentum?: number | undefined; eps?: number | undefined }] | [input: Tensor, running_mean: Tensor | null | undefined, running_var: Tensor | null | undefined, weight: Tensor | null | undefined, bias: Tensor | null | undefined, use_input_stats: boolean | undefined, options?: { momentum?: number | undefined; eps?: number | undefined }] | [input: Tensor, running_mean: Tensor | null | undefined, running_var: Tensor | null | undefined, weight: Tensor | null | undefined, bias: Tensor | null | undefined, use_input_stats: boolean | undefined, momentum: number | undefined, options?: { eps?: number | undefined }]): Tensor
 }
 
 /**
@@ -532,13 +402,7 @@ export interface nn_functional_instance_norm {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.interpolate.html
  */
 export interface nn_functional_interpolate {
-  (input: Tensor, size?: number | readonly number[] | null | undefined, scale_factor?: number | readonly number[] | null | undefined, mode?: string | undefined, align_corners?: boolean | null | undefined, recompute_scale_factor?: boolean | null | undefined, antialias?: boolean | undefined): Tensor
-  (input: Tensor, options?: { size?: number | readonly number[] | null | undefined; scale_factor?: number | readonly number[] | null | undefined; mode?: string | undefined; align_corners?: boolean | null | undefined; recompute_scale_factor?: boolean | null | undefined; antialias?: boolean | undefined }): Tensor
-  (input: Tensor, size: number | readonly number[] | null | undefined, options?: { scale_factor?: number | readonly number[] | null | undefined; mode?: string | undefined; align_corners?: boolean | null | undefined; recompute_scale_factor?: boolean | null | undefined; antialias?: boolean | undefined }): Tensor
-  (input: Tensor, size: number | readonly number[] | null | undefined, scale_factor: number | readonly number[] | null | undefined, options?: { mode?: string | undefined; align_corners?: boolean | null | undefined; recompute_scale_factor?: boolean | null | undefined; antialias?: boolean | undefined }): Tensor
-  (input: Tensor, size: number | readonly number[] | null | undefined, scale_factor: number | readonly number[] | null | undefined, mode: string | undefined, options?: { align_corners?: boolean | null | undefined; recompute_scale_factor?: boolean | null | undefined; antialias?: boolean | undefined }): Tensor
-  (input: Tensor, size: number | readonly number[] | null | undefined, scale_factor: number | readonly number[] | null | undefined, mode: string | undefined, align_corners: boolean | null | undefined, options?: { recompute_scale_factor?: boolean | null | undefined; antialias?: boolean | undefined }): Tensor
-  (input: Tensor, size: number | readonly number[] | null | undefined, scale_factor: number | readonly number[] | null | undefined, mode: string | undefined, align_corners: boolean | null | undefined, recompute_scale_factor: boolean | null | undefined, options?: { antialias?: boolean | undefined }): Tensor
+  (...args: [input: Tensor, size?: number | readonly number[] | null | undefined, scale_factor?: number | readonly number[] | null | undefined, mode?: string | undefined, align_corners?: boolean | null | undefined, recompute_scale_factor?: boolean | null | undefined, antialias?: boolean | undefined] | [input: Tensor, options?: { size?: number | readonly number[] | null | undefined; scale_factor?: number | readonly number[] | null | undefined; mode?: string | undefined; align_corners?: boolean | null | undefined; recompute_scale_factor?: boolean | null | undefined; antialias?: boolean | undefined }] | [input: Tensor, size: number | readonly number[] | null | undefined, options?: { scale_factor?: number | readonly number[] | null | undefined; mode?: string | undefined; align_corners?: boolean | null | undefined; recompute_scale_factor?: boolean | null | undefined; antialias?: boolean | undefined }] | [input: Tensor, size: number | readonly number[] | null | undefined, scale_factor: number | readonly number[] | null | undefined, options?: { mode?: string | undefined; align_corners?: boolean | null | undefined; recompute_scale_factor?: boolean | null | undefined; antialias?: boolean | undefined }] | [input: Tensor, size: number | readonly number[] | null | undefined, scale_factor: number | readonly number[] | null | undefined, mode: string | undefined, options?: { align_corners?: boolean | null | undefined; recompute_scale_factor?: boolean | null | undefined; antialias?: boolean | undefined }] | [input: Tensor, size: number | readonly number[] | null | undefined, scale_factor: number | readonly number[] | null | undefined, mode: string | undefined, align_corners: boolean | null | undefined, options?: { recompute_scale_factor?: boolean | null | undefined; antialias?: boolean | undefined }] | [input: Tensor, size: number | readonly number[] | null | undefined, scale_factor: number | readonly number[] | null | undefined, mode: string | undefined, align_corners: boolean | null | undefined, recompute_scale_factor: boolean | null | undefined, options?: { antialias?: boolean | undefined }]): Tensor
 }
 
 /**
@@ -547,12 +411,7 @@ export interface nn_functional_interpolate {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.kl_div.html
  */
 export interface nn_functional_kl_div {
-  (input: Tensor, target: Tensor, size_average?: boolean | null | undefined, reduce?: boolean | null | undefined, reduction?: Reduction | undefined, log_target?: boolean | undefined): Tensor
-  (input: Tensor, options: { target: Tensor; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined; log_target?: boolean | undefined }): Tensor
-  (input: Tensor, target: Tensor, options?: { size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined; log_target?: boolean | undefined }): Tensor
-  (input: Tensor, target: Tensor, size_average: boolean | null | undefined, options?: { reduce?: boolean | null | undefined; reduction?: Reduction | undefined; log_target?: boolean | undefined }): Tensor
-  (input: Tensor, target: Tensor, size_average: boolean | null | undefined, reduce: boolean | null | undefined, options?: { reduction?: Reduction | undefined; log_target?: boolean | undefined }): Tensor
-  (input: Tensor, target: Tensor, size_average: boolean | null | undefined, reduce: boolean | null | undefined, reduction: Reduction | undefined, options?: { log_target?: boolean | undefined }): Tensor
+  (...args: [input: Tensor, target: Tensor, size_average?: boolean | null | undefined, reduce?: boolean | null | undefined, reduction?: Reduction | undefined, log_target?: boolean | undefined] | [input: Tensor, options: { target: Tensor; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined; log_target?: boolean | undefined }] | [input: Tensor, target: Tensor, options?: { size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined; log_target?: boolean | undefined }] | [input: Tensor, target: Tensor, size_average: boolean | null | undefined, options?: { reduce?: boolean | null | undefined; reduction?: Reduction | undefined; log_target?: boolean | undefined }] | [input: Tensor, target: Tensor, size_average: boolean | null | undefined, reduce: boolean | null | undefined, options?: { reduction?: Reduction | undefined; log_target?: boolean | undefined }] | [input: Tensor, target: Tensor, size_average: boolean | null | undefined, reduce: boolean | null | undefined, reduction: Reduction | undefined, options?: { log_target?: boolean | undefined }]): Tensor
 }
 
 /**
@@ -561,12 +420,7 @@ export interface nn_functional_kl_div {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.l1_loss.html
  */
 export interface nn_functional_l1_loss {
-  (input: Tensor, target: Tensor, size_average?: boolean | null | undefined, reduce?: boolean | null | undefined, reduction?: Reduction | undefined, weight?: Tensor | null | undefined): Tensor
-  (input: Tensor, options: { target: Tensor; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined; weight?: Tensor | null | undefined }): Tensor
-  (input: Tensor, target: Tensor, options?: { size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined; weight?: Tensor | null | undefined }): Tensor
-  (input: Tensor, target: Tensor, size_average: boolean | null | undefined, options?: { reduce?: boolean | null | undefined; reduction?: Reduction | undefined; weight?: Tensor | null | undefined }): Tensor
-  (input: Tensor, target: Tensor, size_average: boolean | null | undefined, reduce: boolean | null | undefined, options?: { reduction?: Reduction | undefined; weight?: Tensor | null | undefined }): Tensor
-  (input: Tensor, target: Tensor, size_average: boolean | null | undefined, reduce: boolean | null | undefined, reduction: Reduction | undefined, options?: { weight?: Tensor | null | undefined }): Tensor
+  (...args: [input: Tensor, target: Tensor, size_average?: boolean | null | undefined, reduce?: boolean | null | undefined, reduction?: Reduction | undefined, weight?: Tensor | null | undefined] | [input: Tensor, options: { target: Tensor; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined; weight?: Tensor | null | undefined }] | [input: Tensor, target: Tensor, options?: { size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined; weight?: Tensor | null | undefined }] | [input: Tensor, target: Tensor, size_average: boolean | null | undefined, options?: { reduce?: boolean | null | undefined; reduction?: Reduction | undefined; weight?: Tensor | null | undefined }] | [input: Tensor, target: Tensor, size_average: boolean | null | undefined, reduce: boolean | null | undefined, options?: { reduction?: Reduction | undefined; weight?: Tensor | null | undefined }] | [input: Tensor, target: Tensor, size_average: boolean | null | undefined, reduce: boolean | null | undefined, reduction: Reduction | undefined, options?: { weight?: Tensor | null | undefined }]): Tensor
 }
 
 /**
@@ -575,11 +429,7 @@ export interface nn_functional_l1_loss {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.layer_norm.html
  */
 export interface nn_functional_layer_norm {
-  (input: Tensor, normalized_shape: readonly number[], weight?: Tensor | null | undefined, bias?: Tensor | null | undefined, eps?: number | undefined): Tensor
-  (input: Tensor, options: { normalized_shape: readonly number[]; weight?: Tensor | null | undefined; bias?: Tensor | null | undefined; eps?: number | undefined }): Tensor
-  (input: Tensor, normalized_shape: readonly number[], options?: { weight?: Tensor | null | undefined; bias?: Tensor | null | undefined; eps?: number | undefined }): Tensor
-  (input: Tensor, normalized_shape: readonly number[], weight: Tensor | null | undefined, options?: { bias?: Tensor | null | undefined; eps?: number | undefined }): Tensor
-  (input: Tensor, normalized_shape: readonly number[], weight: Tensor | null | undefined, bias: Tensor | null | undefined, options?: { eps?: number | undefined }): Tensor
+  (...args: [input: Tensor, normalized_shape: readonly number[], weight?: Tensor | null | undefined, bias?: Tensor | null | undefined, eps?: number | undefined] | [input: Tensor, options: { normalized_shape: readonly number[]; weight?: Tensor | null | undefined; bias?: Tensor | null | undefined; eps?: number | undefined }] | [input: Tensor, normalized_shape: readonly number[], options?: { weight?: Tensor | null | undefined; bias?: Tensor | null | undefined; eps?: number | undefined }] | [input: Tensor, normalized_shape: readonly number[], weight: Tensor | null | undefined, options?: { bias?: Tensor | null | undefined; eps?: number | undefined }] | [input: Tensor, normalized_shape: readonly number[], weight: Tensor | null | undefined, bias: Tensor | null | undefined, options?: { eps?: number | undefined }]): Tensor
 }
 
 /**
@@ -588,9 +438,7 @@ export interface nn_functional_layer_norm {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.leaky_relu.html
  */
 export interface nn_functional_leaky_relu {
-  (input: Tensor, negative_slope?: number | undefined, inplace?: boolean | undefined): Tensor
-  (input: Tensor, options?: { negative_slope?: number | undefined; inplace?: boolean | undefined }): Tensor
-  (input: Tensor, negative_slope: number | undefined, options?: { inplace?: boolean | undefined }): Tensor
+  (...args: [input: Tensor, negative_slope?: number | undefined, inplace?: boolean | undefined] | [input: Tensor, options?: { negative_slope?: number | undefined; inplace?: boolean | undefined }] | [input: Tensor, negative_slope: number | undefined, options?: { inplace?: boolean | undefined }]): Tensor
 }
 
 /**
@@ -599,8 +447,7 @@ export interface nn_functional_leaky_relu {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.linear_cross_entropy.html
  */
 export interface nn_functional_linear_cross_entropy {
-  (input: Tensor, linear_weight: Tensor, target: Tensor, options?: { linear_bias?: Tensor | null | undefined; weight?: Tensor | null | undefined; reduction?: Reduction | undefined; ignore_index?: number | null | undefined; label_smoothing?: number | undefined; options?: unknown | undefined }): Tensor
-  (input: Tensor, options: { linear_weight: Tensor; target: Tensor; linear_bias?: Tensor | null | undefined; weight?: Tensor | null | undefined; reduction?: Reduction | undefined; ignore_index?: number | null | undefined; label_smoothing?: number | undefined; options?: unknown | undefined }): Tensor
+  (...args: [input: Tensor, linear_weight: Tensor, target: Tensor, options?: { linear_bias?: Tensor | null | undefined; weight?: Tensor | null | undefined; reduction?: Reduction | undefined; ignore_index?: number | null | undefined; label_smoothing?: number | undefined; options?: unknown | undefined }] | [input: Tensor, options: { linear_weight: Tensor; target: Tensor; linear_bias?: Tensor | null | undefined; weight?: Tensor | null | undefined; reduction?: Reduction | undefined; ignore_index?: number | null | undefined; label_smoothing?: number | undefined; options?: unknown | undefined }]): Tensor
 }
 
 /**
@@ -609,11 +456,7 @@ export interface nn_functional_linear_cross_entropy {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.local_response_norm.html
  */
 export interface nn_functional_local_response_norm {
-  (input: Tensor, size: number, alpha?: number | undefined, beta?: number | undefined, k?: number | undefined): Tensor
-  (input: Tensor, options: { size: number; alpha?: number | undefined; beta?: number | undefined; k?: number | undefined }): Tensor
-  (input: Tensor, size: number, options?: { alpha?: number | undefined; beta?: number | undefined; k?: number | undefined }): Tensor
-  (input: Tensor, size: number, alpha: number | undefined, options?: { beta?: number | undefined; k?: number | undefined }): Tensor
-  (input: Tensor, size: number, alpha: number | undefined, beta: number | undefined, options?: { k?: number | undefined }): Tensor
+  (...args: [input: Tensor, size: number, alpha?: number | undefined, beta?: number | undefined, k?: number | undefined] | [input: Tensor, options: { size: number; alpha?: number | undefined; beta?: number | undefined; k?: number | undefined }] | [input: Tensor, size: number, options?: { alpha?: number | undefined; beta?: number | undefined; k?: number | undefined }] | [input: Tensor, size: number, alpha: number | undefined, options?: { beta?: number | undefined; k?: number | undefined }] | [input: Tensor, size: number, alpha: number | undefined, beta: number | undefined, options?: { k?: number | undefined }]): Tensor
 }
 
 /**
@@ -622,9 +465,7 @@ export interface nn_functional_local_response_norm {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.log_softmax.html
  */
 export interface nn_functional_log_softmax {
-  (input: Tensor, dim?: number | null | undefined, dtype?: DType | null | undefined): Tensor
-  (input: Tensor, options?: { dim?: number | null | undefined; dtype?: DType | null | undefined }): Tensor
-  (input: Tensor, dim: number | null | undefined, options?: { dtype?: DType | null | undefined }): Tensor
+  (...args: [input: Tensor, dim?: number | null | undefined, dtype?: DType | null | undefined] | [input: Tensor, options?: { dim?: number | null | undefined; dtype?: DType | null | undefined }] | [input: Tensor, dim: number | null | undefined, options?: { dtype?: DType | null | undefined }]): Tensor
 }
 
 /**
@@ -633,10 +474,7 @@ export interface nn_functional_log_softmax {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.lp_pool1d.html
  */
 export interface nn_functional_lp_pool1d {
-  (input: Tensor, norm_type: number, kernel_size: number, stride?: number | readonly number[] | null | undefined, ceil_mode?: boolean | undefined): Tensor
-  (input: Tensor, options: { norm_type: number; kernel_size: number; stride?: number | readonly number[] | null | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (input: Tensor, norm_type: number, kernel_size: number, options?: { stride?: number | readonly number[] | null | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (input: Tensor, norm_type: number, kernel_size: number, stride: number | readonly number[] | null | undefined, options?: { ceil_mode?: boolean | undefined }): Tensor
+  (...args: [input: Tensor, norm_type: number, kernel_size: number, stride?: number | readonly number[] | null | undefined, ceil_mode?: boolean | undefined] | [input: Tensor, options: { norm_type: number; kernel_size: number; stride?: number | readonly number[] | null | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, norm_type: number, kernel_size: number, options?: { stride?: number | readonly number[] | null | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, norm_type: number, kernel_size: number, stride: number | readonly number[] | null | undefined, options?: { ceil_mode?: boolean | undefined }]): Tensor
 }
 
 /**
@@ -645,10 +483,7 @@ export interface nn_functional_lp_pool1d {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.lp_pool2d.html
  */
 export interface nn_functional_lp_pool2d {
-  (input: Tensor, norm_type: number, kernel_size: number | readonly number[], stride?: number | readonly number[] | null | undefined, ceil_mode?: boolean | undefined): Tensor
-  (input: Tensor, options: { norm_type: number; kernel_size: number | readonly number[]; stride?: number | readonly number[] | null | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (input: Tensor, norm_type: number, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | null | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (input: Tensor, norm_type: number, kernel_size: number | readonly number[], stride: number | readonly number[] | null | undefined, options?: { ceil_mode?: boolean | undefined }): Tensor
+  (...args: [input: Tensor, norm_type: number, kernel_size: number | readonly number[], stride?: number | readonly number[] | null | undefined, ceil_mode?: boolean | undefined] | [input: Tensor, options: { norm_type: number; kernel_size: number | readonly number[]; stride?: number | readonly number[] | null | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, norm_type: number, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | null | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, norm_type: number, kernel_size: number | readonly number[], stride: number | readonly number[] | null | undefined, options?: { ceil_mode?: boolean | undefined }]): Tensor
 }
 
 /**
@@ -657,10 +492,7 @@ export interface nn_functional_lp_pool2d {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.lp_pool3d.html
  */
 export interface nn_functional_lp_pool3d {
-  (input: Tensor, norm_type: number, kernel_size: number | readonly number[], stride?: number | readonly number[] | null | undefined, ceil_mode?: boolean | undefined): Tensor
-  (input: Tensor, options: { norm_type: number; kernel_size: number | readonly number[]; stride?: number | readonly number[] | null | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (input: Tensor, norm_type: number, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | null | undefined; ceil_mode?: boolean | undefined }): Tensor
-  (input: Tensor, norm_type: number, kernel_size: number | readonly number[], stride: number | readonly number[] | null | undefined, options?: { ceil_mode?: boolean | undefined }): Tensor
+  (...args: [input: Tensor, norm_type: number, kernel_size: number | readonly number[], stride?: number | readonly number[] | null | undefined, ceil_mode?: boolean | undefined] | [input: Tensor, options: { norm_type: number; kernel_size: number | readonly number[]; stride?: number | readonly number[] | null | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, norm_type: number, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | null | undefined; ceil_mode?: boolean | undefined }] | [input: Tensor, norm_type: number, kernel_size: number | readonly number[], stride: number | readonly number[] | null | undefined, options?: { ceil_mode?: boolean | undefined }]): Tensor
 }
 
 /**
@@ -669,12 +501,7 @@ export interface nn_functional_lp_pool3d {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.margin_ranking_loss.html
  */
 export interface nn_functional_margin_ranking_loss {
-  (input1: Tensor, input2: Tensor, target: Tensor, margin?: number | undefined, size_average?: boolean | null | undefined, reduce?: boolean | null | undefined, reduction?: Reduction | undefined): Tensor
-  (input1: Tensor, options: { input2: Tensor; target: Tensor; margin?: number | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input1: Tensor, input2: Tensor, target: Tensor, options?: { margin?: number | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input1: Tensor, input2: Tensor, target: Tensor, margin: number | undefined, options?: { size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input1: Tensor, input2: Tensor, target: Tensor, margin: number | undefined, size_average: boolean | null | undefined, options?: { reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input1: Tensor, input2: Tensor, target: Tensor, margin: number | undefined, size_average: boolean | null | undefined, reduce: boolean | null | undefined, options?: { reduction?: Reduction | undefined }): Tensor
+  (...args: [input1: Tensor, input2: Tensor, target: Tensor, margin?: number | undefined, size_average?: boolean | null | undefined, reduce?: boolean | null | undefined, reduction?: Reduction | undefined] | [input1: Tensor, options: { input2: Tensor; target: Tensor; margin?: number | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input1: Tensor, input2: Tensor, target: Tensor, options?: { margin?: number | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input1: Tensor, input2: Tensor, target: Tensor, margin: number | undefined, options?: { size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input1: Tensor, input2: Tensor, target: Tensor, margin: number | undefined, size_average: boolean | null | undefined, options?: { reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input1: Tensor, input2: Tensor, target: Tensor, margin: number | undefined, size_average: boolean | null | undefined, reduce: boolean | null | undefined, options?: { reduction?: Reduction | undefined }]): Tensor
 }
 
 /**
@@ -702,13 +529,7 @@ export interface nn_functional_max_pool1d {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.max_pool1d_with_indices.html
  */
 export interface nn_functional_max_pool1d_with_indices {
-  (input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | null | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined, return_indices?: boolean | undefined): [Tensor, Tensor]
-  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | null | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; return_indices?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | null | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; return_indices?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | null | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; return_indices?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | null | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; return_indices?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | null | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined; return_indices?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | null | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, ceil_mode: boolean | undefined, options?: { return_indices?: boolean | undefined }): [Tensor, Tensor]
+  (...args: [input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | null | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined, return_indices?: boolean | undefined] | [input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | null | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; return_indices?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | null | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; return_indices?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | null | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; return_indices?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | null | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; return_indices?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | null | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined; return_indices?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | null | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, ceil_mode: boolean | undefined, options?: { return_indices?: boolean | undefined }]): [Tensor, Tensor]
 }
 
 /**
@@ -736,13 +557,7 @@ export interface nn_functional_max_pool2d {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.max_pool2d_with_indices.html
  */
 export interface nn_functional_max_pool2d_with_indices {
-  (input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | null | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined, return_indices?: boolean | undefined): [Tensor, Tensor]
-  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | null | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; return_indices?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | null | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; return_indices?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | null | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; return_indices?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | null | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; return_indices?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | null | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined; return_indices?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | null | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, ceil_mode: boolean | undefined, options?: { return_indices?: boolean | undefined }): [Tensor, Tensor]
+  (...args: [input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | null | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined, return_indices?: boolean | undefined] | [input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | null | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; return_indices?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | null | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; return_indices?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | null | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; return_indices?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | null | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; return_indices?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | null | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined; return_indices?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | null | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, ceil_mode: boolean | undefined, options?: { return_indices?: boolean | undefined }]): [Tensor, Tensor]
 }
 
 /**
@@ -770,13 +585,7 @@ export interface nn_functional_max_pool3d {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.max_pool3d_with_indices.html
  */
 export interface nn_functional_max_pool3d_with_indices {
-  (input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | null | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined, return_indices?: boolean | undefined): [Tensor, Tensor]
-  (input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | null | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; return_indices?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | null | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; return_indices?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | null | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; return_indices?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | null | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; return_indices?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | null | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined; return_indices?: boolean | undefined }): [Tensor, Tensor]
-  (input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | null | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, ceil_mode: boolean | undefined, options?: { return_indices?: boolean | undefined }): [Tensor, Tensor]
+  (...args: [input: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | null | undefined, padding?: number | readonly number[] | undefined, dilation?: number | readonly number[] | undefined, ceil_mode?: boolean | undefined, return_indices?: boolean | undefined] | [input: Tensor, options: { kernel_size: number | readonly number[]; stride?: number | readonly number[] | null | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; return_indices?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | null | undefined; padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; return_indices?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | null | undefined, options?: { padding?: number | readonly number[] | undefined; dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; return_indices?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | null | undefined, padding: number | readonly number[] | undefined, options?: { dilation?: number | readonly number[] | undefined; ceil_mode?: boolean | undefined; return_indices?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | null | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, options?: { ceil_mode?: boolean | undefined; return_indices?: boolean | undefined }] | [input: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | null | undefined, padding: number | readonly number[] | undefined, dilation: number | readonly number[] | undefined, ceil_mode: boolean | undefined, options?: { return_indices?: boolean | undefined }]): [Tensor, Tensor]
 }
 
 /**
@@ -785,11 +594,7 @@ export interface nn_functional_max_pool3d_with_indices {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.max_unpool1d.html
  */
 export interface nn_functional_max_unpool1d {
-  (input: Tensor, indices: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | null | undefined, padding?: number | readonly number[] | undefined, output_size?: number | readonly number[] | null | undefined): Tensor
-  (input: Tensor, options: { indices: Tensor; kernel_size: number | readonly number[]; stride?: number | readonly number[] | null | undefined; padding?: number | readonly number[] | undefined; output_size?: number | readonly number[] | null | undefined }): Tensor
-  (input: Tensor, indices: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | null | undefined; padding?: number | readonly number[] | undefined; output_size?: number | readonly number[] | null | undefined }): Tensor
-  (input: Tensor, indices: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | null | undefined, options?: { padding?: number | readonly number[] | undefined; output_size?: number | readonly number[] | null | undefined }): Tensor
-  (input: Tensor, indices: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | null | undefined, padding: number | readonly number[] | undefined, options?: { output_size?: number | readonly number[] | null | undefined }): Tensor
+  (...args: [input: Tensor, indices: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | null | undefined, padding?: number | readonly number[] | undefined, output_size?: number | readonly number[] | null | undefined] | [input: Tensor, options: { indices: Tensor; kernel_size: number | readonly number[]; stride?: number | readonly number[] | null | undefined; padding?: number | readonly number[] | undefined; output_size?: number | readonly number[] | null | undefined }] | [input: Tensor, indices: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | null | undefined; padding?: number | readonly number[] | undefined; output_size?: number | readonly number[] | null | undefined }] | [input: Tensor, indices: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | null | undefined, options?: { padding?: number | readonly number[] | undefined; output_size?: number | readonly number[] | null | undefined }] | [input: Tensor, indices: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | null | undefined, padding: number | readonly number[] | undefined, options?: { output_size?: number | readonly number[] | null | undefined }]): Tensor
 }
 
 /**
@@ -798,11 +603,7 @@ export interface nn_functional_max_unpool1d {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.max_unpool2d.html
  */
 export interface nn_functional_max_unpool2d {
-  (input: Tensor, indices: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | null | undefined, padding?: number | readonly number[] | undefined, output_size?: number | readonly number[] | null | undefined): Tensor
-  (input: Tensor, options: { indices: Tensor; kernel_size: number | readonly number[]; stride?: number | readonly number[] | null | undefined; padding?: number | readonly number[] | undefined; output_size?: number | readonly number[] | null | undefined }): Tensor
-  (input: Tensor, indices: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | null | undefined; padding?: number | readonly number[] | undefined; output_size?: number | readonly number[] | null | undefined }): Tensor
-  (input: Tensor, indices: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | null | undefined, options?: { padding?: number | readonly number[] | undefined; output_size?: number | readonly number[] | null | undefined }): Tensor
-  (input: Tensor, indices: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | null | undefined, padding: number | readonly number[] | undefined, options?: { output_size?: number | readonly number[] | null | undefined }): Tensor
+  (...args: [input: Tensor, indices: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | null | undefined, padding?: number | readonly number[] | undefined, output_size?: number | readonly number[] | null | undefined] | [input: Tensor, options: { indices: Tensor; kernel_size: number | readonly number[]; stride?: number | readonly number[] | null | undefined; padding?: number | readonly number[] | undefined; output_size?: number | readonly number[] | null | undefined }] | [input: Tensor, indices: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | null | undefined; padding?: number | readonly number[] | undefined; output_size?: number | readonly number[] | null | undefined }] | [input: Tensor, indices: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | null | undefined, options?: { padding?: number | readonly number[] | undefined; output_size?: number | readonly number[] | null | undefined }] | [input: Tensor, indices: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | null | undefined, padding: number | readonly number[] | undefined, options?: { output_size?: number | readonly number[] | null | undefined }]): Tensor
 }
 
 /**
@@ -811,11 +612,7 @@ export interface nn_functional_max_unpool2d {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.max_unpool3d.html
  */
 export interface nn_functional_max_unpool3d {
-  (input: Tensor, indices: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | null | undefined, padding?: number | readonly number[] | undefined, output_size?: number | readonly number[] | null | undefined): Tensor
-  (input: Tensor, options: { indices: Tensor; kernel_size: number | readonly number[]; stride?: number | readonly number[] | null | undefined; padding?: number | readonly number[] | undefined; output_size?: number | readonly number[] | null | undefined }): Tensor
-  (input: Tensor, indices: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | null | undefined; padding?: number | readonly number[] | undefined; output_size?: number | readonly number[] | null | undefined }): Tensor
-  (input: Tensor, indices: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | null | undefined, options?: { padding?: number | readonly number[] | undefined; output_size?: number | readonly number[] | null | undefined }): Tensor
-  (input: Tensor, indices: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | null | undefined, padding: number | readonly number[] | undefined, options?: { output_size?: number | readonly number[] | null | undefined }): Tensor
+  (...args: [input: Tensor, indices: Tensor, kernel_size: number | readonly number[], stride?: number | readonly number[] | null | undefined, padding?: number | readonly number[] | undefined, output_size?: number | readonly number[] | null | undefined] | [input: Tensor, options: { indices: Tensor; kernel_size: number | readonly number[]; stride?: number | readonly number[] | null | undefined; padding?: number | readonly number[] | undefined; output_size?: number | readonly number[] | null | undefined }] | [input: Tensor, indices: Tensor, kernel_size: number | readonly number[], options?: { stride?: number | readonly number[] | null | undefined; padding?: number | readonly number[] | undefined; output_size?: number | readonly number[] | null | undefined }] | [input: Tensor, indices: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | null | undefined, options?: { padding?: number | readonly number[] | undefined; output_size?: number | readonly number[] | null | undefined }] | [input: Tensor, indices: Tensor, kernel_size: number | readonly number[], stride: number | readonly number[] | null | undefined, padding: number | readonly number[] | undefined, options?: { output_size?: number | readonly number[] | null | undefined }]): Tensor
 }
 
 /**
@@ -824,8 +621,7 @@ export interface nn_functional_max_unpool3d {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.mish.html
  */
 export interface nn_functional_mish {
-  (input: Tensor, inplace?: boolean | undefined): Tensor
-  (input: Tensor, options?: { inplace?: boolean | undefined }): Tensor
+  (...args: [input: Tensor, inplace?: boolean | undefined] | [input: Tensor, options?: { inplace?: boolean | undefined }]): Tensor
 }
 
 /**
@@ -834,12 +630,7 @@ export interface nn_functional_mish {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.mse_loss.html
  */
 export interface nn_functional_mse_loss {
-  (input: Tensor, target: Tensor, size_average?: boolean | null | undefined, reduce?: boolean | null | undefined, reduction?: Reduction | undefined, weight?: Tensor | null | undefined): Tensor
-  (input: Tensor, options: { target: Tensor; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined; weight?: Tensor | null | undefined }): Tensor
-  (input: Tensor, target: Tensor, options?: { size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined; weight?: Tensor | null | undefined }): Tensor
-  (input: Tensor, target: Tensor, size_average: boolean | null | undefined, options?: { reduce?: boolean | null | undefined; reduction?: Reduction | undefined; weight?: Tensor | null | undefined }): Tensor
-  (input: Tensor, target: Tensor, size_average: boolean | null | undefined, reduce: boolean | null | undefined, options?: { reduction?: Reduction | undefined; weight?: Tensor | null | undefined }): Tensor
-  (input: Tensor, target: Tensor, size_average: boolean | null | undefined, reduce: boolean | null | undefined, reduction: Reduction | undefined, options?: { weight?: Tensor | null | undefined }): Tensor
+  (...args: [input: Tensor, target: Tensor, size_average?: boolean | null | undefined, reduce?: boolean | null | undefined, reduction?: Reduction | undefined, weight?: Tensor | null | undefined] | [input: Tensor, options: { target: Tensor; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined; weight?: Tensor | null | undefined }] | [input: Tensor, target: Tensor, options?: { size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined; weight?: Tensor | null | undefined }] | [input: Tensor, target: Tensor, size_average: boolean | null | undefined, options?: { reduce?: boolean | null | undefined; reduction?: Reduction | undefined; weight?: Tensor | null | undefined }] | [input: Tensor, target: Tensor, size_average: boolean | null | undefined, reduce: boolean | null | undefined, options?: { reduction?: Reduction | undefined; weight?: Tensor | null | undefined }] | [input: Tensor, target: Tensor, size_average: boolean | null | undefined, reduce: boolean | null | undefined, reduction: Reduction | undefined, options?: { weight?: Tensor | null | undefined }]): Tensor
 }
 
 /**
@@ -848,20 +639,7 @@ export interface nn_functional_mse_loss {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.multi_head_attention_forward.html
  */
 export interface nn_functional_multi_head_attention_forward {
-  (query: Tensor, key: Tensor, value: Tensor, embed_dim_to_check: number, num_heads: number, in_proj_weight: Tensor | null, in_proj_bias: Tensor | null, bias_k: Tensor | null, bias_v: Tensor | null, add_zero_attn: boolean, dropout_p: number, out_proj_weight: Tensor, out_proj_bias: Tensor | null, training?: boolean | undefined, key_padding_mask?: Tensor | null | undefined, need_weights?: boolean | undefined, attn_mask?: Tensor | null | undefined, use_separate_proj_weight?: boolean | undefined, q_proj_weight?: Tensor | null | undefined, k_proj_weight?: Tensor | null | undefined, v_proj_weight?: Tensor | null | undefined, static_k?: Tensor | null | undefined, static_v?: Tensor | null | undefined, average_attn_weights?: boolean | undefined, is_causal?: boolean | undefined): [Tensor, Tensor]
-  (query: Tensor, options: { key: Tensor; value: Tensor; embed_dim_to_check: number; num_heads: number; in_proj_weight: Tensor | null; in_proj_bias: Tensor | null; bias_k: Tensor | null; bias_v: Tensor | null; add_zero_attn: boolean; dropout_p: number; out_proj_weight: Tensor; out_proj_bias: Tensor | null; training?: boolean | undefined; key_padding_mask?: Tensor | null | undefined; need_weights?: boolean | undefined; attn_mask?: Tensor | null | undefined; use_separate_proj_weight?: boolean | undefined; q_proj_weight?: Tensor | null | undefined; k_proj_weight?: Tensor | null | undefined; v_proj_weight?: Tensor | null | undefined; static_k?: Tensor | null | undefined; static_v?: Tensor | null | undefined; average_attn_weights?: boolean | undefined; is_causal?: boolean | undefined }): [Tensor, Tensor]
-  (query: Tensor, key: Tensor, value: Tensor, embed_dim_to_check: number, num_heads: number, in_proj_weight: Tensor | null, in_proj_bias: Tensor | null, bias_k: Tensor | null, bias_v: Tensor | null, add_zero_attn: boolean, dropout_p: number, out_proj_weight: Tensor, out_proj_bias: Tensor | null, options?: { training?: boolean | undefined; key_padding_mask?: Tensor | null | undefined; need_weights?: boolean | undefined; attn_mask?: Tensor | null | undefined; use_separate_proj_weight?: boolean | undefined; q_proj_weight?: Tensor | null | undefined; k_proj_weight?: Tensor | null | undefined; v_proj_weight?: Tensor | null | undefined; static_k?: Tensor | null | undefined; static_v?: Tensor | null | undefined; average_attn_weights?: boolean | undefined; is_causal?: boolean | undefined }): [Tensor, Tensor]
-  (query: Tensor, key: Tensor, value: Tensor, embed_dim_to_check: number, num_heads: number, in_proj_weight: Tensor | null, in_proj_bias: Tensor | null, bias_k: Tensor | null, bias_v: Tensor | null, add_zero_attn: boolean, dropout_p: number, out_proj_weight: Tensor, out_proj_bias: Tensor | null, training: boolean | undefined, options?: { key_padding_mask?: Tensor | null | undefined; need_weights?: boolean | undefined; attn_mask?: Tensor | null | undefined; use_separate_proj_weight?: boolean | undefined; q_proj_weight?: Tensor | null | undefined; k_proj_weight?: Tensor | null | undefined; v_proj_weight?: Tensor | null | undefined; static_k?: Tensor | null | undefined; static_v?: Tensor | null | undefined; average_attn_weights?: boolean | undefined; is_causal?: boolean | undefined }): [Tensor, Tensor]
-  (query: Tensor, key: Tensor, value: Tensor, embed_dim_to_check: number, num_heads: number, in_proj_weight: Tensor | null, in_proj_bias: Tensor | null, bias_k: Tensor | null, bias_v: Tensor | null, add_zero_attn: boolean, dropout_p: number, out_proj_weight: Tensor, out_proj_bias: Tensor | null, training: boolean | undefined, key_padding_mask: Tensor | null | undefined, options?: { need_weights?: boolean | undefined; attn_mask?: Tensor | null | undefined; use_separate_proj_weight?: boolean | undefined; q_proj_weight?: Tensor | null | undefined; k_proj_weight?: Tensor | null | undefined; v_proj_weight?: Tensor | null | undefined; static_k?: Tensor | null | undefined; static_v?: Tensor | null | undefined; average_attn_weights?: boolean | undefined; is_causal?: boolean | undefined }): [Tensor, Tensor]
-  (query: Tensor, key: Tensor, value: Tensor, embed_dim_to_check: number, num_heads: number, in_proj_weight: Tensor | null, in_proj_bias: Tensor | null, bias_k: Tensor | null, bias_v: Tensor | null, add_zero_attn: boolean, dropout_p: number, out_proj_weight: Tensor, out_proj_bias: Tensor | null, training: boolean | undefined, key_padding_mask: Tensor | null | undefined, need_weights: boolean | undefined, options?: { attn_mask?: Tensor | null | undefined; use_separate_proj_weight?: boolean | undefined; q_proj_weight?: Tensor | null | undefined; k_proj_weight?: Tensor | null | undefined; v_proj_weight?: Tensor | null | undefined; static_k?: Tensor | null | undefined; static_v?: Tensor | null | undefined; average_attn_weights?: boolean | undefined; is_causal?: boolean | undefined }): [Tensor, Tensor]
-  (query: Tensor, key: Tensor, value: Tensor, embed_dim_to_check: number, num_heads: number, in_proj_weight: Tensor | null, in_proj_bias: Tensor | null, bias_k: Tensor | null, bias_v: Tensor | null, add_zero_attn: boolean, dropout_p: number, out_proj_weight: Tensor, out_proj_bias: Tensor | null, training: boolean | undefined, key_padding_mask: Tensor | null | undefined, need_weights: boolean | undefined, attn_mask: Tensor | null | undefined, options?: { use_separate_proj_weight?: boolean | undefined; q_proj_weight?: Tensor | null | undefined; k_proj_weight?: Tensor | null | undefined; v_proj_weight?: Tensor | null | undefined; static_k?: Tensor | null | undefined; static_v?: Tensor | null | undefined; average_attn_weights?: boolean | undefined; is_causal?: boolean | undefined }): [Tensor, Tensor]
-  (query: Tensor, key: Tensor, value: Tensor, embed_dim_to_check: number, num_heads: number, in_proj_weight: Tensor | null, in_proj_bias: Tensor | null, bias_k: Tensor | null, bias_v: Tensor | null, add_zero_attn: boolean, dropout_p: number, out_proj_weight: Tensor, out_proj_bias: Tensor | null, training: boolean | undefined, key_padding_mask: Tensor | null | undefined, need_weights: boolean | undefined, attn_mask: Tensor | null | undefined, use_separate_proj_weight: boolean | undefined, options?: { q_proj_weight?: Tensor | null | undefined; k_proj_weight?: Tensor | null | undefined; v_proj_weight?: Tensor | null | undefined; static_k?: Tensor | null | undefined; static_v?: Tensor | null | undefined; average_attn_weights?: boolean | undefined; is_causal?: boolean | undefined }): [Tensor, Tensor]
-  (query: Tensor, key: Tensor, value: Tensor, embed_dim_to_check: number, num_heads: number, in_proj_weight: Tensor | null, in_proj_bias: Tensor | null, bias_k: Tensor | null, bias_v: Tensor | null, add_zero_attn: boolean, dropout_p: number, out_proj_weight: Tensor, out_proj_bias: Tensor | null, training: boolean | undefined, key_padding_mask: Tensor | null | undefined, need_weights: boolean | undefined, attn_mask: Tensor | null | undefined, use_separate_proj_weight: boolean | undefined, q_proj_weight: Tensor | null | undefined, options?: { k_proj_weight?: Tensor | null | undefined; v_proj_weight?: Tensor | null | undefined; static_k?: Tensor | null | undefined; static_v?: Tensor | null | undefined; average_attn_weights?: boolean | undefined; is_causal?: boolean | undefined }): [Tensor, Tensor]
-  (query: Tensor, key: Tensor, value: Tensor, embed_dim_to_check: number, num_heads: number, in_proj_weight: Tensor | null, in_proj_bias: Tensor | null, bias_k: Tensor | null, bias_v: Tensor | null, add_zero_attn: boolean, dropout_p: number, out_proj_weight: Tensor, out_proj_bias: Tensor | null, training: boolean | undefined, key_padding_mask: Tensor | null | undefined, need_weights: boolean | undefined, attn_mask: Tensor | null | undefined, use_separate_proj_weight: boolean | undefined, q_proj_weight: Tensor | null | undefined, k_proj_weight: Tensor | null | undefined, options?: { v_proj_weight?: Tensor | null | undefined; static_k?: Tensor | null | undefined; static_v?: Tensor | null | undefined; average_attn_weights?: boolean | undefined; is_causal?: boolean | undefined }): [Tensor, Tensor]
-  (query: Tensor, key: Tensor, value: Tensor, embed_dim_to_check: number, num_heads: number, in_proj_weight: Tensor | null, in_proj_bias: Tensor | null, bias_k: Tensor | null, bias_v: Tensor | null, add_zero_attn: boolean, dropout_p: number, out_proj_weight: Tensor, out_proj_bias: Tensor | null, training: boolean | undefined, key_padding_mask: Tensor | null | undefined, need_weights: boolean | undefined, attn_mask: Tensor | null | undefined, use_separate_proj_weight: boolean | undefined, q_proj_weight: Tensor | null | undefined, k_proj_weight: Tensor | null | undefined, v_proj_weight: Tensor | null | undefined, options?: { static_k?: Tensor | null | undefined; static_v?: Tensor | null | undefined; average_attn_weights?: boolean | undefined; is_causal?: boolean | undefined }): [Tensor, Tensor]
-  (query: Tensor, key: Tensor, value: Tensor, embed_dim_to_check: number, num_heads: number, in_proj_weight: Tensor | null, in_proj_bias: Tensor | null, bias_k: Tensor | null, bias_v: Tensor | null, add_zero_attn: boolean, dropout_p: number, out_proj_weight: Tensor, out_proj_bias: Tensor | null, training: boolean | undefined, key_padding_mask: Tensor | null | undefined, need_weights: boolean | undefined, attn_mask: Tensor | null | undefined, use_separate_proj_weight: boolean | undefined, q_proj_weight: Tensor | null | undefined, k_proj_weight: Tensor | null | undefined, v_proj_weight: Tensor | null | undefined, static_k: Tensor | null | undefined, options?: { static_v?: Tensor | null | undefined; average_attn_weights?: boolean | undefined; is_causal?: boolean | undefined }): [Tensor, Tensor]
-  (query: Tensor, key: Tensor, value: Tensor, embed_dim_to_check: number, num_heads: number, in_proj_weight: Tensor | null, in_proj_bias: Tensor | null, bias_k: Tensor | null, bias_v: Tensor | null, add_zero_attn: boolean, dropout_p: number, out_proj_weight: Tensor, out_proj_bias: Tensor | null, training: boolean | undefined, key_padding_mask: Tensor | null | undefined, need_weights: boolean | undefined, attn_mask: Tensor | null | undefined, use_separate_proj_weight: boolean | undefined, q_proj_weight: Tensor | null | undefined, k_proj_weight: Tensor | null | undefined, v_proj_weight: Tensor | null | undefined, static_k: Tensor | null | undefined, static_v: Tensor | null | undefined, options?: { average_attn_weights?: boolean | undefined; is_causal?: boolean | undefined }): [Tensor, Tensor]
-  (query: Tensor, key: Tensor, value: Tensor, embed_dim_to_check: number, num_heads: number, in_proj_weight: Tensor | null, in_proj_bias: Tensor | null, bias_k: Tensor | null, bias_v: Tensor | null, add_zero_attn: boolean, dropout_p: number, out_proj_weight: Tensor, out_proj_bias: Tensor | null, training: boolean | undefined, key_padding_mask: Tensor | null | undefined, need_weights: boolean | undefined, attn_mask: Tensor | null | undefined, use_separate_proj_weight: boolean | undefined, q_proj_weight: Tensor | null | undefined, k_proj_weight: Tensor | null | undefined, v_proj_weight: Tensor | null | undefined, static_k: Tensor | null | undefined, static_v: Tensor | null | undefined, average_attn_weights: boolean | undefined, options?: { is_causal?: boolean | undefined }): [Tensor, Tensor]
+  (...args: [query: Tensor, key: Tensor, value: Tensor, embed_dim_to_check: number, num_heads: number, in_proj_weight: Tensor | null, in_proj_bias: Tensor | null, bias_k: Tensor | null, bias_v: Tensor | null, add_zero_attn: boolean, dropout_p: number, out_proj_weight: Tensor, out_proj_bias: Tensor | null, training?: boolean | undefined, key_padding_mask?: Tensor | null | undefined, need_weights?: boolean | undefined, attn_mask?: Tensor | null | undefined, use_separate_proj_weight?: boolean | undefined, q_proj_weight?: Tensor | null | undefined, k_proj_weight?: Tensor | null | undefined, v_proj_weight?: Tensor | null | undefined, static_k?: Tensor | null | undefined, static_v?: Tensor | null | undefined, average_attn_weights?: boolean | undefined, is_causal?: boolean | undefined] | [query: Tensor, options: { key: Tensor; value: Tensor; embed_dim_to_check: number; num_heads: number; in_proj_weight: Tensor | null; in_proj_bias: Tensor | null; bias_k: Tensor | null; bias_v: Tensor | null; add_zero_attn: boolean; dropout_p: number; out_proj_weight: Tensor; out_proj_bias: Tensor | null; training?: boolean | undefined; key_padding_mask?: Tensor | null | undefined; need_weights?: boolean | undefined; attn_mask?: Tensor | null | undefined; use_separate_proj_weight?: boolean | undefined; q_proj_weight?: Tensor | null | undefined; k_proj_weight?: Tensor | null | undefined; v_proj_weight?: Tensor | null | undefined; static_k?: Tensor | null | undefined; static_v?: Tensor | null | undefined; average_attn_weights?: boolean | undefined; is_causal?: boolean | undefined }] | [query: Tensor, key: Tensor, value: Tensor, embed_dim_to_check: number, num_heads: number, in_proj_weight: Tensor | null, in_proj_bias: Tensor | null, bias_k: Tensor | null, bias_v: Tensor | null, add_zero_attn: boolean, dropout_p: number, out_proj_weight: Tensor, out_proj_bias: Tensor | null, options?: { training?: boolean | undefined; key_padding_mask?: Tensor | null | undefined; need_weights?: boolean | undefined; attn_mask?: Tensor | null | undefined; use_separate_proj_weight?: boolean | undefined; q_proj_weight?: Tensor | null | undefined; k_proj_weight?: Tensor | null | undefined; v_proj_weight?: Tensor | null | undefined; static_k?: Tensor | null | undefined; static_v?: Tensor | null | undefined; average_attn_weights?: boolean | undefined; is_causal?: boolean | undefined }] | [query: Tensor, key: Tensor, value: Tensor, embed_dim_to_check: number, num_heads: number, in_proj_weight: Tensor | null, in_proj_bias: Tensor | null, bias_k: Tensor | null, bias_v: Tensor | null, add_zero_attn: boolean, dropout_p: number, out_proj_weight: Tensor, out_proj_bias: Tensor | null, training: boolean | undefined, options?: { key_padding_mask?: Tensor | null | undefined; need_weights?: boolean | undefined; attn_mask?: Tensor | null | undefined; use_separate_proj_weight?: boolean | undefined; q_proj_weight?: Tensor | null | undefined; k_proj_weight?: Tensor | null | undefined; v_proj_weight?: Tensor | null | undefined; static_k?: Tensor | null | undefined; static_v?: Tensor | null | undefined; average_attn_weights?: boolean | undefined; is_causal?: boolean | undefined }] | [query: Tensor, key: Tensor, value: Tensor, embed_dim_to_check: number, num_heads: number, in_proj_weight: Tensor | null, in_proj_bias: Tensor | null, bias_k: Tensor | null, bias_v: Tensor | null, add_zero_attn: boolean, dropout_p: number, out_proj_weight: Tensor, out_proj_bias: Tensor | null, training: boolean | undefined, key_padding_mask: Tensor | null | undefined, options?: { need_weights?: boolean | undefined; attn_mask?: Tensor | null | undefined; use_separate_proj_weight?: boolean | undefined; q_proj_weight?: Tensor | null | undefined; k_proj_weight?: Tensor | null | undefined; v_proj_weight?: Tensor | null | undefined; static_k?: Tensor | null | undefined; static_v?: Tensor | null | undefined; average_attn_weights?: boolean | undefined; is_causal?: boolean | undefined }] | [query: Tensor, key: Tensor, value: Tensor, embed_dim_to_check: number, num_heads: number, in_proj_weight: Tensor | null, in_proj_bias: Tensor | null, bias_k: Tensor | null, bias_v: Tensor | null, add_zero_attn: boolean, dropout_p: number, out_proj_weight: Tensor, out_proj_bias: Tensor | null, training: boolean | undefined, key_padding_mask: Tensor | null | undefined, need_weights: boolean | undefined, options?: { attn_mask?: Tensor | null | undefined; use_separate_proj_weight?: boolean | undefined; q_proj_weight?: Tensor | null | undefined; k_proj_weight?: Tensor | null | undefined; v_proj_weight?: Tensor | null | undefined; static_k?: Tensor | null | undefined; static_v?: Tensor | null | undefined; average_attn_weights?: boolean | undefined; is_causal?: boolean | undefined }] | [query: Tensor, key: Tensor, value: Tensor, embed_dim_to_check: number, num_heads: number, in_proj_weight: Tensor | null, in_proj_bias: Tensor | null, bias_k: Tensor | null, bias_v: Tensor | null, add_zero_attn: boolean, dropout_p: number, out_proj_weight: Tensor, out_proj_bias: Tensor | null, training: boolean | undefined, key_padding_mask: Tensor | null | undefined, need_weights: boolean | undefined, attn_mask: Tensor | null | undefined, options?: { use_separate_proj_weight?: boolean | undefined; q_proj_weight?: Tensor | null | undefined; k_proj_weight?: Tensor | null | undefined; v_proj_weight?: Tensor | null | undefined; static_k?: Tensor | null | undefined; static_v?: Tensor | null | undefined; average_attn_weights?: boolean | undefined; is_causal?: boolean | undefined }] | [query: Tensor, key: Tensor, value: Tensor, embed_dim_to_check: number, num_heads: number, in_proj_weight: Tensor | null, in_proj_bias: Tensor | null, bias_k: Tensor | null, bias_v: Tensor | null, add_zero_attn: boolean, dropout_p: number, out_proj_weight: Tensor, out_proj_bias: Tensor | null, training: boolean | undefined, key_padding_mask: Tensor | null | undefined, need_weights: boolean | undefined, attn_mask: Tensor | null | undefined, use_separate_proj_weight: boolean | undefined, options?: { q_proj_weight?: Tensor | null | undefined; k_proj_weight?: Tensor | null | undefined; v_proj_weight?: Tensor | null | undefined; static_k?: Tensor | null | undefined; static_v?: Tensor | null | undefined; average_attn_weights?: boolean | undefined; is_causal?: boolean | undefined }] | [query: Tensor, key: Tensor, value: Tensor, embed_dim_to_check: number, num_heads: number, in_proj_weight: Tensor | null, in_proj_bias: Tensor | null, bias_k: Tensor | null, bias_v: Tensor | null, add_zero_attn: boolean, dropout_p: number, out_proj_weight: Tensor, out_proj_bias: Tensor | null, training: boolean | undefined, key_padding_mask: Tensor | null | undefined, need_weights: boolean | undefined, attn_mask: Tensor | null | undefined, use_separate_proj_weight: boolean | undefined, q_proj_weight: Tensor | null | undefined, options?: { k_proj_weight?: Tensor | null | undefined; v_proj_weight?: Tensor | null | undefined; static_k?: Tensor | null | undefined; static_v?: Tensor | null | undefined; average_attn_weights?: boolean | undefined; is_causal?: boolean | undefined }] | [query: Tensor, key: Tensor, value: Tensor, embed_dim_to_check: number, num_heads: number, in_proj_weight: Tensor | null, in_proj_bias: Tensor | null, bias_k: Tensor | null, bias_v: Tensor | null, add_zero_attn: boolean, dropout_p: number, out_proj_weight: Tensor, out_proj_bias: Tensor | null, training: boolean | undefined, key_padding_mask: Tensor | null | undefined, need_weights: boolean | undefined, attn_mask: Tensor | null | undefined, use_separate_proj_weight: boolean | undefined, q_proj_weight: Tensor | null | undefined, k_proj_weight: Tensor | null | undefined, options?: { v_proj_weight?: Tensor | null | undefined; static_k?: Tensor | null | undefined; static_v?: Tensor | null | undefined; average_attn_weights?: boolean | undefined; is_causal?: boolean | undefined }] | [query: Tensor, key: Tensor, value: Tensor, embed_dim_to_check: number, num_heads: number, in_proj_weight: Tensor | null, in_proj_bias: Tensor | null, bias_k: Tensor | null, bias_v: Tensor | null, add_zero_attn: boolean, dropout_p: number, out_proj_weight: Tensor, out_proj_bias: Tensor | null, training: boolean | undefined, key_padding_mask: Tensor | null | undefined, need_weights: boolean | undefined, attn_mask: Tensor | null | undefined, use_separate_proj_weight: boolean | undefined, q_proj_weight: Tensor | null | undefined, k_proj_weight: Tensor | null | undefined, v_proj_weight: Tensor | null | undefined, options?: { static_k?: Tensor | null | undefined; static_v?: Tensor | null | undefined; average_attn_weights?: boolean | undefined; is_causal?: boolean | undefined }] | [query: Tensor, key: Tensor, value: Tensor, embed_dim_to_check: number, num_heads: number, in_proj_weight: Tensor | null, in_proj_bias: Tensor | null, bias_k: Tensor | null, bias_v: Tensor | null, add_zero_attn: boolean, dropout_p: number, out_proj_weight: Tensor, out_proj_bias: Tensor | null, training: boolean | undefined, key_padding_mask: Tensor | null | undefined, need_weights: boolean | undefined, attn_mask: Tensor | null | undefined, use_separate_proj_weight: boolean | undefined, q_proj_weight: Tensor | null | undefined, k_proj_weight: Tensor | null | undefined, v_proj_weight: Tensor | null | undefined, static_k: Tensor | null | undefined, options?: { static_v?: Tensor | null | undefined; average_attn_weights?: boolean | undefined; is_causal?: boolean | undefined }] | [query: Tensor, key: Tensor, value: Tensor, embed_dim_to_check: number, num_heads: number, in_proj_weight: Tensor | null, in_proj_bias: Tensor | null, bias_k: Tensor | null, bias_v: Tensor | null, add_zero_attn: boolean, dropout_p: number, out_proj_weight: Tensor, out_proj_bias: Tensor | null, training: boolean | undefined, key_padding_mask: Tensor | null | undefined, need_weights: boolean | undefined, attn_mask: Tensor | null | undefined, use_separate_proj_weight: boolean | undefined, q_proj_weight: Tensor | null | undefined, k_proj_weight: Tensor | null | undefined, v_proj_weight: Tensor | null | undefined, static_k: Tensor | null | undefined, static_v: Tensor | null | undefined, options?: { average_attn_weights?: boolean | undefined; is_causal?: boolean | undefined }] | [query: Tensor, key: Tensor, value: Tensor, embed_dim_to_check: number, num_heads: number, in_proj_weight: Tensor | null, in_proj_bias: Tensor | null, bias_k: Tensor | null, bias_v: Tensor | null, add_zero_attn: boolean, dropout_p: number, out_proj_weight: Tensor, out_proj_bias: Tensor | null, training: boolean | undefined, key_padding_mask: Tensor | null | undefined, need_weights: boolean | undefined, attn_mask: Tensor | null | undefined, use_separate_proj_weight: boolean | undefined, q_proj_weight: Tensor | null | undefined, k_proj_weight: Tensor | null | undefined, v_proj_weight: Tensor | null | undefined, static_k: Tensor | null | undefined, static_v: Tensor | null | undefined, average_attn_weights: boolean | undefined, options?: { is_causal?: boolean | undefined }]): [Tensor, Tensor]
 }
 
 /**
@@ -870,14 +648,7 @@ export interface nn_functional_multi_head_attention_forward {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.multi_margin_loss.html
  */
 export interface nn_functional_multi_margin_loss {
-  (input: Tensor, target: Tensor, p?: number | undefined, margin?: number | undefined, weight?: Tensor | null | undefined, size_average?: boolean | null | undefined, reduce?: boolean | null | undefined, reduction?: Reduction | undefined): Tensor
-  (input: Tensor, options: { target: Tensor; p?: number | undefined; margin?: number | undefined; weight?: Tensor | null | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input: Tensor, target: Tensor, options?: { p?: number | undefined; margin?: number | undefined; weight?: Tensor | null | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input: Tensor, target: Tensor, p: number | undefined, options?: { margin?: number | undefined; weight?: Tensor | null | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input: Tensor, target: Tensor, p: number | undefined, margin: number | undefined, options?: { weight?: Tensor | null | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input: Tensor, target: Tensor, p: number | undefined, margin: number | undefined, weight: Tensor | null | undefined, options?: { size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input: Tensor, target: Tensor, p: number | undefined, margin: number | undefined, weight: Tensor | null | undefined, size_average: boolean | null | undefined, options?: { reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input: Tensor, target: Tensor, p: number | undefined, margin: number | undefined, weight: Tensor | null | undefined, size_average: boolean | null | undefined, reduce: boolean | null | undefined, options?: { reduction?: Reduction | undefined }): Tensor
+  (...args: [input: Tensor, target: Tensor, p?: number | undefined, margin?: number | undefined, weight?: Tensor | null | undefined, size_average?: boolean | null | undefined, reduce?: boolean | null | undefined, reduction?: Reduction | undefined] | [input: Tensor, options: { target: Tensor; p?: number | undefined; margin?: number | undefined; weight?: Tensor | null | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input: Tensor, target: Tensor, options?: { p?: number | undefined; margin?: number | undefined; weight?: Tensor | null | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input: Tensor, target: Tensor, p: number | undefined, options?: { margin?: number | undefined; weight?: Tensor | null | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input: Tensor, target: Tensor, p: number | undefined, margin: number | undefined, options?: { weight?: Tensor | null | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input: Tensor, target: Tensor, p: number | undefined, margin: number | undefined, weight: Tensor | null | undefined, options?: { size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input: Tensor, target: Tensor, p: number | undefined, margin: number | undefined, weight: Tensor | null | undefined, size_average: boolean | null | undefined, options?: { reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input: Tensor, target: Tensor, p: number | undefined, margin: number | undefined, weight: Tensor | null | undefined, size_average: boolean | null | undefined, reduce: boolean | null | undefined, options?: { reduction?: Reduction | undefined }]): Tensor
 }
 
 /**
@@ -886,11 +657,7 @@ export interface nn_functional_multi_margin_loss {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.multilabel_margin_loss.html
  */
 export interface nn_functional_multilabel_margin_loss {
-  (input: Tensor, target: Tensor, size_average?: boolean | null | undefined, reduce?: boolean | null | undefined, reduction?: Reduction | undefined): Tensor
-  (input: Tensor, options: { target: Tensor; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input: Tensor, target: Tensor, options?: { size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input: Tensor, target: Tensor, size_average: boolean | null | undefined, options?: { reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input: Tensor, target: Tensor, size_average: boolean | null | undefined, reduce: boolean | null | undefined, options?: { reduction?: Reduction | undefined }): Tensor
+  (...args: [input: Tensor, target: Tensor, size_average?: boolean | null | undefined, reduce?: boolean | null | undefined, reduction?: Reduction | undefined] | [input: Tensor, options: { target: Tensor; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input: Tensor, target: Tensor, options?: { size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input: Tensor, target: Tensor, size_average: boolean | null | undefined, options?: { reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input: Tensor, target: Tensor, size_average: boolean | null | undefined, reduce: boolean | null | undefined, options?: { reduction?: Reduction | undefined }]): Tensor
 }
 
 /**
@@ -899,12 +666,7 @@ export interface nn_functional_multilabel_margin_loss {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.multilabel_soft_margin_loss.html
  */
 export interface nn_functional_multilabel_soft_margin_loss {
-  (input: Tensor, target: Tensor, weight?: Tensor | null | undefined, size_average?: boolean | null | undefined, reduce?: boolean | null | undefined, reduction?: Reduction | undefined): Tensor
-  (input: Tensor, options: { target: Tensor; weight?: Tensor | null | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input: Tensor, target: Tensor, options?: { weight?: Tensor | null | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input: Tensor, target: Tensor, weight: Tensor | null | undefined, options?: { size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input: Tensor, target: Tensor, weight: Tensor | null | undefined, size_average: boolean | null | undefined, options?: { reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input: Tensor, target: Tensor, weight: Tensor | null | undefined, size_average: boolean | null | undefined, reduce: boolean | null | undefined, options?: { reduction?: Reduction | undefined }): Tensor
+  (...args: [input: Tensor, target: Tensor, weight?: Tensor | null | undefined, size_average?: boolean | null | undefined, reduce?: boolean | null | undefined, reduction?: Reduction | undefined] | [input: Tensor, options: { target: Tensor; weight?: Tensor | null | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input: Tensor, target: Tensor, options?: { weight?: Tensor | null | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input: Tensor, target: Tensor, weight: Tensor | null | undefined, options?: { size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input: Tensor, target: Tensor, weight: Tensor | null | undefined, size_average: boolean | null | undefined, options?: { reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input: Tensor, target: Tensor, weight: Tensor | null | undefined, size_average: boolean | null | undefined, reduce: boolean | null | undefined, options?: { reduction?: Reduction | undefined }]): Tensor
 }
 
 /**
@@ -913,13 +675,7 @@ export interface nn_functional_multilabel_soft_margin_loss {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.nll_loss.html
  */
 export interface nn_functional_nll_loss {
-  (input: Tensor, target: Tensor, weight?: Tensor | null | undefined, size_average?: boolean | null | undefined, ignore_index?: number | undefined, reduce?: boolean | null | undefined, reduction?: Reduction | undefined): Tensor
-  (input: Tensor, options: { target: Tensor; weight?: Tensor | null | undefined; size_average?: boolean | null | undefined; ignore_index?: number | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input: Tensor, target: Tensor, options?: { weight?: Tensor | null | undefined; size_average?: boolean | null | undefined; ignore_index?: number | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input: Tensor, target: Tensor, weight: Tensor | null | undefined, options?: { size_average?: boolean | null | undefined; ignore_index?: number | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input: Tensor, target: Tensor, weight: Tensor | null | undefined, size_average: boolean | null | undefined, options?: { ignore_index?: number | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input: Tensor, target: Tensor, weight: Tensor | null | undefined, size_average: boolean | null | undefined, ignore_index: number | undefined, options?: { reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input: Tensor, target: Tensor, weight: Tensor | null | undefined, size_average: boolean | null | undefined, ignore_index: number | undefined, reduce: boolean | null | undefined, options?: { reduction?: Reduction | undefined }): Tensor
+  (...args: [input: Tensor, target: Tensor, weight?: Tensor | null | undefined, size_average?: boolean | null | undefined, ignore_index?: number | undefined, reduce?: boolean | null | undefined, reduction?: Reduction | undefined] | [input: Tensor, options: { target: Tensor; weight?: Tensor | null | undefined; size_average?: boolean | null | undefined; ignore_index?: number | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input: Tensor, target: Tensor, options?: { weight?: Tensor | null | undefined; size_average?: boolean | null | undefined; ignore_index?: number | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input: Tensor, target: Tensor, weight: Tensor | null | undefined, options?: { size_average?: boolean | null | undefined; ignore_index?: number | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input: Tensor, target: Tensor, weight: Tensor | null | undefined, size_average: boolean | null | undefined, options?: { ignore_index?: number | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input: Tensor, target: Tensor, weight: Tensor | null | undefined, size_average: boolean | null | undefined, ignore_index: number | undefined, options?: { reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input: Tensor, target: Tensor, weight: Tensor | null | undefined, size_average: boolean | null | undefined, ignore_index: number | undefined, reduce: boolean | null | undefined, options?: { reduction?: Reduction | undefined }]): Tensor
 }
 
 /**
@@ -928,11 +684,7 @@ export interface nn_functional_nll_loss {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.normalize.html
  */
 export interface nn_functional_normalize {
-  (input: Tensor, p?: number | undefined, dim?: number | undefined, eps?: number | undefined, out?: Tensor | null | undefined): Tensor
-  (input: Tensor, options?: { p?: number | undefined; dim?: number | undefined; eps?: number | undefined; out?: Tensor | null | undefined }): Tensor
-  (input: Tensor, p: number | undefined, options?: { dim?: number | undefined; eps?: number | undefined; out?: Tensor | null | undefined }): Tensor
-  (input: Tensor, p: number | undefined, dim: number | undefined, options?: { eps?: number | undefined; out?: Tensor | null | undefined }): Tensor
-  (input: Tensor, p: number | undefined, dim: number | undefined, eps: number | undefined, options?: { out?: Tensor | null | undefined }): Tensor
+  (...args: [input: Tensor, p?: number | undefined, dim?: number | undefined, eps?: number | undefined, out?: Tensor | null | undefined] | [input: Tensor, options?: { p?: number | undefined; dim?: number | undefined; eps?: number | undefined; out?: Tensor | null | undefined }] | [input: Tensor, p: number | undefined, options?: { dim?: number | undefined; eps?: number | undefined; out?: Tensor | null | undefined }] | [input: Tensor, p: number | undefined, dim: number | undefined, options?: { eps?: number | undefined; out?: Tensor | null | undefined }] | [input: Tensor, p: number | undefined, dim: number | undefined, eps: number | undefined, options?: { out?: Tensor | null | undefined }]): Tensor
 }
 
 /**
@@ -941,10 +693,7 @@ export interface nn_functional_normalize {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.pad.html
  */
 export interface nn_functional_pad {
-  (input: Tensor, pad: readonly number[], mode?: string | undefined, value?: number | null | undefined): Tensor
-  (input: Tensor, options: { pad: readonly number[]; mode?: string | undefined; value?: number | null | undefined }): Tensor
-  (input: Tensor, pad: readonly number[], options?: { mode?: string | undefined; value?: number | null | undefined }): Tensor
-  (input: Tensor, pad: readonly number[], mode: string | undefined, options?: { value?: number | null | undefined }): Tensor
+  (...args: [input: Tensor, pad: readonly number[], mode?: string | undefined, value?: number | null | undefined] | [input: Tensor, options: { pad: readonly number[]; mode?: string | undefined; value?: number | null | undefined }] | [input: Tensor, pad: readonly number[], options?: { mode?: string | undefined; value?: number | null | undefined }] | [input: Tensor, pad: readonly number[], mode: string | undefined, options?: { value?: number | null | undefined }]): Tensor
 }
 
 /**
@@ -953,14 +702,7 @@ export interface nn_functional_pad {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.poisson_nll_loss.html
  */
 export interface nn_functional_poisson_nll_loss {
-  (input: Tensor, target: Tensor, log_input?: boolean | undefined, full?: boolean | undefined, size_average?: boolean | null | undefined, eps?: number | undefined, reduce?: boolean | null | undefined, reduction?: Reduction | undefined): Tensor
-  (input: Tensor, options: { target: Tensor; log_input?: boolean | undefined; full?: boolean | undefined; size_average?: boolean | null | undefined; eps?: number | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input: Tensor, target: Tensor, options?: { log_input?: boolean | undefined; full?: boolean | undefined; size_average?: boolean | null | undefined; eps?: number | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input: Tensor, target: Tensor, log_input: boolean | undefined, options?: { full?: boolean | undefined; size_average?: boolean | null | undefined; eps?: number | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input: Tensor, target: Tensor, log_input: boolean | undefined, full: boolean | undefined, options?: { size_average?: boolean | null | undefined; eps?: number | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input: Tensor, target: Tensor, log_input: boolean | undefined, full: boolean | undefined, size_average: boolean | null | undefined, options?: { eps?: number | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input: Tensor, target: Tensor, log_input: boolean | undefined, full: boolean | undefined, size_average: boolean | null | undefined, eps: number | undefined, options?: { reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input: Tensor, target: Tensor, log_input: boolean | undefined, full: boolean | undefined, size_average: boolean | null | undefined, eps: number | undefined, reduce: boolean | null | undefined, options?: { reduction?: Reduction | undefined }): Tensor
+  (...args: [input: Tensor, target: Tensor, log_input?: boolean | undefined, full?: boolean | undefined, size_average?: boolean | null | undefined, eps?: number | undefined, reduce?: boolean | null | undefined, reduction?: Reduction | undefined] | [input: Tensor, options: { target: Tensor; log_input?: boolean | undefined; full?: boolean | undefined; size_average?: boolean | null | undefined; eps?: number | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input: Tensor, target: Tensor, options?: { log_input?: boolean | undefined; full?: boolean | undefined; size_average?: boolean | null | undefined; eps?: number | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input: Tensor, target: Tensor, log_input: boolean | undefined, options?: { full?: boolean | undefined; size_average?: boolean | null | undefined; eps?: number | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input: Tensor, target: Tensor, log_input: boolean | undefined, full: boolean | undefined, options?: { size_average?: boolean | null | undefined; eps?: number | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input: Tensor, target: Tensor, log_input: boolean | undefined, full: boolean | undefined, size_average: boolean | null | undefined, options?: { eps?: number | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input: Tensor, target: Tensor, log_input: boolean | undefined, full: boolean | undefined, size_average: boolean | null | undefined, eps: number | undefined, options?: { reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input: Tensor, target: Tensor, log_input: boolean | undefined, full: boolean | undefined, size_average: boolean | null | undefined, eps: number | undefined, reduce: boolean | null | undefined, options?: { reduction?: Reduction | undefined }]): Tensor
 }
 
 /**
@@ -969,8 +711,7 @@ export interface nn_functional_poisson_nll_loss {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.relu.html
  */
 export interface nn_functional_relu {
-  (input: Tensor, inplace?: boolean | undefined): Tensor
-  (input: Tensor, options?: { inplace?: boolean | undefined }): Tensor
+  (...args: [input: Tensor, inplace?: boolean | undefined] | [input: Tensor, options?: { inplace?: boolean | undefined }]): Tensor
 }
 
 /**
@@ -979,8 +720,7 @@ export interface nn_functional_relu {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.relu6.html
  */
 export interface nn_functional_relu6 {
-  (input: Tensor, inplace?: boolean | undefined): Tensor
-  (input: Tensor, options?: { inplace?: boolean | undefined }): Tensor
+  (...args: [input: Tensor, inplace?: boolean | undefined] | [input: Tensor, options?: { inplace?: boolean | undefined }]): Tensor
 }
 
 /**
@@ -989,10 +729,7 @@ export interface nn_functional_relu6 {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.rms_norm.html
  */
 export interface nn_functional_rms_norm {
-  (input: Tensor, normalized_shape: readonly number[], weight?: Tensor | null | undefined, eps?: number | null | undefined): Tensor
-  (input: Tensor, options: { normalized_shape: readonly number[]; weight?: Tensor | null | undefined; eps?: number | null | undefined }): Tensor
-  (input: Tensor, normalized_shape: readonly number[], options?: { weight?: Tensor | null | undefined; eps?: number | null | undefined }): Tensor
-  (input: Tensor, normalized_shape: readonly number[], weight: Tensor | null | undefined, options?: { eps?: number | null | undefined }): Tensor
+  (...args: [input: Tensor, normalized_shape: readonly number[], weight?: Tensor | null | undefined, eps?: number | null | undefined] | [input: Tensor, options: { normalized_shape: readonly number[]; weight?: Tensor | null | undefined; eps?: number | null | undefined }] | [input: Tensor, normalized_shape: readonly number[], options?: { weight?: Tensor | null | undefined; eps?: number | null | undefined }] | [input: Tensor, normalized_shape: readonly number[], weight: Tensor | null | undefined, options?: { eps?: number | null | undefined }]): Tensor
 }
 
 /**
@@ -1001,11 +738,7 @@ export interface nn_functional_rms_norm {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.rrelu.html
  */
 export interface nn_functional_rrelu {
-  (input: Tensor, lower?: number | undefined, upper?: number | undefined, training?: boolean | undefined, inplace?: boolean | undefined): Tensor
-  (input: Tensor, options?: { lower?: number | undefined; upper?: number | undefined; training?: boolean | undefined; inplace?: boolean | undefined }): Tensor
-  (input: Tensor, lower: number | undefined, options?: { upper?: number | undefined; training?: boolean | undefined; inplace?: boolean | undefined }): Tensor
-  (input: Tensor, lower: number | undefined, upper: number | undefined, options?: { training?: boolean | undefined; inplace?: boolean | undefined }): Tensor
-  (input: Tensor, lower: number | undefined, upper: number | undefined, training: boolean | undefined, options?: { inplace?: boolean | undefined }): Tensor
+  (...args: [input: Tensor, lower?: number | undefined, upper?: number | undefined, training?: boolean | undefined, inplace?: boolean | undefined] | [input: Tensor, options?: { lower?: number | undefined; upper?: number | undefined; training?: boolean | undefined; inplace?: boolean | undefined }] | [input: Tensor, lower: number | undefined, options?: { upper?: number | undefined; training?: boolean | undefined; inplace?: boolean | undefined }] | [input: Tensor, lower: number | undefined, upper: number | undefined, options?: { training?: boolean | undefined; inplace?: boolean | undefined }] | [input: Tensor, lower: number | undefined, upper: number | undefined, training: boolean | undefined, options?: { inplace?: boolean | undefined }]): Tensor
 }
 
 /**
@@ -1014,8 +747,7 @@ export interface nn_functional_rrelu {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.selu.html
  */
 export interface nn_functional_selu {
-  (input: Tensor, inplace?: boolean | undefined): Tensor
-  (input: Tensor, options?: { inplace?: boolean | undefined }): Tensor
+  (...args: [input: Tensor, inplace?: boolean | undefined] | [input: Tensor, options?: { inplace?: boolean | undefined }]): Tensor
 }
 
 /**
@@ -1024,8 +756,7 @@ export interface nn_functional_selu {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.silu.html
  */
 export interface nn_functional_silu {
-  (input: Tensor, inplace?: boolean | undefined): Tensor
-  (input: Tensor, options?: { inplace?: boolean | undefined }): Tensor
+  (...args: [input: Tensor, inplace?: boolean | undefined] | [input: Tensor, options?: { inplace?: boolean | undefined }]): Tensor
 }
 
 /**
@@ -1034,12 +765,7 @@ export interface nn_functional_silu {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.smooth_l1_loss.html
  */
 export interface nn_functional_smooth_l1_loss {
-  (input: Tensor, target: Tensor, size_average?: boolean | null | undefined, reduce?: boolean | null | undefined, reduction?: Reduction | undefined, beta?: number | undefined): Tensor
-  (input: Tensor, options: { target: Tensor; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined; beta?: number | undefined }): Tensor
-  (input: Tensor, target: Tensor, options?: { size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined; beta?: number | undefined }): Tensor
-  (input: Tensor, target: Tensor, size_average: boolean | null | undefined, options?: { reduce?: boolean | null | undefined; reduction?: Reduction | undefined; beta?: number | undefined }): Tensor
-  (input: Tensor, target: Tensor, size_average: boolean | null | undefined, reduce: boolean | null | undefined, options?: { reduction?: Reduction | undefined; beta?: number | undefined }): Tensor
-  (input: Tensor, target: Tensor, size_average: boolean | null | undefined, reduce: boolean | null | undefined, reduction: Reduction | undefined, options?: { beta?: number | undefined }): Tensor
+  (...args: [input: Tensor, target: Tensor, size_average?: boolean | null | undefined, reduce?: boolean | null | undefined, reduction?: Reduction | undefined, beta?: number | undefined] | [input: Tensor, options: { target: Tensor; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined; beta?: number | undefined }] | [input: Tensor, target: Tensor, options?: { size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined; beta?: number | undefined }] | [input: Tensor, target: Tensor, size_average: boolean | null | undefined, options?: { reduce?: boolean | null | undefined; reduction?: Reduction | undefined; beta?: number | undefined }] | [input: Tensor, target: Tensor, size_average: boolean | null | undefined, reduce: boolean | null | undefined, options?: { reduction?: Reduction | undefined; beta?: number | undefined }] | [input: Tensor, target: Tensor, size_average: boolean | null | undefined, reduce: boolean | null | undefined, reduction: Reduction | undefined, options?: { beta?: number | undefined }]): Tensor
 }
 
 /**
@@ -1048,11 +774,7 @@ export interface nn_functional_smooth_l1_loss {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.soft_margin_loss.html
  */
 export interface nn_functional_soft_margin_loss {
-  (input: Tensor, target: Tensor, size_average?: boolean | null | undefined, reduce?: boolean | null | undefined, reduction?: Reduction | undefined): Tensor
-  (input: Tensor, options: { target: Tensor; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input: Tensor, target: Tensor, options?: { size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input: Tensor, target: Tensor, size_average: boolean | null | undefined, options?: { reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (input: Tensor, target: Tensor, size_average: boolean | null | undefined, reduce: boolean | null | undefined, options?: { reduction?: Reduction | undefined }): Tensor
+  (...args: [input: Tensor, target: Tensor, size_average?: boolean | null | undefined, reduce?: boolean | null | undefined, reduction?: Reduction | undefined] | [input: Tensor, options: { target: Tensor; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input: Tensor, target: Tensor, options?: { size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input: Tensor, target: Tensor, size_average: boolean | null | undefined, options?: { reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [input: Tensor, target: Tensor, size_average: boolean | null | undefined, reduce: boolean | null | undefined, options?: { reduction?: Reduction | undefined }]): Tensor
 }
 
 /**
@@ -1061,9 +783,7 @@ export interface nn_functional_soft_margin_loss {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.softmax.html
  */
 export interface nn_functional_softmax {
-  (input: Tensor, dim?: number | null | undefined, dtype?: DType | null | undefined): Tensor
-  (input: Tensor, options?: { dim?: number | null | undefined; dtype?: DType | null | undefined }): Tensor
-  (input: Tensor, dim: number | null | undefined, options?: { dtype?: DType | null | undefined }): Tensor
+  (...args: [input: Tensor, dim?: number | null | undefined, dtype?: DType | null | undefined] | [input: Tensor, options?: { dim?: number | null | undefined; dtype?: DType | null | undefined }] | [input: Tensor, dim: number | null | undefined, options?: { dtype?: DType | null | undefined }]): Tensor
 }
 
 /**
@@ -1072,9 +792,7 @@ export interface nn_functional_softmax {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.softmin.html
  */
 export interface nn_functional_softmin {
-  (input: Tensor, dim?: number | null | undefined, dtype?: DType | null | undefined): Tensor
-  (input: Tensor, options?: { dim?: number | null | undefined; dtype?: DType | null | undefined }): Tensor
-  (input: Tensor, dim: number | null | undefined, options?: { dtype?: DType | null | undefined }): Tensor
+  (...args: [input: Tensor, dim?: number | null | undefined, dtype?: DType | null | undefined] | [input: Tensor, options?: { dim?: number | null | undefined; dtype?: DType | null | undefined }] | [input: Tensor, dim: number | null | undefined, options?: { dtype?: DType | null | undefined }]): Tensor
 }
 
 /**
@@ -1101,9 +819,7 @@ export interface nn_functional_tanhshrink {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.threshold.html
  */
 export interface nn_functional_threshold {
-  (input: Tensor, threshold: number, value: number, inplace?: boolean | undefined): Tensor
-  (input: Tensor, options: { threshold: number; value: number; inplace?: boolean | undefined }): Tensor
-  (input: Tensor, threshold: number, value: number, options?: { inplace?: boolean | undefined }): Tensor
+  (...args: [input: Tensor, threshold: number, value: number, inplace?: boolean | undefined] | [input: Tensor, options: { threshold: number; value: number; inplace?: boolean | undefined }] | [input: Tensor, threshold: number, value: number, options?: { inplace?: boolean | undefined }]): Tensor
 }
 
 /**
@@ -1112,15 +828,7 @@ export interface nn_functional_threshold {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.triplet_margin_loss.html
  */
 export interface nn_functional_triplet_margin_loss {
-  (anchor: Tensor, positive: Tensor, negative: Tensor, margin?: number | undefined, p?: number | undefined, eps?: number | undefined, swap?: boolean | undefined, size_average?: boolean | null | undefined, reduce?: boolean | null | undefined, reduction?: Reduction | undefined): Tensor
-  (anchor: Tensor, options: { positive: Tensor; negative: Tensor; margin?: number | undefined; p?: number | undefined; eps?: number | undefined; swap?: boolean | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (anchor: Tensor, positive: Tensor, negative: Tensor, options?: { margin?: number | undefined; p?: number | undefined; eps?: number | undefined; swap?: boolean | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (anchor: Tensor, positive: Tensor, negative: Tensor, margin: number | undefined, options?: { p?: number | undefined; eps?: number | undefined; swap?: boolean | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (anchor: Tensor, positive: Tensor, negative: Tensor, margin: number | undefined, p: number | undefined, options?: { eps?: number | undefined; swap?: boolean | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (anchor: Tensor, positive: Tensor, negative: Tensor, margin: number | undefined, p: number | undefined, eps: number | undefined, options?: { swap?: boolean | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (anchor: Tensor, positive: Tensor, negative: Tensor, margin: number | undefined, p: number | undefined, eps: number | undefined, swap: boolean | undefined, options?: { size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (anchor: Tensor, positive: Tensor, negative: Tensor, margin: number | undefined, p: number | undefined, eps: number | undefined, swap: boolean | undefined, size_average: boolean | null | undefined, options?: { reduce?: boolean | null | undefined; reduction?: Reduction | undefined }): Tensor
-  (anchor: Tensor, positive: Tensor, negative: Tensor, margin: number | undefined, p: number | undefined, eps: number | undefined, swap: boolean | undefined, size_average: boolean | null | undefined, reduce: boolean | null | undefined, options?: { reduction?: Reduction | undefined }): Tensor
+  (...args: [anchor: Tensor, positive: Tensor, negative: Tensor, margin?: number | undefined, p?: number | undefined, eps?: number | undefined, swap?: boolean | undefined, size_average?: boolean | null | undefined, reduce?: boolean | null | undefined, reduction?: Reduction | undefined] | [anchor: Tensor, options: { positive: Tensor; negative: Tensor; margin?: number | undefined; p?: number | undefined; eps?: number | undefined; swap?: boolean | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [anchor: Tensor, positive: Tensor, negative: Tensor, options?: { margin?: number | undefined; p?: number | undefined; eps?: number | undefined; swap?: boolean | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [anchor: Tensor, positive: Tensor, negative: Tensor, margin: number | undefined, options?: { p?: number | undefined; eps?: number | undefined; swap?: boolean | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [anchor: Tensor, positive: Tensor, negative: Tensor, margin: number | undefined, p: number | undefined, options?: { eps?: number | undefined; swap?: boolean | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [anchor: Tensor, positive: Tensor, negative: Tensor, margin: number | undefined, p: number | undefined, eps: number | undefined, options?: { swap?: boolean | undefined; size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [anchor: Tensor, positive: Tensor, negative: Tensor, margin: number | undefined, p: number | undefined, eps: number | undefined, swap: boolean | undefined, options?: { size_average?: boolean | null | undefined; reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [anchor: Tensor, positive: Tensor, negative: Tensor, margin: number | undefined, p: number | undefined, eps: number | undefined, swap: boolean | undefined, size_average: boolean | null | undefined, options?: { reduce?: boolean | null | undefined; reduction?: Reduction | undefined }] | [anchor: Tensor, positive: Tensor, negative: Tensor, margin: number | undefined, p: number | undefined, eps: number | undefined, swap: boolean | undefined, size_average: boolean | null | undefined, reduce: boolean | null | undefined, options?: { reduction?: Reduction | undefined }]): Tensor
 }
 
 /**
@@ -1129,8 +837,7 @@ export interface nn_functional_triplet_margin_loss {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.triplet_margin_with_distance_loss.html
  */
 export interface nn_functional_triplet_margin_with_distance_loss {
-  (anchor: Tensor, positive: Tensor, negative: Tensor, options?: { distance_function?: ((x: Tensor, y: Tensor) => Tensor) | null | undefined; margin?: number | undefined; swap?: boolean | undefined; reduction?: Reduction | undefined }): Tensor
-  (anchor: Tensor, options: { positive: Tensor; negative: Tensor; distance_function?: ((x: Tensor, y: Tensor) => Tensor) | null | undefined; margin?: number | undefined; swap?: boolean | undefined; reduction?: Reduction | undefined }): Tensor
+  (...args: [anchor: Tensor, positive: Tensor, negative: Tensor, options?: { distance_function?: ((x: Tensor, y: Tensor) => Tensor) | null | undefined; margin?: number | undefined; swap?: boolean | undefined; reduction?: Reduction | undefined }] | [anchor: Tensor, options: { positive: Tensor; negative: Tensor; distance_function?: ((x: Tensor, y: Tensor) => Tensor) | null | undefined; margin?: number | undefined; swap?: boolean | undefined; reduction?: Reduction | undefined }]): Tensor
 }
 
 /**
@@ -1139,11 +846,7 @@ export interface nn_functional_triplet_margin_with_distance_loss {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.unfold.html
  */
 export interface nn_functional_unfold {
-  (input: Tensor, kernel_size: number | readonly number[], dilation?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, stride?: number | readonly number[] | undefined): Tensor
-  (input: Tensor, options: { kernel_size: number | readonly number[]; dilation?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; stride?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], options?: { dilation?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; stride?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], dilation: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; stride?: number | readonly number[] | undefined }): Tensor
-  (input: Tensor, kernel_size: number | readonly number[], dilation: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { stride?: number | readonly number[] | undefined }): Tensor
+  (...args: [input: Tensor, kernel_size: number | readonly number[], dilation?: number | readonly number[] | undefined, padding?: number | readonly number[] | undefined, stride?: number | readonly number[] | undefined] | [input: Tensor, options: { kernel_size: number | readonly number[]; dilation?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; stride?: number | readonly number[] | undefined }] | [input: Tensor, kernel_size: number | readonly number[], options?: { dilation?: number | readonly number[] | undefined; padding?: number | readonly number[] | undefined; stride?: number | readonly number[] | undefined }] | [input: Tensor, kernel_size: number | readonly number[], dilation: number | readonly number[] | undefined, options?: { padding?: number | readonly number[] | undefined; stride?: number | readonly number[] | undefined }] | [input: Tensor, kernel_size: number | readonly number[], dilation: number | readonly number[] | undefined, padding: number | readonly number[] | undefined, options?: { stride?: number | readonly number[] | undefined }]): Tensor
 }
 
 /**
@@ -1152,11 +855,7 @@ export interface nn_functional_unfold {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.upsample.html
  */
 export interface nn_functional_upsample {
-  (input: Tensor, size?: number | readonly number[] | null | undefined, scale_factor?: number | readonly number[] | null | undefined, mode?: string | undefined, align_corners?: boolean | null | undefined): Tensor
-  (input: Tensor, options?: { size?: number | readonly number[] | null | undefined; scale_factor?: number | readonly number[] | null | undefined; mode?: string | undefined; align_corners?: boolean | null | undefined }): Tensor
-  (input: Tensor, size: number | readonly number[] | null | undefined, options?: { scale_factor?: number | readonly number[] | null | undefined; mode?: string | undefined; align_corners?: boolean | null | undefined }): Tensor
-  (input: Tensor, size: number | readonly number[] | null | undefined, scale_factor: number | readonly number[] | null | undefined, options?: { mode?: string | undefined; align_corners?: boolean | null | undefined }): Tensor
-  (input: Tensor, size: number | readonly number[] | null | undefined, scale_factor: number | readonly number[] | null | undefined, mode: string | undefined, options?: { align_corners?: boolean | null | undefined }): Tensor
+  (...args: [input: Tensor, size?: number | readonly number[] | null | undefined, scale_factor?: number | readonly number[] | null | undefined, mode?: string | undefined, align_corners?: boolean | null | undefined] | [input: Tensor, options?: { size?: number | readonly number[] | null | undefined; scale_factor?: number | readonly number[] | null | undefined; mode?: string | undefined; align_corners?: boolean | null | undefined }] | [input: Tensor, size: number | readonly number[] | null | undefined, options?: { scale_factor?: number | readonly number[] | null | undefined; mode?: string | undefined; align_corners?: boolean | null | undefined }] | [input: Tensor, size: number | readonly number[] | null | undefined, scale_factor: number | readonly number[] | null | undefined, options?: { mode?: string | undefined; align_corners?: boolean | null | undefined }] | [input: Tensor, size: number | readonly number[] | null | undefined, scale_factor: number | readonly number[] | null | undefined, mode: string | undefined, options?: { align_corners?: boolean | null | undefined }]): Tensor
 }
 
 /**
@@ -1165,9 +864,7 @@ export interface nn_functional_upsample {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.upsample_bilinear.html
  */
 export interface nn_functional_upsample_bilinear {
-  (input: Tensor, size?: number | readonly number[] | null | undefined, scale_factor?: number | readonly number[] | null | undefined): Tensor
-  (input: Tensor, options?: { size?: number | readonly number[] | null | undefined; scale_factor?: number | readonly number[] | null | undefined }): Tensor
-  (input: Tensor, size: number | readonly number[] | null | undefined, options?: { scale_factor?: number | readonly number[] | null | undefined }): Tensor
+  (...args: [input: Tensor, size?: number | readonly number[] | null | undefined, scale_factor?: number | readonly number[] | null | undefined] | [input: Tensor, options?: { size?: number | readonly number[] | null | undefined; scale_factor?: number | readonly number[] | null | undefined }] | [input: Tensor, size: number | readonly number[] | null | undefined, options?: { scale_factor?: number | readonly number[] | null | undefined }]): Tensor
 }
 
 /**
@@ -1176,9 +873,7 @@ export interface nn_functional_upsample_bilinear {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.upsample_nearest.html
  */
 export interface nn_functional_upsample_nearest {
-  (input: Tensor, size?: number | readonly number[] | null | undefined, scale_factor?: number | readonly number[] | null | undefined): Tensor
-  (input: Tensor, options?: { size?: number | readonly number[] | null | undefined; scale_factor?: number | readonly number[] | null | undefined }): Tensor
-  (input: Tensor, size: number | readonly number[] | null | undefined, options?: { scale_factor?: number | readonly number[] | null | undefined }): Tensor
+  (...args: [input: Tensor, size?: number | readonly number[] | null | undefined, scale_factor?: number | readonly number[] | null | undefined] | [input: Tensor, options?: { size?: number | readonly number[] | null | undefined; scale_factor?: number | readonly number[] | null | undefined }] | [input: Tensor, size: number | readonly number[] | null | undefined, options?: { scale_factor?: number | readonly number[] | null | undefined }]): Tensor
 }
 
 /**
@@ -1187,10 +882,7 @@ export interface nn_functional_upsample_nearest {
  * https://docs.pytorch.org/docs/2.13/generated/torch.cdist.html
  */
 export interface torch_cdist {
-  (x1: Tensor, x2: Tensor, p?: number | undefined, compute_mode?: string | undefined): Tensor
-  (x1: Tensor, options: { x2: Tensor; p?: number | undefined; compute_mode?: string | undefined }): Tensor
-  (x1: Tensor, x2: Tensor, options?: { p?: number | undefined; compute_mode?: string | undefined }): Tensor
-  (x1: Tensor, x2: Tensor, p: number | undefined, options?: { compute_mode?: string | undefined }): Tensor
+  (...args: [x1: Tensor, x2: Tensor, p?: number | undefined, compute_mode?: string | undefined] | [x1: Tensor, options: { x2: Tensor; p?: number | undefined; compute_mode?: string | undefined }] | [x1: Tensor, x2: Tensor, options?: { p?: number | undefined; compute_mode?: string | undefined }] | [x1: Tensor, x2: Tensor, p: number | undefined, options?: { compute_mode?: string | undefined }]): Tensor
 }
 
 /**
@@ -1199,12 +891,7 @@ export interface torch_cdist {
  * https://docs.pytorch.org/docs/2.13/generated/torch.norm.html
  */
 export interface torch_norm {
-  (input: Tensor, p?: number | 'fro' | 'nuc' | null | undefined, dim?: number | readonly number[] | null | undefined, keepdim?: boolean | undefined, out?: Tensor | null | undefined, dtype?: DType | null | undefined): Tensor
-  (input: Tensor, options?: { p?: number | 'fro' | 'nuc' | null | undefined; dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; out?: Tensor | null | undefined; dtype?: DType | null | undefined }): Tensor
-  (input: Tensor, p: number | 'fro' | 'nuc' | null | undefined, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; out?: Tensor | null | undefined; dtype?: DType | null | undefined }): Tensor
-  (input: Tensor, p: number | 'fro' | 'nuc' | null | undefined, dim: number | readonly number[] | null | undefined, options?: { keepdim?: boolean | undefined; out?: Tensor | null | undefined; dtype?: DType | null | undefined }): Tensor
-  (input: Tensor, p: number | 'fro' | 'nuc' | null | undefined, dim: number | readonly number[] | null | undefined, keepdim: boolean | undefined, options?: { out?: Tensor | null | undefined; dtype?: DType | null | undefined }): Tensor
-  (input: Tensor, p: number | 'fro' | 'nuc' | null | undefined, dim: number | readonly number[] | null | undefined, keepdim: boolean | undefined, out: Tensor | null | undefined, options?: { dtype?: DType | null | undefined }): Tensor
+  (...args: [input: Tensor, p?: number | 'fro' | 'nuc' | null | undefined, dim?: number | readonly number[] | null | undefined, keepdim?: boolean | undefined, out?: Tensor | null | undefined, dtype?: DType | null | undefined] | [input: Tensor, options?: { p?: number | 'fro' | 'nuc' | null | undefined; dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; out?: Tensor | null | undefined; dtype?: DType | null | undefined }] | [input: Tensor, p: number | 'fro' | 'nuc' | null | undefined, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; out?: Tensor | null | undefined; dtype?: DType | null | undefined }] | [input: Tensor, p: number | 'fro' | 'nuc' | null | undefined, dim: number | readonly number[] | null | undefined, options?: { keepdim?: boolean | undefined; out?: Tensor | null | undefined; dtype?: DType | null | undefined }] | [input: Tensor, p: number | 'fro' | 'nuc' | null | undefined, dim: number | readonly number[] | null | undefined, keepdim: boolean | undefined, options?: { out?: Tensor | null | undefined; dtype?: DType | null | undefined }] | [input: Tensor, p: number | 'fro' | 'nuc' | null | undefined, dim: number | readonly number[] | null | undefined, keepdim: boolean | undefined, out: Tensor | null | undefined, options?: { dtype?: DType | null | undefined }]): Tensor
 }
 
 /**
@@ -1213,17 +900,7 @@ export interface torch_norm {
  * https://docs.pytorch.org/docs/2.13/generated/torch.stft.html
  */
 export interface torch_stft {
-  (input: Tensor, n_fft: number, hop_length?: number | null | undefined, win_length?: number | null | undefined, window?: Tensor | null | undefined, center?: boolean | undefined, pad_mode?: string | undefined, normalized?: boolean | undefined, onesided?: boolean | null | undefined, return_complex?: boolean | null | undefined, align_to_window?: boolean | null | undefined): Tensor
-  (input: Tensor, options: { n_fft: number; hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  (input: Tensor, n_fft: number, options?: { hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  (input: Tensor, n_fft: number, hop_length: number | null | undefined, options?: { win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  (input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, options?: { window?: Tensor | null | undefined; center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  (input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, options?: { center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  (input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, options?: { pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  (input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, pad_mode: string | undefined, options?: { normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  (input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, pad_mode: string | undefined, normalized: boolean | undefined, options?: { onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  (input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, pad_mode: string | undefined, normalized: boolean | undefined, onesided: boolean | null | undefined, options?: { return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  (input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, pad_mode: string | undefined, normalized: boolean | undefined, onesided: boolean | null | undefined, return_complex: boolean | null | undefined, options?: { align_to_window?: boolean | null | undefined }): Tensor
+  (...args: [input: Tensor, n_fft: number, hop_length?: number | null | undefined, win_length?: number | null | undefined, window?: Tensor | null | undefined, center?: boolean | undefined, pad_mode?: string | undefined, normalized?: boolean | undefined, onesided?: boolean | null | undefined, return_complex?: boolean | null | undefined, align_to_window?: boolean | null | undefined] | [input: Tensor, options: { n_fft: number; hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }] | [input: Tensor, n_fft: number, options?: { hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }] | [input: Tensor, n_fft: number, hop_length: number | null | undefined, options?: { win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }] | [input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, options?: { window?: Tensor | null | undefined; center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }] | [input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, options?: { center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }] | [input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, options?: { pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }] | [input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, pad_mode: string | undefined, options?: { normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }] | [input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, pad_mode: string | undefined, normalized: boolean | undefined, options?: { onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }] | [input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, pad_mode: string | undefined, normalized: boolean | undefined, onesided: boolean | null | undefined, options?: { return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }] | [input: Tensor, n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, pad_mode: string | undefined, normalized: boolean | undefined, onesided: boolean | null | undefined, return_complex: boolean | null | undefined, options?: { align_to_window?: boolean | null | undefined }]): Tensor
 }
 
 /**
@@ -1232,10 +909,7 @@ export interface torch_stft {
  * https://docs.pytorch.org/docs/2.13/generated/torch.svd_lowrank.html
  */
 export interface torch_svd_lowrank {
-  (A: Tensor, q?: number | null | undefined, niter?: number | null | undefined, M?: Tensor | null | undefined): [Tensor, Tensor, Tensor]
-  (A: Tensor, options?: { q?: number | null | undefined; niter?: number | null | undefined; M?: Tensor | null | undefined }): [Tensor, Tensor, Tensor]
-  (A: Tensor, q: number | null | undefined, options?: { niter?: number | null | undefined; M?: Tensor | null | undefined }): [Tensor, Tensor, Tensor]
-  (A: Tensor, q: number | null | undefined, niter: number | null | undefined, options?: { M?: Tensor | null | undefined }): [Tensor, Tensor, Tensor]
+  (...args: [A: Tensor, q?: number | null | undefined, niter?: number | null | undefined, M?: Tensor | null | undefined] | [A: Tensor, options?: { q?: number | null | undefined; niter?: number | null | undefined; M?: Tensor | null | undefined }] | [A: Tensor, q: number | null | undefined, options?: { niter?: number | null | undefined; M?: Tensor | null | undefined }] | [A: Tensor, q: number | null | undefined, niter: number | null | undefined, options?: { M?: Tensor | null | undefined }]): [Tensor, Tensor, Tensor]
 }
 
 /**
@@ -1244,10 +918,7 @@ export interface torch_svd_lowrank {
  * https://docs.pytorch.org/docs/2.13/generated/torch.pca_lowrank.html
  */
 export interface torch_pca_lowrank {
-  (A: Tensor, q?: number | null | undefined, center?: boolean | undefined, niter?: number | undefined): [Tensor, Tensor, Tensor]
-  (A: Tensor, options?: { q?: number | null | undefined; center?: boolean | undefined; niter?: number | undefined }): [Tensor, Tensor, Tensor]
-  (A: Tensor, q: number | null | undefined, options?: { center?: boolean | undefined; niter?: number | undefined }): [Tensor, Tensor, Tensor]
-  (A: Tensor, q: number | null | undefined, center: boolean | undefined, options?: { niter?: number | undefined }): [Tensor, Tensor, Tensor]
+  (...args: [A: Tensor, q?: number | null | undefined, center?: boolean | undefined, niter?: number | undefined] | [A: Tensor, options?: { q?: number | null | undefined; center?: boolean | undefined; niter?: number | undefined }] | [A: Tensor, q: number | null | undefined, options?: { center?: boolean | undefined; niter?: number | undefined }] | [A: Tensor, q: number | null | undefined, center: boolean | undefined, options?: { niter?: number | undefined }]): [Tensor, Tensor, Tensor]
 }
 
 /**
@@ -1256,10 +927,7 @@ export interface torch_pca_lowrank {
  * https://docs.pytorch.org/docs/2.13/generated/torch.tensordot.html
  */
 export interface torch_tensordot {
-  (a: Tensor, b: Tensor, dims?: unknown | undefined, out?: Tensor | null | undefined): Tensor
-  (a: Tensor, options: { b: Tensor; dims?: unknown | undefined; out?: Tensor | null | undefined }): Tensor
-  (a: Tensor, b: Tensor, options?: { dims?: unknown | undefined; out?: Tensor | null | undefined }): Tensor
-  (a: Tensor, b: Tensor, dims: unknown | undefined, options?: { out?: Tensor | null | undefined }): Tensor
+  (...args: [a: Tensor, b: Tensor, dims?: unknown | undefined, out?: Tensor | null | undefined] | [a: Tensor, options: { b: Tensor; dims?: unknown | undefined; out?: Tensor | null | undefined }] | [a: Tensor, b: Tensor, options?: { dims?: unknown | undefined; out?: Tensor | null | undefined }] | [a: Tensor, b: Tensor, dims: unknown | undefined, options?: { out?: Tensor | null | undefined }]): Tensor
 }
 
 /**
@@ -1268,8 +936,7 @@ export interface torch_tensordot {
  * https://docs.pytorch.org/docs/2.13/generated/torch.unravel_index.html
  */
 export interface torch_unravel_index {
-  (indices: Tensor, shape: number | readonly number[]): Tensor[]
-  (indices: Tensor, options: { shape: number | readonly number[] }): Tensor[]
+  (...args: [indices: Tensor, shape: number | readonly number[]] | [indices: Tensor, options: { shape: number | readonly number[] }]): Tensors
 }
 
 /**
@@ -1278,9 +945,7 @@ export interface torch_unravel_index {
  * https://docs.pytorch.org/docs/2.13/generated/torch.split.html
  */
 export interface torch_split {
-  (tensor: Tensor, split_size_or_sections: number | readonly number[], dim?: number | undefined): Tensor[]
-  (tensor: Tensor, options: { split_size_or_sections: number | readonly number[]; dim?: number | undefined }): Tensor[]
-  (tensor: Tensor, split_size_or_sections: number | readonly number[], options?: { dim?: number | undefined }): Tensor[]
+  (...args: [tensor: Tensor, split_size_or_sections: number | readonly number[], dim?: number | undefined] | [tensor: Tensor, options: { split_size_or_sections: number | readonly number[]; dim?: number | undefined }] | [tensor: Tensor, split_size_or_sections: number | readonly number[], options?: { dim?: number | undefined }]): Tensors
 }
 
 /**
@@ -1289,11 +954,7 @@ export interface torch_split {
  * https://docs.pytorch.org/docs/2.13/generated/torch.unique.html
  */
 export interface torch_unique {
-  (input: Tensor, sorted?: boolean | undefined, return_inverse?: boolean | undefined, return_counts?: boolean | undefined, dim?: number | null | undefined): unknown
-  (input: Tensor, options?: { sorted?: boolean | undefined; return_inverse?: boolean | undefined; return_counts?: boolean | undefined; dim?: number | null | undefined }): unknown
-  (input: Tensor, sorted: boolean | undefined, options?: { return_inverse?: boolean | undefined; return_counts?: boolean | undefined; dim?: number | null | undefined }): unknown
-  (input: Tensor, sorted: boolean | undefined, return_inverse: boolean | undefined, options?: { return_counts?: boolean | undefined; dim?: number | null | undefined }): unknown
-  (input: Tensor, sorted: boolean | undefined, return_inverse: boolean | undefined, return_counts: boolean | undefined, options?: { dim?: number | null | undefined }): unknown
+  (...args: [input: Tensor, sorted?: boolean | undefined, return_inverse?: boolean | undefined, return_counts?: boolean | undefined, dim?: number | null | undefined] | [input: Tensor, options?: { sorted?: boolean | undefined; return_inverse?: boolean | undefined; return_counts?: boolean | undefined; dim?: number | null | undefined }] | [input: Tensor, sorted: boolean | undefined, options?: { return_inverse?: boolean | undefined; return_counts?: boolean | undefined; dim?: number | null | undefined }] | [input: Tensor, sorted: boolean | undefined, return_inverse: boolean | undefined, options?: { return_counts?: boolean | undefined; dim?: number | null | undefined }] | [input: Tensor, sorted: boolean | undefined, return_inverse: boolean | undefined, return_counts: boolean | undefined, options?: { dim?: number | null | undefined }]): unknown
 }
 
 /**
@@ -1302,10 +963,7 @@ export interface torch_unique {
  * https://docs.pytorch.org/docs/2.13/generated/torch.unique_consecutive.html
  */
 export interface torch_unique_consecutive {
-  (input: Tensor, return_inverse?: boolean | undefined, return_counts?: boolean | undefined, dim?: number | null | undefined): unknown
-  (input: Tensor, options?: { return_inverse?: boolean | undefined; return_counts?: boolean | undefined; dim?: number | null | undefined }): unknown
-  (input: Tensor, return_inverse: boolean | undefined, options?: { return_counts?: boolean | undefined; dim?: number | null | undefined }): unknown
-  (input: Tensor, return_inverse: boolean | undefined, return_counts: boolean | undefined, options?: { dim?: number | null | undefined }): unknown
+  (...args: [input: Tensor, return_inverse?: boolean | undefined, return_counts?: boolean | undefined, dim?: number | null | undefined] | [input: Tensor, options?: { return_inverse?: boolean | undefined; return_counts?: boolean | undefined; dim?: number | null | undefined }] | [input: Tensor, return_inverse: boolean | undefined, options?: { return_counts?: boolean | undefined; dim?: number | null | undefined }] | [input: Tensor, return_inverse: boolean | undefined, return_counts: boolean | undefined, options?: { dim?: number | null | undefined }]): unknown
 }
 
 /**
@@ -1314,8 +972,7 @@ export interface torch_unique_consecutive {
  * https://docs.pytorch.org/docs/2.13/generated/torch.masked.sum.html
  */
 export interface masked_sum {
-  (input: Tensor, dim?: number | readonly number[] | null | undefined, options?: { keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }): Tensor
-  (input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }): Tensor
+  (...args: [input: Tensor, dim?: number | readonly number[] | null | undefined, options?: { keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }] | [input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }]): Tensor
 }
 
 /**
@@ -1324,8 +981,7 @@ export interface masked_sum {
  * https://docs.pytorch.org/docs/2.13/generated/torch.masked.prod.html
  */
 export interface masked_prod {
-  (input: Tensor, dim?: number | readonly number[] | null | undefined, options?: { keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }): Tensor
-  (input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }): Tensor
+  (...args: [input: Tensor, dim?: number | readonly number[] | null | undefined, options?: { keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }] | [input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }]): Tensor
 }
 
 /**
@@ -1334,8 +990,7 @@ export interface masked_prod {
  * https://docs.pytorch.org/docs/2.13/generated/torch.masked.amax.html
  */
 export interface masked_amax {
-  (input: Tensor, dim?: number | readonly number[] | null | undefined, options?: { keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }): Tensor
-  (input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }): Tensor
+  (...args: [input: Tensor, dim?: number | readonly number[] | null | undefined, options?: { keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }] | [input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }]): Tensor
 }
 
 /**
@@ -1344,8 +999,7 @@ export interface masked_amax {
  * https://docs.pytorch.org/docs/2.13/generated/torch.masked.amin.html
  */
 export interface masked_amin {
-  (input: Tensor, dim?: number | readonly number[] | null | undefined, options?: { keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }): Tensor
-  (input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }): Tensor
+  (...args: [input: Tensor, dim?: number | readonly number[] | null | undefined, options?: { keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }] | [input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }]): Tensor
 }
 
 /**
@@ -1354,8 +1008,7 @@ export interface masked_amin {
  * https://docs.pytorch.org/docs/2.13/generated/torch.masked.argmax.html
  */
 export interface masked_argmax {
-  (input: Tensor, dim?: number | null | undefined, options?: { keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }): Tensor
-  (input: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }): Tensor
+  (...args: [input: Tensor, dim?: number | null | undefined, options?: { keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }] | [input: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }]): Tensor
 }
 
 /**
@@ -1364,8 +1017,7 @@ export interface masked_argmax {
  * https://docs.pytorch.org/docs/2.13/generated/torch.masked.argmin.html
  */
 export interface masked_argmin {
-  (input: Tensor, dim?: number | null | undefined, options?: { keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }): Tensor
-  (input: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }): Tensor
+  (...args: [input: Tensor, dim?: number | null | undefined, options?: { keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }] | [input: Tensor, options?: { dim?: number | null | undefined; keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }]): Tensor
 }
 
 /**
@@ -1374,8 +1026,7 @@ export interface masked_argmin {
  * https://docs.pytorch.org/docs/2.13/generated/torch.masked.mean.html
  */
 export interface masked_mean {
-  (input: Tensor, dim?: number | readonly number[] | null | undefined, options?: { keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }): Tensor
-  (input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }): Tensor
+  (...args: [input: Tensor, dim?: number | readonly number[] | null | undefined, options?: { keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }] | [input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }]): Tensor
 }
 
 /**
@@ -1384,8 +1035,7 @@ export interface masked_mean {
  * https://docs.pytorch.org/docs/2.13/generated/torch.masked.median.html
  */
 export interface masked_median {
-  (input: Tensor, dim?: number | undefined, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }): Tensor
-  (input: Tensor, options?: { dim?: number | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }): Tensor
+  (...args: [input: Tensor, dim?: number | undefined, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }] | [input: Tensor, options?: { dim?: number | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }]): Tensor
 }
 
 /**
@@ -1394,9 +1044,7 @@ export interface masked_median {
  * https://docs.pytorch.org/docs/2.13/generated/torch.masked.norm.html
  */
 export interface masked_norm {
-  (input: Tensor, ord?: number | null | undefined, dim?: number | readonly number[] | null | undefined, options?: { keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }): Tensor
-  (input: Tensor, options?: { ord?: number | null | undefined; dim?: number | readonly number[] | null | undefined; keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }): Tensor
-  (input: Tensor, ord: number | null | undefined, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }): Tensor
+  (...args: [input: Tensor, ord?: number | null | undefined, dim?: number | readonly number[] | null | undefined, options?: { keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }] | [input: Tensor, options?: { ord?: number | null | undefined; dim?: number | readonly number[] | null | undefined; keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }] | [input: Tensor, ord: number | null | undefined, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }]): Tensor
 }
 
 /**
@@ -1405,9 +1053,7 @@ export interface masked_norm {
  * https://docs.pytorch.org/docs/2.13/generated/torch.masked.var.html
  */
 export interface masked_var {
-  (input: Tensor, dim?: number | readonly number[] | null | undefined, unbiased?: boolean | null | undefined, options?: { correction?: number | null | undefined; keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }): Tensor
-  (input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; unbiased?: boolean | null | undefined; correction?: number | null | undefined; keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }): Tensor
-  (input: Tensor, dim: number | readonly number[] | null | undefined, options?: { unbiased?: boolean | null | undefined; correction?: number | null | undefined; keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }): Tensor
+  (...args: [input: Tensor, dim?: number | readonly number[] | null | undefined, unbiased?: boolean | null | undefined, options?: { correction?: number | null | undefined; keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }] | [input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; unbiased?: boolean | null | undefined; correction?: number | null | undefined; keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }] | [input: Tensor, dim: number | readonly number[] | null | undefined, options?: { unbiased?: boolean | null | undefined; correction?: number | null | undefined; keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }]): Tensor
 }
 
 /**
@@ -1416,9 +1062,7 @@ export interface masked_var {
  * https://docs.pytorch.org/docs/2.13/generated/torch.masked.std.html
  */
 export interface masked_std {
-  (input: Tensor, dim?: number | readonly number[] | null | undefined, unbiased?: boolean | null | undefined, options?: { correction?: number | null | undefined; keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }): Tensor
-  (input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; unbiased?: boolean | null | undefined; correction?: number | null | undefined; keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }): Tensor
-  (input: Tensor, dim: number | readonly number[] | null | undefined, options?: { unbiased?: boolean | null | undefined; correction?: number | null | undefined; keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }): Tensor
+  (...args: [input: Tensor, dim?: number | readonly number[] | null | undefined, unbiased?: boolean | null | undefined, options?: { correction?: number | null | undefined; keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }] | [input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; unbiased?: boolean | null | undefined; correction?: number | null | undefined; keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }] | [input: Tensor, dim: number | readonly number[] | null | undefined, options?: { unbiased?: boolean | null | undefined; correction?: number | null | undefined; keepdim?: boolean | null | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }]): Tensor
 }
 
 /**
@@ -1427,8 +1071,7 @@ export interface masked_std {
  * https://docs.pytorch.org/docs/2.13/generated/torch.masked.cumsum.html
  */
 export interface masked_cumsum {
-  (input: Tensor, dim: number, options?: { dtype?: DType | null | undefined; mask?: Tensor | null | undefined }): Tensor
-  (input: Tensor, options: { dim: number; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }): Tensor
+  (...args: [input: Tensor, dim: number, options?: { dtype?: DType | null | undefined; mask?: Tensor | null | undefined }] | [input: Tensor, options: { dim: number; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }]): Tensor
 }
 
 /**
@@ -1437,8 +1080,7 @@ export interface masked_cumsum {
  * https://docs.pytorch.org/docs/2.13/generated/torch.masked.cumprod.html
  */
 export interface masked_cumprod {
-  (input: Tensor, dim: number, options?: { dtype?: DType | null | undefined; mask?: Tensor | null | undefined }): Tensor
-  (input: Tensor, options: { dim: number; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }): Tensor
+  (...args: [input: Tensor, dim: number, options?: { dtype?: DType | null | undefined; mask?: Tensor | null | undefined }] | [input: Tensor, options: { dim: number; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }]): Tensor
 }
 
 /**
@@ -1447,8 +1089,7 @@ export interface masked_cumprod {
  * https://docs.pytorch.org/docs/2.13/generated/torch.masked.softmax.html
  */
 export interface masked_softmax {
-  (input: Tensor, dim: number, options?: { dtype?: DType | null | undefined; mask?: Tensor | null | undefined }): Tensor
-  (input: Tensor, options: { dim: number; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }): Tensor
+  (...args: [input: Tensor, dim: number, options?: { dtype?: DType | null | undefined; mask?: Tensor | null | undefined }] | [input: Tensor, options: { dim: number; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }]): Tensor
 }
 
 /**
@@ -1457,8 +1098,7 @@ export interface masked_softmax {
  * https://docs.pytorch.org/docs/2.13/generated/torch.masked.log_softmax.html
  */
 export interface masked_log_softmax {
-  (input: Tensor, dim: number, options?: { dtype?: DType | null | undefined; mask?: Tensor | null | undefined }): Tensor
-  (input: Tensor, options: { dim: number; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }): Tensor
+  (...args: [input: Tensor, dim: number, options?: { dtype?: DType | null | undefined; mask?: Tensor | null | undefined }] | [input: Tensor, options: { dim: number; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }]): Tensor
 }
 
 /**
@@ -1467,8 +1107,7 @@ export interface masked_log_softmax {
  * https://docs.pytorch.org/docs/2.13/generated/torch.masked.softmin.html
  */
 export interface masked_softmin {
-  (input: Tensor, dim: number, options?: { dtype?: DType | null | undefined; mask?: Tensor | null | undefined }): Tensor
-  (input: Tensor, options: { dim: number; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }): Tensor
+  (...args: [input: Tensor, dim: number, options?: { dtype?: DType | null | undefined; mask?: Tensor | null | undefined }] | [input: Tensor, options: { dim: number; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }]): Tensor
 }
 
 /**
@@ -1477,8 +1116,7 @@ export interface masked_softmin {
  * https://docs.pytorch.org/docs/2.13/generated/torch.masked.normalize.html
  */
 export interface masked_normalize {
-  (input: Tensor, ord: number, dim: number, options?: { eps?: number | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }): Tensor
-  (input: Tensor, options: { ord: number; dim: number; eps?: number | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }): Tensor
+  (...args: [input: Tensor, ord: number, dim: number, options?: { eps?: number | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }] | [input: Tensor, options: { ord: number; dim: number; eps?: number | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }]): Tensor
 }
 
 /**
@@ -1487,8 +1125,7 @@ export interface masked_normalize {
  * https://docs.pytorch.org/docs/2.13/generated/torch.masked.logsumexp.html
  */
 export interface masked_logsumexp {
-  (input: Tensor, dim?: number | readonly number[] | null | undefined, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }): Tensor
-  (input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }): Tensor
+  (...args: [input: Tensor, dim?: number | readonly number[] | null | undefined, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }] | [input: Tensor, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined; mask?: Tensor | null | undefined }]): Tensor
 }
 
 /**
@@ -1497,8 +1134,7 @@ export interface masked_logsumexp {
  * https://docs.pytorch.org/docs/2.13/generated/torch.masked.logaddexp.html
  */
 export interface masked_logaddexp {
-  (input: Tensor, other: Tensor, options?: { dtype?: DType | null | undefined; input_mask?: Tensor | null | undefined; other_mask?: Tensor | null | undefined }): Tensor
-  (input: Tensor, options: { other: Tensor; dtype?: DType | null | undefined; input_mask?: Tensor | null | undefined; other_mask?: Tensor | null | undefined }): Tensor
+  (...args: [input: Tensor, other: Tensor, options?: { dtype?: DType | null | undefined; input_mask?: Tensor | null | undefined; other_mask?: Tensor | null | undefined }] | [input: Tensor, options: { other: Tensor; dtype?: DType | null | undefined; input_mask?: Tensor | null | undefined; other_mask?: Tensor | null | undefined }]): Tensor
 }
 
 /**
@@ -1606,28 +1242,13 @@ export interface signal_windows_nuttall {
  * https://docs.pytorch.org/docs/2.13/generated/torch.nn.functional.linear.html
  */
 export interface nn_functional_linear {
-  (input: Tensor, weight: Tensor, bias?: Tensor | null | undefined): Tensor
-  (input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined }): Tensor
-  (input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined }): Tensor
+  (...args: [input: Tensor, weight: Tensor, bias?: Tensor | null | undefined] | [input: Tensor, options: { weight: Tensor; bias?: Tensor | null | undefined }] | [input: Tensor, weight: Tensor, options?: { bias?: Tensor | null | undefined }]): Tensor
 }
 
 /** Functions among these that are methods too. */
 export interface PythonMethods {
   /** torch.norm of this tensor. */
-  norm(p?: number | 'fro' | 'nuc' | null | undefined, dim?: number | readonly number[] | null | undefined, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }): Tensor
-  norm(options?: { p?: number | 'fro' | 'nuc' | null | undefined; dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  norm(p: number | 'fro' | 'nuc' | null | undefined, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
-  norm(p: number | 'fro' | 'nuc' | null | undefined, dim: number | readonly number[] | null | undefined, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }): Tensor
+  norm(...args: [p?: number | 'fro' | 'nuc' | null | undefined, dim?: number | readonly number[] | null | undefined, keepdim?: boolean | undefined, options?: { dtype?: DType | null | undefined }] | [options?: { p?: number | 'fro' | 'nuc' | null | undefined; dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }] | [p: number | 'fro' | 'nuc' | null | undefined, options?: { dim?: number | readonly number[] | null | undefined; keepdim?: boolean | undefined; dtype?: DType | null | undefined }] | [p: number | 'fro' | 'nuc' | null | undefined, dim: number | readonly number[] | null | undefined, options?: { keepdim?: boolean | undefined; dtype?: DType | null | undefined }]): Tensor
   /** torch.stft of this tensor. */
-  stft(n_fft: number, hop_length?: number | null | undefined, win_length?: number | null | undefined, window?: Tensor | null | undefined, center?: boolean | undefined, pad_mode?: string | undefined, normalized?: boolean | undefined, onesided?: boolean | null | undefined, return_complex?: boolean | null | undefined, align_to_window?: boolean | null | undefined): Tensor
-  stft(options: { n_fft: number; hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  stft(n_fft: number, options?: { hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  stft(n_fft: number, hop_length: number | null | undefined, options?: { win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  stft(n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, options?: { window?: Tensor | null | undefined; center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  stft(n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, options?: { center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  stft(n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, options?: { pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  stft(n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, pad_mode: string | undefined, options?: { normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  stft(n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, pad_mode: string | undefined, normalized: boolean | undefined, options?: { onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  stft(n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, pad_mode: string | undefined, normalized: boolean | undefined, onesided: boolean | null | undefined, options?: { return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }): Tensor
-  stft(n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, pad_mode: string | undefined, normalized: boolean | undefined, onesided: boolean | null | undefined, return_complex: boolean | null | undefined, options?: { align_to_window?: boolean | null | undefined }): Tensor
+  stft(...args: [n_fft: number, hop_length?: number | null | undefined, win_length?: number | null | undefined, window?: Tensor | null | undefined, center?: boolean | undefined, pad_mode?: string | undefined, normalized?: boolean | undefined, onesided?: boolean | null | undefined, return_complex?: boolean | null | undefined, align_to_window?: boolean | null | undefined] | [options: { n_fft: number; hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }] | [n_fft: number, options?: { hop_length?: number | null | undefined; win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }] | [n_fft: number, hop_length: number | null | undefined, options?: { win_length?: number | null | undefined; window?: Tensor | null | undefined; center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }] | [n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, options?: { window?: Tensor | null | undefined; center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }] | [n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, options?: { center?: boolean | undefined; pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }] | [n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, options?: { pad_mode?: string | undefined; normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }] | [n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, pad_mode: string | undefined, options?: { normalized?: boolean | undefined; onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }] | [n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, pad_mode: string | undefined, normalized: boolean | undefined, options?: { onesided?: boolean | null | undefined; return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }] | [n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, pad_mode: string | undefined, normalized: boolean | undefined, onesided: boolean | null | undefined, options?: { return_complex?: boolean | null | undefined; align_to_window?: boolean | null | undefined }] | [n_fft: number, hop_length: number | null | undefined, win_length: number | null | undefined, window: Tensor | null | undefined, center: boolean | undefined, pad_mode: string | undefined, normalized: boolean | undefined, onesided: boolean | null | undefined, return_complex: boolean | null | undefined, options?: { align_to_window?: boolean | null | undefined }]): Tensor
 }
