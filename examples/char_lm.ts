@@ -11,10 +11,10 @@
 import torch from 'tstorch'
 import { readCheckpoint, saveCheckpoint } from './char_lm/checkpoint.js'
 import { Progress } from './char_lm/progress.js'
-import { parseCommandLine } from './char_lm/settings.js'
+import { checkMemory, parseCommandLine } from './char_lm/settings.js'
 import { fingerprint, readText } from './char_lm/text.js'
 import { trainCharLm } from './char_lm/train.js'
-import { outFile, pickDevice, runMain, UsageError } from './command.js'
+import { checkOutput, OutputError, outFile, pickDevice, print, runMain, UsageError } from './command.js'
 
 /** How often the run is saved while it goes on, in epochs. */
 const SAVE_EVERY = 50
@@ -26,6 +26,17 @@ function saveOnTheWay(save: () => void, progress: Progress): void {
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
     progress.print(`${error.message}; the training goes on`)
+  }
+}
+
+/** Whether what is printed goes nowhere. */
+function outputIsLost(): boolean {
+  try {
+    checkOutput()
+    return false
+  } catch (error) {
+    if (error instanceof OutputError) return true
+    throw error
   }
 }
 
@@ -41,9 +52,10 @@ async function main(): Promise<void> {
   if (from !== undefined && from.run.epochs >= line.epochs) {
     throw new UsageError(`the checkpoint has ${from.run.epochs} epochs already; ask for more with --epochs`)
   }
+  if (device === 'cpu') checkMemory(settings)
   const checkpoint = outFile(line.checkpoint ?? line.resume ?? `${line.out}.safetensors`)
-  console.log(`text: ${text.name}`)
-  console.log(
+  print(`text: ${text.name}`)
+  print(
     `model: ${settings.model}, ${settings.num_hiddens} hidden, batches of ${settings.batch_size} x ${settings.num_steps}, ` +
       `lr ${settings.lr}, on ${device}${line.graph ? ' as a CUDA graph' : ''} with ${torch.get_num_threads()} threads`,
   )
@@ -68,22 +80,24 @@ async function main(): Promise<void> {
       on_epoch: (net, run, result) => {
         progress.epoch(run.epochs, result)
         if (run.epochs % SAVE_EVERY === 0) saveOnTheWay(() => saveCheckpoint(checkpoint, net, run), progress)
-        return !interrupted
+        // Without a reader it ends as with Ctrl-C.
+        return !interrupted && !outputIsLost()
       },
     }).catch((error) => {
       throw error instanceof RangeError ? new UsageError(error.message) : error
     })
     progress.stop()
     saveCheckpoint(checkpoint, net, run)
-    console.log(`checkpoint: ${checkpoint}`)
+    checkOutput()
+    print(`checkpoint: ${checkpoint}`)
     if (run.epochs < line.epochs) {
       const text = line.text === undefined ? '' : ` --text ${line.text}`
-      console.log(
+      print(
         `stopped after epoch ${run.epochs}; go on with: npm start -- --resume ${checkpoint} --epochs ${line.epochs}${text}`,
       )
     }
-    if (run.history.X.length > 0) console.log(`chart: ${(await animator.save(outFile(line.out))).join(', ')}`)
-    else console.log('no chart: it has a point every ten epochs')
+    if (run.history.X.length > 0) print(`chart: ${(await animator.save(outFile(line.out))).join(', ')}`)
+    else print('no chart: it has a point every ten epochs')
   } finally {
     progress.stop()
     process.off('SIGINT', interrupt)

@@ -48,9 +48,45 @@ export function pickDevice(device: (typeof DEVICES)[number], graph: boolean): st
 
 /** Makes the folder of a file. */
 export function outFile(file: string): string {
-  mkdirSync(dirname(resolve(file)), { recursive: true })
+  const folder = dirname(resolve(file))
+  try {
+    mkdirSync(folder, { recursive: true })
+  } catch (error) {
+    throw new UsageError(`the folder ${folder} cannot be made: ${(error as Error).message}`)
+  }
   return file
 }
+
+/** What was printed went nowhere: its reader has gone, or the disk is full. */
+export class OutputError extends Error {
+  /** A reader that has gone, as `head` does, has seen enough. */
+  readonly wanted: boolean
+
+  constructor(cause: Error) {
+    super(`the output cannot be written: ${cause.message}`, { cause })
+    this.wanted = (cause as { code?: string }).code !== 'EPIPE'
+  }
+}
+
+let outputFailed: Error | null = null
+process.stdout.on('error', (error) => {
+  outputFailed ??= error
+})
+
+/** @throws {OutputError} if something that was printed went nowhere. */
+export function checkOutput(): void {
+  const error = outputFailed ?? process.stdout.errored
+  if (error) throw new OutputError(error)
+}
+
+/** Prints a line. @throws {OutputError} if it went nowhere. */
+export function print(...line: unknown[]): void {
+  console.log(...line)
+  checkOutput()
+}
+
+/** What libtorch says when memory does not suffice. */
+const OUT_OF_MEMORY = /not enough memory|out of memory|can't allocate memory/i
 
 /**
  * Runs a program; a user's mistake is reported in one line. Not awaited at the top of a module: Node ends the
@@ -60,8 +96,15 @@ export async function runMain(main: () => Promise<void>): Promise<void> {
   try {
     await main()
   } catch (error) {
-    if (!(error instanceof UsageError) && !(error as { code?: string }).code?.startsWith('ERR_PARSE_ARGS')) throw error
-    console.error((error as Error).message)
+    const { message, code } = error as { message: string; code?: string }
+    const known =
+      error instanceof UsageError ||
+      error instanceof OutputError ||
+      code?.startsWith('ERR_PARSE_ARGS') ||
+      OUT_OF_MEMORY.test(message)
+    if (!known) throw error
+    if (error instanceof OutputError && !error.wanted) return
+    console.error(message)
     process.exitCode = 1
   }
 }

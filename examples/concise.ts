@@ -3,7 +3,7 @@
 //   npm run concise
 
 import torch, { nn, type Tensor } from 'tstorch'
-import { isMain } from './command.js'
+import { isMain, print, runMain } from './command.js'
 
 export class SimpleRNN extends nn.Module {
   readonly num_hiddens: number
@@ -41,8 +41,10 @@ export function concise(): [output: Tensor, state_new: Tensor] {
   return model(X, model.init_hidden_state())
 }
 
-if (isMain(import.meta.url)) {
+async function main(): Promise<void> {
   const [output, state_new] = concise()
-  console.log('output:', output.shape)
-  console.log('new state:', state_new.shape)
+  print('output:', output.shape)
+  print('new state:', state_new.shape)
 }
+
+if (isMain(import.meta.url)) void runMain(main)

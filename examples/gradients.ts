@@ -6,7 +6,7 @@
 import { parseArgs } from 'node:util'
 import torch, { nn, type Tensor } from 'tstorch'
 import { type Series, save_line_chart } from 'tstorch/plot'
-import { isMain, outFile, runMain, wholeNumber } from './command.js'
+import { isMain, outFile, print, runMain, wholeNumber } from './command.js'
 
 const HIDDEN = 16
 const STEPS = 30
@@ -77,11 +77,9 @@ export function clipped(layer: nn.RNNBase) {
 
 function printClipped(name: string, layer: nn.RNNBase): void {
   const { before, total, after } = clipped(layer)
-  console.log(
-    `\n${name}: gradient norms before and after clip_grad_norm_(parameters, 10); all together ${total.toFixed(2)}`,
-  )
+  print(`\n${name}: gradient norms before and after clip_grad_norm_(parameters, 10); all together ${total.toFixed(2)}`)
   for (const [parameter, norm] of Object.entries(before)) {
-    console.log(
+    print(
       `  ${parameter.padEnd(14)} ${norm.toFixed(4).padStart(14)} -> ${(after[parameter] as number).toFixed(4).padStart(8)}`,
     )
   }
@@ -105,17 +103,17 @@ async function main(): Promise<void> {
     return { name, x: y.map((_, i) => i + 1), y }
   })
   const shown = [1, 2, 5, 10, 20, 30]
-  console.log('norm of dh_T/dh_t by distance T - t')
-  console.log(`${''.padEnd(24)}${shown.map((distance) => String(distance).padStart(12)).join('')}`)
+  print('norm of dh_T/dh_t by distance T - t')
+  print(`${''.padEnd(24)}${shown.map((distance) => String(distance).padStart(12)).join('')}`)
   for (const { name, y } of series) {
-    console.log(
+    print(
       `${name.padEnd(24)}${shown.map((distance) => (y[distance - 1] as number).toExponential(3).padStart(12)).join('')}`,
     )
   }
   printClipped('RNN, W_hh grows', rnnWith(FACTORS.grows))
   printClipped('LSTM', new nn.LSTM(1, HIDDEN))
   const chart = { xlabel: 'distance T - t', ylabel: 'norm of dh_T/dh_t', yscale: 'log' as const, series }
-  console.log(`\nchart: ${(await save_line_chart(chart, outFile(values.out))).join(', ')}`)
+  print(`\nchart: ${(await save_line_chart(chart, outFile(values.out))).join(', ')}`)
 }
 
 if (isMain(import.meta.url)) void runMain(main)

@@ -9,7 +9,7 @@ import { parseArgs } from 'node:util'
 import torch, { nn, optim, type Tensor } from 'tstorch'
 import d2l from 'tstorch/d2l'
 import { readText } from './char_lm/text.js'
-import { isMain, runMain, wholeNumber } from './command.js'
+import { isMain, print, runMain, wholeNumber } from './command.js'
 
 type Params = [W_xh: Tensor, W_hh: Tensor, b_xh: Tensor, b_hh: Tensor, W_hq: Tensor, b_q: Tensor]
 type State = [hidden: Tensor]
@@ -90,7 +90,7 @@ export function train(text: string, num_epochs: number, seed = 0): number[] {
     if (epoch % 10 > 0 && epoch < num_epochs) continue
     const perplexity = Math.exp(metric.get(0) / metric.get(1))
     const prediction = predict('time traveller', 50, net, init_rnn_state(1, num_hiddens), vocab)
-    console.log(`epoch ${epoch}, perplexity ${perplexity.toFixed(1)}: ${prediction}`)
+    print(`epoch ${epoch}, perplexity ${perplexity.toFixed(1)}: ${prediction}`)
   }
   return losses
 }
@@ -98,7 +98,7 @@ export function train(text: string, num_epochs: number, seed = 0): number[] {
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { epochs: { type: 'string', default: '500' }, text: { type: 'string' } } })
   const { name, content } = await readText(values.text)
-  console.log(`text: ${name}`)
+  print(`text: ${name}`)
   train(content, wholeNumber('--epochs', values.epochs, 1))
 }
 

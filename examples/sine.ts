@@ -8,7 +8,7 @@
 import { parseArgs } from 'node:util'
 import torch, { nn, optim, type Tensor } from 'tstorch'
 import { save_line_chart } from 'tstorch/plot'
-import { DEVICES, isMain, outFile, pickDevice, runMain, UsageError, wholeNumber } from './command.js'
+import { DEVICES, isMain, outFile, pickDevice, print, runMain, UsageError, wholeNumber } from './command.js'
 
 const NUM_TIME_STEPS = 20
 const HIDDEN_DIM = 10
@@ -109,7 +109,7 @@ async function main(): Promise<void> {
     seed: wholeNumber('--seed', values.seed, 0),
     zeroState: values['zero-state'],
     onLoss: (iter, loss) => {
-      if (iter % 100 === 0) console.log(`Iter:${iter} loss${loss}`)
+      if (iter % 100 === 0) print(`Iter:${iter} loss${loss}`)
     },
   })
   const series = [
@@ -117,7 +117,7 @@ async function main(): Promise<void> {
     { name: 'prediction', x: last.times, y: last.prediction, color: 'blue' },
   ]
   const files = await save_line_chart({ xlabel: 'time', ylabel: 'sin(time)', series }, outFile(values.out))
-  console.log(`chart: ${files.join(', ')}`)
+  print(`chart: ${files.join(', ')}`)
 }
 
 if (isMain(import.meta.url)) void runMain(main)

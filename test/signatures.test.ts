@@ -101,14 +101,14 @@ const OTHERWISE: [reason: string, names: string[]][] = [
     'a class of values, which users do not make by calling it',
     words(`
       torch.DType torch.Device torch.Layout torch.MemoryFormat torch.Size torch.Slice torch.Tensor torch.Callable
-      autograd.Function autograd.FunctionCtx profiler.EventList profiler.FunctionEventAverage profiler.Profile
+      safetensors.SafetensorError autograd.Function autograd.FunctionCtx profiler.EventList profiler.FunctionEventAverage profiler.Profile
       cuda.CUDAGraph`),
   ],
   [
     'the library’s own, which Python does not have',
     words(`
-      torch.keep torch.from_shared cuda.graphed_step cuda.synchronize_async profiler.profile safetensors.load_file
-      safetensors.save_file Tensor.to_typed_array Tensor.index_set_ cuda.Stream.equals
+      torch.keep torch.from_shared cuda.graphed_step cuda.synchronize_async profiler.profile
+      Tensor.to_typed_array Tensor.index_set_ cuda.Stream.equals
       nn.Sequential.at nn.ModuleList.at nn.ParameterList.at nn.utils.rnn.PackedSequence.with_data`),
   ],
   [

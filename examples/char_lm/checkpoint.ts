@@ -46,9 +46,14 @@ export interface Checkpoint {
 export function readCheckpoint(file: string): Checkpoint {
   if (!existsSync(file)) throw new UsageError(`there is no checkpoint ${file}`)
   try {
-    const { tensors, metadata } = torch.safetensors.load_file(file)
-    if (metadata.format !== FORMAT) throw new Error(`${file} is not a checkpoint of this program`)
-    return { run: JSON.parse(metadata.run ?? '') as Run, tensors }
+    const saved = torch.safetensors.safe_open(file)
+    try {
+      const metadata = saved.metadata()
+      if (metadata?.format !== FORMAT) throw new Error(`${file} is not a checkpoint of this program`)
+      return { run: JSON.parse(metadata.run ?? '') as Run, tensors: saved.get_tensors() }
+    } finally {
+      saved.close()
+    }
   } catch (error) {
     throw new UsageError(`the checkpoint cannot be used: ${(error as Error).message}`)
   }

@@ -1,7 +1,8 @@
 // The settings of a run, and its command line.
 
+import { totalmem } from 'node:os'
 import { Command, Option } from 'commander'
-import { DEVICES, positiveNumber, wholeNumber } from '../command.js'
+import { DEVICES, positiveNumber, UsageError, wholeNumber } from '../command.js'
 
 export const MODELS = ['scratch', 'rnn', 'lstm', 'gru'] as const
 
@@ -26,6 +27,25 @@ export interface CommandLine {
   out: string
   checkpoint: string | undefined
   resume: string | undefined
+}
+
+/** How many matrices of hidden × hidden a model has: one for each gate. */
+const GATES = { scratch: 1, rnn: 1, lstm: 4, gru: 3 } as const
+
+/**
+ * Refuses a model for which this machine has not the memory, rather than be ended by the system on the way.
+ * @throws {UsageError} with what it needs at least: weights and gradients, and the states of one batch.
+ */
+export function checkMemory({ model, num_hiddens, num_steps, batch_size }: Settings): void {
+  const needed = 4 * (2 * GATES[model] * num_hiddens ** 2 + GATES[model] * num_steps * batch_size * num_hiddens)
+  // In a container its limit; 0 or a huge number where there is none.
+  const limit = process.constrainedMemory?.() || Number.POSITIVE_INFINITY
+  const memory = Math.min(totalmem(), limit)
+  if (needed <= memory) return
+  const gb = (bytes: number) => (bytes / 1e9).toPrecision(3)
+  throw new UsageError(
+    `--num-hiddens ${num_hiddens} needs at least ${gb(needed)} GB of memory, and there are ${gb(memory)} GB`,
+  )
 }
 
 /** Parses the command line; `--help` and mistakes end the process. */

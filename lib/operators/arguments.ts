@@ -57,6 +57,7 @@ const TESTS: Record<string, Test> = {
   ScalarType: (value) => value instanceof DType,
   Device: (value) => isString(value) || value instanceof Device,
   Seed: (value) => Number.isInteger(value) || typeof value === 'bigint',
+  Bytes: (value) => ArrayBuffer.isView(value) || value instanceof ArrayBuffer,
   'int[]': listOf(isSize),
   'Tensor[]': listOf(internals.isTensor),
   Hook: (value) => typeof value === 'function',
@@ -69,6 +70,7 @@ const NAMES: Record<string, string> = {
   Device: 'torch.device',
   Reduction: 'str',
   Seed: 'int',
+  Bytes: 'ArrayBuffer or typed array',
   'int[]': 'tuple of ints',
   'Tensor[]': 'tuple of Tensors',
   Hook: 'function',
@@ -76,7 +78,7 @@ const NAMES: Record<string, string> = {
   TensorFunction: 'function',
 }
 /** Types whose values are plain objects. */
-const OBJECTS = new Set(['StateDict', 'NamedModules', 'ParamGroup', 'Settings', 'OptimizerState'])
+const OBJECTS = new Set(['StateDict', 'Metadata', 'NamedModules', 'ParamGroup', 'Settings', 'OptimizerState'])
 
 const anything: Test = () => true
 

@@ -109,7 +109,7 @@ const SHARED_PAGES: [names: RegExp, page: string][] = [
 
 /** PyTorch's page about a public name. A method's is its class's. */
 function pageOf(qualified: string): string | null {
-  if (exposed.undocumented.includes(qualified)) return null
+  if (exposed.undocumented.includes(qualified) || qualified.startsWith('torch.safetensors.')) return null
   const version = exposed.torch_version.split('.').slice(0, 2).join('.')
   const shared = SHARED_PAGES.find(([names]) => names.test(qualified))?.[1]
   const owner = /^torch\.(nn|optim)(\.lr_scheduler|\.utils\.rnn)?\.[A-Z]\w*(?=\.)/.exec(qualified)?.[0]
@@ -307,9 +307,10 @@ const files: Record<string, string> = {
   'generated/aten.ts': atenFile(available(BENEATH)),
   'operators/generated/python_functions.ts': pythonFunctionsFile(),
   'operators/generated/signatures.ts': HEADER + signatureTable(pythonSignatures),
-  'operators/generated/arguments.ts': argumentsFile((key) => !/^(nn|optim|cuda)\./.test(key)),
+  'operators/generated/arguments.ts': argumentsFile((key) => !/^(nn|optim|cuda|safetensors)\./.test(key)),
   'nn/generated/arguments.ts': argumentsFile((key) => key.startsWith('nn.')),
   'cuda/generated/arguments.ts': argumentsFile((key) => key.startsWith('cuda.')),
+  'safetensors/generated/arguments.ts': argumentsFile((key) => key.startsWith('safetensors.')),
   'optim/generated/arguments.ts': argumentsFile((key) => key.startsWith('optim.')),
   'generated/methods.ts': methodsFile(available(exposed.Tensor).filter((name) => !BY_HAND.Tensor.has(name))),
   ...Object.fromEntries(

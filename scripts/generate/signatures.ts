@@ -53,6 +53,8 @@ const TYPES: Record<string, string> = {
   Parameter: 'Parameter',
   Values: 'Iterable<Tensor>',
   StateDict: 'Readonly<Record<string, Tensor>>',
+  Metadata: 'Readonly<Record<string, string>>',
+  Bytes: 'ArrayBuffer | ArrayBufferView',
   ForwardHook: 'ForwardHook',
   ForwardPreHook: 'ForwardPreHook',
   PackedSequence: 'PackedSequence',

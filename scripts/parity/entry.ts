@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 import type { Tensor } from '../../lib/index.js'
-import { load_file } from '../../lib/safetensors.js'
+import { load_file } from '../../lib/safetensors/index.js'
 
 /** How far apart legitimate kernels come, in units of what torch.testing.assert_close allows. */
 export type Spread = number | 'inf'
@@ -79,5 +79,5 @@ export type Tensors = Readonly<Record<string, Tensor>>
 /** An entry's file, or a file of several, with the tensors beside it. */
 export function readEntries(stem: string): { entries: Entry[]; tensors: Tensors } {
   const content = JSON.parse(readFileSync(`${stem}.json`, 'utf8')) as Entry | Entry[]
-  return { entries: [content].flat(), tensors: load_file(`${stem}.safetensors`).tensors }
+  return { entries: [content].flat(), tensors: load_file(`${stem}.safetensors`) }
 }

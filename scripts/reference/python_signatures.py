@@ -1,7 +1,8 @@
 """Lists what PyTorch writes in Python, functions, classes and methods, with their parameters, as
 scripts/generate/python_signatures.json.
 
-Run with the pinned torch: python3 scripts/reference/python_signatures.py; with --check it compares instead of writing.
+Run with the pinned torch and safetensors 0.8: python3 scripts/reference/python_signatures.py; with --check it compares
+instead of writing.
 """
 
 import inspect
@@ -13,6 +14,7 @@ import sys
 import types
 import typing
 
+import safetensors.torch
 import torch
 import torch.optim.swa_utils
 import torch.utils.checkpoint
@@ -196,6 +198,8 @@ OWN = {
     "utils.checkpoint.checkpoint_sequential": {"functions": "unknown", "segments": "int", "input": "unknown",
                                                "use_reentrant": "bool?"},
     "cuda.Event": {"enable_timing": "bool", "blocking": "bool", "interprocess": "bool"},
+    "safetensors": {"tensors": "StateDict", "metadata": "Metadata?", "filename": "str", "model": "Module",
+                    "data": "Bytes", "device": "Device", "backend": "'mmap'|'pread'", "framework": "'pt'|'torch'|'pytorch'"},
 }
 for _name in ("jacobian", "hessian", "hvp", "vhp", "vjp", "jvp"):
     OWN[f"autograd.functional.{_name}"] = {"func": "TensorFunction", "inputs": "Tensor|Tensor[]", "v": "Tensor|Tensor[]?",
@@ -483,6 +487,9 @@ named = [
     *classes("amp", torch.amp, ["GradScaler"]), *methods("amp.GradScaler", torch.amp.GradScaler),
     *functions("utils.checkpoint", torch.utils.checkpoint, ["checkpoint", "checkpoint_sequential"]),
     *functions("testing", torch.testing, ["assert_close"]),
+    *functions("safetensors", safetensors.torch, ["save", "save_file", "save_model", "load", "load_file", "load_model"]),
+    # safetensors.safe_open is written in Rust; the framework can only be this one here.
+    row("safetensors", "safe_open", "function", documented("filename, framework='pt', device='cpu', *, backend='mmap'")),
 ]
 
 

@@ -1,5 +1,14 @@
-import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -91,6 +100,39 @@ test('Ctrl-C ends after the epoch, saves, and says how to resume; the resumed ru
   expectSame('stopped', 'unbroken')
 })
 
+test('a reader that goes away ends it as Ctrl-C does, with a checkpoint', async () => {
+  const args = [join(packageRoot, 'dist', 'examples', 'char_lm.js'), ...small('unread', '--epochs', '5000')]
+  const child = spawn(process.execPath, args)
+  let [stdout, stderr] = ['', '']
+  child.stdout.on('data', (data) => {
+    stdout += data
+    if (stdout.includes('epoch 10/5000')) child.stdout.destroy()
+  })
+  child.stderr.on('data', (data) => {
+    stderr += data
+  })
+  const code = await new Promise((resolve) => child.on('exit', resolve))
+  expect([code, stderr]).toEqual([0, ''])
+  expect(saved('unread').epochs).toBeGreaterThanOrEqual(10)
+  expect(saved('unread').epochs).toBeLessThan(5000)
+})
+
+test.runIf(process.platform === 'linux').each(['char_lm', 'concise', 'scratch'])(
+  'the output of %s on a full disk is one line, not a stack',
+  (name) => {
+    const program = join(packageRoot, 'dist', 'examples', `${name}.js`)
+    const args = name === 'concise' ? [] : ['--text', TEXT, '--epochs', '1']
+    const stdout = openSync('/dev/full', 'w')
+    const { status, stderr } = spawnSync(process.execPath, [program, ...args], {
+      encoding: 'utf8',
+      stdio: ['ignore', stdout, 'pipe'],
+    })
+    closeSync(stdout)
+    expect(status).toBe(1)
+    expect(stderr).toMatch(/^the output cannot be written: .*ENOSPC.*\n$/)
+  },
+)
+
 test('--help shows every option', async () => {
   const { code, stdout } = await run(['--help'])
   expect(code).toBe(0)
@@ -139,6 +181,16 @@ describe('what is wrong is said in one line, and nothing is written', () => {
     ['a learning rate of nan', () => small('x', '--lr', 'nan'), /--lr must be a number above 0/],
     ['an unknown option', () => small('x', '--epoch', '5'), /unknown option '--epoch'\s+\(Did you mean --epochs\?\)/],
     ['an unknown model', () => small('x', '--model', 'mlp'), /Allowed choices are scratch, rnn, lstm, gru/],
+    [
+      'a state that no memory holds',
+      () => small('x', '--num-hiddens', '99999999'),
+      /--num-hiddens 99999999 needs at least/,
+    ],
+    [
+      'a folder that cannot be made',
+      () => [...SMALL, '--text', TEXT, '--out', join(TEXT, 'x')],
+      /the folder .* cannot be made: E/,
+    ],
     ['an extra word', () => small('x', 'word'), /too many arguments/],
     ['a checkpoint that is not there', () => resume('nothing'), /there is no checkpoint/],
     ['a damaged checkpoint', () => resume('cut.safetensors'), /cut off/],

@@ -12,7 +12,7 @@ const KINDS = {
   GRU: (options: nn.RNNBaseOptions) => new nn.GRU(INPUT, HIDDEN, options),
 }
 type Kind = keyof typeof KINDS
-const references = torch.safetensors.load_file(fixtureFile('packed.safetensors')).tensors
+const references = torch.safetensors.load_file(fixtureFile('packed.safetensors'))
 
 /** What scripts/reference/packed.py computes, step by step. Numbers are drawn in float64, as there. */
 function compute(kind: Kind, flags: boolean[]): Tensor {

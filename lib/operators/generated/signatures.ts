@@ -566,4 +566,11 @@ export const signatures = {
   'utils.checkpoint.checkpoint': 'function:unknown, *, use_reentrant:bool?=null, context_fn:unknown=null, determinism_check:str="default", debug:bool=false, early_stop:bool=true',
   'utils.checkpoint.checkpoint_sequential': 'functions:unknown, segments:int, input:unknown, use_reentrant:bool?=null',
   'testing.assert_close': 'actual:unknown, expected:unknown, *, allow_subclasses:bool=true, rtol:float?=null, atol:float?=null, equal_nan:bool=false, check_device:bool=true, check_dtype:bool=true, check_layout:bool=true, check_stride:bool=false, msg:Message?=null',
+  'safetensors.load': 'data:Bytes',
+  'safetensors.load_file': 'filename:str, device:Device="cpu", *, backend:\'mmap\'|\'pread\'="mmap"',
+  'safetensors.load_model': 'model:Module, filename:str, strict:bool=true, device:Device="cpu", *, backend:\'mmap\'|\'pread\'="mmap"',
+  'safetensors.save': 'tensors:StateDict, metadata:Metadata?=null',
+  'safetensors.save_file': 'tensors:StateDict, filename:str, metadata:Metadata?=null',
+  'safetensors.save_model': 'model:Module, filename:str, metadata:Metadata?=null, force_contiguous:bool=true',
+  'safetensors.safe_open': 'filename:str, framework:\'pt\'|\'torch\'|\'pytorch\'="pt", device:Device="cpu", *, backend:\'mmap\'|\'pread\'="mmap"',
 } satisfies Record<string, string>

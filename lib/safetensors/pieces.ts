@@ -1,0 +1,111 @@
+// Tensors' bytes on their way to a file and back, piece by piece: tensors may be larger than any typed array, and on any
+// device. The pieces pass through one block of memory that libtorch and JavaScript both see.
+
+import * as dtypes from '../core/dtype.js'
+import { native } from '../core/native.js'
+import { internals, type Owner, swapOwner, type Tensor } from '../core/tensor.js'
+import { empty } from '../generated/functions.js'
+
+/** Bytes of a piece. */
+const PIECE = 4 << 20
+
+class Block {
+  readonly #memory: Tensor
+  readonly #shared: ArrayBuffer | null
+  readonly #bytes: Uint8Array
+
+  constructor() {
+    this.#memory = lasting(() => empty([PIECE], { dtype: dtypes.uint8, device: 'cpu' }))
+    this.#shared = native.share_bytes(internals.handleOf(this.#memory))
+    // Where the runtime forbids that memory is shared, copies pass.
+    this.#bytes = this.#shared === null ? new Uint8Array(PIECE) : new Uint8Array(this.#shared)
+  }
+
+  /** Copies `count` bytes of a flat tensor of bytes, from `start` on. What was given before is overwritten. */
+  take(bytes: Tensor, start: number, count: number): Uint8Array {
+    this.#meet(bytes, start, count, (part, own) => {
+      own.copy_(part)
+      if (this.#shared === null) this.#bytes.set(new Uint8Array(native.to_bytes(internals.handleOf(own))))
+    })
+    return this.#bytes.subarray(0, count)
+  }
+
+  /** Lets `write` fill `count` bytes, and copies them into a flat tensor of bytes, from `start` on. */
+  give(bytes: Tensor, start: number, count: number, write: (into: Uint8Array) => void): void {
+    write(this.#bytes.subarray(0, count))
+    this.#meet(bytes, start, count, (part, own) => {
+      if (this.#shared !== null) return part.copy_(own)
+      const copy = internals.wrap(native.from_bytes(this.#bytes.subarray(0, count), dtypes.uint8.code, [count]))
+      part.copy_(copy)
+      copy.dispose()
+    })
+  }
+
+  #meet(bytes: Tensor, start: number, count: number, copy: (part: Tensor, own: Tensor) => void): void {
+    const [part, own] = [bytes.narrow(0, start, count), this.#memory.narrow(0, 0, count)]
+    copy(part, own)
+    part.dispose()
+    own.dispose()
+  }
+}
+
+/** A tensor that belongs to no scope and no mode of the moment. */
+function lasting(make: () => Tensor): Tensor {
+  const owner: Owner | null = swapOwner(null)
+  native.push_inference_mode(false)
+  try {
+    return make()
+  } finally {
+    native.pop_inference_mode()
+    swapOwner(owner)
+  }
+}
+
+// One for all calls: what JavaScript sees of libtorch's memory is freed by turns of the event loop alone.
+let block: Block | null = null
+
+/** A tensor's elements as a flat tensor of bytes: the same memory where it is contiguous. */
+function flatBytes(tensor: Tensor): Tensor {
+  const steps = [
+    (tensor: Tensor) => tensor.resolve_conj(),
+    (tensor: Tensor) => tensor.resolve_neg(),
+    (tensor: Tensor) => tensor.contiguous(),
+    // Not reshape: a single element may have any stride.
+    (tensor: Tensor) => tensor.as_strided([tensor.numel()], [1]),
+    (tensor: Tensor) => tensor.view(dtypes.uint8),
+  ]
+  return steps.reduce((before, step) => {
+    const after = step(before)
+    if (after !== before) before.dispose()
+    return after
+  }, tensor.detach())
+}
+
+/** A tensor's bytes in row-major order. Each piece is overwritten by the next. */
+export function* piecesOf(tensor: Tensor): Generator<Uint8Array> {
+  if (tensor.numel() === 0) return
+  block ??= new Block()
+  const bytes = flatBytes(tensor)
+  try {
+    const size = bytes.numel()
+    for (let start = 0; start < size; start += PIECE) yield block.take(bytes, start, Math.min(PIECE, size - start))
+  } finally {
+    bytes.dispose()
+  }
+}
+
+/** Fills a new tensor with bytes in row-major order, which `write` puts into each piece. */
+export function fillPieces(tensor: Tensor, write: (into: Uint8Array) => void): void {
+  if (tensor.numel() === 0) return
+  block ??= new Block()
+  // Of `data`, so that the tensor's version counts no change.
+  const data = tensor.data
+  const bytes = flatBytes(data)
+  try {
+    const size = bytes.numel()
+    for (let start = 0; start < size; start += PIECE) block.give(bytes, start, Math.min(PIECE, size - start), write)
+  } finally {
+    bytes.dispose()
+    data.dispose()
+  }
+}
