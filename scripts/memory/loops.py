@@ -136,6 +136,18 @@ def hook_in_graph():
     return turn
 
 
+def hook_across_parts():
+    x = leaf()
+
+    def turn():
+        a, b = x.chunk(2)
+        a.register_hook(lambda grad: grad.mul(b))
+        b.register_hook(lambda grad: grad.mul(a))
+        a.add(b).sum().backward()
+
+    return turn
+
+
 def create_graph():
     return lambda: leaf().exp().sum().backward(create_graph=True)
 

@@ -205,6 +205,15 @@ export const loops: Record<string, () => (round: number) => void> = {
       loss.backward()
     }
   },
+  hook_across_parts() {
+    const x = leaf()
+    return () => {
+      const [a, b] = x.chunk(2) as [Tensor, Tensor]
+      a.register_hook((grad) => grad.mul(b))
+      b.register_hook((grad) => grad.mul(a))
+      a.add(b).sum().backward()
+    }
+  },
   hook_throws() {
     const x = leaf()
     return () => {
