@@ -147,6 +147,7 @@ function run(cls: FunctionClass, args: unknown[]): unknown {
   if (tensors.length === 0) throw new TypeError(`${cls.name}.forward must return a tensor, or an array with tensors`)
   keepFields(ctx)
   const { saved, nonDifferentiable, dirty, materialize } = settled(ctx)
+  const backward = backwardOf(cls, ctx, places, args.length)
   const handles = native.custom_function(
     places.map((i) => handleOf(args[i] as Tensor)),
     tensors.map(handleOf),
@@ -155,14 +156,16 @@ function run(cls: FunctionClass, args: unknown[]): unknown {
     dirty.map(handleOf),
     `${cls.name}Backward`,
     materialize,
-    backwardOf(cls, ctx, places, args.length),
+    backward,
   )
   native.reachable(args, tensors, saved, nonDifferentiable, dirty)
   let next = 0
   const wrapped = outputs.map((output) => {
     if (!isTensor(output)) return output
     const handle = handles[next++] as number | null
-    return handle === null ? output : internals.wrap(handle)
+    const result = handle === null ? output : internals.wrap(handle)
+    if (result.requires_grad) internals.edgesOf(result).backward = backward
+    return result
   })
   return several ? wrapped : wrapped[0]
 }

@@ -1,7 +1,7 @@
 // The nodes of autograd's graph, and hooks on them.
 
 import { type Handle, type NativeNode, native } from '../core/native.js'
-import { internals, RemovableHandle, type Tensor } from '../core/tensor.js'
+import { type Edges, internals, RemovableHandle, type Tensor } from '../core/tensor.js'
 
 const tensorsOf = (handles: readonly (Handle | null)[]) =>
   handles.map((handle) => (handle === null ? null : internals.wrap(handle)))
@@ -15,13 +15,25 @@ function replacements(result: NodeHookResult): (Handle | null)[] | undefined {
 type Gradients = (Tensor | null)[]
 type NodeHookResult = Tensor | readonly (Tensor | null)[] | undefined | null | void
 
+type HookAfter = (grad_inputs: Gradients, grad_outputs: Gradients) => NodeHookResult
+type HookBefore = (grad_outputs: Gradients) => NodeHookResult
+
+/** Hooks as native code calls them. Made apart from the node: a closure that reached it would keep it alive. */
+const hookAfter = (hook: HookAfter) => (inputs: (Handle | null)[], outputs: (Handle | null)[]) =>
+  replacements(hook(tensorsOf(inputs), tensorsOf(outputs)))
+const hookBefore = (hook: HookBefore) => (outputs: (Handle | null)[]) => replacements(hook(tensorsOf(outputs)))
+
 /** A node of the graph: the operation that made a tensor, or what adds to a leaf's gradient. */
 export class GradFn {
   readonly #node: NativeNode
+  readonly #edges: Edges
+  readonly #result: Handle
 
-  /** @internal */
-  constructor(node: NativeNode) {
+  /** @internal `result` is a handle of a tensor that the node made, and `edges` are that tensor's. */
+  constructor(node: NativeNode, edges: Edges = {}, result: Handle = 0) {
     this.#node = node
+    this.#edges = edges
+    this.#result = result
   }
 
   name(): string {
@@ -44,15 +56,13 @@ export class GradFn {
   }
 
   /** Calls `hook` after each run of this node with its inputs' gradients and its outputs'; it may replace the former. */
-  register_hook(hook: (grad_inputs: Gradients, grad_outputs: Gradients) => NodeHookResult): RemovableHandle {
-    return new RemovableHandle(
-      native.node_post_hook(this.#node, (inputs, outputs) => replacements(hook(tensorsOf(inputs), tensorsOf(outputs)))),
-    )
+  register_hook(hook: HookAfter): RemovableHandle {
+    return new RemovableHandle(native.node_post_hook(this.#node, hookAfter(hook), this.#edges, this.#result))
   }
 
   /** Calls `hook` before each run of this node with its outputs' gradients; it may replace them. */
-  register_prehook(hook: (grad_outputs: Gradients) => NodeHookResult): RemovableHandle {
-    return new RemovableHandle(native.node_pre_hook(this.#node, (outputs) => replacements(hook(tensorsOf(outputs)))))
+  register_prehook(hook: HookBefore): RemovableHandle {
+    return new RemovableHandle(native.node_pre_hook(this.#node, hookBefore(hook), this.#edges, this.#result))
   }
 
   toString(): string {
@@ -66,6 +76,7 @@ export class GradFn {
 
 /** The node that made a tensor, or null for a leaf. */
 export function gradFnOf(tensor: Tensor): GradFn | null {
-  const node = native.grad_fn(internals.handleOf(tensor))
-  return node === null ? null : new GradFn(node)
+  const handle = internals.handleOf(tensor)
+  const node = native.grad_fn(handle)
+  return node === null ? null : new GradFn(node, internals.edgesOf(tensor), handle)
 }

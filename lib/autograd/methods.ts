@@ -15,7 +15,6 @@ declare module '../core/tensor.js' {
     requires_grad_(...args: Arguments['Tensor.requires_grad_']): this
     /**
      * Calls `hook` with the gradient of this tensor whenever it is computed; a tensor that it returns takes its place.
-     * A hook that captures this very tensor keeps it alive until `remove()`.
      */
     register_hook(...args: Arguments['Tensor.register_hook']): RemovableHandle
     /** Calls `hook` with this leaf whenever backward has added to its gradient. */
@@ -50,11 +49,15 @@ define({
   },
   register_hook(...args: Arguments['Tensor.register_hook']) {
     const { hook } = read('Tensor.register_hook', args)
-    return new RemovableHandle(native.register_hook(internals.handleOf(this), hookOnHandles(hook)))
+    return new RemovableHandle(
+      native.register_hook(internals.handleOf(this), hookOnHandles(hook), internals.edgesOf(this)),
+    )
   },
   register_post_accumulate_grad_hook(...args: Arguments['Tensor.register_post_accumulate_grad_hook']) {
     const { hook } = read('Tensor.register_post_accumulate_grad_hook', args)
-    return new RemovableHandle(native.post_accumulate_hook(internals.handleOf(this), leafHook(hook)))
+    return new RemovableHandle(
+      native.post_accumulate_hook(internals.handleOf(this), leafHook(hook), internals.edgesOf(this)),
+    )
   },
 })
 

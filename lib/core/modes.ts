@@ -2,6 +2,8 @@
 // callback form and a `using` form; the latter is guarded: what is still open when synchronous code ends (a forgotten
 // `using`, an await inside) is closed and reported.
 
+import { warn } from './warn.js'
+
 interface Opened {
   readonly name: string
   close(): void
@@ -18,10 +20,10 @@ export function closeModesSince(count: number): void {
   while (opened.length > count) {
     const mode = opened.pop() as Opened
     mode.close()
-    process.emitWarning(
+    warn(
       `${mode.name} was still open when synchronous code ended, and was closed. Declare it with \`using\`, and do not ` +
         'await inside: modes hold for synchronous code only.',
-      { code: 'TSTORCH_MODE_LEFT_OPEN' },
+      'TSTORCH_MODE_LEFT_OPEN',
     )
   }
 }

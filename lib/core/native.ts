@@ -161,9 +161,20 @@ export interface Native {
   /** Nodes and the positions of their inputs, alternating. */
   next_functions(node: NativeNode): (NativeNode | number | null)[]
   node_variable(node: NativeNode): Handle | null
-  node_pre_hook(node: NativeNode, hook: (gradients: (Handle | null)[]) => unknown): () => void
-  node_post_hook(node: NativeNode, hook: (inputs: (Handle | null)[], outputs: (Handle | null)[]) => unknown): () => void
-  post_accumulate_hook(handle: Handle, hook: (handle: Handle) => void): () => void
+  /** `result`: a tensor that the node made and whose edges they are, or 0. */
+  node_pre_hook(
+    node: NativeNode,
+    hook: (gradients: (Handle | null)[]) => unknown,
+    edges: object,
+    result: Handle,
+  ): () => void
+  node_post_hook(
+    node: NativeNode,
+    hook: (inputs: (Handle | null)[], outputs: (Handle | null)[]) => unknown,
+    edges: object,
+    result: Handle,
+  ): () => void
+  post_accumulate_hook(handle: Handle, hook: (handle: Handle) => void, edges: object): () => void
   /** For each output the handle that stands for it from now on, null where it is the same tensor. */
   custom_function(
     inputs: Handle[],
@@ -184,7 +195,8 @@ export interface Native {
   retains_grad(handle: Handle): boolean
   version(handle: Handle): number
   /** Gives the function that removes the hook. */
-  register_hook(handle: Handle, hook: (grad: Handle) => Handle | undefined): () => void
+  /** `edges`: what the tensor's object refers to. They refer to the hook until it is removed. */
+  register_hook(handle: Handle, hook: (grad: Handle) => Handle | undefined, edges: object): () => void
   data(handle: Handle): Handle
   set_data(handle: Handle, data: Handle): void
 
@@ -241,6 +253,8 @@ export interface Native {
   set_rng_state(state: Handle, generator?: NativeGenerator): void
   default_generator(device: string): NativeGenerator
   /** What to call when tensors have grown by tens of megabytes, or memory runs out: then `all` is true. */
+  /** Also collects what only goes through native code in a circle. */
+  collect_garbage(all: boolean): void
   collect_garbage_by(collect: (all: boolean) => void): void
   /**
    * Does nothing, but keeps its arguments alive until here. For tensors whose handles are gathered in arrays: making
@@ -270,7 +284,8 @@ export interface Native {
   set_float32_matmul_precision(precision: string): void
   cudnn_version(): number | null
 
-  share(handle: Handle): number
+  share(handle: Handle): Handle
+  put_shared(alias: Handle): number
   from_shared(token: number): Handle
 }
 

@@ -43,10 +43,14 @@ class Scope implements Owner {
   /** Frees what is not in `result`; what is goes to the scope around this one. */
   end(result?: unknown): void {
     swapOwner(this.#outer)
-    forEachTensor(result, (tensor) => {
-      if (internals.ownerOf(tensor) === this) internals.setOwner(tensor, this.#outer)
-    })
-    internals.freeOwned(this.#tensors, this)
+    try {
+      forEachTensor(result, (tensor) => {
+        if (internals.ownerOf(tensor) === this) internals.setOwner(tensor, this.#outer)
+      })
+    } finally {
+      // A result whose fields throw when they are read is lost; nothing else would free its tensors.
+      internals.freeOwned(this.#tensors, this)
+    }
   }
 }
 

@@ -17,6 +17,16 @@ let currentOwner: Owner | null = null
 let nextId = 1
 const INTERNAL = Symbol('internal')
 
+/**
+ * What a tensor's object refers to beside its handle: functions that native code holds for the tensor. Native code lets
+ * go of those where a tensor's object alone keeps it alive (native/memory/references.h).
+ */
+export interface Edges {
+  [hook: number]: unknown
+  /** Of the custom Function that the tensor is a result of. */
+  backward?: unknown
+}
+
 /** Tensor's private parts, for the library's own modules. */
 interface Internals {
   /** What lets a subclass call Tensor's constructor. */
@@ -32,6 +42,7 @@ interface Internals {
   /** Hands a tensor to another owner, or to the garbage collector. */
   setOwner(tensor: Tensor, owner: Owner | null): void
   ownerOf(tensor: Tensor): Owner | null
+  edgesOf(tensor: Tensor): Edges
   /** Frees the tensor's handle. */
   free(tensor: Tensor): void
   /** Frees those of the tensors that this owner owns, in one call. */
@@ -43,6 +54,7 @@ export let internals: Internals
 export class Tensor {
   #handle: Handle
   #owner: Owner | null
+  #edges: Edges | null
   /** Unique in this thread. Two tensors are the same tensor iff their ids are equal. */
   readonly id: number
 
@@ -53,6 +65,7 @@ export class Tensor {
     }
     this.#handle = handle
     this.#owner = null
+    this.#edges = null
     this.id = nextId++
   }
 
@@ -96,6 +109,10 @@ export class Tensor {
         owner?.own(tensor)
       },
       ownerOf: (tensor) => tensor.#owner,
+      edgesOf(tensor) {
+        tensor.#edges ??= {}
+        return tensor.#edges
+      },
       free(tensor) {
         internals.checkTensor(tensor)
         if (tensor.#handle === 0) return
@@ -264,11 +281,11 @@ export class Tensor {
 
   /**
    * A token for `postMessage`, with which another worker thread takes the tensor's data (not a copy) by
-   * `torch.from_shared(token)`, once.
+   * `torch.from_shared(token)`, once. A token that was posted and is never taken keeps the data until the process ends.
    * @throws if the tensor belongs to a graph.
    */
   share(): SharedToken {
-    return { tstorch_shared: native.share(internals.handleOf(this)) }
+    return tokenOf(internals.wrapUnowned(native.share(internals.handleOf(this))))
   }
 
   /** Refuses arithmetic: TypeScript compiles `-x` and `x < y`, which JavaScript would answer with NaN. */
@@ -293,7 +310,24 @@ export type Hook = (grad: Tensor) => Tensor | undefined | null | void
 
 /** What `tensor.share()` gives and `torch.from_shared` takes. */
 export interface SharedToken {
-  tstorch_shared: number
+  readonly tstorch_shared: number
+}
+
+/**
+ * The alias is out of the garbage collector's reach only once its number is read: whoever posts, copies or takes the
+ * token does so, and a token that nobody read nobody can take.
+ */
+function tokenOf(alias: Tensor): SharedToken {
+  let token: number | undefined
+  return {
+    get tstorch_shared() {
+      if (token === undefined) {
+        token = native.put_shared(internals.handleOf(alias))
+        internals.free(alias)
+      }
+      return token
+    },
+  }
 }
 
 /** The tensor that another thread shared. A token is good for one use. */

@@ -2,8 +2,8 @@
 
 const shown = new Set<string>()
 
-export function warn(message: string): void {
+export function warn(message: string, code?: string): void {
   if (shown.has(message)) return
   shown.add(message)
-  process.emitWarning(message)
+  process.emitWarning(message, code === undefined ? {} : { code })
 }

@@ -68,8 +68,8 @@ export function dtypeOfArray(array: ArrayBufferView): DType | undefined {
 /**
  * The elements in row-major order, as the typed array of the dtype (bool: Uint8Array; complex: re and im alternate;
  * float16, bfloat16, float8 and complex32: Float32Array). A contiguous CPU tensor's array is the tensor's own memory, as with
- * `numpy()`: writing to one changes the other, and the memory stays until the array is collected, which needs a turn
- * of the event loop. `{ copy: true }` always copies.
+ * `numpy()`: writing to one changes the other, and the memory stays until neither is needed. `{ copy: true }` always
+ * copies.
  */
 export function to_typed_array(tensor: Tensor, { copy = false } = {}): TypedArray {
   if (tensor.requires_grad) {

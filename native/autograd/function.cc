@@ -1,6 +1,7 @@
 // Functions whose gradient is written in JavaScript (torch.autograd.Function).
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <numeric>
 #include <unordered_set>
 
 #include "autograd/node.h"
@@ -65,7 +66,7 @@ class CustomBackward : public torch::autograd::Node {
 
   std::string name_;
   bool materialize_ = true;
-  std::unique_ptr<Callback> callback_;
+  std::shared_ptr<Callback> callback_;
 
  private:
   std::vector<SavedVariable> saved_;
@@ -88,9 +89,26 @@ std::unordered_set<at::TensorImpl*> set_of(const variable_list& tensors) {
   return result;
 }
 
+// Whether a function's node is gone once the handles of its results are.
+bool go_with_results(const HandleTable& tensors, const torch::autograd::Node* node,
+                     const std::vector<HandleTable::Handle>& results) {
+  size_t owners = 0;
+  size_t known = 0;
+  for (const HandleTable::Handle handle : results) {
+    const at::Tensor* held = tensors.find_sole(handle);
+    if (held == nullptr) continue;
+    const auto* meta = torch::autograd::impl::get_autograd_meta(*held);
+    if (meta == nullptr || meta->grad_fn_.get() != node) continue;
+    owners = meta->grad_fn_.use_count();
+    ++known;
+  }
+  return known > 0 && known == owners;
+}
+
 // custom_function(inputs, outputs, saved, non_differentiable, dirty, name, materialize, backward)
 // -> for each output the handle that stands for it from now on, null where it is the same tensor.
-// backward(handles of gradients, which inputs need one) gives an array of handles or nulls.
+// backward(handles of gradients, which inputs need one) gives an array of handles or nulls; the
+// edges of the outputs are to refer to it (memory/references.h).
 napi_value custom_function(Call& call) {
   const variable_list inputs = call.tensors(0);
   const variable_list outputs = call.tensors(1);
@@ -101,7 +119,11 @@ napi_value custom_function(Call& call) {
   const auto [owner, node] = make_node<CustomBackward>();
   node->name_ = call.string(5);
   node->materialize_ = call.boolean(6);
-  node->callback_ = std::make_unique<Callback>(call.env(), call[7]);
+  const auto results = std::make_shared<std::vector<HandleTable::Handle>>();
+  node->callback_ =
+      Callback::make(call.env(), call[7], [node = node, results](const auto& tensors) {
+        return go_with_results(tensors, node, *results);
+      });
   const bool recorded =
       at::GradMode::is_enabled() && torch::autograd::any_variable_requires_grad(inputs);
   if (recorded) {
@@ -120,11 +142,17 @@ napi_value custom_function(Call& call) {
   if (recorded) {
     for (const at::Tensor& tensor : call.tensors(2)) node->save(tensor);
   }
-  variable_list fresh(outputs.size());
-  for (size_t i = 0; i < outputs.size(); ++i) {
-    if (!wrapped[i]->is_same(outputs[i])) fresh[i] = *wrapped[i];
-  }
-  return call.handles(fresh);
+  each_element(call.raw(), call[1], [&](uint32_t, napi_value handle) {
+    results->push_back(handle_in(number_in(call.raw(), handle).value_or(0)));
+  });
+  std::vector<size_t> places(outputs.size());
+  std::iota(places.begin(), places.end(), 0);
+  return array_value(call.raw(), places, [&](size_t i) {
+    if (wrapped[i]->is_same(outputs[i])) return call.null();
+    const napi_value fresh = call.handle(*wrapped[i]);
+    results->at(i) = handle_in(*number_in(call.raw(), fresh));
+    return fresh;
+  });
 }
 
 // saved_tensors() -> what the function whose backward is running saved

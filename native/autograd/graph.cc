@@ -7,8 +7,11 @@
 #include "binding/owned.h"
 #include "exports.h"
 
+// What JavaScript's object of a node holds.
+using NodeHolder = std::shared_ptr<const NodeOwner>;
+
 template <>
-struct TagOf<NodeOwner> {
+struct TagOf<NodeHolder> {
   static constexpr napi_type_tag value = {0x3b1de0c4a98f4d71, 0x8e2f6a1c57d90b34};
 };
 
@@ -17,12 +20,14 @@ namespace {
 using torch::autograd::variable_list;
 
 napi_value node_value(const Call& call, const NodeOwner& node) {
-  return node ? own(call, node) : call.null();
+  return node ? own<NodeHolder>(call, std::make_shared<NodeOwner>(node)) : call.null();
 }
 
-NodeOwner node_argument(const Call& call, size_t index) {
-  return owned_argument<NodeOwner>(call, index, "a node of a graph");
+const NodeHolder& holder_argument(const Call& call, size_t index) {
+  return owned_argument<NodeHolder>(call, index, "a node of a graph");
 }
+
+NodeOwner node_argument(const Call& call, size_t index) { return *holder_argument(call, index); }
 
 // The tensors that JavaScript gave in place of others, or those where it gave nothing.
 variable_list replaced(const Environment& env, napi_value result, const variable_list& given) {
@@ -111,7 +116,30 @@ napi_value node_variable(Call& call) {
   return accumulator == nullptr ? call.null() : call.handle(accumulator->variable);
 }
 
-// node_pre_hook(node, function(handles of gradients) -> handles or nothing) -> remove
+// Whether a node's hooks are gone once JavaScript's object of the node is, and the only handle of a
+// tensor that the node made, which is the call's fourth argument: 0 where there is none.
+Callback::Condition go_with_node(const Call& call) {
+  const std::weak_ptr<const NodeOwner> weak = holder_argument(call, 0);
+  const auto* node = holder_argument(call, 0)->get();
+  return [weak, node, handle = call.natural(3)](const HandleTable& tensors) {
+    size_t owners = 0;
+    size_t known = 0;
+    const auto count = [&](const NodeOwner& owner) {
+      if (owner.get() != node) return;
+      owners = owner.use_count();
+      ++known;
+    };
+    if (const NodeHolder holder = weak.lock()) count(*holder);
+    if (const at::Tensor* held = tensors.find_sole(handle)) {
+      const auto* meta = torch::autograd::impl::get_autograd_meta(*held);
+      if (meta != nullptr) count(meta->grad_fn_);
+    }
+    return known > 0 && known == owners;
+  };
+}
+
+// node_pre_hook(node, function(handles of gradients) -> handles or nothing, edges, result) ->
+// remove
 napi_value node_pre_hook(Call& call) {
   const NodeOwner node = node_argument(call, 0);
   auto list = list_among<NodePreHook>(node->pre_hooks());
@@ -120,10 +148,11 @@ napi_value node_pre_hook(Call& call) {
     list = hook->list;
     node->add_pre_hook(std::move(hook));
   }
-  return list->add(call, call[1]);
+  return list->add(call, 1, go_with_node(call));
 }
 
-// node_post_hook(node, function(gradients of inputs, of outputs) -> handles or nothing) -> remove
+// node_post_hook(node, function(gradients of inputs, of outputs) -> handles or nothing, edges,
+// result) -> remove
 napi_value node_post_hook(Call& call) {
   const NodeOwner node = node_argument(call, 0);
   auto list = list_among<NodePostHook>(node->post_hooks());
@@ -132,10 +161,10 @@ napi_value node_post_hook(Call& call) {
     list = hook->list;
     node->add_post_hook(std::move(hook));
   }
-  return list->add(call, call[1]);
+  return list->add(call, 1, go_with_node(call));
 }
 
-// post_accumulate_hook(tensor, function(handle)) -> remove
+// post_accumulate_hook(tensor, function(handle), edges) -> remove
 napi_value post_accumulate_hook(Call& call) {
   const at::Tensor tensor = call.tensor(0);
   TORCH_CHECK(tensor.requires_grad(),
@@ -148,7 +177,9 @@ napi_value post_accumulate_hook(Call& call) {
   auto* hook =
       dynamic_cast<AccumulatedHook*>(torch::autograd::impl::post_acc_grad_hooks(tensor).get());
   TORCH_CHECK(hook != nullptr, "the tensor has hooks of another kind");
-  return hook->list->add(call, call[1]);
+  return hook->list->add(call, 1, [handle = call.natural(0)](const HandleTable& tensors) {
+    return tensors.find_sole(handle) != nullptr;
+  });
 }
 
 }  // namespace

@@ -4,7 +4,14 @@ namespace {
 
 struct Place {
   std::weak_ptr<HookList> list;
-  uint64_t id;
+  uint32_t id;
+  // Weak: edges belong to their object.
+  napi_ref edges;
+  std::shared_ptr<DeadReferences> dead;
+
+  ~Place() {
+    if (edges != nullptr) dead->add(edges);
+  }
 };
 
 napi_value remove_at_place(napi_env env, napi_callback_info info) {
@@ -12,20 +19,27 @@ napi_value remove_at_place(napi_env env, napi_callback_info info) {
   if (napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data) != napi_ok) return nullptr;
   const auto* place = static_cast<Place*>(data);
   if (const auto list = place->list.lock()) list->remove(place->id);
+  napi_value edges = nullptr;
+  if (napi_get_reference_value(env, place->edges, &edges) == napi_ok && edges != nullptr) {
+    napi_delete_element(env, edges, place->id, nullptr);
+  }
   return nullptr;
 }
 
 }  // namespace
 
-napi_value HookList::add(const Call& call, napi_value function) {
-  auto place = std::make_unique<Place>(Place{weak_from_this(), next_++});
-  hooks_.emplace_back(place->id, std::make_shared<Callback>(call.env(), function));
+napi_value HookList::add(const Call& call, size_t index, Callback::Condition may_go) {
+  const napi_env raw = call.raw();
+  auto place = std::make_unique<Place>(
+      Place{weak_from_this(), call.env().hooks_made++, nullptr, call.env().dead_references});
+  auto callback = Callback::make(call.env(), call[index], std::move(may_go));
+  check_napi(raw, napi_create_reference(raw, call[index + 1], 0, &place->edges));
+  check_napi(raw, napi_set_element(raw, call[index + 1], place->id, call[index]));
+  hooks_.emplace_back(place->id, std::move(callback));
   napi_value remove = nullptr;
   const auto finalize = [](napi_env, void* data, void*) { delete static_cast<Place*>(data); };
-  check_napi(call.raw(),
-             napi_create_function(call.raw(), nullptr, 0, remove_at_place, place.get(), &remove));
-  check_napi(call.raw(),
-             napi_add_finalizer(call.raw(), remove, place.get(), finalize, nullptr, nullptr));
+  check_napi(raw, napi_create_function(raw, nullptr, 0, remove_at_place, place.get(), &remove));
+  check_napi(raw, napi_add_finalizer(raw, remove, place.get(), finalize, nullptr, nullptr));
   place.release();
   return remove;
 }

@@ -9,12 +9,14 @@
 
 class HookList : public std::enable_shared_from_this<HookList> {
  public:
-  using Hooks = std::vector<std::pair<uint64_t, std::shared_ptr<Callback>>>;
+  using Hooks = std::vector<std::pair<uint32_t, std::shared_ptr<Callback>>>;
 
-  // Adds a function of JavaScript's; gives the function that removes it.
-  napi_value add(const Call& call, napi_value function);
+  // Adds a function of JavaScript's, which the call has as its argument `index` and, as the next
+  // one, the edges of the object that it hangs on (memory/references.h): they refer to it until it
+  // is removed. Gives the function that removes it.
+  napi_value add(const Call& call, size_t index, Callback::Condition may_go);
 
-  void remove(uint64_t id) {
+  void remove(uint32_t id) {
     hooks_.erase(std::remove_if(hooks_.begin(), hooks_.end(),
                                 [id](const auto& hook) { return hook.first == id; }),
                  hooks_.end());
@@ -25,5 +27,4 @@ class HookList : public std::enable_shared_from_this<HookList> {
 
  private:
   Hooks hooks_;
-  uint64_t next_ = 0;
 };

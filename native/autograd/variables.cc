@@ -76,7 +76,17 @@ std::shared_ptr<HookList> hooks_of(const at::Tensor& tensor) {
   return nullptr;
 }
 
-// register_hook(tensor, function(handle) -> handle or anything else) -> remove
+// Whether a tensor's hooks are gone once its only handle is. Its node has them too.
+bool go_with(const at::Tensor& tensor, const std::weak_ptr<HookList>& list) {
+  const auto* meta = torch::autograd::impl::get_autograd_meta(tensor);
+  if (meta == nullptr || hooks_of(tensor) != list.lock()) return false;
+  const auto& node = meta->grad_fn_;
+  const size_t places = 1 + meta->hooks_.size() + (node ? 1 : 0);
+  return static_cast<size_t>(meta->cpp_hooks_list_.use_count()) <= places &&
+         (!node || node.use_count() == 1);
+}
+
+// register_hook(tensor, function(handle) -> handle or anything else, edges) -> remove
 napi_value register_hook(Call& call) {
   const at::Tensor tensor = call.tensor(0);
   TORCH_CHECK(tensor.requires_grad(),
@@ -87,7 +97,11 @@ napi_value register_hook(Call& call) {
     list = hooks.list;
     static_cast<const at::TensorBase&>(tensor).register_hook(hooks);
   }
-  return list->add(call, call[1]);
+  const std::weak_ptr<HookList> weak = list;
+  return list->add(call, 1, [weak, handle = call.natural(0)](const HandleTable& tensors) {
+    const at::Tensor* held = tensors.find_sole(handle);
+    return held != nullptr && go_with(*held, weak);
+  });
 }
 
 napi_value data(Call& call) { return call.handle(call.tensor(0).variable_data()); }

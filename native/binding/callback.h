@@ -3,12 +3,15 @@
 
 #include "binding/call.h"
 
-class Callback {
+#include <functional>
+
+class Callback : public Held {
  public:
-  Callback(Environment& env, napi_value function);
-  ~Callback() { dead_->add(reference_); }
-  Callback(const Callback&) = delete;
-  Callback& operator=(const Callback&) = delete;
+  // Whether nothing holds the callback any more but objects of JavaScript's that refer to the
+  // function too.
+  using Condition = std::function<bool(const HandleTable& tensors)>;
+
+  static std::shared_ptr<Callback> make(Environment& env, napi_value function, Condition may_go);
 
   // Calls the function with what `arguments` makes and gives its result to `read`, all in one
   // handle scope. Throws outside the thread that the function belongs to. A JavaScript exception
@@ -23,11 +26,16 @@ class Callback {
 
   Environment& env() const { return env_; }
 
+ protected:
+  bool may_go(napi_env, const HandleTable& tensors) override { return may_go_(tensors); }
+
  private:
+  Callback(Environment& env, napi_ref function, Condition may_go)
+      : Held(env.dead_references, function), env_(env), may_go_(std::move(may_go)) {}
+
   void check_thread() const;
   napi_value call(const napi_value* arguments, size_t count) const;
 
   Environment& env_;
-  std::shared_ptr<DeadReferences> dead_;
-  napi_ref reference_ = nullptr;
+  const Condition may_go_;
 };

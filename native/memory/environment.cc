@@ -6,6 +6,7 @@
 namespace {
 
 // What a handle costs beside its elements: the TensorImpl, its graph node, the JavaScript object.
+// What native code holds of JavaScript costs about as much: a hook with its closure, for one.
 constexpr int64_t kBytesPerHandle = 1024;
 constexpr int64_t kWorthTelling = int64_t{1} << 20;
 // Less than what V8 lets memory outside its heap grow before it collects everything (64 MB).
@@ -56,7 +57,8 @@ Environment* Environment::of_this_thread() { return current; }
 int64_t Environment::live_bytes() const { return counter_->bytes(); }
 
 int64_t Environment::held() const {
-  return live_bytes() + static_cast<int64_t>(tensors.live()) * kBytesPerHandle + held_on_devices();
+  const int64_t handles = static_cast<int64_t>(tensors.live()) + Held::count(*dead_references);
+  return live_bytes() + handles * kBytesPerHandle + held_on_devices();
 }
 
 // The allocator does not know which environment a byte is for: each has its share.
@@ -87,8 +89,20 @@ void Environment::settle() {
   if (++settled_ % kCallsBetweenReadings == 0) read_devices();
   if (std::abs(held() - told_) <= kWorthTelling) return;
   held_at_collection_ = std::min(held_at_collection_, held());
-  if (held() - held_at_collection_ > kWorthCollecting) collect(Garbage::Young);
+  if (held() - held_at_collection_ > kWorthCollecting) collect_grown();
   tell_v8();
+}
+
+void Environment::collect_grown() {
+  collect(Garbage::Young);
+  // Held objects are no young garbage, as what native code holds outlives V8's own collections; and
+  // V8 cannot free them in its full ones.
+  held_at_full_collection_ = std::min(held_at_full_collection_, held());
+  const int64_t grown = held() - held_at_full_collection_;
+  if (held_objects.empty() || grown < std::max(kWorthCollecting, held_at_full_collection_ / 2)) {
+    return;
+  }
+  collect(Garbage::All);
 }
 
 bool Environment::make_room_on_device(int64_t free) {
@@ -140,10 +154,13 @@ void Environment::collect(Garbage garbage) {
   if (collect_ == nullptr || napi_get_reference_value(env_, collect_, &collect) != napi_ok) return;
   if (napi_get_undefined(env_, &receiver) != napi_ok) return;
   if (napi_get_boolean(env_, garbage == Garbage::All, &all) != napi_ok) return;
+  const auto loose = held_objects.loosen(env_, tensors, garbage == Garbage::All);
   napi_call_function(env_, receiver, collect, 1, &all, &ignored);
   release_dying();
+  held_objects.tighten(env_, loose);
   read_devices();
   held_at_collection_ = held();
+  if (garbage == Garbage::All) held_at_full_collection_ = held();
   used_at_collection_ = devices_.used;
 }
 

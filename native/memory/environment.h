@@ -2,37 +2,9 @@
 #pragma once
 
 #include "memory/allocator.h"
-#include "memory/handle_table.h"
+#include "memory/references.h"
 
 struct Operator;
-
-// References to JavaScript values whose holders died, on whatever thread and perhaps inside the
-// garbage collector. Holders share it, since they may outlive the environment.
-class DeadReferences {
- public:
-  void add(napi_ref reference) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    references_.push_back(reference);
-    any_ = true;
-  }
-
-  std::vector<napi_ref> take() {
-    if (!any_.load(std::memory_order_relaxed)) return {};
-    const std::lock_guard<std::mutex> lock(mutex_);
-    any_ = false;
-    return std::exchange(references_, {});
-  }
-
-  // Once the environment is gone, its values are too.
-  void close() { closed_ = true; }
-  bool closed() const { return closed_; }
-
- private:
-  std::atomic<bool> closed_{false};
-  std::mutex mutex_;
-  std::vector<napi_ref> references_;
-  std::atomic<bool> any_{false};
-};
 
 // libtorch's warnings, until JavaScript has them.
 class Warnings : public c10::WarningHandler {
@@ -79,6 +51,8 @@ class Environment {
   } anomaly;
 
   const std::shared_ptr<DeadReferences> dead_references = std::make_shared<DeadReferences>();
+  HeldObjects held_objects;
+  uint32_t hooks_made = 0;
 
   // The environment of the calling thread, or nullptr where JavaScript does not run on it.
   static Environment* of_this_thread();
@@ -123,6 +97,7 @@ class Environment {
   int64_t held_on_devices() const;
   void read_devices();
   void release_dying();
+  void collect_grown();
   void tell_v8();
   void pass_warnings_on();
 
@@ -134,6 +109,7 @@ class Environment {
   napi_ref warn_ = nullptr;
   Warnings warnings_;
   int64_t held_at_collection_ = 0;
+  int64_t held_at_full_collection_ = 0;
   DeviceMemory (*read_devices_)() = nullptr;
   DeviceMemory devices_;
   int64_t used_at_collection_ = 0;

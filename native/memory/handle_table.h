@@ -35,6 +35,12 @@ class HandleTable {
     return current ? &slot.tensor : nullptr;
   }
 
+  // The tensor, where nothing else holds it; or nullptr.
+  const at::Tensor* find_sole(Handle handle) const {
+    const at::Tensor* tensor = find(handle);
+    return tensor != nullptr && tensor->use_count() == 1 ? tensor : nullptr;
+  }
+
   bool release(Handle handle) {
     if (find(handle) == nullptr) return false;
     const auto index = static_cast<uint32_t>(handle & (kMaxSlots - 1));

@@ -50,6 +50,12 @@ napi_value collect_garbage_by(Call& call) {
   return call.undefined();
 }
 
+// collect_garbage(all)
+napi_value collect_garbage(Call& call) {
+  call.env().collect(call.boolean(0) ? Garbage::All : Garbage::Young);
+  return call.undefined();
+}
+
 // warn_by(function(text)): what gets libtorch's warnings
 napi_value warn_by(Call& call) {
   TYPE_CHECK(call.type(0) == napi_function, "expected a function");
@@ -67,5 +73,6 @@ void export_process(Environment& env, napi_value exports) {
   export_function(env, exports, "cuda_device_count", enter<cuda_device_count>);
   export_function(env, exports, "cuda_built", enter<cuda_built>);
   export_function(env, exports, "collect_garbage_by", enter<collect_garbage_by>);
+  export_function(env, exports, "collect_garbage", enter<collect_garbage>);
   export_function(env, exports, "warn_by", enter<warn_by>);
 }

@@ -91,6 +91,37 @@ napi_value to_bytes(Call& call) {
   return buffer;
 }
 
+// A tensor whose memory an ArrayBuffer shows.
+//
+// V8 gives that memory back on a turn of the event loop, which a plain loop never takes. So the
+// buffer is collected here alone, and its tensor freed there and then: unless its memory went to
+// another buffer meanwhile (transfer() leaves it detached), which has it until V8 gives it back.
+class ShownTensor final : public Held {
+ public:
+  using Owner = std::shared_ptr<ShownTensor>;
+
+  ShownTensor(const Environment& env, napi_ref buffer, at::Tensor tensor, Owner* owner)
+      : Held(env.dead_references, buffer), tensor_(std::move(tensor)), owner_(owner) {}
+
+ protected:
+  bool may_go(napi_env env, const HandleTable&) override {
+    const Napi::HandleScope scope(env);
+    napi_value buffer = nullptr;
+    bool detached = true;
+    return napi_get_reference_value(env, reference_, &buffer) == napi_ok && buffer != nullptr &&
+           napi_is_detached_arraybuffer(env, buffer, &detached) == napi_ok && !detached;
+  }
+  void gone() override {
+    tensor_.reset();
+    owner_->reset();
+  }
+
+ private:
+  at::Tensor tensor_;
+  // What V8 gives back.
+  Owner* const owner_;
+};
+
 // share_bytes(tensor) -> ArrayBuffer over the tensor's own memory, or null where that needs a copy
 napi_value share_bytes(Call& call) {
   const at::Tensor tensor = call.tensor(0);
@@ -99,19 +130,24 @@ napi_value share_bytes(Call& call) {
                         !tensor._is_zerotensor() && tensor.numel() > 0 &&
                         tensor.const_data_ptr() != nullptr;
   if (!possible) return call.null();
-  auto owner = std::make_unique<at::Tensor>(tensor.detach());
+  const at::Tensor shown = tensor.detach();
+  auto owner = std::make_unique<ShownTensor::Owner>();
   napi_value buffer = nullptr;
   const auto free_owner = [](napi_env, void*, void* hint) {
-    delete static_cast<at::Tensor*>(hint);
+    delete static_cast<ShownTensor::Owner*>(hint);
   };
   const napi_status status = napi_create_external_arraybuffer(
-      call.raw(), owner->mutable_data_ptr(), owner->nbytes(), free_owner, owner.get(), &buffer);
+      call.raw(), shown.mutable_data_ptr(), shown.nbytes(), free_owner, owner.get(), &buffer);
   // Where the runtime forbids external memory (a sandboxed V8), the caller copies.
   if (status == napi_no_external_buffers_allowed) return call.null();
   check_napi(call.raw(), status);
+  ShownTensor::Owner& held = *owner.release();
+  napi_ref reference = nullptr;
+  check_napi(call.raw(), napi_create_reference(call.raw(), buffer, 1, &reference));
+  held = std::make_shared<ShownTensor>(call.env(), reference, shown, &held);
+  call.env().held_objects.add(held);
   // Growing the tensor would free the memory that the ArrayBuffer sees.
-  owner->storage().unsafeGetStorageImpl()->set_resizable(false);
-  owner.release();
+  shown.storage().unsafeGetStorageImpl()->set_resizable(false);
   return buffer;
 }
 

@@ -33,7 +33,7 @@ SharedTensors& shared_tensors() {
   return *tensors;
 }
 
-// share(tensor) -> token
+// share(tensor) -> an alias for another thread
 napi_value share(Call& call) {
   const at::Tensor tensor = call.tensor(0);
   TORCH_CHECK(tensor.is_leaf() || !tensor.requires_grad(),
@@ -41,7 +41,12 @@ napi_value share(Call& call) {
               "thread; share tensor.detach()");
   // Growing it in one thread would free the memory under the other's feet.
   tensor.storage().unsafeGetStorageImpl()->set_resizable(false);
-  return integer_value(call.raw(), shared_tensors().put(tensor.detach()));
+  return call.handle(tensor.detach());
+}
+
+// put_shared(alias) -> token
+napi_value put_shared(Call& call) {
+  return integer_value(call.raw(), shared_tensors().put(call.tensor(0)));
 }
 
 // from_shared(token) -> tensor
@@ -51,5 +56,6 @@ napi_value from_shared(Call& call) { return call.handle(shared_tensors().take(ca
 
 void export_share(Environment& env, napi_value exports) {
   export_function(env, exports, "share", enter<share>);
+  export_function(env, exports, "put_shared", enter<put_shared>);
   export_function(env, exports, "from_shared", enter<from_shared>);
 }

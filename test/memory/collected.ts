@@ -1,6 +1,7 @@
 // Calls whose tensors nothing else needs, under a garbage collector that runs all the time: node --gc-interval=7
 // dist/test/memory/collected.js. A handle must not die while native code is still to read it.
 
+import { native } from '../../lib/core/native.js'
 import torch, { autograd, nn, optim, type Tensor } from '../../lib/index.js'
 
 class Twice extends autograd.Function {
@@ -13,6 +14,16 @@ class Twice extends autograd.Function {
       .mul(2)
       .add(b.mul(3))
       .mul(ctx.saved_tensors[0] as Tensor)
+  }
+}
+
+class Kept extends autograd.Function {
+  static override forward(ctx: InstanceType<typeof autograd.FunctionCtx>, x: Tensor): Tensor {
+    ctx.y = x.exp()
+    return ctx.y
+  }
+  static override backward(ctx: InstanceType<typeof autograd.FunctionCtx>, grad: Tensor): Tensor {
+    return grad.mul(ctx.y)
   }
 }
 
@@ -49,5 +60,20 @@ for (let i = 0; i < Number(process.argv[2] ?? 500); i++) {
     .backward()
   autograd.functional.jacobian((x: Tensor) => x.exp(), torch.ones(2))
   leaf.mul(2).register_hook((grad) => grad.mul(2))
+  // What goes through native code in a circle, and is needed until the backward.
+  let called = 0
+  const loss = (() => {
+    const y = Kept.apply(leaf.mul(2))
+    y.register_hook((grad) => {
+      called++
+      return grad.mul(y)
+    })
+    y.grad_fn?.register_prehook(() => void called++)
+    return y.sum()
+  })()
+  const array = torch.full([300], i).to_typed_array()
+  native.collect_garbage(i % 10 === 0)
+  loss.backward()
+  if (called !== 2 || array.some((value) => value !== i)) throw new Error(`round ${i}: ${called} hooks were called`)
 }
 console.log('done')

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { packageRoot } from '../../lib/core/package_root.js'
+import type { Curve } from '../../scripts/memory/loops.js'
 import type { Measured } from './scenarios.js'
 
 const run = promisify(execFile)
@@ -17,7 +18,14 @@ async function measure(program: string, scenario: string): Promise<Measured> {
   return JSON.parse(stdout) as Measured
 }
 
-const MINUTES = 60_000
+/** Runs one of the loops of `npm run memory`. */
+export async function curve(name: string, rounds: number): Promise<Curve> {
+  const file = join(packageRoot, 'dist', 'scripts', 'memory', 'loops.js')
+  const { stdout } = await run(process.execPath, [file, name, String(rounds), '300'])
+  return JSON.parse(stdout)
+}
+
+export const MINUTES = 60_000
 
 // What is garbage waits for the collector: a loop takes a small part of what it makes, beside what it holds.
 export function describeLoops(where: string, program: string): void {
