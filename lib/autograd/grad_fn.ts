@@ -2,22 +2,35 @@
 
 import { type Handle, type NativeNode, native } from '../core/native.js'
 import { internals, RemovableHandle, type Tensor } from '../core/tensor.js'
+import { describe } from '../operators/describe.js'
 
 const tensorsOf = (handles: readonly (Handle | null)[]) =>
   handles.map((handle) => (handle === null ? null : internals.wrap(handle)))
 
 /** What a hook of a node gave in place of gradients, as native code reads it. */
-function replacements(result: NodeHookResult): (Handle | null)[] | undefined {
+function replacements(result: NodeHookResult, count: number): (Handle | null)[] | undefined {
   if (result === undefined || result === null) return undefined
-  return [result].flat().map((tensor) => (tensor === null ? null : internals.handleOf(tensor as Tensor)))
+  const list: readonly unknown[] = Array.isArray(result) ? result : [result]
+  if (list.length !== count) {
+    throw new Error(`hook has returned an incorrect number of values (got ${list.length}, but expected ${count})`)
+  }
+  return Array.from(list, (tensor) => {
+    if (tensor === null || tensor === undefined) return null
+    if (internals.isTensor(tensor)) return internals.handleOf(tensor)
+    throw new TypeError(`expected an array of Tensors, a Tensor or nothing, but hook returned ${describe(result)}`)
+  })
 }
 
 type Gradients = (Tensor | null)[]
 type NodeHookResult = Tensor | readonly (Tensor | null)[] | undefined | null | void
 
+const NOT_CLONED = Symbol('a node of a graph')
+
 /** A node of the graph: the operation that made a tensor, or what adds to a leaf's gradient. */
 export class GradFn {
   readonly #node: NativeNode
+  /** @internal Keeps structured cloning from making an empty object. */
+  readonly __not_cloned = NOT_CLONED
 
   /** @internal */
   constructor(node: NativeNode) {
@@ -46,13 +59,17 @@ export class GradFn {
   /** Calls `hook` after each run of this node with its inputs' gradients and its outputs'; it may replace the former. */
   register_hook(hook: (grad_inputs: Gradients, grad_outputs: Gradients) => NodeHookResult): RemovableHandle {
     return new RemovableHandle(
-      native.node_post_hook(this.#node, (inputs, outputs) => replacements(hook(tensorsOf(inputs), tensorsOf(outputs)))),
+      native.node_post_hook(this.#node, (inputs, outputs) =>
+        replacements(hook(tensorsOf(inputs), tensorsOf(outputs)), inputs.length),
+      ),
     )
   }
 
   /** Calls `hook` before each run of this node with its outputs' gradients; it may replace them. */
   register_prehook(hook: (grad_outputs: Gradients) => NodeHookResult): RemovableHandle {
-    return new RemovableHandle(native.node_pre_hook(this.#node, (outputs) => replacements(hook(tensorsOf(outputs)))))
+    return new RemovableHandle(
+      native.node_pre_hook(this.#node, (outputs) => replacements(hook(tensorsOf(outputs)), outputs.length)),
+    )
   }
 
   toString(): string {
