@@ -8,7 +8,7 @@ import { keep, scope } from '../core/scope.js'
 import { internals, type Tensor } from '../core/tensor.js'
 import { warn } from '../core/warn.js'
 import { checkCount } from '../operators/arguments.js'
-import { isPlainObject } from '../operators/options.js'
+import { isPlainObject, ownFields } from '../operators/options.js'
 import { type CaptureErrorMode, CUDAGraph, graph, graph_pool_handle } from './graphs.js'
 import { copyTo, tensorsIn, withTensors } from './nested.js'
 import { current_stream, stream as onStream, Stream, streamHandle } from './streams.js'
@@ -70,8 +70,9 @@ interface Recording {
  */
 export function graphed_step<A extends unknown[], R>(
   step: (...args: A) => R,
-  { warmup = 3, capture_error_mode = 'thread_local' }: GraphedStepOptions = {},
+  options: GraphedStepOptions = {},
 ): (...args: A) => R {
+  const { warmup = 3, capture_error_mode = 'thread_local' } = ownFields(options)
   checkCount('graphed_step', 'warmup', warmup, 1)
   cuda()
   const side = new Stream()
