@@ -6,7 +6,7 @@ import { native } from '../core/native.js'
 import { internals, type Tensor } from '../core/tensor.js'
 import * as aten from '../generated/aten.js'
 import { explained } from '../operators/errors.js'
-import { fromData, type NestedArray } from './elements.js'
+import { fromData, MOST_DIMENSIONS, type NestedArray } from './elements.js'
 
 /** a:b:step. Made by `torch.slice`, or written as a string: '1:', '::2'. */
 export class Slice {
@@ -83,9 +83,10 @@ function parse(indices: readonly Index[], tensors: Tensor[]): Item[] {
 }
 
 function positions(list: readonly NestedArray[]): Tensor {
-  const isMask = (value: NestedArray): boolean =>
-    Array.isArray(value) ? value.length > 0 && isMask(value[0] as NestedArray) : typeof value === 'boolean'
-  return fromData(list, isMask(list) ? dtypes.bool : dtypes.int64)
+  let first: unknown = list
+  // How deep they may be nested is for fromData to say.
+  for (let depth = 0; Array.isArray(first) && depth <= MOST_DIMENSIONS; depth++) first = first[0]
+  return fromData(list, typeof first === 'boolean' ? dtypes.bool : dtypes.int64)
 }
 
 function encode(items: readonly Item[]): Float64Array {
@@ -103,7 +104,7 @@ export function getIndex(tensor: Tensor, indices: readonly Index[]): Tensor {
   try {
     return internals.wrap(native.get_item(internals.handleOf(tensor), items))
   } catch (error) {
-    throw explained(error as Error)
+    throw explained(error)
   } finally {
     native.reachable(tensors)
   }
@@ -117,7 +118,7 @@ export function setIndex(tensor: Tensor, indices: readonly Index[], value: Tenso
   try {
     native.set_item(internals.handleOf(tensor), items, internals.handleOf(source))
   } catch (error) {
-    throw explained(error as Error)
+    throw explained(error)
   } finally {
     native.reachable(tensors)
   }
