@@ -1,7 +1,9 @@
 // torch.profiler: where the time of a program goes, operator by operator, as libtorch's own profiler sees it.
 
+import { types } from 'node:util'
 import { writeFileAtomic } from './core/atomic_file.js'
 import { native } from './core/native.js'
+import { ownFields } from './operators/options.js'
 
 export interface ProfileOptions {
   /** Also keeps the shapes of each operator's inputs. */
@@ -65,8 +67,9 @@ export class EventList extends Array<FunctionEventAverage> {
   }
 
   /** The table that Python prints. */
-  table({ sort_by = null, row_limit = 100, max_name_column_width = 55 }: TableOptions = {}): string {
-    if (sort_by !== null && !(sort_by in SORTS)) {
+  table(options: TableOptions = {}): string {
+    const { sort_by = null, row_limit = 100, max_name_column_width = 55 } = ownFields(options)
+    if (sort_by !== null && !Object.hasOwn(SORTS, sort_by)) {
       throw new RangeError(`sort_by must be one of ${Object.keys(SORTS).join(', ')}, got ${String(sort_by)}`)
     }
     const rows = [...this]
@@ -111,7 +114,8 @@ export class Profile<T = unknown> {
   }
 
   /** The calls grouped by operator; by operator and shapes with group_by_input_shape. */
-  key_averages({ group_by_input_shape = false } = {}): EventList {
+  key_averages(options: { group_by_input_shape?: boolean } = {}): EventList {
+    const { group_by_input_shape = false } = ownFields(options)
     const groups = new Map<string, FunctionEventAverage>()
     for (const { name, duration, self, input_shapes } of this.recorded) {
       const shapes = group_by_input_shape ? ` ${JSON.stringify(input_shapes)}` : ''
@@ -183,7 +187,8 @@ function eventsOf(flat: readonly (string | number | number[][])[]): ProfilerEven
  *
  * @throws where `fn` is async: the profiler follows a thread, not a promise.
  */
-export function profile<T>(fn: () => T, { record_shapes = false }: ProfileOptions = {}): Profile<T> {
+export function profile<T>(fn: () => T, options: ProfileOptions = {}): Profile<T> {
+  const { record_shapes = false } = ownFields(options)
   // libtorch's profiler writes lines of its own to stderr unless it is told not to.
   process.env.KINETO_LOG_LEVEL ??= '99'
   native.profiler_start(record_shapes)
@@ -194,7 +199,7 @@ export function profile<T>(fn: () => T, { record_shapes = false }: ProfileOption
   } finally {
     flat = native.profiler_stop()
   }
-  if (result instanceof Promise) {
+  if (types.isPromise(result)) {
     result.catch(() => {})
     throw new TypeError('profile() follows a thread, not a promise: the function must not be async')
   }

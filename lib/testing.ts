@@ -7,7 +7,7 @@ import { internals, type Tensor } from './core/tensor.js'
 import * as aten from './generated/aten.js'
 import * as torch from './generated/functions.js'
 import { read } from './operators/generated/arguments.js'
-import { isOptions } from './operators/options.js'
+import { isComplex, isOptions } from './operators/options.js'
 import type { Element } from './tensor/elements.js'
 
 /** Relative and absolute tolerance of each dtype; the others are compared exactly. */
@@ -292,8 +292,7 @@ function compareTensors(actual: Tensor, expected: Tensor, options: Options, path
 // --- structures -----------------------------------------------------------------------------------------------
 
 const isNumber = (value: unknown): value is Element =>
-  ['number', 'bigint', 'boolean'].includes(typeof value) ||
-  (typeof value === 'object' && value !== null && !isOptions(value) && 're' in value && 'im' in value)
+  ['number', 'bigint', 'boolean'].includes(typeof value) || (isComplex(value) && !isOptions(value))
 
 function compare(actual: Comparable, expected: Comparable, options: Options, path: readonly (string | number)[]): void {
   if (internals.isTensor(actual) && internals.isTensor(expected)) {

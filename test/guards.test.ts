@@ -1,6 +1,7 @@
 // Operators that libtorch lets read past their arguments are refused before the call (native/operators/guards.cc).
 
 import { describe, expect, test } from 'vitest'
+import { native } from '../lib/core/native.js'
 import torch from '../lib/index.js'
 
 const aten = torch.ops.aten as Record<string, (...args: unknown[]) => unknown>
@@ -14,6 +15,9 @@ const observed = (input: torch.Tensor, axis: number, channels: number, per_row =
     ...([torch.ones(channels), torch.zeros([channels], { dtype: torch.int32 })] as const),
     ...([0.01, 0, 255, axis, per_row] as const),
   )
+const ints = (...values: number[]) => torch.tensor(values, { dtype: torch.int64 })
+const segments = (options: object) => torch.segment_reduce(w(4), 'sum', options)
+const rows = torch.sparse_csr_tensor
 const lstm = (input: unknown, hx: unknown, params: unknown, layers = 1) =>
   aten.lstm?.(input, hx, params, false, layers, 0, false, false, false)
 
@@ -29,6 +33,27 @@ describe('arguments that do not belong together are refused', () => {
           ]),
         ),
       /infs or NaNs/,
+    ],
+    ['segments beyond the data', () => segments({ offsets: ints(0, 1_000_000) }), /to be from 0 to 4/],
+    ['segments that go back', () => segments({ offsets: ints(0, 3, 2) }), /to grow/],
+    ['lengths beyond the data', () => segments({ lengths: ints(2, 1_000_000), unsafe: true }), /to be from 0 to 4/],
+    [
+      'lengths beyond the data together',
+      () => segments({ lengths: ints(3, 3), unsafe: true }),
+      /the sum of the lengths/,
+    ],
+    ['columns beyond a sparse matrix', () => rows(ints(0, 1, 2), ints(0, 5), w(2), [2, 2]), /0 <= col_indices < ncols/],
+    ['columns before a sparse matrix', () => rows(ints(0, 1, 2), ints(0, -5), w(2)), /0 <= col_indices < ncols/],
+    ['rows beyond a sparse matrix', () => rows(ints(0, 1, 7), ints(0, 1), w(2)), /crow_indices\[\.\.\., -1\] == nnz/],
+    [
+      'rows of blocks beyond a sparse matrix',
+      () => torch.sparse_bsc_tensor(ints(0, 1, 2), ints(0, 9), w(2, 1, 1), [2, 2]),
+      /0 <= row_indices < nrows/,
+    ],
+    [
+      'columns beyond a compressed matrix',
+      () => torch.sparse_compressed_tensor(ints(0, 1, 2), ints(0, 9), w(2), [2, 2], { layout: torch.sparse_csr }),
+      /0 <= col_indices < ncols/,
     ],
     [
       'batch norm without statistics',
@@ -82,4 +107,42 @@ describe('arguments that do not belong together are refused', () => {
       expect(seen.sub(x).abs().max().item()).toBeLessThanOrEqual(3 / 255 + 1e-6)
     }
   })
+})
+
+test('operators that reach unchecked memory cannot be called, nor what is not in ATen', () => {
+  for (const name of [
+    '_lazy_clone',
+    '_reshape_alias',
+    '_sparse_csr_tensor_unsafe',
+    '_convert_indices_from_csr_to_coo',
+  ]) {
+    expect(() => aten[name]?.(w(2), [1_000_000], [1]), name).toThrow(/cannot be called/)
+  }
+  for (const name of ['inductor::_reinterpret_tensor', 'prims::as_strided', 'quantized::linear', '_test::leaky_relu']) {
+    expect(() => native.operator(name), name).toThrow(/cannot be called/)
+  }
+})
+
+test('sparse matrices whose indices belong to them are made', () => {
+  const expected = [
+    [1, 0],
+    [0, 1],
+  ]
+  expect(
+    rows(ints(0, 1, 2), ints(0, 1), w(2), [2, 2])
+      .to_dense()
+      .tolist(),
+  ).toEqual(expected)
+  expect(
+    rows(ints(0, 1, 2), ints(0, 1), w(2))
+      .to_dense()
+      .tolist(),
+  ).toEqual(expected)
+  expect(
+    torch
+      .sparse_bsr_tensor(ints(0, 1, 2), ints(0, 1), w(2, 1, 1), [2, 2])
+      .to_dense()
+      .tolist(),
+  ).toEqual(expected)
+  expect(rows(ints(0, 0), ints(), w(0), [1, 2]).to_dense().tolist()).toEqual([[0, 0]])
 })

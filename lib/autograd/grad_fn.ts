@@ -2,14 +2,23 @@
 
 import { type Handle, type NativeNode, native } from '../core/native.js'
 import { type Edges, internals, RemovableHandle, type Tensor } from '../core/tensor.js'
+import { describe } from '../operators/describe.js'
 
 const tensorsOf = (handles: readonly (Handle | null)[]) =>
   handles.map((handle) => (handle === null ? null : internals.wrap(handle)))
 
 /** What a hook of a node gave in place of gradients, as native code reads it. */
-function replacements(result: NodeHookResult): (Handle | null)[] | undefined {
+function replacements(result: NodeHookResult, count: number): (Handle | null)[] | undefined {
   if (result === undefined || result === null) return undefined
-  return [result].flat().map((tensor) => (tensor === null ? null : internals.handleOf(tensor as Tensor)))
+  const list: readonly unknown[] = Array.isArray(result) ? result : [result]
+  if (list.length !== count) {
+    throw new Error(`hook has returned an incorrect number of values (got ${list.length}, but expected ${count})`)
+  }
+  return Array.from(list, (tensor) => {
+    if (tensor === null || tensor === undefined) return null
+    if (internals.isTensor(tensor)) return internals.handleOf(tensor)
+    throw new TypeError(`expected an array of Tensors, a Tensor or nothing, but hook returned ${describe(result)}`)
+  })
 }
 
 type Gradients = (Tensor | null)[]
@@ -20,14 +29,19 @@ type HookBefore = (grad_outputs: Gradients) => NodeHookResult
 
 /** Hooks as native code calls them. Made apart from the node: a closure that reached it would keep it alive. */
 const hookAfter = (hook: HookAfter) => (inputs: (Handle | null)[], outputs: (Handle | null)[]) =>
-  replacements(hook(tensorsOf(inputs), tensorsOf(outputs)))
-const hookBefore = (hook: HookBefore) => (outputs: (Handle | null)[]) => replacements(hook(tensorsOf(outputs)))
+  replacements(hook(tensorsOf(inputs), tensorsOf(outputs)), inputs.length)
+const hookBefore = (hook: HookBefore) => (outputs: (Handle | null)[]) =>
+  replacements(hook(tensorsOf(outputs)), outputs.length)
+
+const NOT_CLONED = Symbol('a node of a graph')
 
 /** A node of the graph: the operation that made a tensor, or what adds to a leaf's gradient. */
 export class GradFn {
   readonly #node: NativeNode
   readonly #edges: Edges
   readonly #result: Handle
+  /** @internal Keeps structured cloning from making an empty object. */
+  readonly __not_cloned = NOT_CLONED
 
   /** @internal `result` is a handle of a tensor that the node made, and `edges` are that tensor's. */
   constructor(node: NativeNode, edges: Edges = {}, result: Handle = 0) {

@@ -2,6 +2,7 @@
 
 import { type Handle, native } from '../core/native.js'
 import { type Hook, internals, RemovableHandle, type Tensor } from '../core/tensor.js'
+import { describe } from '../operators/describe.js'
 import { type Arguments, read } from '../operators/generated/arguments.js'
 import { define, defineGetters } from '../tensor/define.js'
 import { accumulate } from './backward.js'
@@ -26,10 +27,13 @@ declare module '../core/tensor.js' {
 }
 
 /** The hook as native code calls it. Made apart from the tensor: a closure that reached it would keep it alive. */
-function hookOnHandles(hook: Hook): (grad: Handle) => Handle | undefined {
+function hookOnHandles(hook: Hook): (grad: Handle | null) => Handle | undefined {
   return (grad) => {
-    const replacement = hook(internals.wrap(grad))
-    return internals.isTensor(replacement) ? internals.handleOf(replacement) : undefined
+    // Where nothing comes back to the tensor there is no gradient, as Python's None.
+    const replacement = hook((grad === null ? null : internals.wrap(grad)) as Tensor)
+    if (replacement === undefined || replacement === null) return undefined
+    if (internals.isTensor(replacement)) return internals.handleOf(replacement)
+    throw new TypeError(`expected a Tensor or nothing, but hook returned ${describe(replacement)}`)
   }
 }
 

@@ -126,7 +126,10 @@ export interface Native {
   item(handle: Handle): number | bigint | boolean | [re: number, im: number]
   from_bytes(data: ArrayBufferLike | ArrayBufferView, dtype: number, sizes: readonly number[]): Handle
   to_bytes(handle: Handle): ArrayBuffer
+  /** An ArrayBuffer over the tensor's own memory, or null where that needs a copy. */
   share_bytes(handle: Handle): ArrayBuffer | null
+  /** @throws where the system would not give so much memory. */
+  check_room(bytes: number): void
   live_tensors(): number
   live_bytes(): number
 
@@ -196,7 +199,7 @@ export interface Native {
   version(handle: Handle): number
   /** Gives the function that removes the hook. */
   /** `edges`: what the tensor's object refers to. They refer to the hook until it is removed. */
-  register_hook(handle: Handle, hook: (grad: Handle) => Handle | undefined, edges: object): () => void
+  register_hook(handle: Handle, hook: (grad: Handle | null) => Handle | undefined, edges: object): () => void
   data(handle: Handle): Handle
   set_data(handle: Handle, data: Handle): void
 
@@ -263,6 +266,8 @@ export interface Native {
   reachable(...objects: unknown[]): void
   /** Sets the function that receives libtorch's warnings. */
   warn_by(warn: (message: string) => void): void
+  /** Sets the function that makes the errors which native code throws. */
+  make_errors_by(make: (type: string, message: string) => Error): void
   cuda_device_count(): number
   cuda_built(): boolean
   default_dtype(): number
@@ -296,12 +301,22 @@ const REMEDIES = [
   'A libtorch of your own is used when LIBTORCH names its folder during the setup.',
 ]
 
+/** An error of this realm's: the addon may have been loaded by another one (vm, Jest). */
+function makeError(type: string, message: string): Error {
+  const error =
+    type === 'TypeError' ? new TypeError(message) : type === 'RangeError' ? new RangeError(message) : new Error(message)
+  if (error.name !== type) error.name = type
+  Error.captureStackTrace(error, makeError)
+  return error
+}
+
 function load(): Native {
   const file = addonFile()
   try {
     const native = createRequire(import.meta.url)(file) as Native
     native.collect_garbage_by(collectGarbage)
     native.warn_by(warn)
+    native.make_errors_by(makeError)
     return native
   } catch (cause) {
     const problem = existsSync(file)

@@ -2,6 +2,7 @@
 
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { types } from 'node:util'
 import { closeModesSince, openMode, openModes, refusePromise, type Synchronous } from './modes.js'
 import { internals, type Owner, swapOwner, type Tensor } from './tensor.js'
 
@@ -54,24 +55,30 @@ class Scope implements Owner {
   }
 }
 
-/** Visits the tensors in a value: through arrays, Maps, Sets and own enumerable fields. */
-function forEachTensor(value: unknown, visit: (tensor: Tensor) => void, seen = new Set<object>()): void {
-  if ((typeof value !== 'object' && typeof value !== 'function') || value === null || seen.has(value)) return
-  seen.add(value)
-  if (internals.isTensor(value)) {
-    if (!value.is_disposed) visit(value)
-    return
+/** Visits the tensors in a value: through arrays, Maps, Sets and own enumerable fields, however deep. */
+function forEachTensor(value: unknown, visit: (tensor: Tensor) => void): void {
+  const seen = new Set<object>()
+  const waiting: object[] = []
+  const meet = (item: unknown): void => {
+    if ((typeof item !== 'object' && typeof item !== 'function') || item === null || seen.has(item)) return
+    seen.add(item)
+    waiting.push(item)
   }
-  if (ArrayBuffer.isView(value)) return
-  if (value instanceof Map) {
-    for (const [key, item] of value) {
-      forEachTensor(key, visit, seen)
-      forEachTensor(item, visit, seen)
+  meet(value)
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    if (internals.isTensor(next)) {
+      if (!next.is_disposed) visit(next)
+    } else if (ArrayBuffer.isView(next)) {
+    } else if (types.isMap(next)) {
+      for (const [key, item] of next) {
+        meet(key)
+        meet(item)
+      }
+    } else if (Array.isArray(next) || types.isSet(next)) {
+      for (const item of next) meet(item)
+    } else {
+      for (const item of Object.values(next)) meet(item)
     }
-  } else if (Array.isArray(value) || value instanceof Set) {
-    for (const item of value) forEachTensor(item, visit, seen)
-  } else {
-    for (const item of Object.values(value)) forEachTensor(item, visit, seen)
   }
 }
 

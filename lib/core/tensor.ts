@@ -16,6 +16,8 @@ export interface Owner {
 let currentOwner: Owner | null = null
 let nextId = 1
 const INTERNAL = Symbol('internal')
+/** Structured cloning fails for a symbol, and says which. The tensors of every copy of this library have the same. */
+const NOT_CLONED = Symbol.for('a tensor: post tensor.share(), and take it with torch.from_shared(token). It')
 
 /**
  * What a tensor's object refers to beside its handle: functions that native code holds for the tensor. Native code lets
@@ -32,6 +34,8 @@ interface Internals {
   /** What lets a subclass call Tensor's constructor. */
   readonly token: symbol
   isTensor(value: unknown): value is Tensor
+  /** Whether the value is a tensor of another copy of this library. */
+  isForeign(value: unknown): boolean
   /** @throws TypeError where the value is no tensor. */
   checkTensor(value: unknown): void
   handleOf(tensor: Tensor): Handle
@@ -57,6 +61,8 @@ export class Tensor {
   #edges: Edges | null
   /** Unique in this thread. Two tensors are the same tensor iff their ids are equal. */
   readonly id: number
+  /** @internal Keeps structured cloning (postMessage, IPC) from making an object of the id alone. */
+  readonly __not_cloned: symbol
 
   /** @internal Tensors are made by `torch.tensor`, `torch.zeros` and the other factories. */
   constructor(token: symbol, handle: Handle) {
@@ -67,6 +73,7 @@ export class Tensor {
     this.#owner = null
     this.#edges = null
     this.id = nextId++
+    this.__not_cloned = NOT_CLONED
   }
 
   static {
@@ -84,6 +91,14 @@ export class Tensor {
     internals = {
       token: INTERNAL,
       isTensor: (value): value is Tensor => typeof value === 'object' && value !== null && #handle in value,
+      isForeign(value) {
+        if (typeof value !== 'object' || value === null || internals.isTensor(value)) return false
+        try {
+          return (value as Partial<Tensor>).__not_cloned === NOT_CLONED
+        } catch {
+          return false
+        }
+      },
       checkTensor(value) {
         if (!internals.isTensor(value)) throw new TypeError(noTensorMessage(value))
       },
@@ -289,17 +304,24 @@ export class Tensor {
   }
 
   /** Refuses arithmetic: TypeScript compiles `-x` and `x < y`, which JavaScript would answer with NaN. */
-  [Symbol.toPrimitive](hint: string): string {
+  [Symbol.toPrimitive](hint: string): string | number {
     if (hint === 'string') return this.toString()
-    throw new TypeError(
+    const error = new TypeError(
       'a tensor is not a number: write a.add(b), a.neg(), a.lt(b), or a.item() for the number of a tensor with one element',
     )
+    // console.log('%d', tensor) prints the number, as Python's '%d' % tensor.
+    if (!FORMATTED.test(error.stack ?? '')) throw error
+    return native.numel(internals.handleOf(this)) === 1 ? Number(native.item(internals.handleOf(this))) : Number.NaN
   }
 
   toString(): string {
     return `tensor(..., size=[${shapeOf(this).join(', ')}])`
   }
 }
+
+/** The stack of a conversion that Node's formatting asks for. */
+const FORMATTED =
+  /^.*\n.*toPrimitive.*\n(?:\s+at Number \(<anonymous>\)\n)?\s+at formatWithOptions.*node:internal\/util/
 
 const shapeOf = (tensor: Tensor): Size => Size.of_sizes(native.sizes(internals.handleOf(tensor)))
 const dtypeOfTensor = (tensor: Tensor): DType => dtypeOf(native.dtype(internals.handleOf(tensor)))
@@ -362,6 +384,9 @@ export function swapOwner(owner: Owner | null): Owner | null {
 
 function noTensorMessage(value: unknown): string {
   const kind = value === null ? 'null' : typeof value
+  if (internals.isForeign(value)) {
+    return 'expected a Tensor, not one of another copy of tstorch (npm ls tstorch shows where they come from)'
+  }
   const hint = kind === 'object' ? "; another thread's tensor comes by tensor.share() and torch.from_shared(token)" : ''
   return `expected a Tensor, not ${kind}${hint}`
 }

@@ -9,6 +9,7 @@ import { keep, scope } from '../core/scope.js'
 import { internals, type Tensor } from '../core/tensor.js'
 import { empty_like } from '../generated/functions.js'
 import { forwarding, Module } from '../nn/modules/module.js'
+import { ownFields } from '../operators/options.js'
 import { synchronize } from './device.js'
 import { type CaptureErrorMode, CUDAGraph, graph, graph_pool_handle, type Pool } from './graphs.js'
 import { copyTo, tensorsIn, withTensors } from './nested.js'
@@ -53,8 +54,9 @@ export function make_graphed_callables(
   if (samples.length !== callables.length) {
     throw new RangeError(`make_graphed_callables: ${callables.length} callables, but sample_args for ${samples.length}`)
   }
-  const { num_warmup_iters = 3, allow_unused_input = false, capture_error_mode = 'global' } = options
-  const pool = options.pool ?? graph_pool_handle()
+  const own = ownFields(options)
+  const { num_warmup_iters = 3, allow_unused_input = false, capture_error_mode = 'global' } = own
+  const pool = own.pool ?? graph_pool_handle()
   const side = new Stream()
   const plans = callables.map((callable, i) => new Plan(callable, samples[i] as Tensor[], allow_unused_input))
   synchronize()

@@ -8,15 +8,16 @@ import { keep, scope } from '../core/scope.js'
 import { internals, type Tensor } from '../core/tensor.js'
 import { warn } from '../core/warn.js'
 import { checkCount } from '../operators/arguments.js'
+import { isPlainObject, ownFields } from '../operators/options.js'
 import { type CaptureErrorMode, CUDAGraph, graph, graph_pool_handle } from './graphs.js'
-import { copyTo, isPlain, tensorsIn, withTensors } from './nested.js'
+import { copyTo, tensorsIn, withTensors } from './nested.js'
 import { current_stream, stream as onStream, Stream, streamHandle } from './streams.js'
 
 /** What a recording is for: shapes and dtypes of tensors, and whatever else stands between them. */
 function signature(value: unknown): string {
   if (internals.isTensor(value)) return `${value.dtype}[${native.sizes(internals.handleOf(value))}]`
   if (Array.isArray(value)) return `[${value.map(signature).join()}]`
-  if (isPlain(value)) return `{${Object.entries(value).map(([key, item]) => `${key}:${signature(item)}`)}}`
+  if (isPlainObject(value)) return `{${Object.entries(value).map(([key, item]) => `${key}:${signature(item)}`)}}`
   if (value === null || ['undefined', 'number', 'boolean', 'string', 'bigint'].includes(typeof value))
     return `${typeof value} ${String(value)}`
   throw new TypeError(`a graphed function takes tensors, numbers, strings and lists of them, not ${typeof value}`)
@@ -69,8 +70,9 @@ interface Recording {
  */
 export function graphed_step<A extends unknown[], R>(
   step: (...args: A) => R,
-  { warmup = 3, capture_error_mode = 'thread_local' }: GraphedStepOptions = {},
+  options: GraphedStepOptions = {},
 ): (...args: A) => R {
+  const { warmup = 3, capture_error_mode = 'thread_local' } = ownFields(options)
   checkCount('graphed_step', 'warmup', warmup, 1)
   cuda()
   const side = new Stream()

@@ -1,6 +1,7 @@
 // CUDA graphs: work on a GPU that is recorded once and then started as a whole. In small networks, starting kernels one
 // by one takes most of the time.
 
+import { isNativeError } from 'node:util/types'
 import { cuda } from '../core/cuda_available.js'
 import { collectGarbage } from '../core/garbage.js'
 import { openMode, runInMode, type Synchronous } from '../core/modes.js'
@@ -67,7 +68,7 @@ const READS =
 
 /** Adds to an error what most often prevents a capture. */
 function explained(error: unknown): unknown {
-  if (error instanceof Error && READS.test(error.message)) {
+  if (isNativeError(error) && READS.test(error.message)) {
     error.message +=
       '\nWhile a graph is captured nothing may be read from the GPU (item(), tolist(), printing), nor copied from ' +
       'memory that is not pinned: return the tensor and read it after the replay'

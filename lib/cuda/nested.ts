@@ -1,12 +1,13 @@
 // Tensors in arrays and plain objects: the arguments and results of recorded functions.
 
 import { internals, type Tensor } from '../core/tensor.js'
+import { isPlainObject } from '../operators/options.js'
 
 /** The tensors of a value, through arrays and plain objects, in order. */
 export function tensorsIn(value: unknown): Tensor[] {
   if (internals.isTensor(value)) return [value]
   if (Array.isArray(value)) return value.flatMap(tensorsIn)
-  if (isPlain(value)) return Object.values(value).flatMap(tensorsIn)
+  if (isPlainObject(value)) return Object.values(value).flatMap(tensorsIn)
   return []
 }
 
@@ -14,14 +15,11 @@ export function tensorsIn(value: unknown): Tensor[] {
 export function withTensors(value: unknown, next: Iterator<Tensor>): unknown {
   if (internals.isTensor(value)) return next.next().value
   if (Array.isArray(value)) return value.map((item) => withTensors(item, next))
-  if (isPlain(value)) {
+  if (isPlainObject(value)) {
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withTensors(item, next)]))
   }
   return value
 }
-
-export const isPlain = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
 
 /** Copies to the place where a recording reads. */
 export const copyTo = (target: Tensor, source: Tensor): void => {

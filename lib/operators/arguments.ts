@@ -41,10 +41,17 @@ const isInt: Test = (value) => Number.isSafeInteger(value)
 /** Sizes beyond 2^53 are bigints. */
 const isSize: Test = (value) => isInt(value) || typeof value === 'bigint'
 const isString: Test = (value) => typeof value === 'string'
+
+/** As `every`, which passes over holes. */
+function everyElement(list: readonly unknown[], test: Test): boolean {
+  for (let i = 0; i < list.length; i++) if (!test(list[i])) return false
+  return true
+}
+
 const listOf =
   (test: Test): Test =>
   (value) =>
-    Array.isArray(value) && value.every(test)
+    Array.isArray(value) && everyElement(value, test)
 
 /** What values of a type are; a type that is not here takes anything, which the callee looks at itself. */
 const TESTS: Record<string, Test> = {
@@ -170,7 +177,8 @@ function keywordsOf(signature: Signature, args: readonly unknown[], count: numbe
   if (typeof last !== 'object' || !isOptions(last)) return null
   const parameter = signature.parameters[count - 1]
   if (count > signature.inPlace || parameter?.takesObject !== true) return last
-  const isKeywords = parameter.name in last && Object.keys(last).every((name) => signature.names.includes(name))
+  const isKeywords =
+    Object.hasOwn(last, parameter.name) && Object.keys(last).every((name) => signature.names.includes(name))
   return isKeywords ? last : null
 }
 
@@ -213,6 +221,7 @@ function valuesOf(signature: Signature, callee: string, args: readonly unknown[]
         new TypeError(
           `${callee}(): argument '${parameter.name}' (position ${i + 1}) must be ${nameOf(parameter.type)}, not ${describe(value)}`,
         ),
+        [value],
       )
     }
   }

@@ -1,8 +1,10 @@
 import { DType } from '../core/dtype.js'
 import { internals } from '../core/tensor.js'
 
+const DEEPEST = 3
+
 /** What a value is, in a message about a wrong one: "string 'a'", "list of whole number". Native code says it alike. */
-export function describe(value: unknown): string {
+export function describe(value: unknown, depth = 0): string {
   switch (typeof value) {
     case 'number':
       if (Number.isNaN(value)) return 'NaN'
@@ -15,7 +17,12 @@ export function describe(value: unknown): string {
       if (value === null) return 'null'
       if (value instanceof DType) return 'torch.dtype'
       if (internals.isTensor(value)) return 'Tensor'
-      if (Array.isArray(value)) return value.length === 0 ? 'empty list' : `list of ${describe(value[0])}`
+      if (internals.isForeign(value)) return 'Tensor of another copy of tstorch'
+      if (Array.isArray(value)) {
+        if (value.length === 0) return 'empty list'
+        // An array may hold itself.
+        return depth === DEEPEST ? 'list' : `list of ${describe(value[0], depth + 1)}`
+      }
       return className(value)
     default:
       return typeof value

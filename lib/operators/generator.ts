@@ -3,10 +3,14 @@ import { type NativeGenerator, native } from '../core/native.js'
 import { internals, type Tensor } from '../core/tensor.js'
 import { type Arguments, read } from './generated/arguments.js'
 
+const NOT_CLONED = Symbol('a torch.Generator')
+
 /** A source of random numbers of its own: `new torch.Generator().manual_seed(0)`. */
 export class Generator {
   /** @internal */
   readonly native: NativeGenerator
+  /** @internal Keeps structured cloning from making an object without a generator. */
+  readonly __not_cloned = NOT_CLONED
 
   constructor(...args: Arguments['torch.Generator']) {
     this.native = native.make_generator(device(read('torch.Generator', args).device).spec)

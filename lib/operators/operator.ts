@@ -82,7 +82,7 @@ function call(operator: Operator, args: readonly unknown[]): unknown {
   let names: string[] | undefined
   const last = args[args.length - 1]
   if (typeof last === 'object' && isOptions(last)) {
-    const options = Array.isArray(last.out) ? withNamedOutputs(operator, last) : last
+    const options = Object.hasOwn(last, 'out') && Array.isArray(last.out) ? withNamedOutputs(operator, last) : last
     const given = Object.entries(options).filter(([, value]) => value !== undefined)
     values = [...args.slice(0, -1), ...given.map(([, value]) => value)]
     if (given.length > 0) names = given.map(([name]) => name)
@@ -112,7 +112,7 @@ function call(operator: Operator, args: readonly unknown[]): unknown {
   try {
     result = callNative(operator.id, tags, names, raw)
   } catch (error) {
-    throw explained(error as Error)
+    throw explained(error, values)
   }
   if (typeof result === 'number') return tensorOf(result, values)
   return resultsOf(operator, result as unknown[], values)
@@ -124,7 +124,7 @@ function callOne(operator: Operator, a: Tensor): unknown {
   try {
     result = native.call_tensors(operator.id, handleOf(a))
   } catch (error) {
-    throw explained(error as Error)
+    throw explained(error)
   }
   if (typeof result === 'number') return result > 0 ? wrap(result) : a
   return resultsOf(operator, result as unknown[], [a])
@@ -135,7 +135,7 @@ function callTwo(operator: Operator, a: Tensor, b: Tensor): unknown {
   try {
     result = native.call_tensors(operator.id, handleOf(a), handleOf(b))
   } catch (error) {
-    throw explained(error as Error)
+    throw explained(error)
   }
   if (typeof result === 'number') return result > 0 ? wrap(result) : result === -1 ? a : b
   return resultsOf(operator, result as unknown[], [a, b])
@@ -158,7 +158,14 @@ function callNative(id: number, tags: number, names: string[] | undefined, raw: 
 }
 
 function isTensorList(list: readonly unknown[]): boolean {
-  return list.length > 0 && list.every((item) => item === null || isTensor(item)) && list.some(isTensor)
+  let some = false
+  // A loop that ends at the first hole: a long array may consist of them.
+  for (let i = 0; i < list.length; i++) {
+    const item = list[i]
+    if (isTensor(item)) some = true
+    else if (item !== null) return false
+  }
+  return some
 }
 
 function rawObject(value: object): unknown {

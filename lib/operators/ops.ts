@@ -9,7 +9,7 @@ const known = new Map<string, Invoke>()
 /**
  * torch.ops.aten: every operator of libtorch by its name in ATen, also those that Python does not expose elsewhere:
  * `torch.ops.aten._softmax(x, 1, false)`. As in Python, arguments that such an operator does not expect may end the
- * process.
+ * process; operators that take any arguments for memory that is there cannot be called (docs/operators.md).
  */
 export const aten: Readonly<Record<string, Invoke>> = new Proxy(Object.create(null), {
   get(_, name) {

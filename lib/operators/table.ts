@@ -26,7 +26,7 @@ export function operatorNamed<F>(name: string): F {
 function withRequiresGrad(name: string, make: (...args: unknown[]) => unknown): (...args: unknown[]) => unknown {
   const invoke = (...args: unknown[]): unknown => {
     const options = args.at(-1)
-    if (!isOptions(options) || !('requires_grad' in options)) return make(...args)
+    if (!isOptions(options) || !Object.hasOwn(options, 'requires_grad')) return make(...args)
     const { requires_grad, ...rest } = options
     const made = make(...args.slice(0, -1), rest) as Tensor
     return requires_grad ? made.requires_grad_() : made

@@ -4,7 +4,7 @@ import type { DeviceLike, MemoryFormat } from '../core/device.js'
 import { DType } from '../core/dtype.js'
 import { internals } from '../core/tensor.js'
 import { type Arguments, read } from '../operators/generated/arguments.js'
-import { isOptions } from '../operators/options.js'
+import { isOptions, ownFields } from '../operators/options.js'
 
 export type ConversionArguments =
   | Arguments['Tensor.to.device']
@@ -21,7 +21,7 @@ export interface Conversion {
 
 export function conversionOf(args: readonly unknown[]): Conversion {
   const [first] = args
-  const target = isOptions(first) ? (first.tensor ?? null) : first
+  const target = isOptions(first) ? (ownFields(first).tensor ?? null) : first
   if (target instanceof DType) return { device: null, ...read('Tensor.to.dtype', args, 'to') }
   if (!internals.isTensor(target)) return read('Tensor.to.device', args, 'to')
   const { tensor, ...rest } = read('Tensor.to.tensor', args, 'to')

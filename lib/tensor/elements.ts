@@ -4,10 +4,13 @@ import { defaultComplexDtype, get_default_dtype } from '../core/default_dtype.js
 import type { DType } from '../core/dtype.js'
 import * as dtypes from '../core/dtype.js'
 import { native } from '../core/native.js'
+import { checkRoom } from '../core/room.js'
+import { sharedBuffer } from '../core/shared_buffer.js'
 import { internals, type Tensor } from '../core/tensor.js'
 import * as aten from '../generated/aten.js'
 import type { Complex } from '../operators/operator.js'
-import { isComplex, packed } from './packing.js'
+import { isComplex, ownFields } from '../operators/options.js'
+import { packed } from './packing.js'
 
 export type TypedArray =
   | Float32Array
@@ -47,22 +50,27 @@ const ARRAY_OF = new Map<DType, TypedArrayClass>([
 ] as [DType, TypedArrayClass][])
 
 const DTYPE_OF = new Map<unknown, DType>([
-  [Float32Array, dtypes.float32],
-  [Float64Array, dtypes.float64],
-  [Int8Array, dtypes.int8],
-  [Uint8Array, dtypes.uint8],
-  [Uint8ClampedArray, dtypes.uint8],
-  [Int16Array, dtypes.int16],
-  [Uint16Array, dtypes.uint16],
-  [Int32Array, dtypes.int32],
-  [Uint32Array, dtypes.uint32],
-  [BigInt64Array, dtypes.int64],
-  [BigUint64Array, dtypes.uint64],
+  ['Float16Array', dtypes.float16],
+  ['Float32Array', dtypes.float32],
+  ['Float64Array', dtypes.float64],
+  ['Int8Array', dtypes.int8],
+  ['Uint8Array', dtypes.uint8],
+  ['Uint8ClampedArray', dtypes.uint8],
+  ['Int16Array', dtypes.int16],
+  ['Uint16Array', dtypes.uint16],
+  ['Int32Array', dtypes.int32],
+  ['Uint32Array', dtypes.uint32],
+  ['BigInt64Array', dtypes.int64],
+  ['BigUint64Array', dtypes.uint64],
 ])
+
+/** What a typed array holds, in its own words: a subclass, and an array of another realm (vm, Jest), say the same. */
+const tagOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype), Symbol.toStringTag)
+  ?.get as () => string | undefined
 
 /** The dtype of a typed array's elements. */
 export function dtypeOfArray(array: ArrayBufferView): DType | undefined {
-  return DTYPE_OF.get(array.constructor) ?? (Buffer.isBuffer(array) ? dtypes.uint8 : undefined)
+  return DTYPE_OF.get(tagOf.call(array))
 }
 
 /**
@@ -71,14 +79,15 @@ export function dtypeOfArray(array: ArrayBufferView): DType | undefined {
  * `numpy()`: writing to one changes the other, and the memory stays until neither is needed. `{ copy: true }` always
  * copies.
  */
-export function to_typed_array(tensor: Tensor, { copy = false } = {}): TypedArray {
+export function to_typed_array(tensor: Tensor, options: { copy?: boolean } = {}): TypedArray {
+  const { copy = false } = ownFields(options)
   if (tensor.requires_grad) {
     throw new Error("can't call to_typed_array() on a tensor that requires grad: use tensor.detach().to_typed_array()")
   }
   const type = ARRAY_OF.get(tensor.dtype)
   if (tensor.dtype === dtypes.complex32) return new Float32Array(bytesAs(tensor, dtypes.complex64))
   if (type === undefined) return new Float32Array(bytesAs(tensor, dtypes.float32))
-  const shared = copy ? null : native.share_bytes(internals.handleOf(tensor))
+  const shared = copy ? null : sharedBuffer(internals.handleOf(tensor))
   return new type(shared ?? native.to_bytes(internals.handleOf(tensor)))
 }
 
@@ -89,10 +98,16 @@ function bytesAs(tensor: Tensor, dtype: DType): ArrayBuffer {
   return bytes
 }
 
+// What V8 takes for a list, for an element's place in one, and for an element itself with its place.
+const BYTES_OF_LIST = 56
+const BYTES_OF_PLACE = 8
+const bytesOfElement = (dtype: DType): number => (dtype.is_complex ? 72 : 8)
+
 /** The elements in row-major order, as JavaScript values. */
 export function elementsOf(tensor: Tensor): Element[] {
   const { dtype } = tensor
   if (dtype === dtypes.complex32) return elementsOf(aten.to(tensor.detach(), dtypes.complex64))
+  checkRoom(tensor.numel() * bytesOfElement(dtype))
   const type = ARRAY_OF.get(dtype)
   const array =
     type === undefined
@@ -118,8 +133,14 @@ function integerValue(value: bigint): number | bigint {
 
 /** Nested arrays of the elements; a single element for a tensor without dimensions. */
 export function tolist(tensor: Tensor): Element | NestedList {
-  const elements = elementsOf(tensor)
   const shape = tensor.shape
+  let lists = 0
+  shape.reduce((count, size) => {
+    lists += count
+    return count * size
+  }, 1)
+  checkRoom(tensor.numel() * (bytesOfElement(tensor.dtype) + BYTES_OF_PLACE) + lists * BYTES_OF_LIST)
+  const elements = elementsOf(tensor)
   let position = 0
   const build = (dim: number): Element | NestedList => {
     if (dim === shape.length) return elements[position++] as Element
@@ -143,6 +164,9 @@ interface Flat {
   elements: Element[]
 }
 
+/** As many dimensions as Python reads. */
+export const MOST_DIMENSIONS = 128
+
 /** Shape and elements of nested arrays. Throws where they are ragged or hold something else. */
 function flatten(data: NestedArray): Flat {
   const shape: number[] = []
@@ -153,6 +177,7 @@ function flatten(data: NestedArray): Flat {
   ) {
     shape.push((level as unknown as ArrayLike<unknown>).length)
     if (shape.at(-1) === 0) break
+    if (shape.length > MOST_DIMENSIONS) throw new RangeError("too many dimensions 'list'")
   }
   const elements: Element[] = []
   // The position being visited; formatted only for an error.
@@ -207,7 +232,9 @@ export function fromData(data: NestedArray, wanted?: DType | null): Tensor {
   if (ArrayBuffer.isView(data)) {
     const dtype = dtypeOfArray(data)
     if (dtype === undefined) throw new TypeError(`a ${data.constructor.name} has no dtype`)
-    const tensor = internals.wrap(native.from_bytes(data, dtype.code, [(data as TypedArray).length]))
+    // Its bytes: Node-API does not know every kind of array.
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+    const tensor = internals.wrap(native.from_bytes(bytes, dtype.code, [(data as TypedArray).length]))
     return wanted ? convert(tensor, wanted) : tensor
   }
   const { shape, elements } = flatten(data)

@@ -17,7 +17,8 @@ type Optional = Tensor | null
 type Tensors = Tensor[] | [readonly Tensor[]]
 
 /** Python's `*tensors`, which may come as one list too. */
-const listed = (tensors: Tensors): Tensor[] => tensors.flat() as Tensor[]
+const listed = (tensors: Tensors): Tensor[] =>
+  (tensors.length === 1 && Array.isArray(tensors[0]) ? tensors[0] : tensors) as Tensor[]
 
 /** Elements of `input` where the condition holds, else of `other`; the indices where it holds when given alone. */
 export function where(condition: Tensor): Tensor[]
@@ -54,7 +55,7 @@ export function einsum(...args: unknown[]): Tensor {
       'einsum(): must specify the equation string and at least one operand, or at least one operand and its subscripts list',
     )
   }
-  if (typeof args[0] === 'string') return aten.einsum(args[0], (args.slice(1) as Tensor[]).flat())
+  if (typeof args[0] === 'string') return aten.einsum(args[0], listed(args.slice(1) as Tensors))
   const letters = (list: unknown) => (list as (number | '...')[]).map(letterOf).join('')
   const inputs = args.filter((_, i) => i % 2 === 1).map(letters)
   const output = args.length % 2 === 1 ? `->${letters(args.at(-1))}` : ''

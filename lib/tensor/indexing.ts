@@ -8,8 +8,8 @@ import * as aten from '../generated/aten.js'
 import { describe } from '../operators/describe.js'
 import { explained } from '../operators/errors.js'
 import type { Scalar } from '../operators/operator.js'
-import { fromData, type NestedArray } from './elements.js'
-import { isComplex } from './packing.js'
+import { isComplex } from '../operators/options.js'
+import { fromData, MOST_DIMENSIONS, type NestedArray } from './elements.js'
 
 /** a:b:step. Made by `torch.slice`, or written as a string: '1:', '::2'. */
 export class Slice {
@@ -85,14 +85,18 @@ function parse(indices: readonly Index[], tensors: Tensor[]): Item[] {
   })
 }
 
+/** In an array that fromData has taken, and which is thus no deeper than a tensor may be. */
+const hasFraction = (value: NestedArray): boolean =>
+  Array.isArray(value) ? value.some(hasFraction) : typeof value === 'number' && !Number.isInteger(value)
+
 function positions(list: readonly NestedArray[]): Tensor {
-  const isMask = (value: NestedArray): boolean =>
-    Array.isArray(value) ? value.length > 0 && isMask(value[0] as NestedArray) : typeof value === 'boolean'
-  if (isMask(list)) return fromData(list, dtypes.bool)
-  const whole = (value: NestedArray): boolean =>
-    Array.isArray(value) ? value.every(whole) : typeof value !== 'number' || Number.isInteger(value)
-  if (!whole(list)) throw new TypeError('an array of positions must hold whole numbers')
-  return fromData(list, dtypes.int64)
+  let first: unknown = list
+  // How deep they may be nested is for fromData to say.
+  for (let depth = 0; Array.isArray(first) && depth <= MOST_DIMENSIONS; depth++) first = first[0]
+  if (typeof first === 'boolean') return fromData(list, dtypes.bool)
+  const whole = fromData(list, dtypes.int64)
+  if (hasFraction(list)) throw new TypeError('an array of positions must hold whole numbers')
+  return whole
 }
 
 function encode(items: readonly Item[]): Float64Array {
@@ -110,7 +114,7 @@ export function getIndex(tensor: Tensor, indices: readonly Index[]): Tensor {
   try {
     return internals.wrap(native.get_item(internals.handleOf(tensor), items))
   } catch (error) {
-    throw explained(error as Error)
+    throw explained(error)
   } finally {
     native.reachable(tensors)
   }
@@ -135,7 +139,7 @@ export function setIndex(tensor: Tensor, indices: readonly Index[], value: Tenso
   try {
     native.set_item(internals.handleOf(tensor), items, internals.handleOf(source))
   } catch (error) {
-    throw explained(error as Error)
+    throw explained(error)
   } finally {
     native.reachable(tensors)
   }

@@ -2,11 +2,8 @@
 
 import type { DType } from '../core/dtype.js'
 import * as dtypes from '../core/dtype.js'
-import type { Complex } from '../operators/operator.js'
+import { isComplex } from '../operators/options.js'
 import type { Element, TypedArray } from './elements.js'
-
-export const isComplex = (value: unknown): value is Complex =>
-  typeof value === 'object' && value !== null && 're' in value && 'im' in value
 
 interface Integers {
   least: bigint

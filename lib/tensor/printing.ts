@@ -208,9 +208,10 @@ function body(tensor: Tensor, indent: number, summarize: boolean, formatter: Ele
   const dim = tensor.dim()
   if (dim === 0) return formatter.format(elementsOf(tensor)[0] as Element)
   if (dim === 1) {
-    const values = elementsOf(tensor)
-    const shown = summarize && options.edgeitems === 0 ? [] : shownIndices(values.length, summarize)
-    const texts = shown.map((i) => (i === null ? ' ...' : formatter.format(values[i] as Element)))
+    const shown = summarize && options.edgeitems === 0 ? [] : shownIndices(tensor.size(0), summarize)
+    const values = elementsOf(shown.includes(null) ? summarized(tensor) : tensor)
+    let next = 0
+    const texts = shown.map((i) => (i === null ? ' ...' : formatter.format(values[next++] as Element)))
     const perLine = Math.max(1, Math.floor((options.linewidth - indent) / (formatter.width + 2)))
     const lines: string[] = summarize && options.edgeitems === 0 ? ['...'] : []
     for (let i = 0; i < texts.length; i += perLine) lines.push(texts.slice(i, i + perLine).join(', '))

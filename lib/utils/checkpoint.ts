@@ -8,7 +8,7 @@ import { internals, type Tensor } from '../core/tensor.js'
 import { empty } from '../generated/functions.js'
 import { checkKeys } from '../operators/arguments.js'
 import { get_rng_state, set_rng_state } from '../operators/generator.js'
-import { isOptions } from '../operators/options.js'
+import { isOptions, ownFields } from '../operators/options.js'
 
 type Run = (...args: never[]) => Tensor | Tensor[]
 
@@ -24,7 +24,7 @@ const KEYWORDS = ['use_reentrant', 'preserve_rng_state', 'context_fn', 'determin
 
 function optionsOf(callee: string, options: unknown): CheckpointOptions {
   checkKeys(callee, options as object, KEYWORDS)
-  return options as CheckpointOptions
+  return ownFields(options as CheckpointOptions)
 }
 
 const { isTensor } = internals

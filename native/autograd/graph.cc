@@ -29,41 +29,39 @@ const NodeHolder& holder_argument(const Call& call, size_t index) {
 
 NodeOwner node_argument(const Call& call, size_t index) { return *holder_argument(call, index); }
 
-// The tensors that JavaScript gave in place of others, or those where it gave nothing.
-variable_list replaced(const Environment& env, napi_value result, const variable_list& given) {
-  if (!is_array(env.raw(), result)) return given;
-  variable_list tensors = tensors_in(env, result);
-  TORCH_CHECK(tensors.size() == given.size(),
-              "hook has returned an incorrect number of values (got ", tensors.size(),
-              ", but expected ", given.size(), ")");
-  return tensors;
+// Calls each hook with what `arguments` makes of the gradients, which the hook may replace.
+template <typename Make>
+variable_list run_hooks(const HookList& list, variable_list gradients, const Make& arguments) {
+  for (const auto& [id, callback] : list.hooks()) {
+    Environment& env = callback->env();
+    const std::vector<GradientForm> forms(gradients.begin(), gradients.end());
+    const auto read = [&](napi_value result) {
+      return is_array(env.raw(), result) ? tensors_in(env, result) : gradients;
+    };
+    variable_list results = (*callback)([&](napi_env) { return arguments(env, gradients); }, read);
+    TORCH_CHECK(results.size() == gradients.size(),
+                "hook has returned an incorrect number of values (got ", results.size(),
+                ", but expected ", gradients.size(), ")");
+    for (size_t i = 0; i < results.size(); ++i) forms[i].check(results[i]);
+    gradients = std::move(results);
+  }
+  return gradients;
 }
 
 struct NodePreHook : torch::autograd::FunctionPreHook {
   variable_list operator()(const variable_list& given) override {
-    variable_list gradients = given;
-    for (const auto& [id, callback] : list->hooks()) {
-      Environment& env = callback->env();
-      gradients = (*callback)([&](napi_env) { return std::array{handles_value(env, gradients)}; },
-                              [&](napi_value result) { return replaced(env, result, gradients); });
-    }
-    return gradients;
+    return run_hooks(*list, given, [](Environment& env, const variable_list& gradients) {
+      return std::array{handles_value(env, gradients)};
+    });
   }
   std::shared_ptr<HookList> list = std::make_shared<HookList>();
 };
 
 struct NodePostHook : torch::autograd::FunctionPostHook {
   variable_list operator()(const variable_list& given, const variable_list& outputs) override {
-    variable_list inputs = given;
-    for (const auto& [id, callback] : list->hooks()) {
-      Environment& env = callback->env();
-      inputs = (*callback)(
-          [&](napi_env) {
-            return std::array{handles_value(env, inputs), handles_value(env, outputs)};
-          },
-          [&](napi_value result) { return replaced(env, result, inputs); });
-    }
-    return inputs;
+    return run_hooks(*list, given, [&](Environment& env, const variable_list& gradients) {
+      return std::array{handles_value(env, gradients), handles_value(env, outputs)};
+    });
   }
   std::shared_ptr<HookList> list = std::make_shared<HookList>();
 };

@@ -28,6 +28,22 @@ napi_value remove_at_place(napi_env env, napi_callback_info info) {
 
 }  // namespace
 
+GradientForm::GradientForm(const at::Tensor& gradient) : defined_(gradient.defined()) {
+  if (!defined_) return;
+  options_ = gradient.options();
+  type_ = gradient.toString();
+  sizes_ = gradient.sizes();
+}
+
+void GradientForm::check(const at::Tensor& result) const {
+  if (!result.defined()) return;
+  TORCH_CHECK(defined_, "hook can't replace a null gradient with a tensor");
+  TORCH_CHECK(options_.type_equal(result.options()), "hook has changed the type of value (was ",
+              type_, " got ", result.toString(), ")");
+  TORCH_CHECK(sizes_ == result.sizes(), "hook has changed the size of value (was ",
+              at::IntArrayRef(sizes_), " got ", result.sizes(), ")");
+}
+
 napi_value HookList::add(const Call& call, size_t index, Callback::Condition may_go) {
   const napi_env raw = call.raw();
   auto place = std::make_unique<Place>(

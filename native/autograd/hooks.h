@@ -7,6 +7,21 @@
 #include "binding/call.h"
 #include "binding/callback.h"
 
+// What a gradient was before a hook saw it. The nodes that come next take its dtype, device and
+// sizes for granted, so that what comes out of the hook must have the same, as in Python: another
+// tensor, or the same one, which the hook may have changed in place.
+class GradientForm {
+ public:
+  explicit GradientForm(const at::Tensor& gradient);
+  void check(const at::Tensor& result) const;
+
+ private:
+  bool defined_;
+  at::TensorOptions options_;
+  std::string type_;
+  at::DimVector sizes_;
+};
+
 class HookList : public std::enable_shared_from_this<HookList> {
  public:
   using Hooks = std::vector<std::pair<uint32_t, std::shared_ptr<Callback>>>;

@@ -57,10 +57,12 @@ struct TensorHooks {
     at::Tensor gradient(given);
     for (const auto& [id, callback] : list->hooks()) {
       Environment& env = callback->env();
+      const GradientForm form(gradient);
       const at::Tensor replacement =
           (*callback)([&](napi_env) { return std::array{handle_value(env, gradient)}; },
                       [&](napi_value result) { return tensor_or_undefined(env, result); });
       if (replacement.defined()) gradient = replacement;
+      form.check(gradient);
     }
     return gradient;
   }

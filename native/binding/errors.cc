@@ -1,5 +1,7 @@
 #include "binding/errors.h"
 
+#include "memory/environment.h"
+
 namespace {
 
 bool mentions(const std::string& message, std::string_view part) {
@@ -7,23 +9,12 @@ bool mentions(const std::string& message, std::string_view part) {
 }
 
 void throw_error(napi_env env, const char* type, const std::string& message) {
-  napi_value text = nullptr;
-  napi_value error = nullptr;
-  napi_create_string_utf8(env, message.data(), message.size(), &text);
-  const std::string_view kind(type);
-  if (kind == "TypeError") {
-    napi_create_type_error(env, nullptr, text, &error);
-  } else if (kind == "RangeError") {
-    napi_create_range_error(env, nullptr, text, &error);
-  } else {
-    napi_create_error(env, nullptr, text, &error);
-    if (kind != "Error" && error != nullptr) {
-      napi_value name = nullptr;
-      napi_create_string_utf8(env, type, NAPI_AUTO_LENGTH, &name);
-      napi_set_named_property(env, error, "name", name);
-    }
+  const Environment* environment = Environment::of(env);
+  if (environment == nullptr) {
+    napi_throw_error(env, nullptr, message.c_str());
+    return;
   }
-  // Fails only where the environment is being terminated: nobody is left to hear of the error.
+  const napi_value error = environment->make_error(type, message);
   if (error != nullptr) napi_throw(env, error);
 }
 
@@ -36,13 +27,31 @@ const char* type_of_plain_error(const std::string& message) {
 
 }  // namespace
 
+Thrown::Thrown(napi_env env) {
+  const Environment* environment = Environment::of(env);
+  napi_value value = nullptr;
+  napi_ref reference = nullptr;
+  if (environment == nullptr) return;
+  napi_get_and_clear_last_exception(env, &value);
+  // Where JavaScript is being terminated there is no value: nobody is left to hear of it.
+  if (value == nullptr || napi_create_reference(env, value, 1, &reference) != napi_ok) return;
+  reference_ = {reference,
+                [dead = environment->dead_references](napi_ref held) { dead->add(held); }};
+}
+
+void Thrown::throw_to_javascript(napi_env env) const {
+  napi_value value = nullptr;
+  if (reference_ == nullptr) return;
+  if (napi_get_reference_value(env, reference_.get(), &value) == napi_ok) napi_throw(env, value);
+}
+
 void throw_to_javascript(napi_env env) noexcept {
   bool pending = false;
   if (napi_is_exception_pending(env, &pending) != napi_ok || pending) return;
   try {
     throw;
-  } catch (const Napi::Error& error) {
-    error.ThrowAsJavaScriptException();
+  } catch (const Thrown& thrown) {
+    thrown.throw_to_javascript(env);
   } catch (const c10::TypeError& error) {
     throw_error(env, "TypeError", error.what_without_backtrace());
   } catch (const c10::IndexError& error) {
@@ -68,11 +77,7 @@ void throw_to_javascript(napi_env env) noexcept {
 void throw_napi_error(napi_env env) {
   bool pending = false;
   napi_is_exception_pending(env, &pending);
-  if (pending) {
-    napi_value exception = nullptr;
-    napi_get_and_clear_last_exception(env, &exception);
-    throw Napi::Error(env, exception);
-  }
+  if (pending) throw Thrown(env);
   const napi_extended_error_info* info = nullptr;
   napi_get_last_error_info(env, &info);
   TORCH_CHECK(false, "Node-API: ",

@@ -1,6 +1,10 @@
 #include "memory/environment.h"
 
+#include <torch/csrc/autograd/engine.h>
+
 #include <algorithm>
+#include <array>
+#include <climits>
 #include <thread>
 
 namespace {
@@ -24,6 +28,18 @@ std::atomic<int> threads_of_one{0};
 
 thread_local Environment* current = nullptr;
 
+// A backward inside a hook runs within the one around it. From a certain depth on the engine would
+// move it to another thread, where JavaScript cannot run; on this one V8 watches over the stack.
+struct Engine : torch::autograd::Engine {
+  static constexpr auto kMaxDepth = &Engine::max_recursion_depth_;
+};
+
+void allow_deep_backward() {
+  static std::once_flag once;
+  std::call_once(
+      once, [] { torch::autograd::Engine::get_default_engine().*Engine::kMaxDepth = INT_MAX; });
+}
+
 }  // namespace
 
 Environment::Environment(napi_env env)
@@ -32,6 +48,7 @@ Environment::Environment(napi_env env)
   count_bytes_for(counter_);
   // Nodes of every device run on the thread that calls backward, where JavaScript hooks may run.
   c10::AutogradState::get_tls_state().set_multithreading_enabled(false);
+  allow_deep_backward();
   c10::WarningUtils::set_warning_handler(&warnings_);
   current = this;
   const int environments = ++live;
@@ -53,6 +70,11 @@ Environment::~Environment() {
 }
 
 Environment* Environment::of_this_thread() { return current; }
+
+Environment* Environment::of(napi_env env) {
+  void* data = nullptr;
+  return napi_get_instance_data(env, &data) == napi_ok ? static_cast<Environment*>(data) : nullptr;
+}
 
 int64_t Environment::live_bytes() const { return counter_->bytes(); }
 
@@ -124,6 +146,27 @@ void Environment::collect_garbage_by(napi_value collect) {
 void Environment::warn_by(napi_value warn) {
   if (warn_ != nullptr) napi_delete_reference(env_, warn_);
   napi_create_reference(env_, warn, 1, &warn_);
+}
+
+void Environment::make_errors_by(napi_value make) {
+  if (make_error_ != nullptr) napi_delete_reference(env_, make_error_);
+  napi_create_reference(env_, make, 1, &make_error_);
+}
+
+napi_value Environment::make_error(std::string_view type, std::string_view message) const {
+  napi_value make = nullptr;
+  napi_value receiver = nullptr;
+  napi_value error = nullptr;
+  std::array<napi_value, 2> arguments{};
+  napi_create_string_utf8(env_, type.data(), type.size(), &arguments[0]);
+  napi_create_string_utf8(env_, message.data(), message.size(), &arguments[1]);
+  if (make_error_ == nullptr) {
+    napi_create_error(env_, nullptr, arguments[1], &error);
+  } else if (napi_get_reference_value(env_, make_error_, &make) == napi_ok &&
+             napi_get_undefined(env_, &receiver) == napi_ok) {
+    napi_call_function(env_, receiver, make, arguments.size(), arguments.data(), &error);
+  }
+  return error;
 }
 
 void Environment::pass_warnings_on() {

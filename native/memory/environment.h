@@ -57,6 +57,9 @@ class Environment {
   // The environment of the calling thread, or nullptr where JavaScript does not run on it.
   static Environment* of_this_thread();
 
+  // That of Node-API's environment, or nullptr while it is being made.
+  static Environment* of(napi_env env);
+
   napi_env raw() const { return env_; }
   bool on_own_thread() const { return std::this_thread::get_id() == thread_; }
 
@@ -87,6 +90,12 @@ class Environment {
   // `warn` gets the text of each warning of libtorch's on this thread.
   void warn_by(napi_value warn);
 
+  // `make(type, message)` makes the errors that native code throws: they are those of the realm
+  // that the library runs in, which need not be the one that loaded the addon (vm, Jest).
+  void make_errors_by(napi_value make);
+  // Nothing where JavaScript threw meanwhile, or cannot run.
+  napi_value make_error(std::string_view type, std::string_view message) const;
+
   // Frees a tensor from inside the garbage collector, where JavaScript must not be touched.
   void release_from_finalizer(HandleTable::Handle handle);
 
@@ -107,6 +116,7 @@ class Environment {
   int64_t told_ = 0;
   napi_ref collect_ = nullptr;
   napi_ref warn_ = nullptr;
+  napi_ref make_error_ = nullptr;
   Warnings warnings_;
   int64_t held_at_collection_ = 0;
   int64_t held_at_full_collection_ = 0;

@@ -8,7 +8,7 @@ namespace {
 
 std::optional<double> field(napi_env env, napi_value object, const char* name) {
   napi_value value = nullptr;
-  if (napi_get_named_property(env, object, name, &value) != napi_ok) return std::nullopt;
+  check_napi(env, napi_get_named_property(env, object, name, &value));
   return number_in(env, value);
 }
 
@@ -107,7 +107,7 @@ std::optional<at::IValue> Argument::as(const Parameter& parameter, Matching matc
 }
 
 std::optional<at::IValue> Argument::as_tensors(const Parameter& parameter) const {
-  const bool empty_list = tag_ == Tag::Plain && array_ && elements().empty();
+  const bool empty_list = tag_ == Tag::Plain && array_ && length_of(raw(), value_) == 0;
   if (!(tag_ == Tag::Tensor && array_) && !empty_list) return std::nullopt;
   if (parameter.kind == ParameterKind::TensorList) {
     c10::List<at::Tensor> list;
@@ -166,10 +166,12 @@ std::optional<at::IValue> Argument::as_list(const Parameter& parameter) const {
     }
     return std::nullopt;
   }
-  const std::vector<Argument> items = elements();
+  const uint32_t length = length_of(raw(), value_);
+  // Nothing is taken in before it fits: a long array may be of holes.
   const auto collect = [&](auto list, auto read) -> std::optional<at::IValue> {
-    for (const Argument& item : items) {
-      auto element = read(item);
+    for (uint32_t i = 0; i < length; ++i) {
+      const Napi::HandleScope scope(raw());
+      auto element = read(this->element(i));
       if (!element) return std::nullopt;
       list.push_back(*element);
     }
@@ -188,15 +190,11 @@ std::optional<at::IValue> Argument::as_list(const Parameter& parameter) const {
     case ParameterKind::StringList:
       return collect(c10::List<std::string>(),
                      [](const Argument& item) { return string_in(item.raw(), item.value_); });
-    default: {
-      c10::impl::GenericList list(c10::NumberType::get());
-      for (const Argument& item : items) {
+    default:
+      return collect(c10::impl::GenericList(c10::NumberType::get()), [](const Argument& item) {
         const auto number = item.scalar();
-        if (!number) return std::nullopt;
-        list.push_back(at::IValue(*number));
-      }
-      return at::IValue(std::move(list));
-    }
+        return number ? std::optional<at::IValue>(*number) : std::nullopt;
+      });
   }
 }
 
@@ -242,12 +240,10 @@ std::optional<at::Scalar> Argument::scalar() const {
   return std::nullopt;
 }
 
-std::vector<Argument> Argument::elements() const {
-  std::vector<Argument> result;
-  result.reserve(length_of(raw(), value_));
-  each_element(raw(), value_,
-               [&](uint32_t, napi_value element) { result.push_back(Argument(*call_, element)); });
-  return result;
+Argument Argument::element(uint32_t index) const {
+  napi_value value = nullptr;
+  check_napi(raw(), napi_get_element(raw(), value_, index, &value));
+  return Argument(*call_, value);
 }
 
 std::optional<size_t> Argument::first_missing_tensor() const {
@@ -271,7 +267,9 @@ std::string Argument::class_name() const {
   return text.empty() || text == "Object" ? "object" : text;
 }
 
-std::string Argument::description() const {
+std::string Argument::description(int depth) const {
+  // An array may hold itself.
+  constexpr int kDeepest = 3;
   if (tag_ == Tag::DType) return "torch.dtype";
   if (tag_ == Tag::Tensor) return array_ ? "list of Tensor" : "Tensor";
   switch (type_) {
@@ -296,8 +294,8 @@ std::string Argument::description() const {
       return "function";
     default: {
       if (!array_) return class_name();
-      const std::vector<Argument> items = elements();
-      return items.empty() ? "empty list" : "list of " + items.front().description();
+      if (length_of(raw(), value_) == 0) return "empty list";
+      return depth == kDeepest ? "list" : "list of " + element(0).description(depth + 1);
     }
   }
 }

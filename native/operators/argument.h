@@ -30,7 +30,7 @@ class Argument {
   std::optional<size_t> first_missing_tensor() const;
 
   // What was given, for error messages: "Tensor", "int", "list of int" ...
-  std::string description() const;
+  std::string description(int depth = 0) const;
 
  private:
   napi_env raw() const { return call_->raw(); }
@@ -40,7 +40,7 @@ class Argument {
   std::optional<at::IValue> as_named(ParameterKind kind) const;
   std::optional<at::Scalar> scalar() const;
   std::optional<int64_t> integer() const;
-  std::vector<Argument> elements() const;
+  Argument element(uint32_t index) const;
   std::string class_name() const;
 
   const Call* call_ = nullptr;

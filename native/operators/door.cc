@@ -99,8 +99,10 @@ napi_value results(const Call& call, const Operator& op, const Overload& overloa
 
 // operator(name, overloads?) -> id. Without a list of overload names: all that the dispatcher has.
 napi_value find_operator(Call& call) {
-  auto op =
-      make_operator(call.string(0), call.given(1) ? std::optional(call.string(1)) : std::nullopt);
+  const std::string name = call.string(0);
+  TORCH_CHECK_NOT_IMPLEMENTED(!reaches_unchecked_memory(name), name,
+                              " cannot be called: it reaches memory without checking where it is");
+  auto op = make_operator(name, call.given(1) ? std::optional(call.string(1)) : std::nullopt);
   if (op->overloads.empty()) return call.value(-1);
   op->guard = guard_of(op->base_name());
   auto& operators = call.env().operators;

@@ -1,6 +1,7 @@
 #include "operators/guards.h"
 
 #include <map>
+#include <set>
 
 #include "recurrent/plan.h"
 
@@ -114,6 +115,70 @@ void observed_fake_quant(const Overload& overload, const Stack& stack) {
   }
 }
 
+// Elements of a tensor of indices on the CPU; none where they are elsewhere.
+at::Tensor indices_on_cpu(const at::Tensor& tensor) {
+  if (!tensor.defined() || tensor.layout() != at::kStrided || !tensor.is_cpu()) return {};
+  if (!at::isIntegralType(tensor.scalar_type(), /*includeBool=*/false)) return {};
+  return tensor.numel() == 0 ? at::Tensor() : tensor;
+}
+
+void check_range(const at::Tensor& indices, int64_t end, std::string_view name) {
+  if (!indices.defined()) return;
+  const auto [least, greatest] = at::aminmax(indices);
+  TORCH_CHECK_INDEX(least.item<int64_t>() >= 0 && greatest.item<int64_t>() <= end, "Expected ",
+                    name, " to be from 0 to ", end, ", but got ", least.item<int64_t>(), " to ",
+                    greatest.item<int64_t>());
+}
+
+// Segments of an axis by their lengths or by their bounds, which `unsafe` leaves unchecked.
+void segment_reduce(const Overload& overload, const Stack& stack) {
+  const Named arguments(overload, stack);
+  const at::Tensor data = arguments.tensor("data");
+  const at::Tensor lengths = indices_on_cpu(arguments.tensor("lengths"));
+  const at::Tensor offsets = indices_on_cpu(arguments.tensor("offsets"));
+  for (const at::Tensor& segments : {lengths, offsets}) {
+    if (!segments.defined()) continue;
+    const int64_t axis = segments.dim() - 1;
+    TORCH_CHECK(axis >= 0 && axis < data.dim(), "Expected segments of a dimension of the data");
+    const int64_t size = data.size(axis);
+    check_range(segments, size, "the bounds of segments");
+    if (segments.is_same(lengths)) {
+      check_range(segments.sum(-1), size, "the sum of the lengths");
+    } else if (segments.size(axis) > 1) {
+      TORCH_CHECK(segments.diff(1, -1).min().item<int64_t>() >= 0,
+                  "Expected the offsets of segments to grow");
+    }
+  }
+}
+
+at::Layout layout_of(const Named& arguments, const std::string& name) {
+  if (name == "aten::sparse_csr_tensor") return at::kSparseCsr;
+  if (name == "aten::sparse_csc_tensor") return at::kSparseCsc;
+  if (name == "aten::sparse_bsr_tensor") return at::kSparseBsr;
+  if (name == "aten::sparse_bsc_tensor") return at::kSparseBsc;
+  const at::IValue& given = arguments.at("layout");
+  return given.isNone() ? at::kSparseCsr : given.toLayout();
+}
+
+// Python checks the indices of these where it is told to, and reads them as they are where not.
+void sparse_compressed(const Overload& overload, const Stack& stack) {
+  const Named arguments(overload, stack);
+  const at::Tensor compressed = stack[0].toTensor();
+  const at::Tensor plain = stack[1].toTensor();
+  const at::Layout layout = layout_of(arguments, overload.handle.schema().name());
+  if (!indices_on_cpu(compressed).defined() || plain.dim() == 0) return;
+  if (const at::IValue* size = arguments.find("size")) {
+    at::_validate_sparse_compressed_tensor_args(compressed, plain, arguments.tensor("values"),
+                                                size->toIntVector(), layout);
+    return;
+  }
+  // Without a size, libtorch takes the smallest that fits the indices.
+  const bool by_rows = layout == at::kSparseCsr || layout == at::kSparseBsr;
+  const int64_t end = plain.numel() == 0 ? 0 : plain.max().item<int64_t>() + 1;
+  at::_validate_compressed_sparse_indices(by_rows, compressed, plain, compressed.size(-1) - 1, end,
+                                          plain.size(-1));
+}
+
 Cell cell_of(std::string_view name) {
   if (name == "aten::lstm") return Cell::Lstm;
   if (name == "aten::gru") return Cell::Gru;
@@ -155,6 +220,25 @@ void recurrent_layers(const Overload& overload, const Stack& stack) {
 
 }  // namespace
 
+bool reaches_unchecked_memory(std::string_view name) {
+  static const std::set<std::string_view> names = {
+      "aten::_lazy_clone",
+      "aten::_reshape_alias",
+      "aten::_reshape_alias_copy",
+      "aten::_sparse_bsc_tensor_unsafe",
+      "aten::_sparse_bsr_tensor_unsafe",
+      "aten::_sparse_compressed_tensor_unsafe",
+      "aten::_sparse_coo_tensor_unsafe",
+      "aten::_sparse_coo_tensor_with_dims_and_tensors",
+      "aten::_sparse_csc_tensor_unsafe",
+      "aten::_sparse_csr_tensor_unsafe",
+      "aten::_convert_indices_from_coo_to_csr",
+      "aten::_convert_indices_from_csr_to_coo",
+      "aten::_sobol_engine_ff_",
+  };
+  return !name.starts_with("aten::") || names.contains(name);
+}
+
 Guard guard_of(std::string_view name) {
   static const std::map<std::string_view, Guard> guards = {
       {"native_batch_norm", batch_norm},
@@ -164,6 +248,12 @@ Guard guard_of(std::string_view name) {
       {"fbgemm_pack_gemm_matrix_fp16", pack_matrix},
       {"fused_moving_avg_obs_fake_quant", observed_fake_quant},
       {"_fused_moving_avg_obs_fq_helper", observed_fake_quant},
+      {"segment_reduce", segment_reduce},
+      {"sparse_compressed_tensor", sparse_compressed},
+      {"sparse_csr_tensor", sparse_compressed},
+      {"sparse_csc_tensor", sparse_compressed},
+      {"sparse_bsr_tensor", sparse_compressed},
+      {"sparse_bsc_tensor", sparse_compressed},
       {"lstm", recurrent_layers},
       {"gru", recurrent_layers},
       {"rnn_tanh", recurrent_layers},

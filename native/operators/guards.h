@@ -7,3 +7,8 @@
 // The check of an operator's arguments, or nullptr where libtorch's own are enough.
 using Guard = void (*)(const Overload& overload, const torch::jit::Stack& stack);
 Guard guard_of(std::string_view name);
+
+// Operators that take any arguments for memory, sizes or indices that are there, and which nobody
+// but libtorch itself can call rightly: no check of arguments would do. So does much of what is not
+// in ATen.
+bool reaches_unchecked_memory(std::string_view name);

@@ -63,6 +63,13 @@ napi_value warn_by(Call& call) {
   return call.undefined();
 }
 
+// make_errors_by(function(type, message) -> error)
+napi_value make_errors_by(Call& call) {
+  TYPE_CHECK(call.type(0) == napi_function, "expected a function");
+  call.env().make_errors_by(call[0]);
+  return call.undefined();
+}
+
 }  // namespace
 
 void export_process(Environment& env, napi_value exports) {
@@ -75,4 +82,5 @@ void export_process(Environment& env, napi_value exports) {
   export_function(env, exports, "collect_garbage_by", enter<collect_garbage_by>);
   export_function(env, exports, "collect_garbage", enter<collect_garbage>);
   export_function(env, exports, "warn_by", enter<warn_by>);
+  export_function(env, exports, "make_errors_by", enter<make_errors_by>);
 }

@@ -1,4 +1,6 @@
 // A tensor's elements: as a number, as bytes, as memory that JavaScript shares.
+#include <sys/mman.h>
+
 #include <array>
 #include <cstring>
 
@@ -81,14 +83,45 @@ at::Tensor dense(const at::Tensor& tensor) {
   return result;
 }
 
+// A new ArrayBuffer. Where memory is short, Node-API's own function ends the process, but the
+// constructor throws.
+napi_value new_array_buffer(const Call& call, size_t size) {
+  napi_value global = nullptr;
+  napi_value constructor = nullptr;
+  napi_value buffer = nullptr;
+  const napi_value length = call.value(size);
+  check_napi(call.raw(), napi_get_global(call.raw(), &global));
+  check_napi(call.raw(), napi_get_named_property(call.raw(), global, "ArrayBuffer", &constructor));
+  if (napi_new_instance(call.raw(), constructor, 1, &length, &buffer) != napi_ok) {
+    napi_value ignored = nullptr;
+    check_napi(call.raw(), napi_get_and_clear_last_exception(call.raw(), &ignored));
+    TORCH_CHECK_WITH(OutOfMemoryError, false,
+                     "out of memory for an ArrayBuffer: tried to allocate ", size, " bytes");
+  }
+  return buffer;
+}
+
 // to_bytes(tensor) -> ArrayBuffer with a copy of its elements
 napi_value to_bytes(Call& call) {
-  const at::Tensor source = dense(call.tensor(0));
-  void* data = nullptr;
-  napi_value buffer = nullptr;
-  check_napi(call.raw(), napi_create_arraybuffer(call.raw(), source.nbytes(), &data, &buffer));
-  if (source.nbytes() > 0) std::memcpy(data, source.const_data_ptr(), source.nbytes());
-  return buffer;
+  return with_room(call.env(), [&] {
+    const at::Tensor source = dense(call.tensor(0));
+    const napi_value buffer = new_array_buffer(call, source.nbytes());
+    Bytes bytes{nullptr, 0};
+    check_napi(call.raw(), napi_get_arraybuffer_info(call.raw(), buffer, &bytes.data, &bytes.size));
+    TORCH_CHECK(bytes.size == source.nbytes(), "the ArrayBuffer has not the size asked for");
+    if (bytes.size > 0) std::memcpy(bytes.data, source.const_data_ptr(), bytes.size);
+    return buffer;
+  });
+}
+
+// check_room(bytes): throws where the system would not give so many.
+napi_value check_room(Call& call) {
+  const auto size = static_cast<size_t>(call.natural(0));
+  void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  TORCH_CHECK_WITH(OutOfMemoryError, memory != MAP_FAILED, "out of memory: JavaScript would need ",
+                   size, " bytes");
+  munmap(memory, size);
+  return call.undefined();
 }
 
 // A tensor whose memory an ArrayBuffer shows.
@@ -131,23 +164,31 @@ napi_value share_bytes(Call& call) {
                         tensor.const_data_ptr() != nullptr;
   if (!possible) return call.null();
   const at::Tensor shown = tensor.detach();
-  auto owner = std::make_unique<ShownTensor::Owner>();
+  auto* owner = new ShownTensor::Owner();
   napi_value buffer = nullptr;
   const auto free_owner = [](napi_env, void*, void* hint) {
     delete static_cast<ShownTensor::Owner*>(hint);
   };
   const napi_status status = napi_create_external_arraybuffer(
-      call.raw(), shown.mutable_data_ptr(), shown.nbytes(), free_owner, owner.get(), &buffer);
+      call.raw(), shown.mutable_data_ptr(), shown.nbytes(), free_owner, owner, &buffer);
   // Where the runtime forbids external memory (a sandboxed V8), the caller copies.
-  if (status == napi_no_external_buffers_allowed) return call.null();
-  check_napi(call.raw(), status);
-  ShownTensor::Owner& held = *owner.release();
+  if (status == napi_no_external_buffers_allowed) {
+    delete owner;
+    return call.null();
+  }
+  if (status != napi_ok) {
+    // Node has freed the owner, or will when it drops what it made so far.
+    napi_value ignored = nullptr;
+    check_napi(call.raw(), napi_get_and_clear_last_exception(call.raw(), &ignored));
+    TORCH_CHECK_VALUE(false, "this version of Node.js cannot share ", tensor.nbytes(),
+                      " bytes in one ArrayBuffer: to_typed_array({ copy: true }) copies them");
+  }
   napi_ref reference = nullptr;
   check_napi(call.raw(), napi_create_reference(call.raw(), buffer, 1, &reference));
-  held = std::make_shared<ShownTensor>(call.env(), reference, shown, &held);
-  call.env().held_objects.add(held);
+  *owner = std::make_shared<ShownTensor>(call.env(), reference, shown, owner);
+  call.env().held_objects.add(*owner);
   // Growing the tensor would free the memory that the ArrayBuffer sees.
-  shown.storage().unsafeGetStorageImpl()->set_resizable(false);
+  tensor.storage().unsafeGetStorageImpl()->set_resizable(false);
   return buffer;
 }
 
@@ -158,4 +199,5 @@ void export_data(Environment& env, napi_value exports) {
   export_function(env, exports, "from_bytes", enter<from_bytes>);
   export_function(env, exports, "to_bytes", enter<to_bytes>);
   export_function(env, exports, "share_bytes", enter<share_bytes>);
+  export_function(env, exports, "check_room", enter<check_room>);
 }

@@ -8,7 +8,7 @@ import { native } from '../../lib/core/native.js'
 import { packageRoot } from '../../lib/core/package_root.js'
 import { argumentTypes, keyOf, signatureTable } from './arguments.js'
 import { type PythonSignature, pythonFunctions } from './python.js'
-import { type Parameter, parseSchema, type Schema } from './schema.js'
+import { type Parameter, type Schema, schemasOf } from './schema.js'
 import { callSignatures, documentation, oneSignature, RESERVED } from './signatures.js'
 
 interface Exposed {
@@ -70,7 +70,7 @@ function readSchemas(): Map<string, Schema[]> {
   const names = new Set(native.operator_names().map((name) => name.replace(/\..*$/, '')))
   const byName = new Map<string, Schema[]>()
   for (const qualified of [...names].filter((name) => name.startsWith('aten::')).sort()) {
-    const schemas = native.signatures(native.operator(qualified)).map(parseSchema)
+    const schemas = schemasOf(qualified) ?? []
     const reachable = schemas.filter((schema) => !UNREACHABLE.test(schema.text))
     if (reachable.length > 0) byName.set(qualified.slice('aten::'.length), reachable)
   }

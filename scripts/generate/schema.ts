@@ -1,5 +1,7 @@
 // Reads libtorch's operator schemas, such as "aten::sum.dim_IntList(Tensor self, int[1]? dim, bool keepdim=False) -> Tensor".
 
+import { native } from '../../lib/core/native.js'
+
 export interface Parameter {
   name: string
   /** Without its alias annotation: "Tensor", "int[1]?". */
@@ -75,4 +77,14 @@ export function parseSchema(text: string): Schema {
   const returned = text.slice(text.indexOf('->', close) + 2).trim()
   const results = split(returned.startsWith('(') ? returned.slice(1, -1) : returned).map(parseResult)
   return { text, name, overload, parameters, results }
+}
+
+/** The schemas of an operator ("aten::add"), or null where it is not for calling. */
+export function schemasOf(name: string): Schema[] | null {
+  try {
+    return native.signatures(native.operator(name)).map(parseSchema)
+  } catch (error) {
+    if ((error as Error).name === 'NotImplementedError') return null
+    throw error
+  }
 }

@@ -53,7 +53,7 @@ class Holder extends nn.Module {
     super()
     this.register_buffer('h', torch.zeros(1000))
   }
-  override forward(x: Tensor): Tensor {
+  forward(x: Tensor): Tensor {
     return this.linear(x)
   }
 }
@@ -208,7 +208,7 @@ export const loops: Record<string, () => (round: number) => void> = {
   hook_across_parts() {
     const x = leaf()
     return () => {
-      const [a, b] = x.chunk(2) as [Tensor, Tensor]
+      const [a, b] = x.chunk(2)
       a.register_hook((grad) => grad.mul(b))
       b.register_hook((grad) => grad.mul(a))
       a.add(b).sum().backward()

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { native } from '../../lib/core/native.js'
 import { packageRoot } from '../../lib/core/package_root.js'
 import torch, { Tensor } from '../../lib/index.js'
-import { parseSchema } from '../generate/schema.js'
+import { schemasOf } from '../generate/schema.js'
 
 export interface Coverage {
   /** Of each namespace: how many names Python exposes. */
@@ -20,6 +20,8 @@ export interface Coverage {
   overloads: number
   /** Overloads that need what JavaScript cannot give, and the kind of it. */
   unreachable: Record<string, string[]>
+  /** Operators that nobody may call. */
+  refused: string[]
 }
 
 /** Types of required arguments that nothing in JavaScript stands for. */
@@ -47,8 +49,11 @@ export function coverage(): Coverage {
   }
   const operators = native.operator_names().filter((name) => name.startsWith('aten::'))
   const unreachable: Record<string, string[]> = {}
+  const refused: string[] = []
   for (const name of new Set(operators.map((operator) => operator.split('.')[0] as string))) {
-    for (const schema of native.signatures(native.operator(name)).map(parseSchema)) {
+    const schemas = schemasOf(name)
+    if (schemas === null) refused.push(name.slice('aten::'.length))
+    for (const schema of schemas ?? []) {
       const bad = schema.parameters.find((parameter) => parameter.required && UNREACHABLE.test(parameter.type))
       if (bad === undefined) continue
       const full = schema.overload === '' ? schema.name : `${schema.name}.${schema.overload}`
@@ -64,5 +69,6 @@ export function coverage(): Coverage {
     names: names.size,
     overloads: operators.length,
     unreachable,
+    refused,
   }
 }

@@ -35,11 +35,21 @@ const reasonOf = (reasons: Record<string, string>, name: string) =>
   Object.entries(reasons).find(([prefix]) => name.startsWith(prefix))?.[1]
 
 const cell = (text: string) => text.replaceAll('\n', ' ').replaceAll('|', '\\|').slice(0, 300)
+const quoted = (names: readonly string[]) => names.map((name) => `\`${name}\``).join(', ')
 const count = (number: number) => number.toLocaleString('en-US')
 const sum = (outcomes: readonly Outcome[], of: (outcome: Outcome) => number) =>
   outcomes.reduce((total, outcome) => total + of(outcome), 0)
 
-function operators({ exposed, missing, publicNames, publicAten, names, overloads, unreachable }: Coverage): string[] {
+function operators({
+  exposed,
+  missing,
+  publicNames,
+  publicAten,
+  names,
+  overloads,
+  unreachable,
+  refused,
+}: Coverage): string[] {
   const table = Object.entries(exposed).map(([space, total]) => {
     const absent = missing.filter((name) => name.startsWith(`${space}.`))
     return `| ${space === 'torch' || space === 'Tensor' ? space : `torch.${space}`} | ${total} | ${total - absent.length} |`
@@ -62,10 +72,8 @@ function operators({ exposed, missing, publicNames, publicAten, names, overloads
         `- \`torch.${name}\`: the inside of a layer, which trusts its arguments; it is under \`torch.ops.aten\``,
     ),
     ...missing.map((name) => `- \`${name}\`: ${WHY_MISSING[name] ?? 'no reason is known'}`),
-    ...blocked.map(
-      ([type, list]) =>
-        `- ${list.map((name) => `\`${name}\``).join(', ')}: an argument of type ${type}, which has no JavaScript form`,
-    ),
+    ...blocked.map(([type, list]) => `- ${quoted(list)}: an argument of type ${type}, which has no JavaScript form`),
+    `- ${quoted(refused.sort())}: they take any arguments for memory, sizes or indices that are there, and are for libtorch alone`,
     '',
   ]
 }

@@ -2,10 +2,10 @@
 // Prints a line of JSON before each use and one after it: a crash is then known by its last line.
 
 import { writeSync } from 'node:fs'
-import { Worker } from 'node:worker_threads'
 import { native } from '../../lib/core/native.js'
 import torch, { Tensor } from '../../lib/index.js'
 import { parseSchema, type Schema } from '../../scripts/generate/schema.js'
+import { secondCopy } from '../second_copy.js'
 
 type Fn = (...args: unknown[]) => unknown
 
@@ -156,17 +156,7 @@ function differentiate(result: unknown): void {
   if (torch.is_tensor(result) && result.requires_grad && result.is_floating_point()) result.sum().backward()
 }
 
-/** What another worker's tensor is here: a worker posted it. */
-async function posted(): Promise<unknown> {
-  const source = `import(${JSON.stringify(new URL('../../lib/index.js', import.meta.url).href)}).then(({ default: torch }) =>
-    require('node:worker_threads').parentPort.postMessage(torch.ones(2, 2)))`
-  const worker = new Worker(source, { eval: true })
-  const message = await new Promise((resolve, reject) => worker.on('message', resolve).on('error', reject))
-  await worker.terminate()
-  return message
-}
-
-const clone = await posted()
+const foreign = (await secondCopy()).ones(2, 2)
 
 /** The receiver is in the state, or the tensors among the arguments are. */
 const STATES: Record<string, (use: Use) => void> = {
@@ -200,7 +190,7 @@ const STATES: Record<string, (use: Use) => void> = {
     }
   },
 
-  "another worker's": (use) => use.run(clone, make),
+  "another copy's": (use) => use.run(foreign, make),
 
   'an inference tensor': (use) => {
     const tensor = torch.inference_mode(make)
@@ -209,7 +199,7 @@ const STATES: Record<string, (use: Use) => void> = {
 
   'given what was disposed of': (use) => use.run(make(), disposed),
 
-  "given another worker's": (use) => use.run(make(), () => clone),
+  "given another copy's": (use) => use.run(make(), () => foreign),
 
   'given an inference tensor': (use) => {
     const leaf = make().requires_grad_()

@@ -1,10 +1,11 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import v8 from 'node:v8'
 import { Worker } from 'node:worker_threads'
 import { expect, test } from 'vitest'
 import { packageRoot } from '../../lib/core/package_root.js'
-import torch from '../../lib/index.js'
+import torch, { nn, optim } from '../../lib/index.js'
 
 const compiled = (name: string) => join(packageRoot, 'dist', 'test', 'workers', name)
 
@@ -60,10 +61,29 @@ test('a shared tensor is the same memory in the other thread, and its token good
   await worker.terminate()
 })
 
-test('a tensor that belongs to a graph is not shared, and one that is cloned carries no handle', () => {
+test('a tensor that belongs to a graph is not shared', () => {
   const x = torch.ones(2, { requires_grad: true })
   expect(() => x.mul(2).share()).toThrow(/share tensor\.detach\(\)/)
-  const cloned = structuredClone(x)
-  expect(torch.is_tensor(cloned)).toBe(false)
-  expect(() => torch.add(cloned, 1)).toThrow(TypeError)
+})
+
+test('what is cloned or posted must not be a tensor, nor another object of native code', () => {
+  const x = torch.ones(2, { requires_grad: true })
+  const { port1 } = new MessageChannel()
+  const clones: [string, (value: unknown) => unknown][] = [
+    ['structuredClone', structuredClone],
+    ['postMessage', (value) => port1.postMessage(value)],
+    ['v8', v8.serialize],
+  ]
+  const values = { x, nested: { list: [new Map([[1, x]])] }, parameter: new nn.Parameter(x.detach()) }
+  for (const [name, clone] of clones) {
+    for (const [kind, value] of Object.entries(values)) {
+      expect(() => clone(value), `${name} ${kind}`).toThrow(
+        /post tensor\.share\(\), and take it with torch\.from_shared/,
+      )
+    }
+    for (const value of [new torch.Generator(), x.mul(2).grad_fn, new nn.Linear(1, 1), new optim.SGD([x])]) {
+      expect(() => clone(value), name).toThrow(/could not be cloned/)
+    }
+  }
+  port1.close()
 })
