@@ -102,17 +102,19 @@ function bytesAs(tensor: Tensor, dtype: DType): ArrayBuffer {
 const BYTES_OF_LIST = 56
 const BYTES_OF_PLACE = 8
 const bytesOfElement = (dtype: DType): number => (dtype.is_complex ? 72 : 8)
+/** So few elements and lists have room. */
+const FEW = 1000
 
 /** The elements in row-major order, as JavaScript values. */
 export function elementsOf(tensor: Tensor): Element[] {
   const { dtype } = tensor
   if (dtype === dtypes.complex32) return elementsOf(aten.to(tensor.detach(), dtypes.complex64))
-  checkRoom(tensor.numel() * bytesOfElement(dtype))
   const type = ARRAY_OF.get(dtype)
   const array =
     type === undefined
       ? new Float32Array(bytesAs(tensor, dtypes.float32))
       : new type(native.to_bytes(internals.handleOf(tensor)))
+  checkRoom((dtype.is_complex ? array.length / 2 : array.length) * bytesOfElement(dtype))
   if (dtype === dtypes.bool) return Array.from(array as Uint8Array, (value) => value !== 0)
   if (dtype.is_complex) {
     return Array.from({ length: array.length / 2 }, (_, i) => ({
@@ -134,12 +136,15 @@ function integerValue(value: bigint): number | bigint {
 /** Nested arrays of the elements; a single element for a tensor without dimensions. */
 export function tolist(tensor: Tensor): Element | NestedList {
   const shape = tensor.shape
+  let count = 1
   let lists = 0
-  shape.reduce((count, size) => {
+  for (const size of shape) {
     lists += count
-    return count * size
-  }, 1)
-  checkRoom(tensor.numel() * (bytesOfElement(tensor.dtype) + BYTES_OF_PLACE) + lists * BYTES_OF_LIST)
+    count *= size
+  }
+  if (count + lists > FEW) {
+    checkRoom(count * (bytesOfElement(tensor.dtype) + BYTES_OF_PLACE) + lists * BYTES_OF_LIST)
+  }
   const elements = elementsOf(tensor)
   let position = 0
   const build = (dim: number): Element | NestedList => {

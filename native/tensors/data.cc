@@ -84,11 +84,17 @@ at::Tensor dense(const at::Tensor& tensor) {
 }
 
 // A new ArrayBuffer. Where memory is short, Node-API's own function ends the process, but the
-// constructor throws.
+// constructor throws, which takes longer.
 napi_value new_array_buffer(const Call& call, size_t size) {
+  constexpr size_t kSmall = 1 << 16;
   napi_value global = nullptr;
   napi_value constructor = nullptr;
   napi_value buffer = nullptr;
+  if (size <= kSmall) {
+    void* ignored = nullptr;
+    check_napi(call.raw(), napi_create_arraybuffer(call.raw(), size, &ignored, &buffer));
+    return buffer;
+  }
   const napi_value length = call.value(size);
   check_napi(call.raw(), napi_get_global(call.raw(), &global));
   check_napi(call.raw(), napi_get_named_property(call.raw(), global, "ArrayBuffer", &constructor));
