@@ -129,6 +129,7 @@ void Direction<T>::forward() const {
     loop.h_0 = {};
   }
   run(loop, Packing::kGates, Packing::kTransposed, &Kernels<T>::forward);
+  if (gates_of(plan.settings.cell) == 1) made.gates.reset();
 }
 
 #define INSTANTIATE(T)                                            \

@@ -21,10 +21,6 @@ struct Gradients {
   Weights weights;
 };
 
-struct Needs {
-  bool x, w_ih, w_hh, b_ih, b_hh, w_hr;
-};
-
 // Columns of d_gates and the rows of a weight that they belong to. A GRU's columns are n, r, z, and
 // n as h sees it, its weights' rows r, z, n.
 struct Part {

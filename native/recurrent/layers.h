@@ -7,7 +7,7 @@ namespace recurrent {
 
 // What forward leaves for backward: one buffer for each, rows as those of the packed sequences.
 struct Trace {
-  at::Tensor gates, cells, candidates, unprojected;
+  at::Tensor gates, cells, candidates, unprojected;  // gates: but for nn.RNN, whose gate is h
 };
 
 // What one layer leaves for backward.
@@ -24,6 +24,13 @@ struct Results {
   std::vector<LayerTrace> traces;
 };
 
+// What is wanted of the gradients of one direction of one layer.
+struct Needs {
+  bool x, h_0, c_0, w_ih, w_hh, b_ih, b_hh, w_hr;
+
+  bool any() const { return x || h_0 || c_0 || w_ih || w_hh || b_ih || b_hh || w_hr; }
+};
+
 // For which of the arguments a gradient is wanted.
 struct Needed {
   bool input, h_0, c_0;
@@ -37,7 +44,13 @@ struct Needed {
     if (arguments.c_0.defined()) c_0 = *next++;
     weights.assign(next, all.end());
   }
+
+  Needs of(const Plan& plan, int64_t layer, int64_t direction) const;
 };
+
+// Which of the arguments must have the values that they had in forward, by place in
+// Arguments::all(). Beside them backward_layers looks at a GRU's h_0.
+std::vector<bool> values_needed(const Plan& plan, const Arguments& arguments, const Needed& needed);
 
 // Forward and backward by the kernels, for float and double. `arguments` are
 // those of the plan, as raw memory (is_plain), with contiguous states.
@@ -50,10 +63,6 @@ template <typename T>
 Arguments backward_layers(const Plan& plan, const Arguments& arguments,
                           std::vector<LayerTrace>& traces, const Tensors& gradients,
                           const Needed& needed);
-
-// The last layer's forward once more, into a new output.
-template <typename T>
-void last_layer_again(const Plan& plan, const Arguments& arguments, LayerTrace& trace);
 
 // The tensor itself where it is contiguous or undefined.
 at::Tensor contiguous(const at::Tensor& tensor);

@@ -59,7 +59,7 @@ napi_value sgd_step(Call& call) {
     if (!gradient.defined()) continue;
     check_gradient(gradient, "SGD");
     created[i] = options.momentum != 0 && !buffers[i].defined();
-    if (!are_alike(parameter, {gradient, buffers[i]})) {
+    if (!options.fused || !are_alike(parameter, {gradient, buffers[i]})) {
       sgd_single(parameter, gradient, buffers[i], options, rate);
       continue;
     }
