@@ -104,7 +104,7 @@ std::vector<bool> values_needed(const Plan& plan, const Arguments& arguments,
 }
 
 template <typename T>
-Results forward_layers(const Plan& plan, const Arguments& arguments) {
+Results forward_layers(const Plan& plan, const Arguments& arguments, bool backward_follows) {
   Results results;
   at::Tensor x = to_rows(plan, arguments.input);
   const Settings& settings = plan.settings;
@@ -118,7 +118,8 @@ Results forward_layers(const Plan& plan, const Arguments& arguments) {
     trace.output = at::empty({plan.rows(), directions * plan.state}, x.options());
     for (int64_t d = 0; d < directions; ++d) {
       const Direction<T> direction = direction_of<T>(plan, arguments, layer, d, trace);
-      direction.forward();
+      // Whoever has the last layer's output may change it before backward.
+      direction.forward(backward_follows && layer + 1 == settings.layers);
       keep_last(plan, direction.own_columns(trace.output), d == 1,
                 rows_of_state<T>(results.h_n, direction.index));
       if (!settings.lstm()) continue;
@@ -140,6 +141,7 @@ Results forward_layers(const Plan& plan, const Arguments& arguments) {
     }
   }
   results.output = from_rows(plan, x);
+  results.traces.back().output.reset();
   return results;
 }
 
@@ -185,10 +187,10 @@ Arguments backward_layers(const Plan& plan, const Arguments& arguments,
   return result;
 }
 
-template Results forward_layers<float>(const Plan&, const Arguments&);
+template Results forward_layers<float>(const Plan&, const Arguments&, bool);
 template Arguments backward_layers<float>(const Plan&, const Arguments&, std::vector<LayerTrace>&,
                                           const Tensors&, const Needed&);
-template Results forward_layers<double>(const Plan&, const Arguments&);
+template Results forward_layers<double>(const Plan&, const Arguments&, bool);
 template Arguments backward_layers<double>(const Plan&, const Arguments&, std::vector<LayerTrace>&,
                                            const Tensors&, const Needed&);
 

@@ -8,13 +8,14 @@ namespace recurrent {
 // What forward leaves for backward: one buffer for each, rows as those of the packed sequences.
 struct Trace {
   at::Tensor gates, cells, candidates, unprojected;  // gates: but for nn.RNN, whose gate is h
+  at::Tensor states;                                 // h, where the caller has the layer's output
 };
 
 // What one layer leaves for backward.
 struct LayerTrace {
   at::Tensor x;       // its input (rows, size)
   at::Tensor places;  // of the ones in x, if it is one-hot
-  at::Tensor output;  // (rows, directions x state)
+  at::Tensor output;  // (rows, directions x state); not of the last layer
   at::Tensor mask;    // what dropout multiplied the output with; undefined without
   Trace directions[2];
 };
@@ -53,9 +54,10 @@ struct Needed {
 std::vector<bool> values_needed(const Plan& plan, const Arguments& arguments, const Needed& needed);
 
 // Forward and backward by the kernels, for float and double. `arguments` are
-// those of the plan, as raw memory (is_plain), with contiguous states.
+// those of the plan, as raw memory (is_plain), with contiguous states. Traces are left if backward
+// may follow.
 template <typename T>
-Results forward_layers(const Plan& plan, const Arguments& arguments);
+Results forward_layers(const Plan& plan, const Arguments& arguments, bool backward_follows);
 
 // `gradients`: of output, h_n and c_n; any may be undefined. The result has the arguments'
 // gradients.

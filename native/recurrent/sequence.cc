@@ -31,7 +31,7 @@ class Sequence : public Node {
         at::GradMode::is_enabled() &&
         std::any_of(inputs.begin(), inputs.end(),
                     [](const at::Tensor& input) { return input.requires_grad(); });
-    Results results = forward(plan, arguments);
+    Results results = forward(plan, arguments, differentiable);
     Tensors outputs{results.output, results.h_n};
     if (plan.settings.lstm()) outputs.push_back(results.c_n);
     if (!differentiable) return outputs;
@@ -42,11 +42,6 @@ class Sequence : public Node {
       wanted.push_back(input.requires_grad());
     }
     node->keep(plan, arguments, Needed(arguments, wanted));
-    {
-      // Whoever has the output may change it, and backward looks at it.
-      const at::AutoDispatchBelowADInplaceOrView guard;
-      outputs[0] = results.output.clone();
-    }
     for (const at::Tensor& output : outputs) {
       const uint32_t number = node->add_input_metadata(output);
       torch::autograd::impl::set_gradient_edge(output, {owner, number});
@@ -109,12 +104,12 @@ class Sequence : public Node {
   }
 
  private:
-  static Results forward(const Plan& plan, Arguments arguments) {
+  static Results forward(const Plan& plan, Arguments arguments, bool backward_follows) {
     const at::AutoDispatchBelowADInplaceOrView guard;
     arguments.h_0 = contiguous(arguments.h_0);
     arguments.c_0 = contiguous(arguments.c_0);
     return for_dtype(arguments.input.scalar_type(), [&](auto number) {
-      return forward_layers<decltype(number)>(plan, arguments);
+      return forward_layers<decltype(number)>(plan, arguments, backward_follows);
     });
   }
 
