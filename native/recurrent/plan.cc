@@ -38,7 +38,8 @@ void read_batch_sizes(Plan& plan, int64_t rows) {
 void check_alike(const Arguments& arguments) {
   const at::Tensor& input = arguments.input;
   const bool casts = at::autocast::is_autocast_enabled(input.device().type());
-  for (const at::Tensor& tensor : arguments.all()) {
+  const auto check = [&](const at::Tensor& tensor) {
+    if (!tensor.defined()) return;
     const bool fits = tensor.scalar_type() == input.scalar_type() ||
                       (casts && tensor.is_floating_point() && input.is_floating_point());
     TORCH_CHECK(
@@ -46,7 +47,11 @@ void check_alike(const Arguments& arguments) {
         "Expected the states and parameters of an RNN to have the input's dtype and device (",
         input.scalar_type(), ", ", input.device(), "), but got ", tensor.scalar_type(), ", ",
         tensor.device(), ", ", tensor.layout());
-  }
+  };
+  check(input);
+  check(arguments.h_0);
+  check(arguments.c_0);
+  for (const at::Tensor& weight : arguments.weights) check(weight);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <torch/csrc/autograd/functions/accumulate_grad.h>
 
 #include <algorithm>
+#include <typeinfo>
 
 #include "autograd/node.h"
 #include "raw/memory.h"
@@ -14,7 +15,6 @@ namespace recurrent {
 namespace {
 
 using torch::autograd::Node;
-using torch::autograd::SavedVariable;
 
 // A call of forward_layers or backward_layers for the dtype.
 template <typename Body>
@@ -36,12 +36,10 @@ class Sequence : public Node {
     if (plan.settings.lstm()) outputs.push_back(results.c_n);
     if (!differentiable) return outputs;
     const auto [owner, node] = make_node<Sequence>();
-    std::vector<bool> wanted;
     for (const at::Tensor& input : inputs) {
       node->add_next_edge(torch::autograd::impl::gradient_edge(input));
-      wanted.push_back(input.requires_grad());
     }
-    node->keep(plan, arguments, Needed(arguments, wanted));
+    node->keep(plan, arguments, inputs);
     for (const at::Tensor& output : outputs) {
       const uint32_t number = node->add_input_metadata(output);
       torch::autograd::impl::set_gradient_edge(output, {owner, number});
@@ -69,14 +67,17 @@ class Sequence : public Node {
     const Needed needed(arguments_, wanted);
     const std::vector<bool> values = values_needed(plan_, arguments_, needed);
     for (size_t i = 0; i < inputs.size(); ++i) {
-      if (values[i] || differentiable) versions_[i].unpack();
+      if (values[i] || differentiable) check_version(inputs[i], versions_[i]);
       if (wanted[i]) check_leaf(next_edge(i), inputs[i].sizes());
     }
     check_gradients(gradients);
     if (differentiable) return differentiable_backward(gradients, wanted);
     const at::AutoDispatchBelowADInplaceOrView guard;
-    const Arguments found = for_dtype(arguments_.input.scalar_type(), [&](auto number) {
-      return backward_layers<decltype(number)>(plan_, arguments_, traces_, gradients, needed);
+    Arguments arguments = arguments_;
+    arguments.h_0 = h_0_.defined() ? h_0_ : contiguous(arguments.h_0);
+    arguments.c_0 = contiguous(arguments.c_0);
+    const Arguments found = for_dtype(arguments.input.scalar_type(), [&](auto number) {
+      return backward_layers<decltype(number)>(plan_, arguments, traces_, gradients, needed);
     });
     Tensors result{found.input};
     if (arguments_.h_0.defined()) result.push_back(found.h_0);
@@ -99,6 +100,7 @@ class Sequence : public Node {
   void release_variables() override {
     const std::lock_guard<std::mutex> lock(mutex_);
     arguments_ = {};
+    h_0_.reset();
     versions_.clear();
     traces_.clear();
   }
@@ -114,30 +116,54 @@ class Sequence : public Node {
   }
 
   // Keeps the arguments as they are: `data` of the caller's may become another tensor, as it does
-  // in module.double(). `needed`: what may be wanted of the gradients.
-  void keep(const Plan& plan, const Arguments& arguments, const Needed& needed) {
-    const std::vector<bool> values = values_needed(plan, arguments, needed);
-    const Tensors inputs = arguments.all();
+  // in module.double(). `inputs`: Arguments::all().
+  void keep(const Plan& plan, const Arguments& arguments, const Tensors& inputs) {
     Tensors aliases;
-    for (size_t i = 0; i < inputs.size(); ++i) {
-      aliases.push_back(inputs[i].tensor_data());
-      // PyTorch refuses tensors of inference mode where it keeps them.
-      const bool watched = values[i] || !inputs[i].is_inference();
-      versions_.push_back(watched ? SavedVariable(aliases.back(), false) : SavedVariable());
+    aliases.reserve(inputs.size());
+    versions_.reserve(inputs.size());
+    bool inference = false;
+    for (const at::Tensor& input : inputs) {
+      aliases.push_back(input.tensor_data());
+      inference |= input.is_inference();
+      versions_.push_back(input.is_inference() ? 0 : static_cast<uint32_t>(input._version()));
     }
-    const at::AutoDispatchBelowADInplaceOrView guard;
+    if (inference) check_inference(plan, arguments, inputs);
     arguments_ = arguments.like(aliases);
+    if (plan.settings.cell != Cell::Gru || !arguments_.h_0.defined()) return;
     // A GRU's gates have a gradient that looks at the state, which PyTorch lets change
     // nevertheless.
-    const bool gru = plan.settings.cell == Cell::Gru && arguments_.h_0.defined();
-    arguments_.h_0 = gru ? arguments_.h_0.clone().contiguous() : contiguous(arguments_.h_0);
-    arguments_.c_0 = contiguous(arguments_.c_0);
+    const at::AutoDispatchBelowADInplaceOrView guard;
+    h_0_ = arguments_.h_0.clone(at::MemoryFormat::Contiguous);
+  }
+
+  // Tensors of inference mode have no versions, so nobody would see them change.
+  static void check_inference(const Plan& plan, const Arguments& arguments, const Tensors& inputs) {
+    std::vector<bool> wanted;
+    for (const at::Tensor& input : inputs) wanted.push_back(input.requires_grad());
+    const std::vector<bool> values = values_needed(plan, arguments, Needed(arguments, wanted));
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      TORCH_CHECK(!values[i] || !inputs[i].is_inference(),
+                  "Inference tensors cannot be saved for backward. To work around you can make a "
+                  "clone to get a normal tensor and use it in autograd.");
+    }
+  }
+
+  static void check_version(const at::Tensor& tensor, uint32_t version) {
+    if (tensor.is_inference()) return;
+    const auto current = static_cast<uint32_t>(tensor._version());
+    TORCH_CHECK(current == version,
+                "one of the variables needed for gradient computation has been modified by an "
+                "inplace operation: [",
+                tensor.toString(), " ", tensor.sizes(), "] is at version ", current,
+                "; expected version ", version, " instead.");
   }
 
   // A gradient of another shape is of no use to whoever gets it.
   static void check_leaf(const torch::autograd::Edge& edge, at::IntArrayRef sizes) {
-    const auto* leaf = dynamic_cast<const torch::autograd::AccumulateGrad*>(edge.function.get());
-    TORCH_CHECK(leaf == nullptr || leaf->variable.sizes() == sizes,
+    using torch::autograd::AccumulateGrad;
+    const Node* node = edge.function.get();
+    if (node == nullptr || typeid(*node) != typeid(AccumulateGrad)) return;
+    TORCH_CHECK(static_cast<const AccumulateGrad*>(node)->variable.sizes() == sizes,
                 "an input or a parameter of a recurrent layer has another shape than when its "
                 "forward ran");
   }
@@ -193,7 +219,8 @@ class Sequence : public Node {
 
   Plan plan_;
   Arguments arguments_;
-  std::vector<SavedVariable> versions_;  // of Arguments::all()
+  at::Tensor h_0_;                  // a GRU's: a copy
+  std::vector<uint32_t> versions_;  // of Arguments::all()
   std::vector<LayerTrace> traces_;
 };
 
