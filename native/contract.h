@@ -34,6 +34,7 @@ struct SgdOptions {
   double weight_decay;
   bool nesterov;
   bool maximize;
+  bool fused;  // by libtorch's fused kernel for all parameters, where there is a choice
 };
 
 struct AdamOptions {
@@ -45,4 +46,5 @@ struct AdamOptions {
   bool amsgrad;
   bool maximize;
   bool decoupled_weight_decay;
+  bool fused;  // as in SgdOptions
 };

@@ -1,7 +1,11 @@
 // Operators that libtorch lets read past their arguments are refused before the call (native/operators/guards.cc).
 
+import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { native } from '../lib/core/native.js'
+import { packageRoot } from '../lib/core/package_root.js'
 import torch from '../lib/index.js'
 
 const aten = torch.ops.aten as Record<string, (...args: unknown[]) => unknown>
@@ -20,6 +24,12 @@ const segments = (options: object) => torch.segment_reduce(w(4), 'sum', options)
 const rows = torch.sparse_csr_tensor
 const lstm = (input: unknown, hx: unknown, params: unknown, layers = 1) =>
   aten.lstm?.(input, hx, params, false, layers, 0, false, false, false)
+
+/** The weights of a cell with as many gates, without biases. */
+const CELL = (gates: number, hidden = 4): [torch.Tensor, torch.Tensor] => [
+  w(gates * hidden, hidden === 1 ? 1 : 2),
+  w(gates * hidden, hidden),
+]
 
 describe('arguments that do not belong together are refused', () => {
   test.each([
@@ -88,6 +98,34 @@ describe('arguments that do not belong together are refused', () => {
       () => aten.gru?.(w(3, 2), torch.tensor([1n, 2n]), w(1, 2, 4), [w(12, 2), w(12, 4)], false, 1, 0, false, false),
       /not to grow/,
     ],
+    [
+      'projections to the size of the state',
+      () => lstm(w(3, 1, 2), [w(1, 1, 4), w(1, 1, 4)], [w(16, 2), w(16, 4), w(4, 4)]),
+      /projections to have another size/,
+    ],
+    ['a state of another dtype', () => lstm(w(3, 1, 2), [w(1, 1, 4), w(1, 1, 4).double()], CELL(4)), /input's dtype/],
+    ['a state elsewhere', () => lstm(w(3, 1, 2), [w(1, 1, 4), w(1, 1, 4).to('meta')], CELL(4)), /input's dtype/],
+    ['sparse weights', () => lstm(w(3, 1, 2), [w(1, 1, 4), w(1, 1, 4)], [w(16, 2), w(16, 4).to_sparse()]), /Sparse/],
+    [
+      'a cell’s state of 5 dimensions',
+      () => torch.gru_cell(w(1, 1), w(1, 1, 5, 127, 1), ...CELL(3, 1)),
+      /hidden states/,
+    ],
+    ['an LSTM cell’s', () => torch.lstm_cell(w(1, 1), [w(1, 1), w(1, 1, 5, 2, 1)], ...CELL(4, 1)), /hidden states/],
+    ['a cell’s weight with too few rows', () => torch.gru_cell(w(2, 2), w(2, 4), w(12, 2), w(1, 4)), /does not fit/],
+    ['a cell’s bias', () => torch.rnn_tanh_cell(w(2, 2), w(2, 4), w(4, 2), w(4, 4), null, w(3)), /does not fit/],
+    ['a cell’s input', () => torch.rnn_tanh_cell(w(2, 2, 2), w(2, 4), w(4, 2), w(4, 4)), /2 dimensions/],
+    [
+      'gates of another size than the state, backward',
+      () => aten._thnn_differentiable_gru_cell_backward?.(w(2, 4), w(2, 12), w(2, 1), w(2, 4), null, null),
+      /hidden_gates to have sizes \[2, 12\]/,
+    ],
+    [
+      'the same of an LSTM',
+      () =>
+        aten._thnn_differentiable_lstm_cell_backward?.(w(2, 4), null, w(2, 1), w(2, 1), null, null, w(2, 4), w(2, 4)),
+      /a multiple of 4/,
+    ],
     ['packing what is no matrix', () => torch.fbgemm_pack_gemm_matrix_fp16(w(3, 2, 0)), /to be a matrix/],
     ['packing another dtype', () => torch.fbgemm_pack_gemm_matrix_fp16(w(3, 2).double()), /tensor of Float on the CPU/],
     ['observing along no axis', () => observed(w(2, 3), -(2 ** 40), 1), /ch_axis to be from 0 to 1/],
@@ -100,6 +138,8 @@ describe('arguments that do not belong together are refused', () => {
   test('what belongs together passes', () => {
     const [output] = lstm(w(3, 1, 2), [w(1, 1, 4), w(1, 1, 4)], [w(16, 2), w(16, 4)]) as [typeof torch.Tensor.prototype]
     expect(output.shape.equals([3, 1, 4])).toBe(true)
+    expect(torch.gru_cell(w(2, 2), w(2, 4), ...CELL(3), null, w(12)).shape.equals([2, 4])).toBe(true)
+    expect(torch.lstm_cell(w(2, 2), [w(2, 4), w(2, 4)], ...CELL(4))[1].shape.equals([2, 4])).toBe(true)
     expect(torch.linalg.eigvals(torch.eye(2)).numel()).toBe(2)
     // Python's numbers are within half a step of 255 of the range: 6 / 255 here.
     const x = torch.arange(1, 7).view(2, 3).float()
@@ -145,4 +185,67 @@ test('sparse matrices whose indices belong to them are made', () => {
       .tolist(),
   ).toEqual(expected)
   expect(rows(ints(0, 0), ints(), w(0), [1, 2]).to_dense().tolist()).toEqual([[0, 0]])
+})
+
+// What follows ended the process: it runs in one of its own.
+const ended = (program: string): string =>
+  execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8', stdio: 'pipe' })
+const library = JSON.stringify(pathToFileURL(join(packageRoot, 'dist/lib/index.js')).href)
+
+test('a layer whose weight’s data has another shape refuses its input', () => {
+  const program = `
+    const torch = await import(${library})
+    let refused = 0
+    for (const fused of [true, false]) {
+      torch.backends.tstorch.fused = fused
+      for (const shape of [[4000, 1000], [16, 4], [4], []]) {
+        const layer = new torch.nn.LSTM({ input_size: 1, hidden_size: 1, num_layers: 2 })
+        layer.get_parameter('weight_hh_l0').data = torch.ones(shape)
+        for (let i = 0; i < 50; i++) {
+          try {
+            layer(torch.ones(3, 2, 1))
+          } catch (error) {
+            if (/does not fit/.test(error.message)) refused++
+          }
+        }
+      }
+    }
+    console.log(refused)`
+  expect(Number(ended(program))).toBe(2 * 4 * 50)
+})
+
+test.each([
+  ['a layer', 'layer(x, states)'],
+  ['the operator', 'torch.ops.aten.lstm(x, states, layer.parameters(), true, 2, 0, true, false, false)'],
+])('libtorch’s LSTM reads what it kept where data takes another shape before backward: %s', (_, call) => {
+  const program = `
+    const torch = await import(${library})
+    torch.backends.tstorch.fused = false
+    let done = 0
+    for (let i = 0; i < 200; i++) {
+      for (const dtype of [torch.float32, torch.bfloat16]) {
+        const layer = new torch.nn.LSTM({ input_size: 32, hidden_size: 64, num_layers: 2, dtype })
+        const x = torch.ones(7, 5, 32, { dtype })
+        const states = [torch.ones(2, 5, 64, { dtype }), torch.ones(2, 5, 64, { dtype })]
+        const [output] = i % 2 ? torch.autocast('cpu', () => ${call}) : ${call}
+        const changed = [x, ...states, ...layer.parameters()][i % 11]
+        changed.data = torch.ones(changed.shape.map(() => [1, 3, 200][i % 3])).to(dtype)
+        try {
+          output.float().sum().backward()
+        } catch (error) {
+          if (!/shape|size/.test(error.message)) throw error
+        }
+        done++
+      }
+    }
+    console.log(done)`
+  expect(Number(ended(program))).toBe(400)
+})
+
+test.each([1, 2, 3])('random arguments end in errors or results, seed %i', (seed) => {
+  const program = join(packageRoot, 'dist/test/nn/recurrent_junk.js')
+  const counts = execFileSync(process.execPath, [program, `${seed}`, '2500'], { encoding: 'utf8', stdio: 'pipe' })
+  const { refused, ran } = JSON.parse(counts) as { refused: number; ran: number }
+  expect(refused + ran).toBe(2500)
+  expect(Math.min(refused, ran)).toBeGreaterThan(500)
 })

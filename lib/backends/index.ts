@@ -6,10 +6,13 @@ import { native } from '../core/native.js'
 /** What tstorch does beside libtorch. */
 export const tstorch = {
   /**
-   * Whether recurrent layers on the CPU run a whole sequence as one step of autograd (true), or by libtorch's own
-   * operators, a few for each time step. The numbers agree within rounding; the first is several times faster.
+   * Whether tstorch computes in ways of its own: recurrent layers on the CPU a whole sequence as one step of autograd,
+   * linear layers of few numbers in a plain loop, optimizers all parameters in one step. With false, libtorch's own
+   * operators do it, those that Python calls, and a program has Python's numbers on the same machine, bit for bit.
+   * Otherwise the numbers agree within rounding, and small or recurrent networks are several times faster. Each worker
+   * has a switch of its own.
    */
-  fused_rnn: true,
+  fused: true,
 }
 
 /** cuDNN, which computes recurrent layers and convolutions on GPUs. */

@@ -241,7 +241,7 @@ export interface Native {
   get_item(handle: Handle, items: Float64Array): Handle
   set_item(handle: Handle, items: Float64Array, value: Handle): void
 
-  linear(input: Handle, weight: Handle, bias: Handle | null): Handle
+  linear(input: Handle, weight: Handle, bias: Handle | null, fused: boolean): Handle
 
   profiler_start(record_shapes: boolean): void
   /** For each event: name, start, duration (nanoseconds), thread, shapes of the inputs. */

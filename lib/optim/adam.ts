@@ -5,7 +5,15 @@ import { internals, type Tensor } from '../core/tensor.js'
 import { zeros, zeros_like } from '../generated/functions.js'
 import { type Arguments, type Keywords, read, type Settings } from './generated/arguments.js'
 import { checkLearningRate, nativeLearningRate, numberOf } from './learning_rate.js'
-import { checkAtLeast, checkImplementation, Optimizer, type ParamGroup, type Step, stepDevice } from './optimizer.js'
+import {
+  checkAtLeast,
+  checkImplementation,
+  isFused,
+  Optimizer,
+  type ParamGroup,
+  type Step,
+  stepDevice,
+} from './optimizer.js'
 
 export type AdamOptions = Keywords<'optim.Adam', 'params'>
 export type AdamWOptions = Keywords<'optim.AdamW', 'params'>
@@ -44,7 +52,7 @@ export class Adam extends Optimizer<AdamSettings> {
   }
 
   protected override stepGroup(group: ParamGroup<AdamSettings>): void {
-    const { params, lr, betas, eps, weight_decay, amsgrad, maximize, decoupled_weight_decay } = group
+    const { params, lr, betas, eps, weight_decay, amsgrad, maximize, decoupled_weight_decay, fused } = group
     for (const param of params) {
       if (this.state.get(param)?.step === undefined && native.has_grad(internals.handleOf(param)))
         this.#begin(param, amsgrad)
@@ -65,6 +73,7 @@ export class Adam extends Optimizer<AdamSettings> {
         amsgrad,
         maximize,
         decoupled_weight_decay,
+        fused: isFused(fused),
       }),
       tensor,
     )

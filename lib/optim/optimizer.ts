@@ -1,6 +1,7 @@
 // What optimizers share: parameter groups, state, and the state_dict in Python's layout.
 
 import { no_grad } from '../autograd/grad_mode.js'
+import { tstorch } from '../backends/index.js'
 import type { Device } from '../core/device.js'
 import { native } from '../core/native.js'
 import { pythonRepr } from '../core/python_repr.js'
@@ -272,7 +273,10 @@ function copyFor(param: Tensor, name: string, value: Tensor): Tensor {
 /** Where the count of a parameter's steps is: with it on a GPU, so that nothing is copied there in each step. */
 export const stepDevice = (param: Tensor): Device | 'cpu' => (param.is_cuda ? param.device : 'cpu')
 
-/** Refuses what an optimizer cannot do; foreach, fused and capturable change nothing: there is one fused way for all. */
+/** Whether a step takes libtorch's fused kernels: those that Python takes by `fused: true` alone. */
+export const isFused = (fused: boolean | null): boolean => tstorch.fused || fused === true
+
+/** Refuses what an optimizer cannot do; foreach and capturable change nothing. */
 export function checkImplementation(
   callee: string,
   { differentiable, fused, foreach }: { differentiable: boolean; fused: boolean | null; foreach: boolean | null },

@@ -3,7 +3,7 @@ import { native } from '../core/native.js'
 import { internals } from '../core/tensor.js'
 import { type Arguments, type Keywords, read, type Settings } from './generated/arguments.js'
 import { checkLearningRate, nativeLearningRate, numberOf } from './learning_rate.js'
-import { checkAtLeast, checkImplementation, Optimizer, type ParamGroup, type Step } from './optimizer.js'
+import { checkAtLeast, checkImplementation, isFused, Optimizer, type ParamGroup, type Step } from './optimizer.js'
 
 export type SGDOptions = Keywords<'optim.SGD', 'params'>
 
@@ -36,10 +36,13 @@ export class SGD extends Optimizer<SGDSettings> {
   }
 
   protected override stepGroup(group: ParamGroup<SGDSettings>): void {
-    const { params, lr, momentum, dampening, weight_decay, nesterov, maximize } = group
+    const { params, lr, momentum, dampening, weight_decay, nesterov, maximize, fused } = group
     const [number, tensor] = nativeLearningRate(lr)
     const decay = numberOf(weight_decay)
-    const options = sgdOptions({ lr: number, momentum, dampening, weight_decay: decay, nesterov, maximize })
+    const options = sgdOptions({
+      ...{ lr: number, momentum, dampening, weight_decay: decay, nesterov, maximize },
+      fused: isFused(fused),
+    })
     const made = native.sgd_step(this.handles(params), this.handles(params, 'momentum_buffer'), options, tensor)
     made?.forEach((handle, i) => {
       const param = params[i]

@@ -3,38 +3,12 @@
 #include <map>
 #include <set>
 
-#include "recurrent/plan.h"
+#include "operators/named.h"
+#include "operators/recurrent_guards.h"
 
 namespace {
 
 using torch::jit::Stack;
-
-// The arguments of a call by their names in the schema.
-class Named {
- public:
-  Named(const Overload& overload, const Stack& stack) : overload_(overload), stack_(stack) {}
-
-  const at::IValue* find(std::string_view name) const {
-    for (size_t i = 0; i < overload_.parameters.size(); ++i) {
-      if (overload_.parameters[i].name == name) return &stack_[i];
-    }
-    return nullptr;
-  }
-  const at::IValue& at(std::string_view name) const {
-    const at::IValue* value = find(name);
-    TORCH_INTERNAL_ASSERT(value != nullptr, "no argument ", name);
-    return *value;
-  }
-  at::Tensor tensor(std::string_view name) const {
-    const at::IValue& value = at(name);
-    return value.isNone() ? at::Tensor() : value.toTensor();
-  }
-  int64_t integer(std::string_view name) const { return at(name).toInt(); }
-
- private:
-  const Overload& overload_;
-  const Stack& stack_;
-};
 
 void check_vector(const at::Tensor& tensor, int64_t size, std::string_view name) {
   TORCH_CHECK(!tensor.defined() ||
@@ -42,7 +16,7 @@ void check_vector(const at::Tensor& tensor, int64_t size, std::string_view name)
               "Expected ", name, " to be a vector of size ", size, ", but got ", tensor.sizes());
 }
 
-void batch_norm(const Overload& overload, const Stack& stack) {
+void batch_norm(const Overload& overload, Stack& stack) {
   const Named arguments(overload, stack);
   const at::Tensor input = arguments.tensor("input");
   TORCH_CHECK(input.dim() >= 2, "Expected an input of at least 2 dimensions, but got ",
@@ -57,7 +31,7 @@ void batch_norm(const Overload& overload, const Stack& stack) {
       "Expected running_mean and running_var to be given when training is False");
 }
 
-void group_norm(const Overload& overload, const Stack& stack) {
+void group_norm(const Overload& overload, Stack& stack) {
   const Named arguments(overload, stack);
   const at::Tensor input = arguments.tensor("input");
   const int64_t n = arguments.integer("N"), c = arguments.integer("C"),
@@ -73,7 +47,7 @@ void group_norm(const Overload& overload, const Stack& stack) {
   for (const char* name : {"weight", "bias"}) check_vector(arguments.tensor(name), c, name);
 }
 
-void eigvals(const Overload& overload, const Stack& stack) {
+void eigvals(const Overload& overload, Stack& stack) {
   const at::Tensor matrix = Named(overload, stack).tensor("self");
   if (matrix.layout() != at::kStrided || matrix.is_meta()) return;
   if (!matrix.is_floating_point() && !matrix.is_complex()) return;
@@ -87,7 +61,7 @@ void check_plain(const at::Tensor& tensor, at::ScalarType type, std::string_view
               tensor.scalar_type(), " on ", tensor.device());
 }
 
-void pack_matrix(const Overload& overload, const Stack& stack) {
+void pack_matrix(const Overload& overload, Stack& stack) {
   const at::Tensor matrix = Named(overload, stack).tensor("input");
   check_plain(matrix, at::kFloat, "the input");
   TORCH_CHECK(matrix.dim() == 2 && matrix.numel() > 0,
@@ -95,7 +69,7 @@ void pack_matrix(const Overload& overload, const Stack& stack) {
 }
 
 // Observes the range of a tensor, in whole or along an axis, and rounds it to that range.
-void observed_fake_quant(const Overload& overload, const Stack& stack) {
+void observed_fake_quant(const Overload& overload, Stack& stack) {
   const Named arguments(overload, stack);
   const at::Tensor input = arguments.tensor("self");
   if (!input.is_cpu()) return;
@@ -131,7 +105,7 @@ void check_range(const at::Tensor& indices, int64_t end, std::string_view name) 
 }
 
 // Segments of an axis by their lengths or by their bounds, which `unsafe` leaves unchecked.
-void segment_reduce(const Overload& overload, const Stack& stack) {
+void segment_reduce(const Overload& overload, Stack& stack) {
   const Named arguments(overload, stack);
   const at::Tensor data = arguments.tensor("data");
   const at::Tensor lengths = indices_on_cpu(arguments.tensor("lengths"));
@@ -161,7 +135,7 @@ at::Layout layout_of(const Named& arguments, const std::string& name) {
 }
 
 // Python checks the indices of these where it is told to, and reads them as they are where not.
-void sparse_compressed(const Overload& overload, const Stack& stack) {
+void sparse_compressed(const Overload& overload, Stack& stack) {
   const Named arguments(overload, stack);
   const at::Tensor compressed = stack[0].toTensor();
   const at::Tensor plain = stack[1].toTensor();
@@ -177,45 +151,6 @@ void sparse_compressed(const Overload& overload, const Stack& stack) {
   const int64_t end = plain.numel() == 0 ? 0 : plain.max().item<int64_t>() + 1;
   at::_validate_compressed_sparse_indices(by_rows, compressed, plain, compressed.size(-1) - 1, end,
                                           plain.size(-1));
-}
-
-Cell cell_of(std::string_view name) {
-  if (name == "aten::lstm") return Cell::Lstm;
-  if (name == "aten::gru") return Cell::Gru;
-  return name == "aten::rnn_relu" ? Cell::Relu : Cell::Tanh;
-}
-
-// lstm, gru, rnn_tanh and rnn_relu.
-void recurrent_layers(const Overload& overload, const Stack& stack) {
-  const Named named(overload, stack);
-  const bool packed = named.find("batch_sizes") != nullptr;
-  recurrent::Settings settings{
-      .cell = cell_of(overload.handle.schema().name()),
-      .has_biases = named.at("has_biases").toBool(),
-      .layers = named.integer("num_layers"),
-      .bidirectional = named.at("bidirectional").toBool(),
-      .batch_first = !packed && named.at("batch_first").toBool(),
-      .batch_sizes = packed ? named.tensor("batch_sizes") : at::Tensor(),
-  };
-  const bool lstm = settings.lstm();
-  const Tensors states = lstm ? named.at("hx").toTensorVector() : Tensors{named.tensor("hx")};
-  TORCH_CHECK(states.size() == (lstm ? 2 : 1), "Expected ", lstm ? "two hidden states" : "a state",
-              ", but got ", states.size());
-  const recurrent::Arguments arguments{.input = named.tensor(packed ? "data" : "input"),
-                                       .h_0 = states.front(),
-                                       .c_0 = lstm ? states.back() : at::Tensor(),
-                                       .weights = named.at("params").toTensorVector()};
-  std::string why;
-  TORCH_CHECK(recurrent::plan(std::move(settings), arguments, &why).has_value(), why);
-  const at::Tensor& input = arguments.input;
-  for (const at::Tensor& tensor : arguments.all()) {
-    TORCH_CHECK(
-        tensor.scalar_type() == input.scalar_type() && tensor.device() == input.device() &&
-            tensor.layout() == at::kStrided,
-        "Expected the states and parameters of an RNN to have the input's dtype and device (",
-        input.scalar_type(), ", ", input.device(), "), but got ", tensor.scalar_type(), ", ",
-        tensor.device());
-  }
 }
 
 }  // namespace
@@ -258,6 +193,12 @@ Guard guard_of(std::string_view name) {
       {"gru", recurrent_layers},
       {"rnn_tanh", recurrent_layers},
       {"rnn_relu", recurrent_layers},
+      {"lstm_cell", recurrent_cell},
+      {"gru_cell", recurrent_cell},
+      {"rnn_tanh_cell", recurrent_cell},
+      {"rnn_relu_cell", recurrent_cell},
+      {"_thnn_differentiable_lstm_cell_backward", recurrent_cell_backward},
+      {"_thnn_differentiable_gru_cell_backward", recurrent_cell_backward},
   };
   const auto found = guards.find(name);
   return found == guards.end() ? nullptr : found->second;

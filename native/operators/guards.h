@@ -4,8 +4,9 @@
 
 #include "operators/schema.h"
 
-// The check of an operator's arguments, or nullptr where libtorch's own are enough.
-using Guard = void (*)(const Overload& overload, const torch::jit::Stack& stack);
+// The check of an operator's arguments, or nullptr where libtorch's own are enough. It may put
+// others in their place.
+using Guard = void (*)(const Overload& overload, torch::jit::Stack& stack);
 Guard guard_of(std::string_view name);
 
 // Operators that take any arguments for memory, sizes or indices that are there, and which nobody

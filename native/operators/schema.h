@@ -51,8 +51,8 @@ struct Operator {
   std::string name;  // "aten::add"
   std::vector<Overload> overloads;
   bool numbers_as_tensors;
-  // A check before the call, or nullptr (operators/guards.h).
-  void (*guard)(const Overload&, const torch::jit::Stack&) = nullptr;
+  // What is done before the call, or nullptr (operators/guards.h).
+  void (*guard)(const Overload&, torch::jit::Stack&) = nullptr;
   // The overload that so many positional tensors and nothing else mean, or nullptr.
   std::array<const Overload*, 4> of_tensors{};
 

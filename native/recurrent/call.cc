@@ -66,10 +66,8 @@ napi_value recurrent_call(Call& call) {
                             .h_0 = call.tensor_or_undefined(3),
                             .c_0 = call.tensor_or_undefined(4),
                             .weights = call.tensors(5)};
-  std::string why;
-  const auto plan = recurrent::plan(std::move(settings), arguments, &why);
-  TORCH_CHECK_VALUE(plan.has_value(), why);
-  return call.handles(with_room(call.env(), [&] { return run(*plan, arguments, options.fused); }));
+  const Plan plan = recurrent::plan(std::move(settings), arguments);
+  return call.handles(with_room(call.env(), [&] { return run(plan, arguments, options.fused); }));
 }
 
 }  // namespace

@@ -29,7 +29,6 @@ void Direction<T>::describe(L& loop) const {
   loop.cells = rows_of<T>(trace().cells);
   loop.candidates = rows_of<T>(trace().candidates);
   loop.unprojected = rows_of<T>(trace().unprojected);
-  loop.output = own_columns(layer.output);
   loop.h_0 = rows_of_state<const T>(h_0, index);
   loop.c_0 = rows_of_state<const T>(c_0, index);
 }
@@ -110,7 +109,7 @@ at::Tensor Direction<T>::project_input() const {
 }
 
 template <typename T>
-void Direction<T>::forward() const {
+void Direction<T>::forward(bool keep_states) const {
   const int64_t rows = plan.rows();
   Trace& made = trace();
   made.gates = project_input();
@@ -118,8 +117,14 @@ void Direction<T>::forward() const {
   if (plan.settings.lstm()) made.cells = space();
   if (gru()) made.candidates = space();
   if (plan.projects) made.unprojected = space();
+  const bool elman = gates_of(plan.settings.cell) == 1;
+  if (keep_states) {
+    made.states = elman ? made.gates : at::empty({rows, plan.state}, made.gates.options());
+  }
   Forward<T> loop;
   describe(loop);
+  loop.output = own_columns(layer.output);
+  loop.kept = rows_of<T>(made.states);
   const at::Tensor b_hh =
       gru() && plan.settings.has_biases ? weights.b_hh.contiguous() : at::Tensor();
   if (b_hh.defined()) loop.candidate_bias = b_hh.data_ptr<T>() + 2 * plan.hidden;
@@ -129,10 +134,11 @@ void Direction<T>::forward() const {
     loop.h_0 = {};
   }
   run(loop, Packing::kGates, Packing::kTransposed, &Kernels<T>::forward);
+  if (elman) made.gates.reset();
 }
 
 #define INSTANTIATE(T)                                            \
-  template void Direction<T>::forward() const;                    \
+  template void Direction<T>::forward(bool) const;                \
   template void Direction<T>::describe(Backward<T>&) const;       \
   template void Direction<T>::run(Backward<T>&, Packing, Packing, \
                                   void (*Kernels<T>::*)(const Backward<T>&, int, int)) const;

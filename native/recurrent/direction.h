@@ -21,10 +21,6 @@ struct Gradients {
   Weights weights;
 };
 
-struct Needs {
-  bool x, w_ih, w_hh, b_ih, b_hh, w_hr;
-};
-
 // Columns of d_gates and the rows of a weight that they belong to. A GRU's columns are n, r, z, and
 // n as h sees it, its weights' rows r, z, n.
 struct Part {
@@ -41,8 +37,8 @@ struct Direction {
   LayerTrace& layer;
   const at::Tensor h_0, c_0;  // of all layers; undefined: zeros
 
-  // Fills this direction's columns of the output, and its trace.
-  void forward() const;
+  // Fills this direction's columns of the output, and its trace: h too if it is to be kept apart.
+  void forward(bool keep_states) const;
 
   // Gradients, from those of the layer's output, of h_n and of c_n (any may be undefined). Those of
   // h_0 and c_0 go into d_h_0 and d_c_0 (undefined where nobody needs them).
@@ -57,6 +53,12 @@ struct Direction {
   Rows<T> own_columns(const at::Tensor& both) const {
     if (!both.defined()) return {};
     return {both.data_ptr<T>() + direction * plan.state, both.stride(0)};
+  }
+
+  // h of all rows.
+  at::Tensor states() const {
+    if (trace().states.defined()) return trace().states;
+    return layer.output.narrow(1, direction * plan.state, plan.state);
   }
 
   std::vector<Part> input_parts() const {

@@ -63,6 +63,8 @@ Gradients Direction<T>::backward(const at::Tensor& d_layer, const at::Tensor& d_
   if (plan.projects) d_hidden = at::empty({rows, plan.state}, options);
   Backward<T> loop;
   describe(loop);
+  const at::Tensor h = states();
+  loop.output = rows_of<T>(h);
   const Rows<T> d_output = own_columns(d_layer);
   loop.d_output = {d_output.data, d_output.stride};
   loop.d_h_n = rows_of_state<const T>(d_h_n, index);
@@ -120,7 +122,7 @@ void Direction<T>::by_products(Gradients& result, const Needs& needs, const at::
     }
   }
   const at::Tensor d_recurrent = columns(recurrent);
-  const at::Tensor output = layer.output.narrow(1, direction * plan.state, plan.state);
+  const at::Tensor output = states();
   at::Tensor first;
   if (plan.uniform()) {
     const int64_t batch = plan.batch;
@@ -186,7 +188,8 @@ void Direction<T>::by_hand(Gradients& result, const Needs& needs, const at::Tens
   if (needs.w_hh) {
     result.weights.w_hh = zeros<T>(weights.w_hh.sizes(), options);
     const Rows<T> sums = rows_of<T>(result.weights.w_hh);
-    const Rows<T> output = own_columns(layer.output);
+    const at::Tensor h = states();
+    const Rows<T> output = rows_of<T>(h);
     add_transposed_product<T>(columns(recurrent, reverse() ? 0 : batch),
                               constant(from_row(output, reverse() ? batch : 0)), rows - batch,
                               recurrent.count, plan.state, sums);

@@ -46,6 +46,7 @@ struct Layer {
 template <typename T>
 struct Forward : Layer<T> {
   const T* candidate_bias = nullptr;  // GRU: b_hn, which is not in `gates`
+  Rows<T> kept;                       // where the output is written once more; may be `gates`
 };
 
 // Backward: what forward left, and the gradients.

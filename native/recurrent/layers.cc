@@ -1,6 +1,8 @@
 // All layers and both directions, one after the other, with dropout between them.
 #include "recurrent/layers.h"
 
+#include <algorithm>
+
 #include "recurrent/direction.h"
 #include "recurrent/one_hot.h"
 
@@ -56,8 +58,53 @@ at::Tensor contiguous(const at::Tensor& tensor) {
   return tensor.defined() ? tensor.contiguous() : tensor;
 }
 
+Needs Needed::of(const Plan& plan, int64_t layer, int64_t direction) const {
+  const Settings& settings = plan.settings;
+  const size_t each = plan.weights_per_part();
+  const size_t below = static_cast<size_t>(layer * settings.directions()) * each;
+  const size_t first = below + static_cast<size_t>(direction) * each;
+  const auto begin = weights.begin();
+  const auto end = begin + static_cast<std::ptrdiff_t>(below);
+  const bool above = layer > 0 && (h_0 || c_0 || std::find(begin, end, true) != end);
+  return {.x = input || above,
+          .h_0 = h_0,
+          .c_0 = c_0,
+          .w_ih = weights[first],
+          .w_hh = weights[first + 1],
+          .b_ih = settings.has_biases && weights[first + 2],
+          .b_hh = settings.has_biases && weights[first + 3],
+          .w_hr = plan.projects && weights[first + each - 1]};
+}
+
+std::vector<bool> values_needed(const Plan& plan, const Arguments& arguments,
+                                const Needed& needed) {
+  const size_t each = plan.weights_per_part();
+  bool input = false, h_0 = false, c_0 = false;
+  std::vector<bool> weights(arguments.weights.size());
+  for (int64_t part = 0; part < plan.parts(); ++part) {
+    const int64_t directions = plan.settings.directions();
+    const int64_t layer = part / directions;
+    const Needs needs = needed.of(plan, layer, part % directions);
+    if (!needs.any()) continue;
+    const size_t first = static_cast<size_t>(part) * each;
+    input |= layer == 0 && needs.w_ih;
+    h_0 |= needs.w_hh;
+    Needs others = needs;
+    others.c_0 = false;
+    c_0 |= others.any();
+    weights[first] = needs.x;
+    weights[first + 1] = needs.h_0 || plan.steps() > 1;
+    if (plan.projects) weights[first + each - 1] = true;
+  }
+  std::vector<bool> all{input};
+  if (arguments.h_0.defined()) all.push_back(h_0);
+  if (arguments.c_0.defined()) all.push_back(c_0);
+  all.insert(all.end(), weights.begin(), weights.end());
+  return all;
+}
+
 template <typename T>
-Results forward_layers(const Plan& plan, const Arguments& arguments) {
+Results forward_layers(const Plan& plan, const Arguments& arguments, bool backward_follows) {
   Results results;
   at::Tensor x = to_rows(plan, arguments.input);
   const Settings& settings = plan.settings;
@@ -71,7 +118,8 @@ Results forward_layers(const Plan& plan, const Arguments& arguments) {
     trace.output = at::empty({plan.rows(), directions * plan.state}, x.options());
     for (int64_t d = 0; d < directions; ++d) {
       const Direction<T> direction = direction_of<T>(plan, arguments, layer, d, trace);
-      direction.forward();
+      // Whoever has the last layer's output may change it before backward.
+      direction.forward(backward_follows && layer + 1 == settings.layers);
       keep_last(plan, direction.own_columns(trace.output), d == 1,
                 rows_of_state<T>(results.h_n, direction.index));
       if (!settings.lstm()) continue;
@@ -93,6 +141,7 @@ Results forward_layers(const Plan& plan, const Arguments& arguments) {
     }
   }
   results.output = from_rows(plan, x);
+  results.traces.back().output.reset();
   return results;
 }
 
@@ -114,16 +163,10 @@ Arguments backward_layers(const Plan& plan, const Arguments& arguments,
     LayerTrace& trace = traces[static_cast<size_t>(layer)];
     at::Tensor d_x;
     for (int64_t d = 0; d < directions; ++d) {
+      const Needs needs = needed.of(plan, layer, d);
+      if (!needs.any()) continue;
       const Direction<T> direction = direction_of<T>(plan, arguments, layer, d, trace);
       const size_t first = static_cast<size_t>(direction.index) * each;
-      const std::vector<bool>& wanted = needed.weights;
-      const bool biases = settings.has_biases;
-      const Needs needs{.x = layer > 0 || needed.input,
-                        .w_ih = wanted[first],
-                        .w_hh = wanted[first + 1],
-                        .b_ih = biases && wanted[first + 2],
-                        .b_hh = biases && wanted[first + 3],
-                        .w_hr = plan.projects && wanted[first + each - 1]};
       const Gradients here =
           direction.backward(d_layer, d_h_n, d_c_n, needs, result.h_0, result.c_0);
       if (needs.w_ih) result.weights[first] = here.weights.w_ih;
@@ -133,8 +176,9 @@ Arguments backward_layers(const Plan& plan, const Arguments& arguments,
       if (needs.w_hr) result.weights[first + each - 1] = here.weights.w_hr;
       if (needs.x) d_x = d_x.defined() ? d_x.add_(here.x) : here.x;
     }
+    if (!d_x.defined()) break;
     if (layer == 0) {
-      if (needed.input) result.input = from_rows(plan, d_x);
+      result.input = from_rows(plan, d_x);
     } else {
       const at::Tensor& mask = traces[static_cast<size_t>(layer) - 1].mask;
       d_layer = mask.defined() ? d_x.mul_(mask) : d_x;
@@ -143,21 +187,11 @@ Arguments backward_layers(const Plan& plan, const Arguments& arguments,
   return result;
 }
 
-template <typename T>
-void last_layer_again(const Plan& plan, const Arguments& arguments, LayerTrace& trace) {
-  trace.output = at::empty_like(trace.output);
-  for (int64_t d = 0; d < plan.settings.directions(); ++d) {
-    direction_of<T>(plan, arguments, plan.settings.layers - 1, d, trace).forward();
-  }
-}
-
-template Results forward_layers<float>(const Plan&, const Arguments&);
+template Results forward_layers<float>(const Plan&, const Arguments&, bool);
 template Arguments backward_layers<float>(const Plan&, const Arguments&, std::vector<LayerTrace>&,
                                           const Tensors&, const Needed&);
-template void last_layer_again<float>(const Plan&, const Arguments&, LayerTrace&);
-template Results forward_layers<double>(const Plan&, const Arguments&);
+template Results forward_layers<double>(const Plan&, const Arguments&, bool);
 template Arguments backward_layers<double>(const Plan&, const Arguments&, std::vector<LayerTrace>&,
                                            const Tensors&, const Needed&);
-template void last_layer_again<double>(const Plan&, const Arguments&, LayerTrace&);
 
 }  // namespace recurrent

@@ -7,14 +7,15 @@ namespace recurrent {
 
 // What forward leaves for backward: one buffer for each, rows as those of the packed sequences.
 struct Trace {
-  at::Tensor gates, cells, candidates, unprojected;
+  at::Tensor gates, cells, candidates, unprojected;  // gates: but for nn.RNN, whose gate is h
+  at::Tensor states;                                 // h, where the caller has the layer's output
 };
 
 // What one layer leaves for backward.
 struct LayerTrace {
   at::Tensor x;       // its input (rows, size)
   at::Tensor places;  // of the ones in x, if it is one-hot
-  at::Tensor output;  // (rows, directions x state)
+  at::Tensor output;  // (rows, directions x state); not of the last layer
   at::Tensor mask;    // what dropout multiplied the output with; undefined without
   Trace directions[2];
 };
@@ -22,6 +23,13 @@ struct LayerTrace {
 struct Results {
   at::Tensor output, h_n, c_n;
   std::vector<LayerTrace> traces;
+};
+
+// What is wanted of the gradients of one direction of one layer.
+struct Needs {
+  bool x, h_0, c_0, w_ih, w_hh, b_ih, b_hh, w_hr;
+
+  bool any() const { return x || h_0 || c_0 || w_ih || w_hh || b_ih || b_hh || w_hr; }
 };
 
 // For which of the arguments a gradient is wanted.
@@ -37,12 +45,19 @@ struct Needed {
     if (arguments.c_0.defined()) c_0 = *next++;
     weights.assign(next, all.end());
   }
+
+  Needs of(const Plan& plan, int64_t layer, int64_t direction) const;
 };
 
+// Which of the arguments must have the values that they had in forward, by place in
+// Arguments::all(). Beside them backward_layers looks at a GRU's h_0.
+std::vector<bool> values_needed(const Plan& plan, const Arguments& arguments, const Needed& needed);
+
 // Forward and backward by the kernels, for float and double. `arguments` are
-// those of the plan, as raw memory (is_plain), with contiguous states.
+// those of the plan, as raw memory (is_plain), with contiguous states. Traces are left if backward
+// may follow.
 template <typename T>
-Results forward_layers(const Plan& plan, const Arguments& arguments);
+Results forward_layers(const Plan& plan, const Arguments& arguments, bool backward_follows);
 
 // `gradients`: of output, h_n and c_n; any may be undefined. The result has the arguments'
 // gradients.
@@ -50,10 +65,6 @@ template <typename T>
 Arguments backward_layers(const Plan& plan, const Arguments& arguments,
                           std::vector<LayerTrace>& traces, const Tensors& gradients,
                           const Needed& needed);
-
-// The last layer's forward once more, into a new output.
-template <typename T>
-void last_layer_again(const Plan& plan, const Arguments& arguments, LayerTrace& trace);
 
 // The tensor itself where it is contiguous or undefined.
 at::Tensor contiguous(const at::Tensor& tensor);

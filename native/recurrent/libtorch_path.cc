@@ -4,10 +4,10 @@ namespace recurrent {
 
 Tensors libtorch_path(const Plan& plan, const Arguments& arguments) {
   const Settings& s = plan.settings;
-  const at::Tensor& x = arguments.input;
-  const Tensors& w = arguments.weights;
+  const at::Tensor x = kept_apart(arguments.input);
+  const Tensors w = kept_apart(arguments.weights);
   const auto initial = [&](const at::Tensor& given, int64_t size) {
-    return given.defined() ? given : at::zeros(plan.state_sizes(size), x.options());
+    return given.defined() ? kept_apart(given) : at::zeros(plan.state_sizes(size), x.options());
   };
   const at::Tensor h_0 = initial(arguments.h_0, plan.state);
   if (s.lstm()) {

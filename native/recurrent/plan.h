@@ -62,15 +62,15 @@ struct Plan {
   at::DimVector output_sizes() const;
   // `size`: `state` for h_0 and h_n, `hidden` for c_0 and c_n.
   at::DimVector state_sizes(int64_t size) const { return {parts(), batch, size}; }
-
-  bool same_sizes(const Plan& other) const {
-    return input == other.input && hidden == other.hidden && state == other.state &&
-           projects == other.projects && offsets == other.offsets;
-  }
 };
 
-// The plan of a call, or nothing where its tensors do not belong together: `why` gets the reason
-// then. Looks at shapes alone, but for batch_sizes, whose numbers count.
-std::optional<Plan> plan(Settings settings, const Arguments& arguments, std::string* why = nullptr);
+// The plan of a call. Throws where its tensors do not belong together, by shape, dtype, device or
+// layout: libtorch's operators and the kernels read past their ends then.
+Plan plan(Settings settings, const Arguments& arguments);
+
+// The tensor as a view, where autograd may keep it: libtorch's LSTM reads what it kept by the sizes
+// of forward, and another tensor put into `data` of the one that the caller has may be smaller.
+at::Tensor kept_apart(const at::Tensor& tensor);
+Tensors kept_apart(at::TensorList tensors);
 
 }  // namespace recurrent

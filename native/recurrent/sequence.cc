@@ -1,6 +1,9 @@
 #include "recurrent/sequence.h"
 
+#include <torch/csrc/autograd/functions/accumulate_grad.h>
+
 #include <algorithm>
+#include <typeinfo>
 
 #include "autograd/node.h"
 #include "raw/memory.h"
@@ -12,7 +15,6 @@ namespace recurrent {
 namespace {
 
 using torch::autograd::Node;
-using torch::autograd::SavedVariable;
 
 // A call of forward_layers or backward_layers for the dtype.
 template <typename Body>
@@ -29,63 +31,57 @@ class Sequence : public Node {
         at::GradMode::is_enabled() &&
         std::any_of(inputs.begin(), inputs.end(),
                     [](const at::Tensor& input) { return input.requires_grad(); });
-    Results results = forward(plan, arguments);
+    Results results = forward(plan, arguments, differentiable);
     Tensors outputs{results.output, results.h_n};
     if (plan.settings.lstm()) outputs.push_back(results.c_n);
     if (!differentiable) return outputs;
     const auto [owner, node] = make_node<Sequence>();
     for (const at::Tensor& input : inputs) {
       node->add_next_edge(torch::autograd::impl::gradient_edge(input));
-      node->inputs_.emplace_back(input, false);
     }
+    node->keep(plan, arguments, inputs);
     for (const at::Tensor& output : outputs) {
       const uint32_t number = node->add_input_metadata(output);
       torch::autograd::impl::set_gradient_edge(output, {owner, number});
     }
-    node->has_h_0_ = arguments.h_0.defined();
-    node->has_c_0_ = arguments.c_0.defined();
     node->plan_ = std::move(plan);
     node->traces_ = std::move(results.traces);
-    node->output_version_ = torch::autograd::impl::version_counter(results.output);
-    node->expected_version_ = node->output_version_.current_version();
     return outputs;
   }
 
   Tensors apply(Tensors&& gradients) override {
     const std::lock_guard<std::mutex> lock(mutex_);
     TORCH_CHECK(
-        !inputs_.empty(),
+        !traces_.empty(),
         "Trying to backward through the graph a second time (or directly access saved tensors "
         "after they have already been freed). Saved intermediate values of the graph are freed "
         "when you call .backward() or autograd.grad(). Specify retain_graph=True if you need "
         "to backward through the graph a second time or if you need to access saved tensors "
         "after calling backward.");
-    Tensors inputs;
-    std::vector<bool> needed;
-    for (const SavedVariable& saved : inputs_) {
-      needed.push_back(task_should_compute_output(inputs.size()));
-      inputs.push_back(saved.unpack());
+    // Forward ran without autocast.
+    const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);
+    const bool differentiable = at::GradMode::is_enabled();
+    const Tensors inputs = arguments_.all();
+    std::vector<bool> wanted;
+    for (size_t i = 0; i < inputs.size(); ++i) wanted.push_back(task_should_compute_output(i));
+    const Needed needed(arguments_, wanted);
+    const std::vector<bool> values = values_needed(plan_, arguments_, needed);
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      if (values[i] || differentiable) check_version(inputs[i], versions_[i]);
+      if (wanted[i]) check_leaf(next_edge(i), inputs[i].sizes());
     }
-    if (at::GradMode::is_enabled()) return differentiable_backward(inputs, gradients, needed);
+    check_gradients(gradients);
+    if (differentiable) return differentiable_backward(gradients, wanted);
     const at::AutoDispatchBelowADInplaceOrView guard;
-    Arguments arguments = Arguments::of(inputs, has_h_0_, has_c_0_);
-    check_unchanged(arguments, gradients);
-    arguments.h_0 = contiguous(arguments.h_0);
+    Arguments arguments = arguments_;
+    arguments.h_0 = h_0_.defined() ? h_0_ : contiguous(arguments.h_0);
     arguments.c_0 = contiguous(arguments.c_0);
-    const bool changed = output_version_.current_version() != expected_version_;
     const Arguments found = for_dtype(arguments.input.scalar_type(), [&](auto number) {
-      if (changed) {
-        // The caller may change the output in place, as in PyTorch; then the last layer is done
-        // again.
-        last_layer_again<decltype(number)>(plan_, arguments, traces_.back());
-        expected_version_ = output_version_.current_version();
-      }
-      return backward_layers<decltype(number)>(plan_, arguments, traces_, gradients,
-                                               Needed(arguments, needed));
+      return backward_layers<decltype(number)>(plan_, arguments, traces_, gradients, needed);
     });
     Tensors result{found.input};
-    if (has_h_0_) result.push_back(found.h_0);
-    if (has_c_0_) result.push_back(found.c_0);
+    if (arguments_.h_0.defined()) result.push_back(found.h_0);
+    if (arguments_.c_0.defined()) result.push_back(found.c_0);
     result.insert(result.end(), found.weights.begin(), found.weights.end());
     return result;
   }
@@ -103,46 +99,99 @@ class Sequence : public Node {
 
   void release_variables() override {
     const std::lock_guard<std::mutex> lock(mutex_);
-    inputs_.clear();
+    arguments_ = {};
+    h_0_.reset();
+    versions_.clear();
     traces_.clear();
   }
 
  private:
-  static Results forward(const Plan& plan, Arguments arguments) {
+  static Results forward(const Plan& plan, Arguments arguments, bool backward_follows) {
     const at::AutoDispatchBelowADInplaceOrView guard;
     arguments.h_0 = contiguous(arguments.h_0);
     arguments.c_0 = contiguous(arguments.c_0);
     return for_dtype(arguments.input.scalar_type(), [&](auto number) {
-      return forward_layers<decltype(number)>(plan, arguments);
+      return forward_layers<decltype(number)>(plan, arguments, backward_follows);
     });
   }
 
-  // Raw pointers follow: whatever got another shape, dtype or device since forward (which `data`
-  // can do without a new version, and a hook to a gradient) is an error.
-  void check_unchanged(const Arguments& arguments, const Tensors& gradients) const {
-    const at::Tensor& x = traces_.front().x;
-    const auto fits = [&](const at::Tensor& gradient, at::IntArrayRef sizes) {
-      return !gradient.defined() || (is_plain(gradient, x) && gradient.sizes() == sizes);
+  // Keeps the arguments as they are: `data` of the caller's may become another tensor, as it does
+  // in module.double(). `inputs`: Arguments::all().
+  void keep(const Plan& plan, const Arguments& arguments, const Tensors& inputs) {
+    Tensors aliases;
+    aliases.reserve(inputs.size());
+    versions_.reserve(inputs.size());
+    bool inference = false;
+    for (const at::Tensor& input : inputs) {
+      aliases.push_back(input.tensor_data());
+      inference |= input.is_inference();
+      versions_.push_back(input.is_inference() ? 0 : static_cast<uint32_t>(input._version()));
+    }
+    if (inference) check_inference(plan, arguments, inputs);
+    arguments_ = arguments.like(aliases);
+    if (plan.settings.cell != Cell::Gru || !arguments_.h_0.defined()) return;
+    // A GRU's gates have a gradient that looks at the state, which PyTorch lets change
+    // nevertheless.
+    const at::AutoDispatchBelowADInplaceOrView guard;
+    h_0_ = arguments_.h_0.clone(at::MemoryFormat::Contiguous);
+  }
+
+  // Tensors of inference mode have no versions, so nobody would see them change.
+  static void check_inference(const Plan& plan, const Arguments& arguments, const Tensors& inputs) {
+    std::vector<bool> wanted;
+    for (const at::Tensor& input : inputs) wanted.push_back(input.requires_grad());
+    const std::vector<bool> values = values_needed(plan, arguments, Needed(arguments, wanted));
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      TORCH_CHECK(!values[i] || !inputs[i].is_inference(),
+                  "Inference tensors cannot be saved for backward. To work around you can make a "
+                  "clone to get a normal tensor and use it in autograd.");
+    }
+  }
+
+  static void check_version(const at::Tensor& tensor, uint32_t version) {
+    if (tensor.is_inference()) return;
+    const auto current = static_cast<uint32_t>(tensor._version());
+    TORCH_CHECK(current == version,
+                "one of the variables needed for gradient computation has been modified by an "
+                "inplace operation: [",
+                tensor.toString(), " ", tensor.sizes(), "] is at version ", current,
+                "; expected version ", version, " instead.");
+  }
+
+  // A gradient of another shape is of no use to whoever gets it.
+  static void check_leaf(const torch::autograd::Edge& edge, at::IntArrayRef sizes) {
+    using torch::autograd::AccumulateGrad;
+    const Node* node = edge.function.get();
+    if (node == nullptr || typeid(*node) != typeid(AccumulateGrad)) return;
+    TORCH_CHECK(static_cast<const AccumulateGrad*>(node)->variable.sizes() == sizes,
+                "an input or a parameter of a recurrent layer has another shape than when its "
+                "forward ran");
+  }
+
+  // Raw pointers follow, and a hook may have changed a gradient.
+  void check_gradients(const Tensors& gradients) const {
+    const auto check = [&](const at::Tensor& gradient, at::IntArrayRef sizes) {
+      TORCH_CHECK(!gradient.defined() ||
+                      (is_plain(gradient, arguments_.input) && gradient.sizes() == sizes),
+                  "a gradient of a recurrent layer has another shape, dtype or device than what "
+                  "it is the gradient of");
     };
-    const auto now = plan(plan_.settings, arguments);
-    const bool unchanged =
-        now && now->same_sizes(plan_) && arguments.input.scalar_type() == x.scalar_type() &&
-        are_plain(arguments) && fits(gradients[0], plan_.output_sizes()) &&
-        fits(gradients[1], plan_.state_sizes(plan_.state)) &&
-        (!plan_.settings.lstm() || fits(gradients[2], plan_.state_sizes(plan_.hidden)));
-    TORCH_CHECK(
-        unchanged,
-        "an input, a parameter or a gradient of a recurrent layer has another shape, dtype or "
-        "device than when its forward ran");
+    check(gradients[0], plan_.output_sizes());
+    check(gradients[1], plan_.state_sizes(plan_.state));
+    if (plan_.settings.lstm()) check(gradients[2], plan_.state_sizes(plan_.hidden));
   }
 
   // With create_graph: libtorch's path again, and its gradient with a graph. The arguments go in as
   // aliases: one may depend on another, whose gradient must not count that way too.
-  Tensors differentiable_backward(Tensors aliases, const Tensors& gradients,
-                                  const std::vector<bool>& needed) const {
+  Tensors differentiable_backward(const Tensors& gradients, const std::vector<bool>& needed) const {
+    Tensors aliases = arguments_.all();
     Tensors wanted;
     for (size_t i = 0; i < aliases.size(); ++i) {
-      aliases[i] = aliases[i].view_as(aliases[i]);
+      const at::Tensor variable = aliases[i].tensor_data();
+      if (next_edge(i).is_valid()) {
+        torch::autograd::impl::set_gradient_edge(variable, next_edge(i));
+      }
+      aliases[i] = variable.view_as(variable);
       if (needed[i]) wanted.push_back(aliases[i]);
     }
     Tensors masks;
@@ -152,7 +201,7 @@ class Sequence : public Node {
                           ? trace.mask
                           : trace.mask.view({plan_.steps(), plan_.batch, trace.mask.size(1)}));
     }
-    const Tensors outputs = libtorch_path(plan_, Arguments::of(aliases, has_h_0_, has_c_0_), masks);
+    const Tensors outputs = libtorch_path(plan_, arguments_.like(aliases), masks);
     Tensors from, incoming;
     for (size_t i = 0; i < outputs.size(); ++i) {
       if (!gradients[i].defined()) continue;
@@ -169,11 +218,10 @@ class Sequence : public Node {
   }
 
   Plan plan_;
-  std::vector<SavedVariable> inputs_;  // Arguments::all()
-  bool has_h_0_ = false, has_c_0_ = false;
+  Arguments arguments_;
+  at::Tensor h_0_;                  // a GRU's: a copy
+  std::vector<uint32_t> versions_;  // of Arguments::all()
   std::vector<LayerTrace> traces_;
-  c10::VariableVersion output_version_ = c10::VariableVersion(0);
-  uint32_t expected_version_ = 0;
 };
 
 }  // namespace

@@ -39,7 +39,7 @@ void adam_single(const at::Tensor& whole, const at::Tensor& whole_gradient,
   average.lerp_(gradient, 1 - options.beta1);
   square.mul_(options.beta2).addcmul_(gradient, gradient, 1 - options.beta2);
   const double correction1 = 1 - std::pow(options.beta1, step);
-  const double correction2 = std::sqrt(1 - std::pow(options.beta2, step));
+  const double correction2 = std::pow(1 - std::pow(options.beta2, step), 0.5);
   if (options.amsgrad) at::maximum_out(const_cast<at::Tensor&>(maximum), maximum, square);
   const at::Tensor root = (options.amsgrad ? maximum : square).sqrt();
   const at::Tensor denominator = root.div_(correction2).add_(options.eps);
@@ -70,7 +70,7 @@ napi_value adam_step(Call& call) {
                     maxima[i].defined() == options.amsgrad,
                 "a parameter with a gradient has no Adam state");
     TORCH_CHECK(steps[i].numel() == 1, "an Adam step must hold one number");
-    const bool fusable = steps[i].scalar_type() == at::kFloat &&
+    const bool fusable = options.fused && steps[i].scalar_type() == at::kFloat &&
                          are_alike(parameter, {gradient, averages[i], squares[i], maxima[i]});
     if (steps[i].is_cpu() && steps[i].scalar_type() == at::kFloat) {
       *steps[i].data_ptr<float>() += 1;

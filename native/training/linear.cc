@@ -144,14 +144,15 @@ bool is_small_linear(const at::Tensor& x, const at::Tensor& weight, const at::Te
   return !at::autocast::is_autocast_enabled(at::kCPU);
 }
 
-// linear(x, weight, bias or null)
+// linear(x, weight, bias or null, by plain loops where there are few numbers)
 napi_value linear(Call& call) {
   const at::Tensor x = call.tensor(0);
   const at::Tensor weight = call.tensor(1);
   const at::Tensor bias = call.tensor_or_undefined(2);
+  const bool fused = call.boolean(3);
   return call.handle(with_room(call.env(), [&] {
-    return is_small_linear(x, weight, bias) ? LinearBackward::run(x, weight, bias)
-                                            : at::linear(x, weight, bias);
+    return fused && is_small_linear(x, weight, bias) ? LinearBackward::run(x, weight, bias)
+                                                     : at::linear(x, weight, bias);
   }));
 }
 

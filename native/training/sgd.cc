@@ -58,7 +58,7 @@ napi_value sgd_step(Call& call) {
     const at::Tensor gradient = parameter.grad();
     if (!gradient.defined()) continue;
     created[i] = options.momentum != 0 && !buffers[i].defined();
-    if (!are_alike(parameter, {gradient, buffers[i]})) {
+    if (!options.fused || !are_alike(parameter, {gradient, buffers[i]})) {
       sgd_single(parameter, gradient, buffers[i], options, rate);
       continue;
     }

@@ -31,7 +31,7 @@ const results = (layer: nn.RNNBase, x: unknown, state?: unknown): Tensor[] => {
 /** The same computation by both paths, from the same seed. */
 function both(compute: () => number[]): [fused: number[], libtorch: number[]] {
   const run = (fused: boolean) => {
-    torch.backends.tstorch.fused_rnn = fused
+    torch.backends.tstorch.fused = fused
     torch.manual_seed(1)
     return compute()
   }
@@ -39,7 +39,7 @@ function both(compute: () => number[]): [fused: number[], libtorch: number[]] {
 }
 
 afterEach(() => {
-  torch.backends.tstorch.fused_rnn = true
+  torch.backends.tstorch.fused = true
   torch.set_num_threads(1)
 })
 
@@ -159,6 +159,38 @@ test('an output may change in place before backward, as in PyTorch', () => {
   expectNumbers(fused, libtorch, 1e-5)
 })
 
+test('what is written through to_typed_array() before backward does not reach the gradients', () => {
+  const gradients = (Layer: typeof nn.RNN | typeof nn.GRU | typeof nn.LSTM, write: boolean) => {
+    torch.manual_seed(4)
+    const layer = new Layer(19, 37)
+    const [y] = results(layer, torch.randn(5, 3, 19)) as [Tensor, Tensor]
+    if (write) (y.detach().to_typed_array() as Float32Array).fill(7)
+    y.sum().backward()
+    return flat(layer.parameters().map((p) => p.grad))
+  }
+  for (const Layer of [nn.RNN, nn.GRU, nn.LSTM]) expect(gradients(Layer, true)).toEqual(gradients(Layer, false))
+})
+
+test.each(KIND_NAMES)('%s: a backward inside autocast has the gradients of its forward outside', (kind) => {
+  const gradients = (inside: boolean, create_graph: boolean) => {
+    torch.manual_seed(5)
+    const layer = KINDS[kind]({ num_layers: 2, bidirectional: true })
+    const h_0 = torch.randn(4, 30, layer.proj_size || 37, { requires_grad: true })
+    const c_0 = torch.randn(4, 30, 37, { requires_grad: true })
+    const x = nn.functional
+      .one_hot(torch.randint(0, 19, [40, 30]), 19)
+      .float()
+      .requires_grad_()
+    const [y] = results(layer, x, layer instanceof nn.LSTM ? [h_0, c_0] : h_0)
+    const loss = (y as Tensor).sum()
+    const wanted = [x, h_0, ...layer.parameters()]
+    const enabled = inside
+    return flat(torch.autocast('cpu', { enabled }, () => torch.autograd.grad(loss, wanted, { create_graph })))
+  }
+  expect(gradients(true, false)).toEqual(gradients(false, false))
+  expect(gradients(true, true)).toEqual(gradients(false, true))
+})
+
 test('a weight that changed before backward is an error, and so is a second backward', () => {
   const layer = new nn.RNN(2, 3)
   const [y] = layer(torch.randn(4, 1, 2))
@@ -228,7 +260,7 @@ test.each(capabilities)('the kernels for %s have libtorch’s numbers', (capabil
   const program = `
     const torch = await import(${JSON.stringify(pathToFileURL(join(packageRoot, 'dist/lib/index.js')).href)})
     const compute = (Layer, fused) => {
-      torch.backends.tstorch.fused_rnn = fused
+      torch.backends.tstorch.fused = fused
       torch.manual_seed(3)
       const layer = new Layer(19, 37)
       const [y] = layer(torch.randn(6, 23, 19))

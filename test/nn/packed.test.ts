@@ -48,7 +48,7 @@ describe.each([true, false])('packed sequences, fused: %s', (fused) => {
   afterAll(() => torch.set_default_dtype(torch.float32))
 
   test.each(Object.keys(KINDS) as Kind[])('through %s equal PyTorch’s, gradients too', (kind) => {
-    torch.backends.tstorch.fused_rnn = fused
+    torch.backends.tstorch.fused = fused
     try {
       for (let bits = 0; bits < 32; bits++) {
         const flags = bits.toString(2).padStart(5, '0')
@@ -61,7 +61,7 @@ describe.each([true, false])('packed sequences, fused: %s', (fused) => {
         expectNumbers(actual.tolist() as number[], expected.tolist() as number[], 1e-10, what)
       }
     } finally {
-      torch.backends.tstorch.fused_rnn = true
+      torch.backends.tstorch.fused = true
     }
   })
 })

@@ -57,9 +57,10 @@ export interface SgdOptions {
   weight_decay: number
   nesterov: boolean
   maximize: boolean
+  fused: boolean
 }
 
-const sgdOptionsNumbers = new Float64Array(6)
+const sgdOptionsNumbers = new Float64Array(7)
 
 /** As native code reads it, at once: the array is the same at each call. */
 export function sgdOptions(record: SgdOptions): Float64Array {
@@ -69,6 +70,7 @@ export function sgdOptions(record: SgdOptions): Float64Array {
   sgdOptionsNumbers[3] = record.weight_decay
   sgdOptionsNumbers[4] = Number(record.nesterov)
   sgdOptionsNumbers[5] = Number(record.maximize)
+  sgdOptionsNumbers[6] = Number(record.fused)
   return sgdOptionsNumbers
 }
 
@@ -81,9 +83,10 @@ export interface AdamOptions {
   amsgrad: boolean
   maximize: boolean
   decoupled_weight_decay: boolean
+  fused: boolean
 }
 
-const adamOptionsNumbers = new Float64Array(8)
+const adamOptionsNumbers = new Float64Array(9)
 
 /** As native code reads it, at once: the array is the same at each call. */
 export function adamOptions(record: AdamOptions): Float64Array {
@@ -95,5 +98,6 @@ export function adamOptions(record: AdamOptions): Float64Array {
   adamOptionsNumbers[5] = Number(record.amsgrad)
   adamOptionsNumbers[6] = Number(record.maximize)
   adamOptionsNumbers[7] = Number(record.decoupled_weight_decay)
+  adamOptionsNumbers[8] = Number(record.fused)
   return adamOptionsNumbers
 }

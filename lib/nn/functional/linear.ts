@@ -1,5 +1,6 @@
 // torch.nn.functional.linear
 
+import { tstorch } from '../../backends/index.js'
 import { native } from '../../core/native.js'
 import { internals, type Tensor } from '../../core/tensor.js'
 import { pythonFunction } from '../../operators/arguments.js'
@@ -8,7 +9,7 @@ import type * as signature from '../../operators/generated/python_functions.js'
 const { handleOf, isTensor } = internals
 
 const product = (input: Tensor, weight: Tensor, bias: Tensor | null): Tensor =>
-  internals.wrap(native.linear(handleOf(input), handleOf(weight), bias === null ? null : handleOf(bias)))
+  internals.wrap(native.linear(handleOf(input), handleOf(weight), bias === null ? null : handleOf(bias), tstorch.fused))
 
 const read = pythonFunction<signature.nn_functional_linear>('nn.functional.linear', product)
 

@@ -251,7 +251,7 @@ export class RNNBase extends Module {
           train: this.training,
           bidirectional: this.bidirectional,
           batch_first: this.batch_first,
-          fused: tstorch.fused_rnn,
+          fused: tstorch.fused,
         }),
       )
       .map(wrap) as [Tensor, ...Tensor[]]

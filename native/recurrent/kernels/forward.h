@@ -10,7 +10,7 @@ namespace {
 template <typename T>
 struct StepForward {
   const Forward<T>& layer;
-  Rows<T> gates, cells, candidates, output;  // of this step
+  Rows<T> gates, cells, candidates, output, kept;  // of this step
   Before<T> h, c;
   int64_t hidden;
 
@@ -24,6 +24,7 @@ struct StepForward {
     cells = rows_at(layer.cells, offset);
     candidates = rows_at(layer.candidates, offset);
     output = rows_at(layer.unprojected ? layer.unprojected : layer.output, offset);
+    if (!layer.unprojected) kept = rows_at(layer.kept, offset);
   }
 
   Columns<T> columns(int64_t tile) const {
@@ -31,11 +32,15 @@ struct StepForward {
     return {tile * lanes, smaller(lanes, hidden - tile * lanes)};
   }
 
+  void put(const Columns<T>& at, Vec<T> h_next, int64_t row) const {
+    at.store(h_next, output[row]);
+    if (kept) at.store(h_next, kept[row]);
+  }
+
   void elman(int64_t row, int64_t tile, const T* sums) const {
     each_vector<T>(tile, hidden, sums, [&](Columns<T> at, Vec<T> sum) {
       const Vec<T> x = at.load(gates[row]) + sum;
-      at.store(layer.cell == Cell::Tanh ? x.tanh() : at::vec::maximum(x, Vec<T>(T(0))),
-               output[row]);
+      put(at, layer.cell == Cell::Tanh ? x.tanh() : at::vec::maximum(x, Vec<T>(T(0))), row);
     });
   }
 
@@ -56,7 +61,7 @@ struct StepForward {
     at.store(g, gate + 2 * hidden);
     at.store(o, gate + 3 * hidden);
     at.store(c_next, cells[row]);
-    at.store(o * c_next.tanh(), output[row]);
+    put(at, o * c_next.tanh(), row);
   }
 
   void gru(int64_t row, int64_t tile, const T* sums) const {
@@ -72,7 +77,7 @@ struct StepForward {
     at.store(z, gate + hidden);
     at.store(n, gate + 2 * hidden);
     at.store(candidate, candidates[row]);
-    at.store((h.load(at, row) - n) * z + n, output[row]);
+    put(at, (h.load(at, row) - n) * z + n, row);
   }
 
   void soon(int64_t row, int64_t tile) const {
@@ -113,13 +118,16 @@ void forward_steps(const Forward<T>& layer, int thread, int threads) {
     meet(threads);
     if (!layer.projection) continue;
     const Rows<T> output = rows_at(layer.output, layer.steps.offsets[t]);
-    multiply<T, kPlainVectors>(
-        {step.output.data, step.output.stride}, 0, layer.steps.rows(t), layer.hidden,
-        layer.projection, projected, thread, threads, kNothing,
-        [&](int64_t row, int64_t tile, const T* sums) {
-          each_vector<T>(tile, layer.state, sums,
-                         [&](Columns<T> at, Vec<T> sum) { at.store(sum, output[row]); });
-        });
+    const Rows<T> kept = rows_at(layer.kept, layer.steps.offsets[t]);
+    multiply<T, kPlainVectors>({step.output.data, step.output.stride}, 0, layer.steps.rows(t),
+                               layer.hidden, layer.projection, projected, thread, threads, kNothing,
+                               [&](int64_t row, int64_t tile, const T* sums) {
+                                 each_vector<T>(tile, layer.state, sums,
+                                                [&](Columns<T> at, Vec<T> sum) {
+                                                  at.store(sum, output[row]);
+                                                  if (kept) at.store(sum, kept[row]);
+                                                });
+                               });
     meet(threads);
   }
 }
