@@ -110,7 +110,7 @@ interface Report {
 }
 
 /** Frames of what only carries out a report or a call of the C library. */
-const CARRIER = /lib(a|ub)san\.so|\(\/lib|<null>/
+const CARRIER = /lib(a|ub)san\.so|\(\/lib|<null>|memory\/allocator|bits\/atomic_base/
 
 /** One report for each place. */
 function reports(): Report[] {

@@ -43,6 +43,7 @@ export interface Death {
 
 export interface Hunt {
   deaths: Death[]
+  /** Programs that took too long twice: what waits for ever is no better than what dies. */
   slow: number[]
 }
 
@@ -88,21 +89,26 @@ async function child(args: string[], seconds: number, onStart?: (place: number) 
 
 const isDeath = ({ how }: End) => how !== 'ok' && how !== 'grown' && how !== 'slow'
 
-/** Runs programs one after the other in one process, several times where threads may decide how it ends. */
-async function dies(programs: Program[], seconds: number): Promise<End | null> {
+/** Runs programs one after the other in one process. */
+async function runAgain(programs: Program[], seconds: number): Promise<End> {
   const folder = mkdtempSync(join(tmpdir(), 'tstorch-hunt-'))
   const file = join(folder, 'programs')
   writeFileSync(file, programs.map((program) => `${JSON.stringify(program)}\n`).join(''))
-  const times = programs.flat().some(([name]) => name === 'worker') ? 3 : 1
   try {
-    for (let time = 0; time < times; time++) {
-      const end = await child(['-', file], seconds)
-      if (isDeath(end)) return end
-    }
-    return null
+    return await child(['-', file], seconds)
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** How programs die; null where they do not. They run several times where threads may decide it. */
+async function dies(programs: Program[], seconds: number): Promise<End | null> {
+  const times = programs.flat().some(([name]) => name === 'worker') ? 3 : 1
+  for (let time = 0; time < times; time++) {
+    const end = await runAgain(programs, seconds)
+    if (isDeath(end)) return end
+  }
+  return null
 }
 
 const traceOf = (report: string) => report.split('\n').slice(-60).join('\n')
@@ -160,7 +166,10 @@ export async function hunt(options: HuntOptions): Promise<Hunt> {
       })
       if (end.how === 'ok') return
       next = place + 1
-      if (end.how === 'slow') found.slow.push(place)
+      if (end.how === 'slow') {
+        const again = await runAgain([programAt(arbitrary, seed, place)], seconds)
+        if (again.how === 'slow') found.slow.push(place)
+      }
       if (!isDeath(end)) continue
       const death = await examine(options, began, place, end, shrunk++ < options.shrinks)
       found.deaths.push(death)
