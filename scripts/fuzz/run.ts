@@ -27,7 +27,8 @@ async function watch(
   onStart: (place: number) => void,
 ): Promise<string> {
   const child = spawn(process.execPath, ['--no-warnings', WORKER, ...args.map(String)], {
-    stdio: ['ignore', 'pipe', 'ignore'],
+    // Under UBSan its reports are wanted, with all else that libtorch says.
+    stdio: ['ignore', 'pipe', process.env.UBSAN_OPTIONS === undefined ? 'ignore' : 'inherit'],
     env: { ...process.env, OMP_NUM_THREADS: '1' },
     cwd: folder,
   })
