@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { packageRoot } from '../lib/core/package_root.js'
@@ -20,3 +20,16 @@ test.each([1, 2, 3])(
   },
   600_000,
 )
+
+test('random programs of the public API leave their process alive', { timeout: 600_000 }, () => {
+  const [first, last] = [0, 300]
+  const child = join(packageRoot, 'dist', 'scripts', 'fuzz', 'programs', 'child.js')
+  const run = spawnSync(process.execPath, ['--no-warnings', child, '7', String(first), String(last)], {
+    encoding: 'utf8',
+    env: { ...process.env, OMP_NUM_THREADS: '1' },
+  })
+  // `npm run fuzz -- --programs 1 --seed 7 --first PLACE` shrinks the one that it died of.
+  const places = run.stdout.trim().split('\n')
+  expect([run.status, run.signal], `${places.at(-1)}\n${run.stderr.slice(-2000)}`).toEqual([0, null])
+  expect(places.length).toBe(last - first)
+})

@@ -16,8 +16,8 @@ using torch::autograd::variable_list;
 // Calls back into JavaScript with the gradients of its outputs.
 class CustomBackward : public torch::autograd::Node {
  public:
+  // Without the lock: a backward may run backward through its own node again.
   variable_list apply(variable_list&& gradients) override {
-    const std::lock_guard<std::mutex> lock(mutex_);
     Environment& env = callback_->env();
     if (materialize_) {
       for (size_t i = 0; i < gradients.size(); ++i) {
@@ -59,6 +59,7 @@ class CustomBackward : public torch::autograd::Node {
   }
 
   variable_list unpack() {
+    const std::lock_guard<std::mutex> lock(mutex_);
     variable_list result;
     for (const SavedVariable& variable : saved_) result.push_back(variable.unpack(getptr()));
     return result;

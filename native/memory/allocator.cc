@@ -5,6 +5,12 @@
 #include <bit>
 #include <cstdlib>
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+
+#include <cstring>
+#endif
+
 namespace {
 
 constexpr size_t kAlignment = 64;
@@ -17,6 +23,37 @@ struct alignas(kAlignment) Header {
   ByteCounter* counter;
 };
 static_assert(sizeof(Header) == kAlignment);
+
+#ifdef __SANITIZE_ADDRESS__
+// AddressSanitizer sees where a block ends, and what is used after it was freed, only where no
+// block is larger than what was asked for or used again.
+constexpr bool kReuse = false;
+// libtorch's own code is not instrumented: what it wrote beyond a block these bytes show when the
+// block is freed.
+constexpr size_t kGuard = 64;
+constexpr int kGuardByte = 0xA5;
+
+unsigned char* guard_of(Header* block) {
+  return reinterpret_cast<unsigned char*>(block + 1) + block->capacity;
+}
+void set_guard(Header* block) {
+  std::memset(guard_of(block), kGuardByte, kGuard);
+  __asan_poison_memory_region(guard_of(block), kGuard);
+}
+void check_guard(Header* block) {
+  unsigned char* guard = guard_of(block);
+  __asan_unpoison_memory_region(guard, kGuard);
+  if (std::all_of(guard, guard + kGuard, [](int byte) { return byte == kGuardByte; })) return;
+  set_guard(block);
+  void* frame = __builtin_frame_address(0);
+  __asan_report_error(__builtin_return_address(0), frame, frame, guard, /*is_write=*/1, 1);
+}
+#else
+constexpr bool kReuse = true;
+constexpr size_t kGuard = 0;
+void set_guard(Header*) {}
+void check_guard(Header*) {}
+#endif
 
 thread_local ByteCounter* current_counter = nullptr;
 
@@ -116,6 +153,7 @@ thread_local SmallBlocks* SmallBlocks::current = nullptr;
 // Sizes from 32 KiB up are rounded to an eighth of their power of two, so that a freed block
 // serves the next request of about its size and wastes at most an eighth.
 size_t rounded(size_t bytes) {
+  if (!kReuse) return bytes;
   if (bytes <= SmallBlocks::kLargest) return SmallBlocks::rounded(bytes);
   if (bytes < kSmallestCached) return bytes;
   const size_t step = std::bit_floor(bytes) / 8;
@@ -130,11 +168,12 @@ BlockCache& block_cache() {
 
 Header* system_block(size_t capacity) {
   void* memory = nullptr;
-  if (posix_memalign(&memory, kAlignment, sizeof(Header) + capacity) != 0) return nullptr;
+  if (posix_memalign(&memory, kAlignment, sizeof(Header) + capacity + kGuard) != 0) return nullptr;
   return static_cast<Header*>(memory);
 }
 
 bool keep_for_reuse(Header* block) {
+  if (!kReuse) return false;
   if (block->capacity >= kSmallestCached) return block_cache().keep(block);
   if (block->capacity > SmallBlocks::kLargest) return false;
   SmallBlocks* small = SmallBlocks::get();
@@ -142,6 +181,7 @@ bool keep_for_reuse(Header* block) {
 }
 
 Header* take_for_reuse(size_t capacity) {
+  if (!kReuse) return nullptr;
   if (capacity >= kSmallestCached) return block_cache().take(capacity);
   if (capacity > SmallBlocks::kLargest) return nullptr;
   SmallBlocks* small = SmallBlocks::get();
@@ -154,6 +194,7 @@ void release(void* data) {
   c10::profiledCPUMemoryReporter().Delete(data);
   Header* block = static_cast<Header*>(data) - 1;
   if (block->counter != nullptr) block->counter->remove(block->counted);
+  check_guard(block);
   if (!keep_for_reuse(block)) std::free(block);
 }
 
@@ -191,7 +232,9 @@ class CountingAllocator final : public c10::Allocator {
       block_cache().empty();
       block = system_block(capacity);
     }
-    if (block != nullptr) block->capacity = capacity;
+    if (block == nullptr) return nullptr;
+    block->capacity = capacity;
+    set_guard(block);
     return block;
   }
 };

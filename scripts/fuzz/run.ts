@@ -1,19 +1,20 @@
-// npm run fuzz: calls every public operator with dummy and hostile arguments, in processes of their own. A process that
-// ends by a signal is a failure.
+// npm run fuzz: calls every public operator with dummy and hostile arguments, or runs random programs of the public API
+// (--programs), in processes of their own. A process that ends by a signal is a failure.
 
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { SingleBar } from 'cli-progress'
 import { Command } from 'commander'
+import type { Death } from './programs/hunt.js'
 import { publicOperators } from './worker.js'
 
 const WORKER = fileURLToPath(new URL('./worker.js', import.meta.url))
 
-interface Death {
+interface DeadOperator {
   operator: string
   end: string
 }
@@ -26,7 +27,8 @@ async function watch(
   onStart: (place: number) => void,
 ): Promise<string> {
   const child = spawn(process.execPath, ['--no-warnings', WORKER, ...args.map(String)], {
-    stdio: ['ignore', 'pipe', 'ignore'],
+    // Under UBSan its reports are wanted, with all else that libtorch says.
+    stdio: ['ignore', 'pipe', process.env.UBSAN_OPTIONS === undefined ? 'ignore' : 'inherit'],
     env: { ...process.env, OMP_NUM_THREADS: '1' },
     cwd: folder,
   })
@@ -49,11 +51,62 @@ async function watch(
   return late ? `took more than ${seconds} s` : end
 }
 
-async function fuzz({ seed, rounds, seconds }: { seed: string; rounds: string; seconds: string }): Promise<void> {
+interface Options {
+  seed: string
+  rounds: string
+  seconds: string
+  programs?: string
+  first: string
+  jobs: string
+  shrinks: string
+}
+
+const shown = (death: Death): string =>
+  [
+    `DIED: program ${death.first === death.place ? '' : `${death.first} to `}${death.place} (${death.end})`,
+    ...(death.shrunk.length > 0 ? ['  shrunk to:'] : ['  did not die when it ran again']),
+    ...death.shrunk.map((program) => `    ${JSON.stringify(program)}`),
+    ...(death.shrunk.length > 0 ? death.trace : death.report)
+      .trimEnd()
+      .split('\n')
+      .map((line) => `    | ${line}`),
+  ].join('\n')
+
+/** Random programs of the public API. */
+async function fuzzPrograms({ seed, programs, first, jobs, seconds, shrinks }: Options): Promise<void> {
+  const { hunt } = await import('./programs/hunt.js')
+  const total = Number(programs)
+  const began = performance.now()
+  const bar = new SingleBar({ format: 'programs [{bar}] {value}/{total} {eta_formatted}', stream: process.stderr })
+  bar.start(total, 0)
+  const { deaths, slow } = await hunt({
+    seed: Number(seed),
+    programs: total,
+    first: Number(first),
+    jobs: Number(jobs),
+    seconds: Number(seconds),
+    shrinks: Number(shrinks),
+    onProgress: (done) => bar.update(done),
+    onDeath: (death) => console.log(`\n${shown(death)}`),
+  })
+  bar.stop()
+  for (const place of slow) console.log(`SLOW: program ${place} took more than ${seconds} s, twice`)
+  const minutes = ((performance.now() - began) / 60_000).toFixed(1)
+  console.log(
+    `${total.toLocaleString('en-US')} programs, seed ${seed}: ${deaths.length} ended their process (${minutes} min)`,
+  )
+  if (deaths.length + slow.length > 0) process.exitCode = 1
+}
+
+async function fuzz(options: Options): Promise<void> {
+  await (options.programs === undefined ? fuzzOperators(options) : fuzzPrograms(options))
+}
+
+async function fuzzOperators({ seed, rounds, seconds }: Options): Promise<void> {
   const operators = publicOperators()
   const bar = new SingleBar({ format: 'operators [{bar}] {value}/{total} {name}', stream: process.stderr })
   bar.start(operators.length, 0, { name: '' })
-  const deaths: Death[] = []
+  const deaths: DeadOperator[] = []
   // torch.from_file makes files of whatever name it is given.
   const folder = mkdtempSync(join(tmpdir(), 'tstorch-fuzz-'))
   let next = 0
@@ -86,9 +139,13 @@ async function fuzz({ seed, rounds, seconds }: { seed: string; rounds: string; s
 }
 
 const program = new Command('npm run fuzz --')
-  .description('calls every public operator with dummy and hostile arguments, in processes that may die')
+  .description('calls every public operator with hostile arguments, or runs random programs, in processes that may die')
   .option('--seed <number>', 'another seed, other arguments', '1')
   .option('--rounds <number>', 'calls of each operator', '200')
-  .option('--seconds <number>', 'how long one operator may take', '60')
+  .option('--seconds <number>', 'how long one operator or program may take', '60')
+  .option('--programs <number>', 'random programs of the public API instead')
+  .option('--first <number>', 'the first of them', '0')
+  .option('--jobs <number>', 'how many processes run them at once', String(availableParallelism()))
+  .option('--shrinks <number>', 'how many of those that die are shrunk', '5')
   .action(fuzz)
 await program.parseAsync()

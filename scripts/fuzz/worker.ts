@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { native } from '../../lib/core/native.js'
 import { packageRoot } from '../../lib/core/package_root.js'
 import torch, { Tensor } from '../../lib/index.js'
-import { parseSchema, type Schema } from '../generate/schema.js'
+import { type Parameter, parseSchema, type Schema } from '../generate/schema.js'
 import { Random, tensor, value } from './values.js'
 
 type Fn = (...args: unknown[]) => unknown
@@ -68,20 +68,31 @@ function functionOf(space: string, name: string): Fn | undefined {
 }
 
 /** Positional arguments, some of them by name. */
-function argumentsOf(schema: Schema, random: Random): unknown[] {
+function argumentsOf(schema: Schema, random: Random, own = () => tensor(random)): unknown[] {
+  const make = (parameter: Parameter) =>
+    /^Tensor\??$/.test(parameter.type) && parameter.required ? own() : value(parameter, random)
   const positional = schema.parameters.filter(({ keywordOnly }) => !keywordOnly)
   const given = positional.filter(({ required }) => required || random.below(2) === 0)
   const inPlace = positional.slice(0, positional.findIndex((parameter) => !given.includes(parameter)) >>> 0)
-  const args: unknown[] = inPlace.map((parameter) => value(parameter, random))
+  const args: unknown[] = inPlace.map(make)
   const byName: Record<string, unknown> = {}
   for (const parameter of [
     ...given.slice(inPlace.length),
     ...schema.parameters.filter(({ keywordOnly }) => keywordOnly),
   ]) {
-    if (parameter.required || random.below(3) === 0) byName[parameter.name] = value(parameter, random)
+    if (parameter.required || random.below(3) === 0) byName[parameter.name] = make(parameter)
   }
   if (Object.keys(byName).length > 0) args.push(byName)
   return args
+}
+
+/** Calls an operator once, with tensors of the caller's where it must have some. */
+export function attempt(target: PublicFunction, random: Random, own: () => Tensor): unknown {
+  const call = functionOf(target.space, target.name)
+  const schemas = schemasOf(target)
+  if (call === undefined || LEFT_OUT.has(target.name)) return undefined
+  const args = argumentsOf(schemas.length > 0 ? random.of(schemas) : ANYTHING, random, own)
+  return call(...(target.space === 'Tensor' && !(args[0] instanceof Tensor) ? [own(), ...args] : args))
 }
 
 /** For what has no operator of its own. */

@@ -1,7 +1,11 @@
 // torch.autograd.Function, as scripts/reference/autograd.py has it in Python.
 
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { native } from '../../lib/core/native.js'
+import { packageRoot } from '../../lib/core/package_root.js'
 import torch, { autograd, type Tensor } from '../../lib/index.js'
 import { expectTensor, fixture } from '../helpers.js'
 
@@ -221,6 +225,31 @@ test('an exception of backward comes out as the same object', () => {
     caught = error
   }
   expect(caught).toBe(thrown)
+})
+
+// In a process of its own, since what it guards against waits for ever. The numbers are Python's.
+test('a backward may run backward through its own node', () => {
+  const library = pathToFileURL(join(packageRoot, 'dist', 'lib', 'index.js')).href
+  const program = `
+    const { default: torch } = await import('${library}')
+    const x = torch.ones(2).requires_grad_()
+    let depth = 0
+    class Twice extends torch.autograd.Function {
+      static forward(ctx, x) {
+        ctx.save_for_backward(x)
+        return x.mul(2)
+      }
+      static backward(ctx, grad) {
+        if (++depth < 3) root.backward({ retain_graph: true })
+        return grad.mul(2).mul(ctx.saved_tensors[0])
+      }
+    }
+    const root = Twice.apply(x).sum()
+    root.backward({ retain_graph: true })
+    console.log(JSON.stringify([x.grad.tolist(), depth]))`
+  const options = { encoding: 'utf8', timeout: 60_000 } as const
+  const { stdout, signal } = spawnSync(process.execPath, ['--input-type=module', '-e', program], options)
+  expect([signal, stdout.trim()]).toEqual([null, '[[6,6],3]'])
 })
 
 test('saved results leak nothing, whether backward runs or not', async () => {
