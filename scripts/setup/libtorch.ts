@@ -1,7 +1,7 @@
 // Finds libtorch, or gets it. A libtorch is a folder with lib and include, as in the Python package torch.
 
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { cachedIn, type Variant, versionOf } from '../../lib/core/libtorch.js'
 import { cacheFolder } from '../../lib/core/package_root.js'
 import { damageOf } from '../../lib/core/shared_library.js'
@@ -102,7 +102,7 @@ export async function downloadLibtorch(): Promise<Libtorch> {
       await download(variant)
       const fetched = cached(variant)
       if (typeof fetched === 'string') throw new SetupError(`the downloaded libtorch is not complete: ${fetched}`)
-      return { ...fetched, origin: 'downloaded into the cache' }
+      return { ...fetched, origin: 'the download' }
     })
   } catch (error) {
     const { syscall, code, message } = error as NodeJS.ErrnoException
@@ -142,7 +142,8 @@ async function download(variant: Variant): Promise<void> {
 async function unzipped(folder: string): Promise<string> {
   const wheel = await downloadWheel(PINNED.cpu, folder)
   say('unpacking libtorch')
-  await run('cmake', ['-E', 'tar', 'xf', wheel, '--', 'torch/lib', 'torch/include', 'torch/share'], folder)
+  // In the C locale CMake opens no path with other characters than ASCII's.
+  await run('cmake', ['-E', 'tar', 'xf', basename(wheel), '--', 'torch/lib', 'torch/include', 'torch/share'], folder)
   return join(folder, 'torch')
 }
 

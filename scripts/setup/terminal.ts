@@ -1,7 +1,8 @@
 // Output of the commands, the programs that they run, and how both end.
 
 import { type ChildProcess, type SpawnOptions, spawn, spawnSync } from 'node:child_process'
-import { rmSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { basename } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** An error that the user can fix: shown without a stack. */
@@ -34,24 +35,55 @@ export function removedAtEnd(path: string): () => void {
   }
 }
 
-/** To a program and all that it has started: it leads a group of processes. */
-function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+/** A process and all that descend from it. Where /proc does not tell them, the process alone. */
+function familyOf(pid: number): number[] {
+  const family = [pid]
+  for (const each of family) {
+    try {
+      for (const task of readdirSync(`/proc/${each}/task`)) {
+        const children = readFileSync(`/proc/${each}/task/${task}/children`, 'utf8')
+        family.push(...children.split(' ').filter(Boolean).map(Number))
+      }
+    } catch {
+      // It has ended.
+    }
+  }
+  return family
+}
+
+function send(pid: number, signal: NodeJS.Signals | 0): boolean {
   try {
-    if (pid !== undefined) process.kill(-pid, signal)
+    process.kill(pid, signal)
+    return true
   } catch {
-    // It has ended.
+    return false
+  }
+}
+
+/** Whether a process runs; one that has ended may keep its number for a while. */
+function runs(pid: number): boolean {
+  try {
+    return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  } catch {
+    return process.platform !== 'linux' && send(pid, 0)
   }
 }
 
 /** How long programs have to end by themselves, in ms. */
-const GRACE = 5_000
+const GRACE = 3_000
 
+/**
+ * Ends what was started, what was half done, and this process. Build tools put compilers into groups of their own and may
+ * lose one when they end, so each process gets the signal.
+ */
 async function endBy(signal: NodeJS.Signals): Promise<void> {
   if (ending) return
   ending = true
-  for (const child of running) signalGroup(child, signal)
-  for (const until = Date.now() + GRACE; running.size > 0 && Date.now() < until; ) await sleep(20)
-  for (const child of running) signalGroup(child, 'SIGKILL')
+  const leaders = [...running].flatMap(({ pid }) => pid ?? [])
+  const family = leaders.flatMap(familyOf)
+  for (const pid of [...leaders.map((leader) => -leader), ...family]) send(pid, 'SIGTERM')
+  for (const until = Date.now() + GRACE; family.some(runs) && Date.now() < until; ) await sleep(20)
+  for (const pid of [...leaders.map((leader) => -leader), ...family.flatMap(familyOf)]) send(pid, 'SIGKILL')
   for (const path of temporary) rmSync(path, { recursive: true, force: true, maxRetries: 3 })
   process.removeAllListeners(signal)
   process.kill(process.pid, signal)
@@ -62,7 +94,7 @@ export function endCleanly(): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void endBy(signal))
 }
 
-/** Starts a program in a group of its own. Resolves when it has ended; after a signal to us never. */
+/** Starts a program in a group of its own, which no terminal's Ctrl-C reaches but ours. Resolves when it has ended; after a signal to us never. */
 function started(program: string, args: readonly string[], options: SpawnOptions): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, { ...options, detached: true })
@@ -95,8 +127,9 @@ export async function run(program: string, args: readonly string[], cwd?: string
     env: { ...process.env, ...env },
     stdio: ['ignore', 2, 2],
   })
-  if (code !== 0)
-    throw new SetupError(`${program} failed (${signal ?? `exit status ${code}`}); its messages stand above`)
+  if (code === 0) return
+  const name = program === process.execPath ? basename(args[0] ?? '') : program
+  throw new SetupError(`${name} failed (${signal ?? `exit status ${code}`}); its messages stand above`)
 }
 
 /** Runs a program whose output nobody sees. Null where it went well, else the last line of its errors. */
