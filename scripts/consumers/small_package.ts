@@ -2,22 +2,21 @@
 // broken in seconds, by the set-up, the CMakeLists.txt and the loader of the real ones.
 
 import { execFileSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { packageRoot } from '../../lib/core/package_root.js'
 
-const ADDON = `
+/** The addon, by what it asks of its libtorch. */
+const addon = (declarations: string, version: string, check: string): string => `
 #include <node_api.h>
-
-extern "C" const char* small_libtorch();
-extern "C" int small_c10();
+${declarations}
 
 static napi_value nothing(napi_env, napi_callback_info) { return nullptr; }
 
 NAPI_MODULE_INIT() {
   napi_value version, function;
-  if (small_c10() != 10) return nullptr;
-  napi_create_string_utf8(env, small_libtorch(), NAPI_AUTO_LENGTH, &version);
+  if (!(${check})) return nullptr;
+  napi_create_string_utf8(env, ${version}, NAPI_AUTO_LENGTH, &version);
   napi_set_named_property(env, exports, "libtorch_version", version);
   const char* names[] = {"collect_garbage_by", "warn_by"};
   for (const char* name : names) {
@@ -27,6 +26,20 @@ NAPI_MODULE_INIT() {
   return exports;
 }
 `
+
+const OF_SMALL = addon(
+  'extern "C" const char* small_libtorch();\nextern "C" int small_c10();',
+  'small_libtorch()',
+  'small_c10() == 10',
+)
+/** Two functions, one of each library. */
+const OF_REAL = addon(
+  `#include <torch/headeronly/version.h>
+namespace at { int get_num_threads(); }
+namespace c10 { struct Allocator; Allocator* GetCPUAllocator(); }`,
+  'TORCH_VERSION',
+  'at::get_num_threads() > 0 && c10::GetCPUAllocator() != nullptr',
+)
 
 /** What the commands need of other packages. */
 const NEEDS = ['commander', 'cmake-js', 'node-addon-api', 'node-api-headers']
@@ -44,10 +57,16 @@ export function makeSmallPackage(project: string): string {
   for (const name of NEEDS) symlinkSync(join(packageRoot, 'node_modules', name), join(modules, name))
   for (const name of ['package.json', 'CMakeLists.txt', 'dist/lib/core', 'dist/scripts/cli.js', 'dist/scripts/setup'])
     cpSync(join(packageRoot, name), join(folder, name), { recursive: true })
+  makeNativeSmall(folder, OF_SMALL)
+  return folder
+}
+
+/** Replaces the native part of a package, so that it builds in seconds. It asks a real libtorch, if not told otherwise. */
+export function makeNativeSmall(folder: string, source = OF_REAL): void {
+  rmSync(join(folder, 'native'), { recursive: true, force: true })
   write(join(folder, 'native', 'torch.h'), '')
   write(join(folder, 'native', 'recurrent', 'kernels', 'kernels.cc'), '')
-  write(join(folder, 'native', 'addon.cc'), ADDON)
-  return folder
+  write(join(folder, 'native', 'addon.cc'), source)
 }
 
 /** Makes a folder with lib, include and share that is a libtorch to all but those who compute. */
@@ -81,26 +100,13 @@ export function makeWheel(libtorch: string, file: string): string {
   return file
 }
 
+export const COMPILERS = ['cmake', 'c++', 'g++', 'as', 'ld', 'ar', 'ranlib', 'nm', 'make', 'ninja']
+export const PROGRAMS = [...COMPILERS, 'which', 'sh', 'env', 'uname']
+
 /** The programs that a set-up needs, alone in a folder: on this PATH there is neither Python nor pip. */
-export function makeTools(folder: string, without: readonly string[] = []): string {
+export function makeTools(folder: string, programs: readonly string[] = PROGRAMS): string {
   mkdirSync(folder, { recursive: true })
-  for (const name of [
-    'cmake',
-    'c++',
-    'g++',
-    'as',
-    'ld',
-    'ar',
-    'ranlib',
-    'nm',
-    'make',
-    'ninja',
-    'which',
-    'sh',
-    'env',
-    'uname',
-  ]) {
-    if (without.includes(name)) continue
+  for (const name of programs) {
     try {
       symlinkSync(execFileSync('which', [name], { encoding: 'utf8' }).trim(), join(folder, name))
     } catch {
