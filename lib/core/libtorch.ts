@@ -9,9 +9,9 @@ import { damageOf } from './shared_library.js'
 
 export type Variant = 'cpu' | 'cuda'
 
-/** In the order of their needs. Those of CUDA find NVIDIA's libraries by themselves. */
+/** In the order of their needs. That of CUDA brings c10's part of it and NVIDIA's libraries, whose places it knows. */
 const LIBRARIES = ['libgomp.so.1', 'libc10.so', 'libtorch_cpu.so']
-const CUDA_LIBRARIES = ['libc10_cuda.so', 'libtorch_cuda.so']
+const CUDA_LIBRARY = 'libtorch_cuda.so'
 
 /** What the addon was built with: CMake writes it beside the addon. */
 interface Built {
@@ -74,7 +74,7 @@ function unfit(folder: string, built: Built): string | null {
   const version = versionOf(folder)
   if (!fits(version, built.version))
     return `${folder} is libtorch ${version}, and the addon was built for ${built.version}`
-  if (built.variant === 'cuda') return damageOf(join(folder, 'lib', 'libtorch_cuda.so'))
+  if (built.variant === 'cuda') return damageOf(join(folder, 'lib', CUDA_LIBRARY))
   return null
 }
 
@@ -118,7 +118,7 @@ export function openLibtorch(addon: string): void {
     )
   }
   const folder = find(built)
-  for (const name of [...LIBRARIES, ...(built.variant === 'cuda' ? CUDA_LIBRARIES : [])]) {
+  for (const name of [...LIBRARIES, ...(built.variant === 'cuda' ? [CUDA_LIBRARY] : [])]) {
     const file = join(folder, 'lib', name)
     if (!existsSync(file)) continue
     try {

@@ -44,6 +44,18 @@ async function packing(world: World): Promise<string> {
   return 'npm pack, with no compiler on the machine'
 }
 
+async function gitDependency(world: World): Promise<string> {
+  const project = world.fresh()
+  write(project, { 'package.json': '{ "private": true }' })
+  await world.expect(project, `npm install --silent "git+file://${packageRoot}"`, undefined, { limit: 600 })
+  const installed = join(project, 'node_modules', 'tstorch')
+  if (!existsSync(join(installed, 'dist/lib/index.js'))) throw new Error('it is not compiled')
+  if (existsSync(join(installed, 'build'))) throw new Error('it has built the addon')
+  makeNativeSmall(installed)
+  await world.expect(project, 'npx tstorch setup', /ready: the addon loads/)
+  return 'compiled by its installation, set up as one from the registry'
+}
+
 async function again(world: World): Promise<string> {
   const project = await world.project({})
   const { seconds } = await world.expect(project, 'npx tstorch setup', 'ready: nothing has changed')
@@ -188,6 +200,7 @@ async function yarn(world: World): Promise<string> {
 
 export const machines: Case[] = [
   { name: 'npm pack', run: packing },
+  { name: 'git dependency', run: gitDependency },
   { name: 'set up twice', run: again },
   { name: 'Dockerfile', run: dockerfile },
   { name: 'another user', run: anotherUser },

@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { cachedIn, type Variant, versionOf } from '../../lib/core/libtorch.js'
-import { cacheFolder } from '../../lib/core/package_root.js'
+import { cacheFolder, ownCache } from '../../lib/core/package_root.js'
 import { damageOf } from '../../lib/core/shared_library.js'
 import { downloadWheel, installCuda } from './download.js'
 import { isHeld, locked } from './lock.js'
@@ -81,7 +81,8 @@ export function findLibtorch(refused: string[] = [], only?: 'the cache'): Libtor
         : `LIBTORCH is libtorch ${found.version} (${found.variant}); needed is 2.11 to 2.15${variant ? ` for ${variant}` : ''}`,
     )
   }
-  for (const found of [...(only === undefined ? pythonTorch() : []), cached(variant ?? 'cpu')]) {
+  const own = inspect(cachedIn(ownCache, PINNED[variant ?? 'cpu'], variant ?? 'cpu'), 'the package')
+  for (const found of [own, ...(only === undefined ? pythonTorch() : []), cached(variant ?? 'cpu')]) {
     if (typeof found !== 'string' && usable(found, variant)) return found
     refused.push(typeof found === 'string' ? found : `${found.origin}: libtorch ${found.version} (${found.variant})`)
   }

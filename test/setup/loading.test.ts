@@ -90,6 +90,9 @@ describe('libtorch', () => {
 
   test('inside the package goes where the package goes, read-only, as another user without a home', async () => {
     const folder = await ready({ HOME: sandbox.fresh('home') }, 'setup --here')
+    // It stays there for later set-ups.
+    const again = await sandbox.tstorch(folder, 'setup', { HOME: sandbox.fresh('other') })
+    expect(again.output).toMatch(/^tstorch: ready: nothing has changed/)
     const there = copied(folder)
     rmSync(folder, { recursive: true })
     execFileSync('chmod', ['-R', 'a-w', there])

@@ -60,7 +60,9 @@ describe('the types', () => {
       name.endsWith('.d.ts'),
     )
     expect(declarations.length).toBeGreaterThan(100)
-    const strings = declarations.filter((name) => /^export \{[^}]* as ['"]/m.test(readFileSync(join(folder, name), 'utf8')))
+    const strings = declarations.filter((name) =>
+      /^export \{[^}]* as ['"]/m.test(readFileSync(join(folder, name), 'utf8')),
+    )
     // A file whose source is gone is left by an older compilation.
     expect(strings.filter((name) => existsSync(join(packageRoot, 'lib', name.replace(/\.d\.ts$/, '.ts'))))).toEqual([])
   })
