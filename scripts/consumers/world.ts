@@ -2,7 +2,7 @@
 // which the tarball was installed, set up and built.
 
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { packageRoot } from '../../lib/core/package_root.js'
@@ -55,7 +55,7 @@ const SHELL = [
 ]
 
 /** What the caller's npm and shell have set must not reach the consumers. */
-const foreign = /^(npm_|TSTORCH_|LIBTORCH$|VITEST|NODE_OPTIONS$|INIT_CWD$|XDG_CACHE_HOME$)/
+const foreign = /^(npm_|TSTORCH_|LIBTORCH$|VITEST|NODE_OPTIONS$|INIT_CWD$|XDG_CACHE_HOME$|FORCE_COLOR$)/
 
 const npmSetting = (name: string): string => execFileSync('npm', ['config', 'get', name], { encoding: 'utf8' }).trim()
 
@@ -72,6 +72,8 @@ export class World {
   private made = 0
 
   constructor() {
+    // Other users come in too.
+    chmodSync(this.folder, 0o755)
     mkdirSync(this.home)
     this.tools = join(this.folder, 'tools')
     this.restoreTools()
@@ -79,6 +81,7 @@ export class World {
     this.environment = {
       ...Object.fromEntries(kept),
       PATH: this.tools,
+      NO_COLOR: '1',
       HOME: this.home,
       npm_config_userconfig: npmSetting('userconfig'),
       npm_config_cache: npmSetting('cache'),
