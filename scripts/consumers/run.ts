@@ -12,6 +12,7 @@ interface Options {
   wheel?: string
   minutes: string
   keep?: boolean
+  again?: string
 }
 
 async function attempt(world: World, { name, run }: Case): Promise<[mark: string, name: string, text: string]> {
@@ -24,9 +25,9 @@ async function attempt(world: World, { name, run }: Case): Promise<[mark: string
   }
 }
 
-async function consumers({ only, wheel, minutes, keep = false }: Options): Promise<void> {
+async function consumers({ only, wheel, minutes, keep = false, again }: Options): Promise<void> {
   const until = Date.now() + 60_000 * Number(minutes)
-  const world = new World()
+  const world = new World(again)
   process.once('SIGINT', () => {
     world.end(keep)
     process.exit(130)
@@ -54,5 +55,6 @@ await new Command('npm run consumers --')
   .option('--wheel <file>', "the wheel of libtorch to serve; else one is made of this machine's libtorch")
   .option('--minutes <n>', 'start none after so many minutes', '60')
   .option('--keep', 'leave the projects there')
+  .option('--again <folder>', 'use what is built in a folder that was kept, with the package as it is packed now')
   .action(consumers)
   .parseAsync()

@@ -60,26 +60,29 @@ const foreign = /^(npm_|TSTORCH_|LIBTORCH$|VITEST|NODE_OPTIONS$|INIT_CWD$|XDG_CA
 const npmSetting = (name: string): string => execFileSync('npm', ['config', 'get', name], { encoding: 'utf8' }).trim()
 
 export class World {
-  readonly folder = mkdtempSync(join(tmpdir(), 'tstorch-consumers-'))
-  readonly home = join(this.folder, 'home')
+  readonly folder: string
+  readonly home: string
   readonly tools: string
   readonly registry = npmSetting('registry')
   tarball = ''
   server!: WheelServer
-  private readonly base = join(this.folder, 'base')
+  private readonly base: string
   private readonly environment: Record<string, string>
   private readonly running = new Set<ChildProcess>()
-  private made = 0
 
-  constructor() {
+  /** A new one, or one that was kept. */
+  constructor(kept?: string) {
+    this.folder = kept ?? mkdtempSync(join(tmpdir(), 'tstorch-consumers-'))
+    this.home = join(this.folder, 'home')
+    this.base = join(this.folder, 'base')
     // Other users come in too.
     chmodSync(this.folder, 0o755)
-    mkdirSync(this.home)
+    mkdirSync(this.home, { recursive: true })
     this.tools = join(this.folder, 'tools')
     this.restoreTools()
-    const kept = Object.entries(process.env).filter(([name]) => !foreign.test(name)) as [string, string][]
+    const own = Object.entries(process.env).filter(([name]) => !foreign.test(name)) as [string, string][]
     this.environment = {
-      ...Object.fromEntries(kept),
+      ...Object.fromEntries(own),
       PATH: this.tools,
       NO_COLOR: '1',
       HOME: this.home,
@@ -97,7 +100,7 @@ export class World {
     if (!existsSync(node)) symlinkSync(process.execPath, node)
   }
 
-  /** Packs the tarball, makes the wheel and sets up the base. */
+  /** Packs the tarball, makes the wheel and sets up the base, which may be there from before. */
   async start(wheel: string | undefined): Promise<string> {
     this.tarball = join(
       this.folder,
@@ -107,6 +110,11 @@ export class World {
       }).trim(),
     )
     this.server = await new WheelServer(wheel ?? this.wheelOfThisMachine(), PINNED.cpu).start()
+    const installed = join(this.base, 'node_modules', 'tstorch')
+    if (existsSync(join(installed, 'build'))) {
+      execFileSync('tar', ['xzf', this.tarball, '-C', installed, '--strip-components=1'])
+      return 'installed and built before'
+    }
     const project = await this.install(this.base)
     const { seconds } = await this.expect(project, 'npx tstorch setup', /ready: the addon loads/, { limit: 1800 })
     return `installed and built in ${Math.round(seconds)} s`
@@ -120,8 +128,9 @@ export class World {
   }
 
   fresh(name = 'project'): string {
-    const folder = join(this.folder, `${this.made++}`, name)
-    mkdirSync(folder, { recursive: true })
+    const folder = join(mkdtempSync(join(this.folder, 'at-')), name)
+    chmodSync(dirname(folder), 0o755)
+    mkdirSync(folder)
     return folder
   }
 
@@ -217,12 +226,17 @@ export class World {
   }
 }
 
+/** Ends a program and its group; a set-up ends what it has started itself, if it is let. */
 function stop({ pid }: ChildProcess): void {
-  try {
-    if (pid !== undefined) process.kill(-pid, 'SIGKILL')
-  } catch {
-    // It has ended.
+  const send = (signal: NodeJS.Signals): void => {
+    try {
+      if (pid !== undefined) process.kill(-pid, signal)
+    } catch {
+      // It has ended.
+    }
   }
+  send('SIGTERM')
+  setTimeout(() => send('SIGKILL'), 10_000).unref()
 }
 
 export function write(folder: string, files: Record<string, string>): void {

@@ -94,7 +94,7 @@ const traceOf = (file: string): string => {
   return `${size} ${mtimeMs}`
 }
 
-/** Changes with all that an addon is built from. */
+/** Changes with all that an addon is built from, and with the addon; not where it is copied. */
 function stampOf(libtorch: Libtorch, debug: boolean): string {
   const hash = createHash('sha256')
   const add = (...texts: (string | undefined)[]) => hash.update(JSON.stringify(texts))
@@ -105,7 +105,8 @@ function stampOf(libtorch: Libtorch, debug: boolean): string {
     if (name.startsWith('libtorch') || name.startsWith('libc10')) add(name, traceOf(join(libtorch.folder, 'lib', name)))
   const { CC, CXX, CPPFLAGS, CXXFLAGS, LDFLAGS } = process.env
   add(CC, CXX, CPPFLAGS, CXXFLAGS, LDFLAGS)
-  return `${hash.digest('hex')} ${traceOf(join(outcome(debug), 'tstorch.node'))}\n`
+  hash.update(readFileSync(join(outcome(debug), 'tstorch.node')))
+  return `${hash.digest('hex')}\n`
 }
 
 const stampFile = (debug: boolean): string => join(outcome(debug), 'stamp')
@@ -193,11 +194,8 @@ async function cmake(folder: string, libtorch: Libtorch, debug: boolean): Promis
 export async function build(libtorch: Libtorch, debug: boolean): Promise<void> {
   // CMake refuses a folder that another copy of the sources has configured.
   if (cmakeSetting('CMAKE_HOME_DIRECTORY') !== packageRoot) removeBuild()
-  // One that is cut off counts as built for CMake.
-  for (const name of ['stamp', 'tstorch.node']) {
-    const file = join(outcome(debug), name)
-    if (name === 'stamp' || damageOf(file) !== null) rmSync(file, { force: true })
-  }
+  // CMake looks at times alone: a damaged one would count as built.
+  for (const name of ['stamp', 'tstorch.node']) rmSync(join(outcome(debug), name), { force: true })
   if (DELICATE.test(packageRoot)) await buildElsewhere(libtorch, debug)
   else await cmake(packageRoot, libtorch, debug)
   writeFileSync(stampFile(debug), stampOf(libtorch, debug))

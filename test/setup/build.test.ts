@@ -60,6 +60,10 @@ describe('a second set-up', () => {
     expect(again).toMatchObject({ code: 0, output: NOTHING })
     expect(statSync(addonOf(folder)).mtimeMs).toBe(before)
     expect(server.requests).toHaveLength(1)
+    // Nor is a copy built again.
+    const copy = join(sandbox.package(), 'build')
+    cpSync(join(folder, 'build'), copy, { recursive: true })
+    expect(await sandbox.tstorch(join(copy, '..'), 'setup', env)).toMatchObject({ output: NOTHING })
   })
 
   test('builds again where a source, a flag, libtorch or the addon has changed', async () => {
