@@ -12,11 +12,13 @@ import {
   rmSync,
   statSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { isHeld, locked } from '../../scripts/setup/lock.js'
 import { ended, leftIn, otherUser, READY, Sandbox, someoneIsStopped, VERSION } from './sandbox.js'
 
 const sandbox = new Sandbox()
@@ -120,6 +122,27 @@ test('two set-ups at once download once, build once, and both are well', async (
   expect(both.filter(({ output }) => output.includes('building the addon with'))).toHaveLength(1)
   expect(leftIn(env.TSTORCH_CACHE)).toEqual([])
   expect(readdirSync(join(folder, 'build'))).not.toContain('build.lock')
+})
+
+test('a lock of another machine holds as long as it is touched; one of a process that has ended does not', async () => {
+  const file = sandbox.fresh('lock')
+  mkdirSync(join(file, '..'))
+  expect(isHeld(file)).toBe(false)
+  writeFileSync(file, '1 elsewhere')
+  expect(isHeld(file)).toBe(true)
+  const before = new Date(Date.now() - 60_000)
+  utimesSync(file, before, before)
+  expect(isHeld(file)).toBe(false)
+  // It is taken from there, held by this process, and given back.
+  await locked(file, 'testing', async () => {
+    expect(isHeld(file)).toBe(true)
+    const [, ...place] = readFileSync(file, 'utf8').split(' ')
+    const { pid } = spawnSync('true')
+    const other = `${file}-of-the-dead`
+    writeFileSync(other, [pid, ...place].join(' '))
+    expect(isHeld(other)).toBe(false)
+  })
+  expect(existsSync(file)).toBe(false)
 })
 
 describe('a set-up that is ended by', () => {
