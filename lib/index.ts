@@ -4,4 +4,4 @@
 import * as torch from './torch.js'
 
 export * from './torch.js'
-export { torch as default, torch as 'module.exports' }
+export { torch as default }

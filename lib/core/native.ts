@@ -3,7 +3,9 @@
 import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { collectGarbage } from './garbage.js'
+import { openLibtorch } from './libtorch.js'
 import { addonFile } from './package_root.js'
+import { damageOf } from './shared_library.js'
 import { warn } from './warn.js'
 
 /** A tensor's name in native code. 0 names nothing. */
@@ -296,9 +298,9 @@ export interface Native {
 
 const REMEDIES = [
   'In a project that depends on tstorch: `npx tstorch setup` gets libtorch and builds the addon.',
-  'In a clone of tstorch: `npm install` (or `npm run build`) does the same.',
+  'In a clone of tstorch: `npm run build` does the same.',
   '`npx tstorch doctor` shows what was found and what is missing.',
-  'A libtorch of your own is used when LIBTORCH names its folder during the setup.',
+  'A libtorch of your own is used when LIBTORCH names its folder.',
 ]
 
 /** An error of this realm's: the addon may have been loaded by another one (vm, Jest). */
@@ -313,17 +315,18 @@ function makeError(type: string, message: string): Error {
 function load(): Native {
   const file = addonFile()
   try {
+    if (!existsSync(file)) throw new Error(`The addon is not built: there is no ${file}`)
+    const damage = damageOf(file)
+    if (damage !== null) throw new Error(`The addon does not load: ${damage}`)
+    openLibtorch(file)
     const native = createRequire(import.meta.url)(file) as Native
     native.collect_garbage_by(collectGarbage)
     native.warn_by(warn)
     native.make_errors_by(makeError)
     return native
   } catch (cause) {
-    const problem = existsSync(file)
-      ? `The addon ${file} does not load: ${(cause as Error).message}`
-      : `The addon is not built: there is no ${file}`
-    const message = [`${problem}`, ...REMEDIES.map((remedy) => `  - ${remedy}`)].join('\n')
-    throw new Error(message, { cause })
+    const problem = (cause as Error).message.replace(/^(?!The addon)/, `The addon ${file} does not load: `)
+    throw new Error([problem, ...REMEDIES.map((remedy) => `  - ${remedy}`)].join('\n'), { cause })
   }
 }
 

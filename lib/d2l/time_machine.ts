@@ -32,7 +32,11 @@ export async function read_time_machine(): Promise<string> {
   if (!response.ok) throw new Error(`${URL_} answered ${response.status}`)
   const data = new Uint8Array(await response.arrayBuffer())
   if (sha1(data) !== SHA1) throw new Error(`the text from ${URL_} is damaged: its SHA-1 is ${sha1(data)}, not ${SHA1}`)
-  mkdirSync(cacheFolder(), { recursive: true })
-  writeFileSync(timeMachineFile(), data)
+  try {
+    mkdirSync(cacheFolder(), { recursive: true })
+    writeFileSync(timeMachineFile(), data)
+  } catch {
+    // Where nothing can be kept, as for a container's user, it comes again next time.
+  }
   return new TextDecoder().decode(data)
 }

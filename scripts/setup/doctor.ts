@@ -3,8 +3,9 @@
 import { existsSync } from 'node:fs'
 import { availableParallelism, totalmem } from 'node:os'
 import { addonFile, cacheFolder } from '../../lib/core/package_root.js'
-import { buildTool, cmakeSetting, compiler } from './build.js'
+import { buildTool, compiler } from './build.js'
 import { findLibtorch, incompleteDownloads } from './libtorch.js'
+import { loadAddon } from './load.js'
 import { output, pythons } from './terminal.js'
 
 interface Finding {
@@ -50,35 +51,39 @@ function libtorch(): Finding {
   return { name: 'libtorch', ok: false, text: `not found; npx tstorch setup gets it${looked}` }
 }
 
-async function addon(): Promise<Finding[]> {
+function addon(): Finding[] {
   const file = addonFile()
   if (!existsSync(file)) return [{ name: 'addon', ok: false, text: `not built (${file}); npx tstorch setup builds it` }]
-  try {
-    const { native } = await import('../../lib/core/native.js')
-    const devices = native.cuda_device_count()
-    const cuda = native.cuda_built()
+  const loaded = loadAddon()
+  if (typeof loaded === 'string')
+    return [{ name: 'addon', ok: false, text: `${loaded}; npx tstorch setup builds it again` }]
+  const { libtorch, folder, devices, threads } = loaded
+  const cuda =
+    devices !== null
       ? `${devices} device${devices === 1 ? '' : 's'}${devices === 0 ? '; is the NVIDIA driver installed?' : ''}`
       : 'not in this libtorch; TSTORCH_VARIANT=cuda npx tstorch setup uses one that has it'
-    const built = cmakeSetting('LIBTORCH')
-    return [
-      {
-        name: 'addon',
-        ok: true,
-        text: `loads, with libtorch ${native.libtorch_version}${built === null ? '' : ` of ${built}`} (${file})`,
-      },
-      { name: 'CUDA', ok: true, text: cuda },
-      { name: 'threads', ok: true, text: `${native.get_num_threads()} of ${availableParallelism()} processors` },
-    ]
-  } catch (error) {
-    return [{ name: 'addon', ok: false, text: firstLine((error as Error).message) }]
-  }
+  return [
+    {
+      name: 'addon',
+      ok: true,
+      text: `loads, with libtorch ${libtorch}${folder === null ? '' : ` of ${folder}`} (${file})`,
+    },
+    { name: 'CUDA', ok: true, text: cuda },
+    { name: 'threads', ok: true, text: `${threads} of ${availableParallelism()} processors` },
+  ]
+}
+
+/** What is left of downloads that were cut off harms nobody. */
+function cache(): Finding {
+  const leftovers = incompleteDownloads().length
+  const text = leftovers > 0 ? ` (npx tstorch setup removes ${leftovers} cut-off downloads from it)` : ''
+  return { name: 'cache', ok: true, text: `${cacheFolder()}${text}` }
 }
 
 /** Prints the findings; whether all is well. */
-export async function doctor(): Promise<boolean> {
+export function doctor(): boolean {
   const driver = output('nvidia-smi', ['--query-gpu=name,driver_version', '--format=csv,noheader'])
   const python = pythons().find((name) => output(name, ['--version']) !== null) ?? null
-  const incomplete = incompleteDownloads()
   const findings: Finding[] = [
     node(),
     tool('C++ compiler', compiler(), 'one for C++20 is needed, such as g++ 11'),
@@ -90,12 +95,8 @@ export async function doctor(): Promise<boolean> {
       text: python === null ? 'none (not needed)' : `${output(python, ['--version'])} (${output('which', [python])})`,
     },
     libtorch(),
-    {
-      name: 'cache',
-      ok: incomplete.length === 0,
-      text: `${cacheFolder()}${incomplete.length > 0 ? ` holds ${incomplete.length} cut-off downloads (.incomplete-*), which can be deleted` : ''}`,
-    },
-    ...(await addon()),
+    cache(),
+    ...addon(),
     { name: 'GPU', ok: true, text: driver === null ? 'no NVIDIA driver' : firstLine(driver) },
     { name: 'memory', ok: true, text: `${(totalmem() / 2 ** 30).toFixed(1)} GiB` },
   ]
