@@ -34,6 +34,7 @@ const { callables } = fixture<{ callables: Record<string, Entry> }>('parameters.
 /** Callables without a case: their tests are elsewhere. */
 const ELSEWHERE: [start: RegExp, where: string][] = [
   [/^(nn\.functional|masked|signal\.windows)\./, 'parity.test.ts'],
+  [/^safetensors\./, 'safetensors.test.ts'],
   [/^cuda\.|^(nn\.Module|Tensor)\.cuda$/, 'test/cuda'],
 ]
 

@@ -18,7 +18,7 @@ NAPI_MODULE_INIT() {
   if (!(${check})) return nullptr;
   napi_create_string_utf8(env, ${version}, NAPI_AUTO_LENGTH, &version);
   napi_set_named_property(env, exports, "libtorch_version", version);
-  const char* names[] = {"collect_garbage_by", "warn_by"};
+  const char* names[] = {"collect_garbage_by", "warn_by", "make_errors_by"};
   for (const char* name : names) {
     napi_create_function(env, name, NAPI_AUTO_LENGTH, nothing, nullptr, &function);
     napi_set_named_property(env, exports, name, function);

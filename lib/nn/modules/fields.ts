@@ -3,7 +3,7 @@
 import { ASSIGNED, Callable } from '../../core/callable.js'
 import { internals, type Tensor } from '../../core/tensor.js'
 import { describe } from '../../operators/describe.js'
-import { isOptions } from '../../operators/options.js'
+import { isOptions, ownFields } from '../../operators/options.js'
 import { Buffer, Parameter } from '../parameter.js'
 
 interface Kinds {
@@ -62,7 +62,7 @@ const accessors = new Map<string, PropertyDescriptor>()
 function accessorOf(name: string): PropertyDescriptor {
   let accessor = accessors.get(name)
   if (accessor === undefined) {
-    accessor = {
+    accessor = ownFields({
       get(this: Fields): unknown {
         return ledgerOf(this).get(name)?.value
       },
@@ -71,7 +71,7 @@ function accessorOf(name: string): PropertyDescriptor {
       },
       enumerable: true,
       configurable: true,
-    }
+    })
     accessors.set(name, accessor)
   }
   return accessor
