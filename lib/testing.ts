@@ -1,8 +1,10 @@
 // torch.testing: whether results are close, in Python's words where they are not.
 
+import { strided } from './core/device.js'
 import type { DType } from './core/dtype.js'
 import * as dtypes from './core/dtype.js'
 import { pythonRepr } from './core/python_repr.js'
+import { scope } from './core/scope.js'
 import { internals, type Tensor } from './core/tensor.js'
 import * as aten from './generated/aten.js'
 import * as torch from './generated/functions.js'
@@ -345,4 +347,29 @@ export function assert_close(...args: unknown[]): void {
     if (!(error instanceof Mismatch) || msg === null) throw error
     throw new AssertionError(typeof msg === 'function' ? msg(error.message) : msg)
   }
+}
+
+/**
+ * Whether two tensors are equal, for the `toEqual` of vitest and Jest: same dtype, device, layout, shape and elements, a
+ * NaN being equal to a NaN. Without it they compare what a tensor is to JavaScript, of which no two are equal:
+ *
+ *     expect.addEqualityTesters([torch.testing.equality_tester])
+ *
+ * @returns undefined where neither is a tensor: then the next tester decides.
+ */
+export function equality_tester(a: unknown, b: unknown): boolean | undefined {
+  if (!internals.isTensor(a) || !internals.isTensor(b)) {
+    return internals.isTensor(a) || internals.isTensor(b) ? false : undefined
+  }
+  const alike = a.dtype === b.dtype && a.device === b.device && a.layout === b.layout && a.shape.equals(b.shape)
+  if (!alike) return false
+  return scope(() => {
+    const [x, y] = [a.detach(), b.detach()].map((tensor) => (a.layout === strided ? tensor : tensor.to_dense())) as [
+      Tensor,
+      Tensor,
+    ]
+    if (torch.equal(x, y)) return true
+    const mayBeNaN = x.dtype.is_floating_point || x.dtype.is_complex
+    return mayBeNaN && x.eq(y).logical_or(x.isnan().logical_and(y.isnan())).all().item<boolean>()
+  })
 }

@@ -107,7 +107,7 @@ const OTHERWISE: [reason: string, names: string[]][] = [
   [
     'the library’s own, which Python does not have',
     words(`
-      torch.keep torch.from_shared cuda.graphed_step cuda.synchronize_async profiler.profile
+      torch.keep torch.from_shared testing.equality_tester cuda.graphed_step cuda.synchronize_async profiler.profile
       Tensor.to_typed_array Tensor.index_set_ cuda.Stream.equals
       nn.Sequential.at nn.ModuleList.at nn.ParameterList.at nn.utils.rnn.PackedSequence.with_data`),
   ],

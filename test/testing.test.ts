@@ -1,7 +1,7 @@
 // torch.testing.assert_close, finfo, iinfo and promotion, as scripts/reference/testing.py has them in Python.
 
 import { describe, expect, test } from 'vitest'
-import torch, { type DType } from '../lib/index.js'
+import torch, { type DType, type Tensor } from '../lib/index.js'
 import { filled, fixture } from './helpers.js'
 
 const reference = fixture('testing.json')
@@ -153,5 +153,41 @@ describe('dtypes', () => {
     }
     expect(torch.result_type(T([1n]), 1.5)).toBe(torch.float32)
     expect(torch.result_type(T([1n]), 2)).toBe(torch.int64)
+  })
+})
+
+describe('equality_tester lets toEqual compare tensors', () => {
+  const { equality_tester } = torch.testing
+  const nan = torch.tensor([1, Number.NaN])
+  const pairs: [name: string, a: Tensor, b: Tensor, equal: boolean][] = [
+    ['elements', torch.tensor([1, 2]), torch.tensor([1, 2]), true],
+    ['other elements', torch.tensor([1, 2]), torch.tensor([1, 3]), false],
+    ['no dimensions', torch.tensor(1), torch.tensor(1), true],
+    ['another shape', torch.ones(2), torch.ones(2, 1), false],
+    ['another dtype', torch.ones(2), torch.ones(2, { dtype: torch.float64 }), false],
+    ['another layout', torch.eye(2), torch.eye(2).to_sparse(), false],
+    ['sparse', torch.eye(2).to_sparse(), torch.eye(2).to_sparse(), true],
+    ['NaN', nan, nan.clone(), true],
+    ['NaN beside another number', nan, torch.tensor([2, Number.NaN]), false],
+    ['what needs a gradient', torch.ones(2, { requires_grad: true }), torch.ones(2), true],
+    ['no elements', torch.empty(0), torch.empty(0), true],
+  ]
+  test.each(pairs)('%s', (_, a, b, equal) => {
+    expect(equality_tester(a, b)).toBe(equal)
+  })
+  test('what is no tensor is left to others', () => {
+    expect([equality_tester(1, 1), equality_tester(torch.ones(1), 1), equality_tester([1], torch.ones(1))]).toEqual([
+      undefined,
+      false,
+      false,
+    ])
+  })
+  test('in vitest, at any depth', () => {
+    expect(() => expect(torch.ones(1)).toEqual(torch.ones(1))).toThrow('addEqualityTesters')
+    expect.addEqualityTesters([equality_tester])
+    expect({ a: [torch.ones(2)], n: 1 }).toEqual({ a: [torch.ones(2)], n: 1 })
+    expect({ a: [torch.ones(2)] }).toStrictEqual({ a: [torch.ones(2)] })
+    expect({ a: [torch.ones(2)] }).not.toEqual({ a: [torch.zeros(2)] })
+    expect(torch.tensor(1)).not.toEqual(torch.tensor(2))
   })
 })

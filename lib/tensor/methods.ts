@@ -250,7 +250,11 @@ define({
     return this
   },
   *[Symbol.iterator]() {
-    if (this.dim() === 0) throw new TypeError('iteration over a 0-d tensor')
+    if (this.dim() === 0) {
+      throw new TypeError(
+        'iteration over a 0-d tensor; to compare tensors in a test: expect.addEqualityTesters([torch.testing.equality_tester])',
+      )
+    }
     yield* this.unbind(0)
   },
   new_tensor(...args: unknown[]) {

@@ -79,14 +79,14 @@ export function loadStateDict(
   }
   const own = stateOf(module, '')
   const names = new Set(own.map(({ path }) => path))
-  const missing = [...names].filter((name) => !(name in state))
+  const missing = [...names].filter((name) => !Object.hasOwn(state, name))
   const unexpected = Object.keys(state).filter((name) => !names.has(name))
   const problems: string[] = []
   if (strict && unexpected.length > 0) problems.push(`Unexpected key(s) in state_dict: ${quoted(unexpected)}. `)
   if (strict && missing.length > 0) problems.push(`Missing key(s) in state_dict: ${quoted(missing)}. `)
   for (const { path: name, tensor } of own) {
     const given: unknown = state[name]
-    if (!(name in state)) continue
+    if (!Object.hasOwn(state, name)) continue
     if (!internals.isTensor(given))
       problems.push(`${name}: expected a tensor, got ${given === null ? 'null' : typeof given}.`)
     else if (!given.shape.equals(tensor.shape)) {
@@ -101,7 +101,7 @@ export function loadStateDict(
   }
   no_grad(() => {
     for (const entry of own) {
-      if (!(entry.path in state)) continue
+      if (!Object.hasOwn(state, entry.path)) continue
       const given = state[entry.path] as Tensor
       if (assign) assignTo(entry, given)
       else entry.tensor.copy_(given)
