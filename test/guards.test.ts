@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { native } from '../lib/core/native.js'
 import { packageRoot } from '../lib/core/package_root.js'
-import torch from '../lib/index.js'
+import torch, { type Tensor } from '../lib/index.js'
 
 const aten = torch.ops.aten as Record<string, (...args: unknown[]) => unknown>
 const w = (...sizes: number[]) => torch.ones(...sizes)
@@ -233,7 +233,7 @@ test.each([
         try {
           output.float().sum().backward()
         } catch (error) {
-          if (!/shape|size/.test(error.message)) throw error
+          if (!/shape|size|modified by an inplace/.test(error.message)) throw error
         }
         done++
       }
@@ -248,4 +248,43 @@ test.each([1, 2, 3])('random arguments end in errors or results, seed %i', (seed
   const { refused, ran } = JSON.parse(counts) as { refused: number; ran: number }
   expect(refused + ran).toBe(2500)
   expect(Math.min(refused, ran)).toBeGreaterThan(500)
+})
+
+// More than any address space has.
+const HUGE = 2 ** 55
+test.each<[string, (x: Tensor) => unknown]>([
+  ['resize_', (x) => x.resize_(HUGE)],
+  ['resize_as_', (x) => x.resize_as_(torch.empty(1).expand(HUGE))],
+  ['out', (x) => torch.zeros([HUGE], { out: x })],
+  ['out of two', (x) => torch.sort(torch.empty(1).expand(HUGE), { out: [x, torch.LongTensor([])] })],
+  ['a size that overflows', (x) => x.resize_(2 ** 53 - 1, 2 ** 53 - 1)],
+])('a tensor for which there is no memory keeps its elements: %s', (_, resize) => {
+  const x = torch.tensor([
+    [1, 2, 3],
+    [4, 5, 6],
+  ])
+  expect(() => resize(x)).toThrow()
+  expect(x.shape.equals([2, 3])).toBe(true)
+  expect(x.tolist()).toEqual([
+    [1, 2, 3],
+    [4, 5, 6],
+  ])
+})
+
+test.each<[string, (x: Tensor) => Tensor]>([
+  ['batch_norm', (x) => torch.nn.functional.batch_norm(x, null, null, null, null, true)],
+  ['layer_norm', (x) => torch.nn.functional.layer_norm(x, [3])],
+  ['log_softmax of a product', (x) => x.mul(x).log_softmax(1)],
+  ['conv1d', (x) => torch.conv1d(x.unsqueeze(0), torch.ones(1, 2, 1))],
+])('what a graph saved cannot take another shape before backward: %s', (_, run) => {
+  const x = torch.ones(2, 3, { requires_grad: true })
+  const y = run(x)
+  x.data = torch.ones(0, 0, 0, 0)
+  expect(() => y.sum().backward()).toThrow(/modified by an inplace operation|shape/)
+  // As in Python, where the shape stays and nothing notices.
+  const z = torch.ones(2, { requires_grad: true })
+  const square = z.mul(z)
+  z.data = torch.full([2], 3)
+  square.sum().backward()
+  expect(z.grad?.tolist()).toEqual([6, 6])
 })

@@ -109,7 +109,11 @@ napi_value register_hook(Call& call) {
 napi_value data(Call& call) { return call.handle(call.tensor(0).variable_data()); }
 
 napi_value set_data(Call& call) {
-  call.tensor(0).set_data(call.tensor(1));
+  const at::Tensor& tensor = call.tensor(0);
+  const bool same_sizes = tensor.sizes() == call.tensor(1).sizes();
+  tensor.set_data(call.tensor(1));
+  // A graph may have saved this very tensor, and its kernels read it by the sizes that it had.
+  if (!same_sizes && !tensor.is_inference()) tensor.unsafeGetTensorImpl()->bump_version();
   return call.undefined();
 }
 

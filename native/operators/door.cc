@@ -3,6 +3,7 @@
 #include <span>
 
 #include "exports.h"
+#include "operators/failed_resize.h"
 #include "operators/guards.h"
 #include "operators/matching.h"
 
@@ -129,10 +130,12 @@ const Overload& run(Call& call, const Operator& op, Stack& stack, Choose&& choos
     // As in Python, where a factory's result has version 0, however its elements came.
     std::optional<at::AutoDispatchBelowADInplaceOrView> below;
     if (overload->factory) below.emplace();
+    const FailedResize sizes(*overload, stack);
     try {
       if (op.guard != nullptr) op.guard(*overload, stack);
       overload->handle.callBoxed(stack);
     } catch (c10::Error& error) {
+      sizes.undo();
       error.add_context("in " + overload->signature);
       throw;
     }

@@ -80,7 +80,7 @@ Overload overload_of(const c10::OperatorHandle& handle) {
   const c10::FunctionSchema& schema = handle.schema();
   std::ostringstream signature;
   signature << schema;
-  Overload result{handle, {}, signature.str(), true, false, false};
+  Overload result{handle, {}, signature.str(), true, false, false, false};
   bool of_tensors = false;
   for (const c10::Argument& argument : schema.arguments()) {
     Parameter parameter = parameter_of(argument);
@@ -92,6 +92,8 @@ Overload overload_of(const c10::OperatorHandle& handle) {
                   parameter.kind == ParameterKind::OptionalTensorList;
     result.parameters.push_back(std::move(parameter));
   }
+  const std::string_view name(schema.name());
+  result.resizes = result.out || name.find("resize") != name.npos || name.ends_with("::set_");
   result.factory = !of_tensors && std::ranges::any_of(schema.returns(), [](const auto& returned) {
     return returned.real_type()->kind() == c10::TypeKind::TensorType;
   });

@@ -44,6 +44,7 @@ struct Overload {
   bool supported;  // every required argument can come from JavaScript
   bool out;        // writes into keyword-only tensors
   bool factory;    // makes tensors from none
+  bool resizes;    // may change the sizes of what it writes to
 };
 
 // All overloads of one name, in the order in which they are tried.
