@@ -10,22 +10,10 @@ import { describe } from '../../operators/describe.js'
 import { type ConversionArguments, conversionOf } from '../../tensor/conversion.js'
 import { type Arguments, read } from '../generated/arguments.js'
 import { Parameter } from '../parameter.js'
+import type { AnyFunction, Forward, IfAny, IfOpen } from './call_types.js'
 import { Fields, nonPersistentBuffers, partsOf, register, settleFields } from './fields.js'
 import { moduleString } from './module_printing.js'
 import { type LoadResult, loadStateDict, type StateDict, stateDict } from './state_dict.js'
-
-/** Whether T is any. */
-type IfAny<T, Yes, No> = 0 extends 1 & T ? Yes : No
-
-/** Nothing; what is not known yet for a type parameter. */
-type Nothing<This> = This extends { readonly __unknown: never } ? [never] : []
-
-/**
- * Yes while `This` is open: in the class itself, where a call of `this` must compile although nobody knows yet what a
- * subclass's forward takes, and of a module whose class is a type parameter. TypeScript then compares with the branch
- * that may be the right one for some class, and finds only Yes.
- */
-type IfOpen<This, Yes, No> = [...Nothing<This>] extends [] ? No : Yes
 
 // Calling a module calls its forward: whatever a subclass declares there is what a call takes and gives. One signature,
 // so that TypeScript knows the result without looking at the arguments, as a loop that replaces a state needs it.
@@ -36,12 +24,6 @@ export interface Module<A extends any[] = any[], R = any> {
     ...args: IfOpen<this, any[], IfAny<R, Parameters<Forward<this>>, A>>
   ): IfAny<R, ReturnType<Forward<this>>, R>
 }
-
-// biome-ignore lint/suspicious/noExplicitAny: as above
-type AnyFunction = (...args: any[]) => any
-
-/** The class does not declare `forward` itself: a subclass then needs no `override` for it, as in Python. */
-type Forward<This> = This extends { forward: infer F extends AnyFunction } ? F : AnyFunction
 
 export type ForwardPreHook = (module: Module, args: unknown[]) => unknown
 export type ForwardHook = (module: Module, args: unknown[], output: unknown) => unknown
