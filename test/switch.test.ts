@@ -126,3 +126,9 @@ describe('optimizers take PyTorch’s operators one by one', () => {
     },
   )
 })
+
+test('a switch that is not there cannot be turned', () => {
+  for (const switches of [torch.backends.tstorch, torch.backends.cudnn, torch.backends.mkldnn, torch.backends.cuda]) {
+    expect(() => Object.assign(switches, { misspelt: false })).toThrow(/misspelt/)
+  }
+})

@@ -4,7 +4,7 @@ import { is_available } from '../core/cuda_available.js'
 import { native } from '../core/native.js'
 
 /** What tstorch does beside libtorch. */
-export const tstorch = {
+export const tstorch = Object.seal({
   /**
    * Whether tstorch computes in ways of its own: recurrent layers on the CPU a whole sequence as one step of autograd,
    * linear layers of few numbers in a plain loop, optimizers all parameters in one step. With false, libtorch's own
@@ -13,10 +13,10 @@ export const tstorch = {
    * has a switch of its own.
    */
   fused: true,
-}
+})
 
 /** cuDNN, which computes recurrent layers and convolutions on GPUs. */
-export const cudnn = {
+export const cudnn = Object.seal({
   /** Whether it is used. */
   get enabled(): boolean {
     return native.get_switch('cudnn.enabled')
@@ -57,9 +57,9 @@ export const cudnn = {
   version(): number | null {
     return native.cudnn_version()
   },
-}
+})
 
-export const cuda = {
+export const cuda = Object.seal({
   matmul: {
     /** Whether products of float32 matrices may be computed in TensorFloat-32. */
     get allow_tf32(): boolean {
@@ -83,14 +83,14 @@ export const cuda = {
   enable_math_sdp: (enabled: boolean): void => native.set_switch('cuda.math_sdp', enabled),
   cudnn_sdp_enabled: (): boolean => native.get_switch('cuda.cudnn_sdp'),
   enable_cudnn_sdp: (enabled: boolean): void => native.set_switch('cuda.cudnn_sdp', enabled),
-}
+})
 
 /** oneDNN, which computes matrix products and convolutions on CPUs. */
-export const mkldnn = {
+export const mkldnn = Object.seal({
   get enabled(): boolean {
     return native.get_switch('mkldnn.enabled')
   },
   set enabled(on: boolean) {
     native.set_switch('mkldnn.enabled', on)
   },
-}
+})
