@@ -113,6 +113,8 @@ export class World {
     const installed = join(this.base, 'node_modules', 'tstorch')
     if (existsSync(join(installed, 'build'))) {
       execFileSync('tar', ['xzf', this.tarball, '-C', installed, '--strip-components=1'])
+      // As npm does for commands.
+      chmodSync(join(installed, 'dist', 'scripts', 'cli.js'), 0o755)
       return 'installed and built before'
     }
     const project = await this.install(this.base)
