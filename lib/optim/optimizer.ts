@@ -59,6 +59,8 @@ export class Optimizer<O extends object = Record<string, any>> {
   // There is always one.
   readonly param_groups: [ParamGroup<O>, ...ParamGroup<O>[]] = [] as never
   readonly state = new Map<Tensor, ParamState>()
+  /** The lists of groups that hold a parameter more than once. */
+  readonly #repeating = new WeakSet<readonly Tensor[]>()
 
   constructor(...args: [params: Params<O>, defaults: O] | [options: { params: Params<O>; defaults: O }]) {
     const { params, defaults } = read('optim.Optimizer', args, new.target.name) as { params: unknown; defaults: O }
@@ -108,6 +110,7 @@ export class Optimizer<O extends object = Record<string, any>> {
     }
     const unique = new Set(params)
     if (unique.size < params.length) {
+      this.#repeating.add(params)
       warn('optimizer contains a parameter group with duplicate parameters; in future, this will cause an error')
     }
     if (others.some((other) => other.params.some((param) => unique.has(param)))) {
@@ -129,7 +132,7 @@ export class Optimizer<O extends object = Record<string, any>> {
     const loss = closure?.()
     for (const group of this.param_groups) {
       // A parameter that is there twice is updated twice, one update after the other.
-      if (new Set(group.params).size === group.params.length) this.stepGroup(group)
+      if (!this.#repeating.has(group.params)) this.stepGroup(group)
       else for (const param of group.params) this.stepGroup({ ...group, params: [param] })
     }
     return loss

@@ -128,6 +128,8 @@ function settle(module: Fields, visit: (name: string, part: Part | undefined, va
   let parts = 0
   for (const name of Object.keys(module)) {
     const value: unknown = (module as unknown as Record<string, unknown>)[name]
+    // Most fields are settings, which are no parts and are passed over soon. One in the place of a part is counted below.
+    if (typeof value !== 'object' && typeof value !== 'function' && value !== undefined) continue
     let part = ledger.get(name)
     if (part === undefined) {
       const kind = kindOf(value)
@@ -142,7 +144,13 @@ function settle(module: Fields, visit: (name: string, part: Part | undefined, va
     visit(name, part, part === undefined ? value : part.value)
   }
   if (parts === ledger.size) return
-  for (const name of ledger.keys()) if (!Object.hasOwn(module, name)) ledger.delete(name)
+  for (const [name, part] of ledger) {
+    if (!Object.hasOwn(module, name)) ledger.delete(name)
+    else {
+      const value: unknown = (module as unknown as Record<string, unknown>)[name]
+      if (value !== part.value) assign(module, name, value, REPLACED)
+    }
+  }
 }
 
 /** Takes in what fields that are declared hold by now. */
