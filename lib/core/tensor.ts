@@ -53,12 +53,14 @@ interface Internals {
   freeOwned(tensors: readonly Tensor[], owner: Owner): void
 }
 
+/** Few tensors have any: a field would cost all of them. As a field, an entry lives as long as its tensor. */
+const edgesOfTensors = new WeakMap<Tensor, Edges>()
+
 export let internals: Internals
 
 export class Tensor {
   #handle: Handle
   #owner: Owner | null
-  #edges: Edges | null
   /** Unique in this thread. Two tensors are the same tensor iff their ids are equal. */
   readonly id: number
   /** @internal Keeps structured cloning (postMessage, IPC) from making an object of the id alone. */
@@ -71,7 +73,6 @@ export class Tensor {
     }
     this.#handle = handle
     this.#owner = null
-    this.#edges = null
     this.id = nextId++
     this.__not_cloned = NOT_CLONED
   }
@@ -125,8 +126,12 @@ export class Tensor {
       },
       ownerOf: (tensor) => tensor.#owner,
       edgesOf(tensor) {
-        tensor.#edges ??= {}
-        return tensor.#edges
+        let edges = edgesOfTensors.get(tensor)
+        if (edges === undefined) {
+          edges = {}
+          edgesOfTensors.set(tensor, edges)
+        }
+        return edges
       },
       free(tensor) {
         internals.checkTensor(tensor)
