@@ -10,7 +10,7 @@ import { Command } from 'commander'
 import { packageRoot } from '../lib/core/package_root.js'
 import { compiler } from './setup/build.js'
 import { findLibtorch } from './setup/libtorch.js'
-import { output, run, SetupError, say } from './setup/terminal.js'
+import { output, run, runProgram, SetupError, say } from './setup/terminal.js'
 
 const FOLDER = join(packageRoot, 'build', 'asan')
 const ADDON = join(FOLDER, 'Release', 'tstorch.node')
@@ -179,10 +179,4 @@ const program = new Command('npm run asan --')
   .option('--minutes <number>', 'how long each of the runs may take', '15')
   .option('--no-build', 'take what is built')
   .action(main)
-try {
-  await program.parseAsync()
-} catch (error) {
-  if (!(error instanceof SetupError)) throw error
-  console.error(`tstorch: ${error.message}`)
-  process.exitCode = 1
-}
+await runProgram(program)

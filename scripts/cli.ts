@@ -3,7 +3,7 @@
 
 import { createRequire } from 'node:module'
 import { Command } from 'commander'
-import { SetupError } from './setup/terminal.js'
+import { runProgram } from './setup/terminal.js'
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string }
 const program = new Command('tstorch').description('PyTorch for TypeScript').version(version)
@@ -32,10 +32,4 @@ program
     process.exitCode = doctor() ? 0 : 1
   })
 
-try {
-  await program.parseAsync()
-} catch (error) {
-  if (!(error instanceof SetupError)) throw error
-  console.error(`tstorch: ${error.message}`)
-  process.exitCode = 1
-}
+await runProgram(program)

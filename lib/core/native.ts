@@ -199,8 +199,10 @@ export interface Native {
   retain_grad(handle: Handle): void
   retains_grad(handle: Handle): boolean
   version(handle: Handle): number
-  /** Gives the function that removes the hook. */
-  /** `edges`: what the tensor's object refers to. They refer to the hook until it is removed. */
+  /**
+   * Gives the function that removes the hook. `edges`: what the tensor's object refers to; they refer to the hook until
+   * it is removed.
+   */
   register_hook(handle: Handle, hook: (grad: Handle | null) => Handle | undefined, edges: object): () => void
   data(handle: Handle): Handle
   set_data(handle: Handle, data: Handle): void
@@ -257,9 +259,9 @@ export interface Native {
   rng_state(generator?: NativeGenerator): Handle
   set_rng_state(state: Handle, generator?: NativeGenerator): void
   default_generator(device: string): NativeGenerator
-  /** What to call when tensors have grown by tens of megabytes, or memory runs out: then `all` is true. */
-  /** Also collects what only goes through native code in a circle. */
+  /** Collects garbage, also what is held only in a circle through native code. */
   collect_garbage(all: boolean): void
+  /** What to call when tensors have grown by tens of megabytes, or memory runs out: then `all` is true. */
   collect_garbage_by(collect: (all: boolean) => void): void
   /**
    * Does nothing, but keeps its arguments alive until here. For tensors whose handles are gathered in arrays: making

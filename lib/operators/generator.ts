@@ -45,6 +45,7 @@ export class Generator {
 /** The CPU's, from which operators draw where no generator is given. */
 export const default_generator: Generator = Object.assign(Object.create(Generator.prototype), {
   native: native.default_generator('cpu'),
+  __not_cloned: NOT_CLONED,
 })
 
 /** The seed's 64 bits, as native code takes them. */

@@ -126,16 +126,21 @@ class SmallBlocks {
 
   bool keep(Header* block) {
     std::vector<Header*>& blocks = free_[index(block->capacity)];
-    if (blocks.size() >= kMostOfASize) return false;
+    if (blocks.size() >= most_of(block->capacity)) return false;
     blocks.push_back(block);
     return true;
   }
 
  private:
-  // Few enough to be in the processor's cache still when they are used again. What a collection of
-  // garbage frees at once goes back to the C library: keeping 48 MB made additions of single
-  // numbers 14% slower.
-  static constexpr size_t kMostOfASize = 256;
+  // Of the smallest so few that they are in the processor's cache still when they are used again.
+  // Of the others about what one collection of garbage frees (environment.cc): the C library would
+  // cut other things out of freed blocks, and then ask the system for the next ones.
+  static size_t most_of(size_t capacity) {
+    constexpr size_t kSmallest = 512;
+    constexpr size_t kFew = 256;
+    constexpr size_t kCap = size_t{48} << 20;
+    return capacity <= kSmallest ? kFew : kCap / (sizeof(Header) + capacity);
+  }
 
   static thread_local SmallBlocks* current;
 

@@ -8,6 +8,17 @@ import { setTimeout as sleep } from 'node:timers/promises'
 /** An error that the user can fix: shown without a stack. */
 export class SetupError extends Error {}
 
+/** Runs a command line. What the user can fix is one line and an exit code. */
+export async function runProgram(program: { parseAsync(): Promise<unknown> }): Promise<void> {
+  try {
+    await program.parseAsync()
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error
+    console.error(`tstorch: ${error.message}`)
+    process.exitCode = 1
+  }
+}
+
 export function say(text: string): void {
   process.stderr.write(`tstorch: ${text}\n`)
 }

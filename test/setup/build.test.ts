@@ -146,13 +146,19 @@ test('a lock of another machine holds as long as it is touched; one of a process
 })
 
 describe('a set-up that is ended by', () => {
-  test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s while it downloads leaves nothing', async (signal) => {
+  /** A set-up whose download has begun, and does not end. */
+  const downloading = async () => {
     const folder = sandbox.package()
     const env = { TSTORCH_CACHE: sandbox.fresh('cache') }
     server.stallAfter = 1000
     const child = sandbox.start(folder, ['setup'], env)
     const end = ended(child)
     await until(() => server.requests.length > 0)
+    return { folder, env, child, end }
+  }
+
+  test.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)('%s while it downloads leaves nothing', async (signal) => {
+    const { env, child, end } = await downloading()
     await sleep(100)
     child.kill(signal)
     expect(await end).toMatchObject({ code: null, signal })
@@ -184,12 +190,7 @@ describe('a set-up that is ended by', () => {
   )
 
   test('SIGKILL leaves a cut-off download, which harms nobody and which the next one removes', async () => {
-    const folder = sandbox.package()
-    const env = { TSTORCH_CACHE: sandbox.fresh('cache') }
-    server.stallAfter = 1000
-    const child = sandbox.start(folder, ['setup'], env)
-    const end = ended(child)
-    await until(() => server.requests.length > 0)
+    const { folder, env, child, end } = await downloading()
     child.kill('SIGKILL')
     await end
     expect(leftIn(env.TSTORCH_CACHE)).toContainEqual(expect.stringMatching(/^\.incomplete-/))
