@@ -54,7 +54,7 @@ NAPI_MODULE_EXPORT napi_value NAPI_MODULE_INITIALIZER(napi_env env, napi_value e
   try {
     return initialize(env, exports);
   } catch (...) {
-    throw_to_javascript(env);
+    if (const napi_value error = thrown_value(env)) napi_throw(env, error);
     return nullptr;
   }
 }

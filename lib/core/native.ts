@@ -314,6 +314,29 @@ function makeError(type: string, message: string): Error {
   return error
 }
 
+/** The field of a native function's result that is to be thrown (native/binding/errors.h). */
+const THROWN = 'tstorch_thrown'
+
+/** The result of a native function; throws what the function failed with. */
+export function succeeded<R>(result: R): R {
+  if (typeof result === 'object' && result !== null && Object.hasOwn(result, THROWN)) {
+    throw (result as { [THROWN]?: unknown })[THROWN]
+  }
+  return result
+}
+
+/** These are called often; their callers look at their results themselves. */
+const UNCHECKED = new Set(['call', 'call_tensors'])
+
+function checked<T extends object>(addon: T): T {
+  const entries = Object.entries(addon).map(([name, value]): [string, unknown] => {
+    if (typeof value === 'object' && value !== null) return [name, checked(value)]
+    if (typeof value !== 'function' || UNCHECKED.has(name)) return [name, value]
+    return [name, (...args: unknown[]) => succeeded(value(...args))]
+  })
+  return Object.fromEntries(entries) as T
+}
+
 function load(): Native {
   const file = addonFile()
   try {
@@ -321,7 +344,7 @@ function load(): Native {
     const damage = damageOf(file)
     if (damage !== null) throw new Error(`The addon does not load: ${damage}`)
     openLibtorch(file)
-    const native = createRequire(import.meta.url)(file) as Native
+    const native = checked(createRequire(import.meta.url)(file) as Native)
     native.collect_garbage_by(collectGarbage)
     native.warn_by(warn)
     native.make_errors_by(makeError)

@@ -3,7 +3,7 @@
 import { Device, Layout, MemoryFormat } from '../core/device.js'
 import { DType, dtypeOf } from '../core/dtype.js'
 import { TAG_BASE, Tag } from '../core/generated/contract.js'
-import { native } from '../core/native.js'
+import { native, succeeded } from '../core/native.js'
 import { internals, type Tensor } from '../core/tensor.js'
 import { explained } from './errors.js'
 import { Generator } from './generator.js'
@@ -110,7 +110,7 @@ function call(operator: Operator, args: readonly unknown[]): unknown {
   }
   let result: unknown
   try {
-    result = callNative(operator.id, tags, names, raw)
+    result = succeeded(callNative(operator.id, tags, names, raw))
   } catch (error) {
     throw explained(error, values)
   }
@@ -122,7 +122,7 @@ function call(operator: Operator, args: readonly unknown[]): unknown {
 function callOne(operator: Operator, a: Tensor): unknown {
   let result: unknown
   try {
-    result = native.call_tensors(operator.id, handleOf(a))
+    result = succeeded(native.call_tensors(operator.id, handleOf(a)))
   } catch (error) {
     throw explained(error)
   }
@@ -133,7 +133,7 @@ function callOne(operator: Operator, a: Tensor): unknown {
 function callTwo(operator: Operator, a: Tensor, b: Tensor): unknown {
   let result: unknown
   try {
-    result = native.call_tensors(operator.id, handleOf(a), handleOf(b))
+    result = succeeded(native.call_tensors(operator.id, handleOf(a), handleOf(b)))
   } catch (error) {
     throw explained(error)
   }

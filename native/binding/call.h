@@ -83,8 +83,7 @@ napi_value enter(napi_env raw, napi_callback_info info) noexcept {
     call.env().settle();
     return result;
   } catch (...) {
-    throw_to_javascript(raw);
-    return nullptr;
+    return failure(raw);
   }
 }
 

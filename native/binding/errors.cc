@@ -8,14 +8,15 @@ bool mentions(const std::string& message, std::string_view part) {
   return message.find(part) != std::string::npos;
 }
 
-void throw_error(napi_env env, const char* type, const std::string& message) {
+// Null where the environment is being terminated: nobody is left to hear of the error.
+napi_value error_value(napi_env env, const char* type, const std::string& message) {
   const Environment* environment = Environment::of(env);
-  if (environment == nullptr) {
-    napi_throw_error(env, nullptr, message.c_str());
-    return;
-  }
-  const napi_value error = environment->make_error(type, message);
-  if (error != nullptr) napi_throw(env, error);
+  napi_value error = nullptr;
+  if (environment != nullptr) return environment->make_error(type, message);
+  napi_value text = nullptr;
+  napi_create_string_utf8(env, message.data(), message.size(), &text);
+  napi_create_error(env, nullptr, text, &error);
+  return error;
 }
 
 // libtorch throws some index errors and the CPU's memory errors as plain c10::Error.
@@ -39,39 +40,45 @@ Thrown::Thrown(napi_env env) {
                 [dead = environment->dead_references](napi_ref held) { dead->add(held); }};
 }
 
-void Thrown::throw_to_javascript(napi_env env) const {
+napi_value Thrown::value(napi_env env) const {
   napi_value value = nullptr;
-  if (reference_ == nullptr) return;
-  if (napi_get_reference_value(env, reference_.get(), &value) == napi_ok) napi_throw(env, value);
+  if (reference_ != nullptr) napi_get_reference_value(env, reference_.get(), &value);
+  return value;
 }
 
-void throw_to_javascript(napi_env env) noexcept {
-  bool pending = false;
-  if (napi_is_exception_pending(env, &pending) != napi_ok || pending) return;
+napi_value thrown_value(napi_env env) noexcept {
   try {
     throw;
   } catch (const Thrown& thrown) {
-    thrown.throw_to_javascript(env);
+    return thrown.value(env);
   } catch (const c10::TypeError& error) {
-    throw_error(env, "TypeError", error.what_without_backtrace());
+    return error_value(env, "TypeError", error.what_without_backtrace());
   } catch (const c10::IndexError& error) {
-    throw_error(env, "RangeError", error.what_without_backtrace());
+    return error_value(env, "RangeError", error.what_without_backtrace());
   } catch (const c10::ValueError& error) {
-    throw_error(env, "RangeError", error.what_without_backtrace());
+    return error_value(env, "RangeError", error.what_without_backtrace());
   } catch (const c10::NotImplementedError& error) {
-    throw_error(env, "NotImplementedError", error.what_without_backtrace());
+    return error_value(env, "NotImplementedError", error.what_without_backtrace());
   } catch (const c10::OutOfMemoryError& error) {
-    throw_error(env, "OutOfMemoryError", error.what_without_backtrace());
+    return error_value(env, "OutOfMemoryError", error.what_without_backtrace());
   } catch (const c10::Error& error) {
     const std::string message = error.what_without_backtrace();
-    throw_error(env, type_of_plain_error(message), message);
+    return error_value(env, type_of_plain_error(message), message);
   } catch (const std::bad_alloc&) {
-    throw_error(env, "OutOfMemoryError", "out of memory");
+    return error_value(env, "OutOfMemoryError", "out of memory");
   } catch (const std::exception& error) {
-    throw_error(env, "Error", error.what());
+    return error_value(env, "Error", error.what());
   } catch (...) {
-    throw_error(env, "Error", "unknown C++ exception");
+    return error_value(env, "Error", "unknown C++ exception");
   }
+}
+
+napi_value failure(napi_env env) noexcept {
+  const napi_value thrown = thrown_value(env);
+  napi_value result = nullptr;
+  if (thrown == nullptr || napi_create_object(env, &result) != napi_ok) return nullptr;
+  napi_set_named_property(env, result, "tstorch_thrown", thrown);
+  return result;
 }
 
 void throw_napi_error(napi_env env) {

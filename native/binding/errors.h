@@ -12,7 +12,8 @@ class Thrown : public std::exception {
   // Takes the exception that is pending.
   explicit Thrown(napi_env env);
   const char* what() const noexcept override { return "JavaScript threw an exception"; }
-  void throw_to_javascript(napi_env env) const;
+  // Null where JavaScript is being terminated.
+  napi_value value(napi_env env) const;
 
  private:
   // Copies of an exception share what it holds, and the last may die on any thread.
@@ -25,5 +26,11 @@ inline void check_napi(napi_env env, napi_status status) {
   if (status != napi_ok) throw_napi_error(env);
 }
 
-// Turns the C++ exception in flight into a pending JavaScript exception.
-void throw_to_javascript(napi_env env) noexcept;
+// What the C++ exception in flight is in JavaScript, or null where nobody is left to hear of it.
+napi_value thrown_value(napi_env env) noexcept;
+
+// The result of a function that failed: an object with what is to be thrown, which
+// lib/core/native.ts throws. Node throws what a function leaves pending while it is pending still;
+// where memory for that runs out, and the garbage collector runs a finalizer of ours meanwhile, it
+// ends the process.
+napi_value failure(napi_env env) noexcept;

@@ -166,6 +166,8 @@ napi_value Environment::make_error(std::string_view type, std::string_view messa
              napi_get_undefined(env_, &receiver) == napi_ok) {
     napi_call_function(env_, receiver, make, arguments.size(), arguments.data(), &error);
   }
+  // Where the stack ends, it is that which is thrown.
+  if (error == nullptr) napi_get_and_clear_last_exception(env_, &error);
   return error;
 }
 

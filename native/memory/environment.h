@@ -93,7 +93,7 @@ class Environment {
   // `make(type, message)` makes the errors that native code throws: they are those of the realm
   // that the library runs in, which need not be the one that loaded the addon (vm, Jest).
   void make_errors_by(napi_value make);
-  // Nothing where JavaScript threw meanwhile, or cannot run.
+  // What JavaScript threw meanwhile, where it did.
   napi_value make_error(std::string_view type, std::string_view message) const;
 
   // Frees a tensor from inside the garbage collector, where JavaScript must not be touched.
