@@ -1,7 +1,7 @@
 // Calls the addon's functions directly, without TypeScript's checks, with hostile arguments: node dist/test/fuzz.js SEED ROUNDS
 // Every call must give a value or a JavaScript exception; the process must reach its last line.
 
-import { native } from '../lib/core/native.js'
+import { native, succeeded } from '../lib/core/native.js'
 
 let state = Number(process.argv[2] ?? 1)
 const rounds = Number(process.argv[3] ?? 20_000)
@@ -15,9 +15,9 @@ function random(end: number): number {
 const ones = native.operator('aten::ones')
 const handles: number[] = []
 const fresh = () => {
-  handles.push(native.call(ones, 0, undefined, [random(3), random(4)]) as number)
+  handles.push(succeeded(native.call(ones, 0, undefined, [random(3), random(4)])) as number)
   if (random(3) === 0) {
-    const handle = native.call(ones, 0, undefined, [2, 2]) as number
+    const handle = succeeded(native.call(ones, 0, undefined, [2, 2])) as number
     native.set_requires_grad(handle, true)
     handles.push(handle)
   }
@@ -109,7 +109,8 @@ for (let round = 0; round < rounds; round++) {
   const args = Array.from({ length: random(7) }, () => value())
   if (process.env.FUZZ_TRACE) console.error(round, operator ? 'call' : name)
   try {
-    if (operator) native.call(operators[random(operators.length)] as number, random(3 ** 6), undefined, ...args)
+    if (operator)
+      succeeded(native.call(operators[random(operators.length)] as number, random(3 ** 6), undefined, ...args))
     else call(...args)
     counts.returned++
   } catch (error) {

@@ -328,11 +328,33 @@ export function succeeded<R>(result: R): R {
 /** These are called often; their callers look at their results themselves. */
 const UNCHECKED = new Set(['call', 'call_tensors'])
 
+type Anything = (...args: unknown[]) => unknown
+
+/** Few arguments are handed on one by one, in less time than a list of them takes. */
+function checkedFunction(f: Anything): Anything {
+  return function (a?: unknown, b?: unknown, c?: unknown): unknown {
+    // biome-ignore-start lint/complexity/noArguments: a list of them costs more
+    switch (arguments.length) {
+      case 0:
+        return succeeded(f())
+      case 1:
+        return succeeded(f(a))
+      case 2:
+        return succeeded(f(a, b))
+      case 3:
+        return succeeded(f(a, b, c))
+      default:
+        return succeeded(f(...arguments))
+    }
+    // biome-ignore-end lint/complexity/noArguments: as above
+  }
+}
+
 function checked<T extends object>(addon: T): T {
   const entries = Object.entries(addon).map(([name, value]): [string, unknown] => {
     if (typeof value === 'object' && value !== null) return [name, checked(value)]
     if (typeof value !== 'function' || UNCHECKED.has(name)) return [name, value]
-    return [name, (...args: unknown[]) => succeeded(value(...args))]
+    return [name, checkedFunction(value as Anything)]
   })
   return Object.fromEntries(entries) as T
 }
