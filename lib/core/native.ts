@@ -98,6 +98,21 @@ export interface CudaNative {
   is_current_stream_capturing(): boolean
 }
 
+/** Updates the parameters that have a gradient. Gives the state tensors that are new, or null where none is. */
+export type OptimizerStep = (
+  parameters: Float64Array,
+  /** Those of one name follow each other, in the order of the parameters. */
+  states: Float64Array,
+  /** stepOptions() */
+  common: Float64Array,
+  /** What the optimizer's own function of the contract gives. */
+  options: Float64Array,
+  /** What stands for lr, weight_decay and the betas. */
+  tensors: (Handle | null)[] | null,
+  /** Where the counts of steps are numbers. */
+  counts: Float64Array | null,
+) => (Handle | null)[] | null
+
 export interface Native {
   readonly libtorch_version: string
   /** Where libtorch has CUDA. */
@@ -207,23 +222,19 @@ export interface Native {
   data(handle: Handle): Handle
   set_data(handle: Handle, data: Handle): void
 
-  sgd_step(
-    parameters: Float64Array,
-    buffers: Float64Array,
-    /** sgdOptions() */
-    options: Float64Array,
-    lr: Handle | null,
-  ): (Handle | null)[] | null
-  adam_step(
-    parameters: Float64Array,
-    averages: Float64Array,
-    squares: Float64Array,
-    maxima: Float64Array,
-    steps: Float64Array,
-    /** adamOptions() */
-    options: Float64Array,
-    lr: Handle | null,
-  ): void
+  adadelta_step: OptimizerStep
+  adafactor_step: OptimizerStep
+  adagrad_step: OptimizerStep
+  adam_step: OptimizerStep
+  adamax_step: OptimizerStep
+  asgd_step: OptimizerStep
+  muon_step: OptimizerStep
+  nadam_step: OptimizerStep
+  radam_step: OptimizerStep
+  rmsprop_step: OptimizerStep
+  rprop_step: OptimizerStep
+  sgd_step: OptimizerStep
+  sparse_adam_step: OptimizerStep
   clip_grad_norm(parameters: Handle[], max_norm: number, norm_type: number, error_if_nonfinite: boolean): Handle
   clip_grad_value(parameters: Handle[], clip_value: number): void
   zero_grad(parameters: Handle[], set_to_none: boolean): void

@@ -58,6 +58,7 @@ const TYPES: Record<string, string> = {
   ForwardHook: 'ForwardHook',
   ForwardPreHook: 'ForwardPreHook',
   PackedSequence: 'PackedSequence',
+  NumberOrNone: 'number | null',
   Params: 'Params<OPTIONS>',
   Settings: 'object',
   ParamGroup: 'object',

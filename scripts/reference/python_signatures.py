@@ -157,6 +157,8 @@ OWN = {
     "nn.utils.rnn.unpad_sequence": {"lengths": "Lengths"},
     "nn.utils.rnn.pad_sequence": {"sequences": "Tensor[]", "padding_side": "'left'|'right'"},
     "nn.utils.rnn.pack_sequence": {"sequences": "Tensor[]"},
+    "optim.Adam": {"betas": "TensorOrNumber(2)"}, "optim.AdamW": {"betas": "TensorOrNumber(2)"},
+    "optim.Adafactor": {"eps": "NumberOrNone(2)"}, "optim.Muon": {"lr": "float|Tensor"},
     "optim.Optimizer": {"defaults": "Settings"}, "optim.Optimizer.add_param_group": {"param_group": "ParamGroup"},
     "optim.Optimizer.step": {"closure": "Closure?"}, "optim.Optimizer.load_state_dict": {"state_dict": "OptimizerState"},
     "autograd.backward": {"tensors": "Tensor|Tensor[]", "grad_tensors": "Gradients?", "inputs": "Tensor|Tensor[]?"},

@@ -34,7 +34,7 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.optim.Adafactor.html
    */
-  'optim.Adafactor': [params: ({ params: Params<Settings<'optim.Adafactor'>> } & Keywords<'optim.Adafactor', 'params'>) | Params<Settings<'optim.Adafactor'>>, lr?: number | Tensor | Keywords<'optim.Adafactor', 'params'> | undefined, beta2_decay?: number | Keywords<'optim.Adafactor', 'params'> | undefined, eps?: readonly (number)[] | Keywords<'optim.Adafactor', 'params'> | undefined, d?: number | Keywords<'optim.Adafactor', 'params'> | undefined, weight_decay?: number | Keywords<'optim.Adafactor', 'params'> | undefined, options?: Keywords<'optim.Adafactor', 'params'> | undefined]
+  'optim.Adafactor': [params: ({ params: Params<Settings<'optim.Adafactor'>> } & Keywords<'optim.Adafactor', 'params'>) | Params<Settings<'optim.Adafactor'>>, lr?: number | Tensor | Keywords<'optim.Adafactor', 'params'> | undefined, beta2_decay?: number | Keywords<'optim.Adafactor', 'params'> | undefined, eps?: readonly (number | null)[] | Keywords<'optim.Adafactor', 'params'> | undefined, d?: number | Keywords<'optim.Adafactor', 'params'> | undefined, weight_decay?: number | Keywords<'optim.Adafactor', 'params'> | undefined, options?: Keywords<'optim.Adafactor', 'params'> | undefined]
 
   /**
    * `torch.optim.Adagrad(params, lr=0.01, lr_decay=0, weight_decay=0, initial_accumulator_value=0, eps=1e-10, foreach=None, *, maximize=False, differentiable=False, fused=None)`
@@ -48,14 +48,14 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.optim.Adam.html
    */
-  'optim.Adam': [params: ({ params: Params<Settings<'optim.Adam'>> } & Keywords<'optim.Adam', 'params'>) | Params<Settings<'optim.Adam'>>, lr?: number | Tensor | Keywords<'optim.Adam', 'params'> | undefined, betas?: readonly (number)[] | Keywords<'optim.Adam', 'params'> | undefined, eps?: number | Keywords<'optim.Adam', 'params'> | undefined, weight_decay?: number | Keywords<'optim.Adam', 'params'> | undefined, amsgrad?: boolean | Keywords<'optim.Adam', 'params'> | undefined, options?: Keywords<'optim.Adam', 'params'> | undefined]
+  'optim.Adam': [params: ({ params: Params<Settings<'optim.Adam'>> } & Keywords<'optim.Adam', 'params'>) | Params<Settings<'optim.Adam'>>, lr?: number | Tensor | Keywords<'optim.Adam', 'params'> | undefined, betas?: readonly (Tensor | number)[] | Keywords<'optim.Adam', 'params'> | undefined, eps?: number | Keywords<'optim.Adam', 'params'> | undefined, weight_decay?: number | Keywords<'optim.Adam', 'params'> | undefined, amsgrad?: boolean | Keywords<'optim.Adam', 'params'> | undefined, options?: Keywords<'optim.Adam', 'params'> | undefined]
 
   /**
    * `torch.optim.AdamW(params, lr=0.001, betas=(0.9, 0.999), eps=1e-08, weight_decay=0.01, amsgrad=False, *, maximize=False, foreach=None, capturable=False, differentiable=False, fused=None)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.optim.AdamW.html
    */
-  'optim.AdamW': [params: ({ params: Params<Settings<'optim.AdamW'>> } & Keywords<'optim.AdamW', 'params'>) | Params<Settings<'optim.AdamW'>>, lr?: number | Tensor | Keywords<'optim.AdamW', 'params'> | undefined, betas?: readonly (number)[] | Keywords<'optim.AdamW', 'params'> | undefined, eps?: number | Keywords<'optim.AdamW', 'params'> | undefined, weight_decay?: number | Keywords<'optim.AdamW', 'params'> | undefined, amsgrad?: boolean | Keywords<'optim.AdamW', 'params'> | undefined, options?: Keywords<'optim.AdamW', 'params'> | undefined]
+  'optim.AdamW': [params: ({ params: Params<Settings<'optim.AdamW'>> } & Keywords<'optim.AdamW', 'params'>) | Params<Settings<'optim.AdamW'>>, lr?: number | Tensor | Keywords<'optim.AdamW', 'params'> | undefined, betas?: readonly (Tensor | number)[] | Keywords<'optim.AdamW', 'params'> | undefined, eps?: number | Keywords<'optim.AdamW', 'params'> | undefined, weight_decay?: number | Keywords<'optim.AdamW', 'params'> | undefined, amsgrad?: boolean | Keywords<'optim.AdamW', 'params'> | undefined, options?: Keywords<'optim.AdamW', 'params'> | undefined]
 
   /**
    * `torch.optim.Adamax(params, lr=0.002, betas=(0.9, 0.999), eps=1e-08, weight_decay=0, foreach=None, *, maximize=False, differentiable=False, capturable=False)`
@@ -76,7 +76,7 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.optim.Muon.html
    */
-  'optim.Muon': [params: ({ params: Params<Settings<'optim.Muon'>> } & Keywords<'optim.Muon', 'params'>) | Params<Settings<'optim.Muon'>>, lr?: number | Keywords<'optim.Muon', 'params'> | undefined, weight_decay?: number | Keywords<'optim.Muon', 'params'> | undefined, momentum?: number | Keywords<'optim.Muon', 'params'> | undefined, nesterov?: boolean | Keywords<'optim.Muon', 'params'> | undefined, ns_coefficients?: readonly (number)[] | Keywords<'optim.Muon', 'params'> | undefined, eps?: number | Keywords<'optim.Muon', 'params'> | undefined, ns_steps?: number | Keywords<'optim.Muon', 'params'> | undefined, adjust_lr_fn?: string | null | Keywords<'optim.Muon', 'params'> | undefined]
+  'optim.Muon': [params: ({ params: Params<Settings<'optim.Muon'>> } & Keywords<'optim.Muon', 'params'>) | Params<Settings<'optim.Muon'>>, lr?: number | Tensor | Keywords<'optim.Muon', 'params'> | undefined, weight_decay?: number | Keywords<'optim.Muon', 'params'> | undefined, momentum?: number | Keywords<'optim.Muon', 'params'> | undefined, nesterov?: boolean | Keywords<'optim.Muon', 'params'> | undefined, ns_coefficients?: readonly (number)[] | Keywords<'optim.Muon', 'params'> | undefined, eps?: number | Keywords<'optim.Muon', 'params'> | undefined, ns_steps?: number | Keywords<'optim.Muon', 'params'> | undefined, adjust_lr_fn?: string | null | Keywords<'optim.Muon', 'params'> | undefined]
 
   /**
    * `torch.optim.NAdam(params, lr=0.002, betas=(0.9, 0.999), eps=1e-08, weight_decay=0, momentum_decay=0.004, decoupled_weight_decay=False, *, foreach=None, maximize=False, capturable=False, differentiable=False)`
@@ -321,13 +321,13 @@ export interface Arguments {
 export interface Values {
   'optim.ASGD': { params: Params<Settings<'optim.ASGD'>>; lr: number | Tensor; lambd: number; alpha: number; t0: number; weight_decay: number; foreach: boolean | null; maximize: boolean; differentiable: boolean; capturable: boolean }
   'optim.Adadelta': { params: Params<Settings<'optim.Adadelta'>>; lr: number | Tensor; rho: number; eps: number; weight_decay: number; foreach: boolean | null; capturable: boolean; maximize: boolean; differentiable: boolean }
-  'optim.Adafactor': { params: Params<Settings<'optim.Adafactor'>>; lr: number | Tensor; beta2_decay: number; eps: readonly (number)[]; d: number; weight_decay: number; foreach: boolean | null; maximize: boolean }
+  'optim.Adafactor': { params: Params<Settings<'optim.Adafactor'>>; lr: number | Tensor; beta2_decay: number; eps: readonly (number | null)[]; d: number; weight_decay: number; foreach: boolean | null; maximize: boolean }
   'optim.Adagrad': { params: Params<Settings<'optim.Adagrad'>>; lr: number | Tensor; lr_decay: number; weight_decay: number; initial_accumulator_value: number; eps: number; foreach: boolean | null; maximize: boolean; differentiable: boolean; fused: boolean | null }
-  'optim.Adam': { params: Params<Settings<'optim.Adam'>>; lr: number | Tensor; betas: readonly (number)[]; eps: number; weight_decay: number; amsgrad: boolean; foreach: boolean | null; maximize: boolean; capturable: boolean; differentiable: boolean; fused: boolean | null; decoupled_weight_decay: boolean }
-  'optim.AdamW': { params: Params<Settings<'optim.AdamW'>>; lr: number | Tensor; betas: readonly (number)[]; eps: number; weight_decay: number; amsgrad: boolean; maximize: boolean; foreach: boolean | null; capturable: boolean; differentiable: boolean; fused: boolean | null }
+  'optim.Adam': { params: Params<Settings<'optim.Adam'>>; lr: number | Tensor; betas: readonly (Tensor | number)[]; eps: number; weight_decay: number; amsgrad: boolean; foreach: boolean | null; maximize: boolean; capturable: boolean; differentiable: boolean; fused: boolean | null; decoupled_weight_decay: boolean }
+  'optim.AdamW': { params: Params<Settings<'optim.AdamW'>>; lr: number | Tensor; betas: readonly (Tensor | number)[]; eps: number; weight_decay: number; amsgrad: boolean; maximize: boolean; foreach: boolean | null; capturable: boolean; differentiable: boolean; fused: boolean | null }
   'optim.Adamax': { params: Params<Settings<'optim.Adamax'>>; lr: number | Tensor; betas: readonly (number)[]; eps: number; weight_decay: number; foreach: boolean | null; maximize: boolean; differentiable: boolean; capturable: boolean }
   'optim.LBFGS': { params: Params<Settings<'optim.LBFGS'>>; lr: number | Tensor; max_iter: number; max_eval: number | null; tolerance_grad: number; tolerance_change: number; history_size: number; line_search_fn: string | null }
-  'optim.Muon': { params: Params<Settings<'optim.Muon'>>; lr: number; weight_decay: number; momentum: number; nesterov: boolean; ns_coefficients: readonly (number)[]; eps: number; ns_steps: number; adjust_lr_fn: string | null }
+  'optim.Muon': { params: Params<Settings<'optim.Muon'>>; lr: number | Tensor; weight_decay: number; momentum: number; nesterov: boolean; ns_coefficients: readonly (number)[]; eps: number; ns_steps: number; adjust_lr_fn: string | null }
   'optim.NAdam': { params: Params<Settings<'optim.NAdam'>>; lr: number | Tensor; betas: readonly (number)[]; eps: number; weight_decay: number; momentum_decay: number; decoupled_weight_decay: boolean; foreach: boolean | null; maximize: boolean; capturable: boolean; differentiable: boolean }
   'optim.Optimizer': { params: Params<Settings<'optim.Optimizer'>>; defaults: object }
   'optim.RAdam': { params: Params<Settings<'optim.RAdam'>>; lr: number | Tensor; betas: readonly (number)[]; eps: number; weight_decay: number; decoupled_weight_decay: boolean; foreach: boolean | null; maximize: boolean; capturable: boolean; differentiable: boolean }
