@@ -1,7 +1,7 @@
 // torch.nn
 export * as functional from './functional/index.js'
 export * as init from './init.js'
-export { LogSoftmax, ReLU, Sigmoid, Softmax, Tanh } from './modules/activation.js'
+export { CELU, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh } from './modules/activation.js'
 export { ModuleDict, ModuleList, ParameterList, Sequential } from './modules/container.js'
 export { Dropout } from './modules/dropout.js'
 export { Identity, Linear } from './modules/linear.js'

@@ -22,6 +22,8 @@ MODULES = [
     module("Sigmoid"),
     module("ReLU"),
     module("ReLU", inplace=True),
+    module("CELU"),
+    module("CELU", 2, inplace=True),
     module("Softmax", dim=1),
     module("Softmax", dim=-1),
     module("LogSoftmax", dim=0),

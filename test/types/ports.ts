@@ -103,3 +103,7 @@ export function settings(betas: number[]): optim.Adam {
   return new optim.Adam([torch.ones(1)], { betas })
 }
 export { Emb, Wrap }
+
+// A module of the table of settings.
+export const celu = (x: Tensor): Tensor =>
+  new nn.CELU({ alpha: 2 })(x).add(new nn.Sequential(new nn.CELU(), new nn.ReLU())(x))
