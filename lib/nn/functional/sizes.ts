@@ -6,3 +6,7 @@ export function repeated(sizes: Sizes, count: number): number[] {
   if (typeof sizes === 'number') return new Array<number>(count).fill(sizes)
   return sizes.length === 1 && count > 1 ? new Array<number>(count).fill(sizes[0] as number) : [...sizes]
 }
+
+/** A size for each of `count` dimensions, as a module keeps them: a list stays as it is. */
+export const tupleOf = (sizes: Sizes, count: number): readonly number[] =>
+  typeof sizes === 'number' ? new Array<number>(count).fill(sizes) : [...sizes]
