@@ -30,14 +30,14 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.AdaptiveAvgPool2d.html
    */
-  'nn.AdaptiveAvgPool2d': [output_size: ({ output_size: number | readonly number[] | null }) | number | readonly number[] | null]
+  'nn.AdaptiveAvgPool2d': [output_size: ({ output_size: number | null | readonly (number | null)[] }) | number | null | readonly (number | null)[]]
 
   /**
    * `torch.nn.AdaptiveAvgPool3d(output_size)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.AdaptiveAvgPool3d.html
    */
-  'nn.AdaptiveAvgPool3d': [output_size: ({ output_size: number | readonly number[] | null }) | number | readonly number[] | null]
+  'nn.AdaptiveAvgPool3d': [output_size: ({ output_size: number | null | readonly (number | null)[] }) | number | null | readonly (number | null)[]]
 
   /**
    * `torch.nn.AdaptiveLogSoftmaxWithLoss(in_features, n_classes, cutoffs, div_value=4, head_bias=False, device=None, dtype=None)`
@@ -51,21 +51,21 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.AdaptiveMaxPool1d.html
    */
-  'nn.AdaptiveMaxPool1d': [output_size: ({ output_size: number | readonly number[] | null } & Keywords<'nn.AdaptiveMaxPool1d', 'output_size'>) | number | readonly number[] | null, return_indices?: boolean | Keywords<'nn.AdaptiveMaxPool1d', 'output_size'> | undefined]
+  'nn.AdaptiveMaxPool1d': [output_size: ({ output_size: number | null | readonly (number | null)[] } & Keywords<'nn.AdaptiveMaxPool1d', 'output_size'>) | number | null | readonly (number | null)[], return_indices?: boolean | Keywords<'nn.AdaptiveMaxPool1d', 'output_size'> | undefined]
 
   /**
    * `torch.nn.AdaptiveMaxPool2d(output_size, return_indices=False)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.AdaptiveMaxPool2d.html
    */
-  'nn.AdaptiveMaxPool2d': [output_size: ({ output_size: number | readonly number[] | null } & Keywords<'nn.AdaptiveMaxPool2d', 'output_size'>) | number | readonly number[] | null, return_indices?: boolean | Keywords<'nn.AdaptiveMaxPool2d', 'output_size'> | undefined]
+  'nn.AdaptiveMaxPool2d': [output_size: ({ output_size: number | null | readonly (number | null)[] } & Keywords<'nn.AdaptiveMaxPool2d', 'output_size'>) | number | null | readonly (number | null)[], return_indices?: boolean | Keywords<'nn.AdaptiveMaxPool2d', 'output_size'> | undefined]
 
   /**
    * `torch.nn.AdaptiveMaxPool3d(output_size, return_indices=False)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.AdaptiveMaxPool3d.html
    */
-  'nn.AdaptiveMaxPool3d': [output_size: ({ output_size: number | readonly number[] | null } & Keywords<'nn.AdaptiveMaxPool3d', 'output_size'>) | number | readonly number[] | null, return_indices?: boolean | Keywords<'nn.AdaptiveMaxPool3d', 'output_size'> | undefined]
+  'nn.AdaptiveMaxPool3d': [output_size: ({ output_size: number | null | readonly (number | null)[] } & Keywords<'nn.AdaptiveMaxPool3d', 'output_size'>) | number | null | readonly (number | null)[], return_indices?: boolean | Keywords<'nn.AdaptiveMaxPool3d', 'output_size'> | undefined]
 
   /**
    * `torch.nn.AlphaDropout(p=0.5, inplace=False)`
@@ -352,21 +352,21 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.FractionalMaxPool2d.html
    */
-  'nn.FractionalMaxPool2d': [kernel_size: ({ kernel_size: number | readonly number[] } & Keywords<'nn.FractionalMaxPool2d', 'kernel_size'>) | number | readonly number[], output_size?: number | readonly number[] | null | Keywords<'nn.FractionalMaxPool2d', 'kernel_size'> | undefined, output_ratio?: number | readonly number[] | null | Keywords<'nn.FractionalMaxPool2d', 'kernel_size'> | undefined, return_indices?: boolean | Keywords<'nn.FractionalMaxPool2d', 'kernel_size'> | undefined, _random_samples?: unknown | Keywords<'nn.FractionalMaxPool2d', 'kernel_size'> | undefined]
+  'nn.FractionalMaxPool2d': [kernel_size: ({ kernel_size: number | readonly number[] } & Keywords<'nn.FractionalMaxPool2d', 'kernel_size'>) | number | readonly number[], output_size?: number | readonly number[] | null | Keywords<'nn.FractionalMaxPool2d', 'kernel_size'> | undefined, output_ratio?: number | readonly number[] | null | Keywords<'nn.FractionalMaxPool2d', 'kernel_size'> | undefined, return_indices?: boolean | Keywords<'nn.FractionalMaxPool2d', 'kernel_size'> | undefined, _random_samples?: Tensor | null | Keywords<'nn.FractionalMaxPool2d', 'kernel_size'> | undefined]
 
   /**
    * `torch.nn.FractionalMaxPool3d(kernel_size, output_size=None, output_ratio=None, return_indices=False)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.FractionalMaxPool3d.html
    */
-  'nn.FractionalMaxPool3d': [kernel_size: ({ kernel_size: number | readonly number[] } & Keywords<'nn.FractionalMaxPool3d', 'kernel_size'>) | number | readonly number[], output_size?: number | readonly number[] | null | Keywords<'nn.FractionalMaxPool3d', 'kernel_size'> | undefined, output_ratio?: number | readonly number[] | null | Keywords<'nn.FractionalMaxPool3d', 'kernel_size'> | undefined, return_indices?: boolean | Keywords<'nn.FractionalMaxPool3d', 'kernel_size'> | undefined, _random_samples?: unknown | Keywords<'nn.FractionalMaxPool3d', 'kernel_size'> | undefined]
+  'nn.FractionalMaxPool3d': [kernel_size: ({ kernel_size: number | readonly number[] } & Keywords<'nn.FractionalMaxPool3d', 'kernel_size'>) | number | readonly number[], output_size?: number | readonly number[] | null | Keywords<'nn.FractionalMaxPool3d', 'kernel_size'> | undefined, output_ratio?: number | readonly number[] | null | Keywords<'nn.FractionalMaxPool3d', 'kernel_size'> | undefined, return_indices?: boolean | Keywords<'nn.FractionalMaxPool3d', 'kernel_size'> | undefined, _random_samples?: Tensor | null | Keywords<'nn.FractionalMaxPool3d', 'kernel_size'> | undefined]
 
   /**
    * `torch.nn.GELU(approximate='none')`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.GELU.html
    */
-  'nn.GELU': [approximate?: string | Keywords<'nn.GELU'> | undefined]
+  'nn.GELU': [approximate?: 'none' | 'tanh' | Keywords<'nn.GELU'> | undefined]
 
   /**
    * `torch.nn.GLU(dim=-1)`
@@ -1975,12 +1975,12 @@ export interface Arguments {
 /** The values of their parameters. */
 export interface Values {
   'nn.AdaptiveAvgPool1d': { output_size: number | readonly number[] | null }
-  'nn.AdaptiveAvgPool2d': { output_size: number | readonly number[] | null }
-  'nn.AdaptiveAvgPool3d': { output_size: number | readonly number[] | null }
+  'nn.AdaptiveAvgPool2d': { output_size: number | null | readonly (number | null)[] }
+  'nn.AdaptiveAvgPool3d': { output_size: number | null | readonly (number | null)[] }
   'nn.AdaptiveLogSoftmaxWithLoss': { in_features: number; n_classes: number; cutoffs: readonly number[]; div_value: number; head_bias: boolean; device: DeviceLike | null; dtype: DType | null }
-  'nn.AdaptiveMaxPool1d': { output_size: number | readonly number[] | null; return_indices: boolean }
-  'nn.AdaptiveMaxPool2d': { output_size: number | readonly number[] | null; return_indices: boolean }
-  'nn.AdaptiveMaxPool3d': { output_size: number | readonly number[] | null; return_indices: boolean }
+  'nn.AdaptiveMaxPool1d': { output_size: number | null | readonly (number | null)[]; return_indices: boolean }
+  'nn.AdaptiveMaxPool2d': { output_size: number | null | readonly (number | null)[]; return_indices: boolean }
+  'nn.AdaptiveMaxPool3d': { output_size: number | null | readonly (number | null)[]; return_indices: boolean }
   'nn.AlphaDropout': { p: number; inplace: boolean }
   'nn.AvgPool1d': { kernel_size: number | readonly number[]; stride: number | readonly number[] | null; padding: number | readonly number[]; ceil_mode: boolean; count_include_pad: boolean }
   'nn.AvgPool2d': { kernel_size: number | readonly number[]; stride: number | readonly number[] | null; padding: number | readonly number[]; ceil_mode: boolean; count_include_pad: boolean; divisor_override: number | null }
@@ -2021,9 +2021,9 @@ export interface Values {
   'nn.FeatureAlphaDropout': { p: number; inplace: boolean }
   'nn.Flatten': { start_dim: number; end_dim: number }
   'nn.Fold': { output_size: number | readonly number[]; kernel_size: number | readonly number[]; dilation: number | readonly number[]; padding: number | readonly number[]; stride: number | readonly number[] }
-  'nn.FractionalMaxPool2d': { kernel_size: number | readonly number[]; output_size: number | readonly number[] | null; output_ratio: number | readonly number[] | null; return_indices: boolean; _random_samples: unknown }
-  'nn.FractionalMaxPool3d': { kernel_size: number | readonly number[]; output_size: number | readonly number[] | null; output_ratio: number | readonly number[] | null; return_indices: boolean; _random_samples: unknown }
-  'nn.GELU': { approximate: string }
+  'nn.FractionalMaxPool2d': { kernel_size: number | readonly number[]; output_size: number | readonly number[] | null; output_ratio: number | readonly number[] | null; return_indices: boolean; _random_samples: Tensor | null }
+  'nn.FractionalMaxPool3d': { kernel_size: number | readonly number[]; output_size: number | readonly number[] | null; output_ratio: number | readonly number[] | null; return_indices: boolean; _random_samples: Tensor | null }
+  'nn.GELU': { approximate: 'none' | 'tanh' }
   'nn.GLU': { dim: number }
   'nn.GRU': { input_size: number; hidden_size: number; num_layers: number; bias: boolean; batch_first: boolean; dropout: number; bidirectional: boolean; device: DeviceLike | null; dtype: DType | null }
   'nn.GRUCell': { input_size: number; hidden_size: number; bias: boolean; device: DeviceLike | null; dtype: DType | null }

@@ -4,7 +4,7 @@ import { pythonRepr } from '../../core/python_repr.js'
 import type { Tensor } from '../../core/tensor.js'
 import * as aten from '../../generated/aten.js'
 import { conv1d, conv2d, conv3d, empty } from '../../generated/functions.js'
-import { type Sizes, tupleOf } from '../functional/sizes.js'
+import { ntuple, type Sizes } from '../functional/sizes.js'
 import { type Arguments, read } from '../generated/arguments.js'
 import * as init from '../init.js'
 import { Parameter } from '../parameter.js'
@@ -157,12 +157,12 @@ abstract class Convolution extends _ConvNd {
     const { padding } = given
     super({
       ...given,
-      kernel_size: tupleOf(given.kernel_size, dims),
-      stride: tupleOf(given.stride, dims),
-      padding: typeof padding === 'string' ? padding : tupleOf(padding, dims),
-      dilation: tupleOf(given.dilation, dims),
+      kernel_size: ntuple(given.kernel_size, dims),
+      stride: ntuple(given.stride, dims),
+      padding: typeof padding === 'string' ? padding : ntuple(padding, dims),
+      dilation: ntuple(given.dilation, dims),
       transposed: false,
-      output_padding: tupleOf(0, dims),
+      output_padding: ntuple(0, dims),
     })
     this.#operator = operator
   }
@@ -176,7 +176,7 @@ abstract class Convolution extends _ConvNd {
     const { stride, padding, dilation, groups, padding_mode } = this
     if (padding_mode === 'zeros') return this.#operator(input, weight, bias, stride, padding, dilation, groups)
     const padded = aten.pad(input, this._reversed_padding_repeated_twice, padding_mode)
-    return this.#operator(padded, weight, bias, stride, tupleOf(0, stride.length), dilation, groups)
+    return this.#operator(padded, weight, bias, stride, ntuple(0, stride.length), dilation, groups)
   }
 }
 

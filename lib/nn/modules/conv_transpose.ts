@@ -2,7 +2,7 @@
 
 import type { Tensor } from '../../core/tensor.js'
 import { conv_transpose1d, conv_transpose2d, conv_transpose3d } from '../../generated/functions.js'
-import { type Sizes, tupleOf } from '../functional/sizes.js'
+import { ntuple, type Sizes } from '../functional/sizes.js'
 import { type Arguments, read } from '../generated/arguments.js'
 import { _ConvNd, type ConvSettings } from './conv.js'
 
@@ -38,12 +38,12 @@ export abstract class _ConvTransposeNd extends _ConvNd {
     }
     super({
       ...given,
-      kernel_size: tupleOf(given.kernel_size, dims),
-      stride: tupleOf(given.stride, dims),
-      padding: tupleOf(given.padding, dims),
-      dilation: tupleOf(given.dilation, dims),
+      kernel_size: ntuple(given.kernel_size, dims),
+      stride: ntuple(given.stride, dims),
+      padding: ntuple(given.padding, dims),
+      dilation: ntuple(given.dilation, dims),
       transposed: true,
-      output_padding: tupleOf(given.output_padding, dims),
+      output_padding: ntuple(given.output_padding, dims),
     })
     this.#operator = operator
   }
