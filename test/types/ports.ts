@@ -124,3 +124,51 @@ export function calm(m: nn.Module): void {
     m.running_mean?.zero_()
   }
 }
+
+/** Convolutions, cells, embeddings: DCGAN's initialisation, MNIST's network, loops over cells. */
+export class Net extends nn.Module {
+  conv1
+  conv2 = new nn.Conv2d(32, 64, { kernel_size: [3, 3], padding: 'same' })
+  up = new nn.ConvTranspose2d(64, 1, 4, 2, 1, { bias: false })
+  constructor() {
+    super()
+    this.conv1 = new nn.Conv2d(1, 32, 3, 1)
+  }
+  forward(x: Tensor): Tensor {
+    x = this.conv1(x)
+    x = this.conv2(x)
+    return this.up(x, x.shape.slice(2))
+  }
+}
+export function weights_init(m: nn.Module): void {
+  const classname = m.constructor.name
+  if (classname.includes('Conv')) nn.init.normal_((m as nn.Conv2d).weight.data, 0, 0.02)
+  if (m instanceof nn.Conv2d || m instanceof nn.ConvTranspose2d) m.weight.data.normal_(0, 0.02)
+  if (m instanceof nn.BatchNorm2d && m.bias !== null) m.bias.data.fill_(0)
+}
+export const initialised = new Net().apply(weights_init)
+export class StandardConv extends nn.Conv2d {
+  override forward(x: Tensor): Tensor {
+    const w = this.weight.sub(this.weight.mean([1, 2, 3], true))
+    return nn.functional.conv2d(x, w, this.bias, this.stride, this.padding, this.dilation, this.groups)
+  }
+}
+export function cells(xs: Tensor, lstmcell: nn.LSTMCell, grucell: nn.GRUCell): Tensor[] {
+  let [h, c]: Tensor[] = [torch.zeros(1, 2), torch.zeros(1, 2)]
+  let state: [Tensor, Tensor] | null = null
+  let g: Tensor | null = null
+  for (const x of xs) {
+    ;[h, c] = lstmcell(x, [h, c])
+    state = lstmcell(x, state)
+    g = grucell(x, g)
+  }
+  return [h, c, ...(state ?? []), ...(g === null ? [] : [g])]
+}
+export function cellOf(kind: 'RNNCell' | 'LSTMCell' | 'GRUCell'): nn.RNNCellBase {
+  return new nn[kind](2, 3)
+}
+export function bags(text: Tensor, offsets: Tensor): Tensor {
+  const bag = new nn.EmbeddingBag(100, 8, { sparse: true, mode: 'sum' })
+  const emb = nn.Embedding.from_pretrained(torch.ones(3, 2), { freeze: false })
+  return bag(text, offsets).add(bag(text, { offsets })).add(emb(text).sum(1))
+}
