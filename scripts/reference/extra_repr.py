@@ -122,6 +122,24 @@ MODULES = [
     module("Embedding", 5, 3, padding_idx=-1),
     module("Embedding", 5, 3, max_norm=1.5, norm_type=2.5, scale_grad_by_freq=True, sparse=True),
     module("Embedding", 5, 3, max_norm=1e-5),
+    module("LayerNorm", 5),
+    module("LayerNorm", {"list": [3, 5]}, eps=1e-3, bias=False),
+    module("LayerNorm", 5, elementwise_affine=False),
+    module("RMSNorm", 5),
+    module("RMSNorm", {"list": [3, 5]}, 1e-6, elementwise_affine=False),
+    module("GroupNorm", 2, 4),
+    module("GroupNorm", 2, 4, 0.5, affine=False, bias=False),
+    module("LocalResponseNorm", 3),
+    module("LocalResponseNorm", 3, 0.5, 2, 3),
+    module("CrossMapLRN2d", 3),
+    module("CrossMapLRN2d", 3, 0.5, 2, 2.5),
+    module("SyncBatchNorm", 3),
+    *(
+        module(f"{kind}{dims}d", 3, **options)
+        for kind in ["BatchNorm", "InstanceNorm"]
+        for dims in [1, 2, 3]
+        for options in [{}, {"eps": 1e-3, "momentum": None, "affine": True, "bias": False}, {"affine": False, "track_running_stats": True}]
+    ),
     module("MSELoss"),
     module("L1Loss", reduction="sum"),
     module("NLLLoss", ignore_index=2),

@@ -167,3 +167,20 @@ export const misspelt = new nn.MaxPool2d(2, { strides: 2 })
 // @ts-expect-error given twice
 export const twice = new nn.MaxPool2d(2, { kernel_size: 2 })
 export { Segment, Small }
+
+/** Normalisation: what a block of a network and its initialisation write. */
+export class Block extends nn.Module {
+  norm = new nn.BatchNorm2d(8)
+  ln = new nn.LayerNorm([8, 4, 4], { bias: false })
+  gn = new nn.GroupNorm(2, 8, 1e-6, false)
+  forward(x: Tensor): Tensor {
+    return this.gn(this.ln(this.norm(x)))
+  }
+}
+export function calm(m: nn.Module): void {
+  if (m instanceof nn.BatchNorm2d || m instanceof nn.modules.batchnorm._BatchNorm) {
+    m.weight?.data.normal_(1, 0.02)
+    if (m.bias !== null) nn.init.constant_(m.bias, 0)
+    m.running_mean?.zero_()
+  }
+}
