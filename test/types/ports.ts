@@ -108,6 +108,66 @@ export { Emb, Wrap }
 export const celu = (x: Tensor): Tensor =>
   new nn.CELU({ alpha: 2 })(x).add(new nn.Sequential(new nn.CELU(), new nn.ReLU())(x))
 
+/** Poolings give the indices too where return_indices says so, in place or by name. */
+class Small extends nn.Module {
+  act = new nn.ReLU()
+  pool = new nn.MaxPool2d(2, 2)
+  drop = new nn.Dropout2d({ p: 0.25 })
+  flat = new nn.Flatten()
+  forward(x: Tensor): Tensor {
+    return this.flat(this.drop(this.pool(this.act(x)))).sum()
+  }
+}
+class Segment extends nn.Module {
+  pool = new nn.MaxPool2d(2, { stride: 2, return_indices: true })
+  unpool = new nn.MaxUnpool2d({ kernel_size: 2, stride: 2 })
+  pools = [new nn.MaxPool2d({ kernel_size: 2, return_indices: true }), new nn.MaxPool2d(2, 2, 0, 1, true)]
+  adaptive = new nn.AdaptiveMaxPool2d([null, 7], { return_indices: true })
+  fractional = new nn.FractionalMaxPool2d(2, { output_ratio: 0.5, return_indices: true })
+  forward(x: Tensor): Tensor {
+    let [y, indices] = this.pool(x)
+    const size = x.size()
+    const back = this.unpool(y, indices, { output_size: size })
+    for (const pool of this.pools) [y, indices] = pool(y)
+    const [z] = this.adaptive(y)
+    ;[y, indices] = this.fractional(z)
+    return this.unpool(y, indices).add(back)
+  }
+}
+class Doubled extends nn.MaxPool2d {
+  override forward(x: Tensor): Tensor {
+    return super.forward(x).mul(2)
+  }
+}
+export function pools(x: Tensor, pool: nn.MaxPool2d, indices: boolean, kind: 'Max' | 'Avg'): Tensor[] {
+  const own: nn.MaxPool2d = new nn.MaxPool2d(3, { padding: 1, ceil_mode: true })
+  const both: Tensor | [Tensor, Tensor] = new nn.MaxPool1d(2, { return_indices: indices })(x)
+  const layers: nn.Module[] = [own, new nn.MaxPool2d(2, { return_indices: true })]
+  const row = new nn.Sequential(own, new nn.AdaptiveAvgPool2d([1, null]), new nn.Flatten(1))
+  const chosen = kind === 'Max' ? new nn.MaxPool2d(2) : new nn.AvgPool2d(2)
+  const named = new nn[`${kind}Pool2d`](2)
+  const Pool = kind === 'Max' ? nn.MaxPool2d : nn.AvgPool2d
+  layers.push(chosen, named)
+  return [pool(x), row(x), chosen(x), named(x), new Pool(2)(x), new Doubled(2)(x), Array.isArray(both) ? both[0] : both]
+}
+/** Activations by name, and modules of two inputs. */
+export function activations(x: Tensor, name: 'ReLU' | 'GELU' | 'Tanh'): Tensor {
+  const table = { relu: new nn.ReLU(), leaky: new nn.LeakyReLU(0.2, true), tanh: new nn.Tanh() }
+  const act = table[x.dim() > 1 ? 'relu' : 'tanh']
+  const Act = x.dim() > 1 ? nn.ReLU : nn.SiLU
+  const made: nn.ReLU | nn.GELU | nn.Tanh = new nn[name]()
+  const similar: Tensor = new nn.CosineSimilarity({ dim: 0, eps: 1e-6 })(act(x), new Act({ inplace: true })(x))
+  return made(similar).add(new nn.PairwiseDistance(1)(x, x))
+}
+// What the pooling's type says no return_indices gives is one tensor.
+// @ts-expect-error a Tensor is no pair
+export const pair = (x: Tensor): [Tensor, Tensor] => new nn.MaxPool2d(2)(x)
+// @ts-expect-error a misspelt setting
+export const misspelt = new nn.MaxPool2d(2, { strides: 2 })
+// @ts-expect-error given twice
+export const twice = new nn.MaxPool2d(2, { kernel_size: 2 })
+export { Segment, Small }
+
 /** Normalisation: what a block of a network and its initialisation write. */
 export class Block extends nn.Module {
   norm = new nn.BatchNorm2d(8)
