@@ -1,0 +1,3 @@
+// torch.nn.modules: the files of Python's package, with the classes that layers of one's own extend.
+export * as batchnorm from './batchnorm.js'
+export * as instancenorm from './instancenorm.js'
