@@ -71,6 +71,14 @@ const TYPES: Record<string, string> = {
   Closure: '(() => unknown)',
   OptimizerState: 'OptimizerStateDict',
   Optimizer: 'Optimizer<any>',
+  LRScheduler: 'LRScheduler',
+  Ints: 'Iterable<number>',
+  Rates: 'number | Tensor | readonly (number | Tensor)[]',
+  Lambda: '((x: number) => number)',
+  Lambdas: '((epoch: number) => number) | readonly ((epoch: number) => number)[]',
+  AverageFunction: 'AverageFunction',
+  MultiAverageFunction: 'MultiAverageFunction',
+  Loader: 'Iterable<unknown> | AsyncIterable<unknown>',
 }
 
 /** TypeScript's type of what a parameter takes; a union's members are apart by |, None is a ? at the end. */

@@ -174,8 +174,29 @@ OWN = {
     "nn.utils.rnn.unpad_sequence": {"lengths": "Lengths"},
     "nn.utils.rnn.pad_sequence": {"sequences": "Tensor[]", "padding_side": "'left'|'right'"},
     "nn.utils.rnn.pack_sequence": {"sequences": "Tensor[]"},
+    "optim.LBFGS.step": {"closure": "Closure"},
     "optim.Optimizer": {"defaults": "Settings"}, "optim.Optimizer.add_param_group": {"param_group": "ParamGroup"},
     "optim.Optimizer.step": {"closure": "Closure?"}, "optim.Optimizer.load_state_dict": {"state_dict": "OptimizerState"},
+    "optim.lr_scheduler.LRScheduler.load_state_dict": {"state_dict": "Settings"},
+    "optim.lr_scheduler.LRScheduler.step": {"epoch": "float?"},
+    "optim.lr_scheduler.LambdaLR": {"lr_lambda": "Lambdas"}, "optim.lr_scheduler.MultiplicativeLR": {"lr_lambda": "Lambdas"},
+    "optim.lr_scheduler.MultiStepLR": {"milestones": "Ints"}, "optim.lr_scheduler.CosineAnnealingLR": {"T_max": "float"},
+    "optim.lr_scheduler.CosineAnnealingWarmRestarts": {"T_0": "float", "T_mult": "float"},
+    "optim.lr_scheduler.CosineAnnealingWarmRestarts.step": {"epoch": "float?"},
+    "optim.lr_scheduler.CyclicLR": {
+        "base_lr": "Rates", "max_lr": "Rates", "step_size_up": "float", "step_size_down": "float?",
+        "scale_fn": "Lambda?", "base_momentum": "float[1]", "max_momentum": "float[1]"},
+    "optim.lr_scheduler.CyclicLR.scale_fn": {"x": "float"},
+    "optim.lr_scheduler.OneCycleLR": {
+        "max_lr": "Rates", "total_steps": "float?", "epochs": "float?", "steps_per_epoch": "float?"},
+    "optim.lr_scheduler.ReduceLROnPlateau.step": {"metrics": "float|Tensor", "epoch": "float?"},
+    "optim.lr_scheduler.SequentialLR": {"schedulers": "LRScheduler[]", "milestones": "int[]"},
+    "optim.lr_scheduler.SequentialLR.recursive_undo": {"sched": "LRScheduler?"},
+    "optim.swa_utils.SWALR": {"swa_lr": "Rates", "anneal_epochs": "float", "anneal_strategy": "'cos'|'linear'"},
+    "optim.swa_utils.AveragedModel": {"model": "Module", "device": "Device?", "avg_fn": "AverageFunction?",
+                                      "multi_avg_fn": "MultiAverageFunction?", "use_buffers": "bool"},
+    "optim.swa_utils.AveragedModel.update_parameters": {"model": "Module"},
+    "optim.swa_utils.update_bn": {"loader": "Loader", "model": "Module", "device": "Device?"},
     "autograd.backward": {"tensors": "Tensor|Tensor[]", "grad_tensors": "Gradients?", "inputs": "Tensor|Tensor[]?"},
     "autograd.grad": {"outputs": "Tensor|Tensor[]", "inputs": "Tensor|Tensor[]", "grad_outputs": "Gradients?"},
     "autograd.gradcheck": {"func": "TensorFunction", "inputs": "Tensor|Tensor[]"},
@@ -480,6 +501,8 @@ OWN |= {
 }
 
 nn, optim, autograd = torch.nn, torch.optim, torch.autograd
+# Methods of schedulers that take what LRScheduler's take.
+INHERITED = ("state_dict", "load_state_dict", "get_lr")
 public_of = lambda module: [name for name in getattr(module, "__all__", dir(module)) if not name.startswith("_")]
 own_functions = lambda module: [name for name in public_of(module)
                                 if isinstance(getattr(module, name), types.FunctionType)
@@ -508,6 +531,15 @@ named = [
     *classes("optim", optim, [name for name in dir(optim) if isinstance(getattr(optim, name), type)]),
     *methods("optim.Optimizer", optim.Optimizer),
     *classes("optim.lr_scheduler", optim.lr_scheduler, [name for name in public_of(optim.lr_scheduler) if name not in ("Optimizer", "Tensor")]),
+    *methods("optim.lr_scheduler.LRScheduler", optim.lr_scheduler.LRScheduler),
+    *methods("optim.lr_scheduler.ReduceLROnPlateau", optim.lr_scheduler.ReduceLROnPlateau, without=INHERITED),
+    *methods("optim.lr_scheduler.SequentialLR", optim.lr_scheduler.SequentialLR, without=INHERITED),
+    *methods("optim.lr_scheduler.CosineAnnealingWarmRestarts", optim.lr_scheduler.CosineAnnealingWarmRestarts, without=INHERITED),
+    *methods("optim.lr_scheduler.CyclicLR", optim.lr_scheduler.CyclicLR, without=INHERITED),
+    *classes("optim.swa_utils", optim.swa_utils, ["AveragedModel", "SWALR"]),
+    *methods("optim.swa_utils.AveragedModel", optim.swa_utils.AveragedModel, without=["forward"]),
+    *functions("optim.swa_utils", optim.swa_utils, own_functions(optim.swa_utils)),
+    *methods("optim.LBFGS", optim.LBFGS),
     *functions("autograd", autograd, ["backward", "grad", "gradcheck", "gradgradcheck"]),
     *classes("autograd", autograd, ["detect_anomaly", "set_detect_anomaly"]),
     *functions("autograd.functional", autograd.functional, own_functions(autograd.functional)),
