@@ -6,7 +6,8 @@ import type { Module } from '../../nn/modules/module.js'
 import { type Arguments, read } from '../generated/arguments.js'
 
 type Loader = Iterable<unknown> | AsyncIterable<unknown>
-type Finished<L> = L extends Iterable<unknown> ? undefined : L extends AsyncIterable<unknown> ? Promise<undefined> : never
+type Finished<L> =
+  L extends Iterable<unknown> ? undefined : L extends AsyncIterable<unknown> ? Promise<undefined> : never
 
 /**
  * Computes the running statistics of a model's batch norms anew, over one pass of `loader`: batches, or lists whose first
