@@ -153,6 +153,10 @@ MODULES = [
         ]
     ),
     module("Conv2d", 4, 6, {"list": [2, 3]}, padding_mode="circular", padding="valid"),
+    *(module(f"LazyConv{transpose}{dims}d", 4, 3, bias=False) for transpose in ["", "Transpose"] for dims in [1, 2, 3]),
+    module("LazyConv2d", 4, (2, 3), 2, padding="valid", groups=2),
+    *(module(f"Lazy{kind}Norm{dims}d", eps=1e-3, **options) for kind in ["Batch", "Instance"] for dims in [1, 2, 3]
+      for options in [{}, {"affine": False, "bias": False}]),
     module("PReLU"),
     module("PReLU", 3, 0.5),
     module("Bilinear", 2, 3, 4),

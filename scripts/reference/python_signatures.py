@@ -242,6 +242,7 @@ OWN = {
 for _name in ("1d", "2d", "3d"):
     OWN |= {f"nn.{_kind}{_name}": {"momentum": "float?"} for _kind in ("InstanceNorm", "LazyInstanceNorm", "LazyBatchNorm")}
     OWN[f"nn.LazyConv{_name}"] = {"padding": f"int[{_name[0]}]|str"}
+    OWN[f"nn.LazyConvTranspose{_name}"] = {"dilation": f"int[{_name[0]}]"}
     OWN[f"nn.ConvTranspose{_name}.forward"] = {"output_size": "int[]?"}
 OWN |= {
     "nn.Embedding.from_pretrained": {"embeddings": "Tensor", "padding_idx": "int?", "max_norm": "float?"},
