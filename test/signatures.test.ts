@@ -14,7 +14,12 @@ const SPACES: Record<string, object> = {
   'nn.functional': nn.functional,
   'nn.init': nn.init,
   'nn.utils': nn.utils,
+  'nn.utils.parametrizations': nn.utils.parametrizations,
+  'nn.utils.parametrize': nn.utils.parametrize,
+  'nn.utils.prune': nn.utils.prune,
   'nn.utils.rnn': nn.utils.rnn,
+  'nn.utils.stateless': nn.utils.stateless,
+  func: torch.func,
   optim,
   autograd: torch.autograd,
   'autograd.functional': torch.autograd.functional,
@@ -44,6 +49,24 @@ const CLASSES: Record<string, [Class, (() => object) | null]> = {
   'nn.ModuleDict': [nn.ModuleDict, () => new nn.ModuleDict()],
   'nn.ParameterList': [nn.ParameterList, () => new nn.ParameterList()],
   'nn.RNNBase': [nn.RNNBase, () => new nn.RNN(1, 1)],
+  'nn.utils.parametrize.ParametrizationList': [
+    nn.utils.parametrize.ParametrizationList,
+    () => new nn.utils.parametrize.ParametrizationList([new nn.Tanh()], torch.ones(1)),
+  ],
+  'nn.utils.prune.BasePruningMethod': [nn.utils.prune.BasePruningMethod, () => new nn.utils.prune.Identity()],
+  'nn.utils.prune.PruningContainer': [nn.utils.prune.PruningContainer, () => new nn.utils.prune.PruningContainer()],
+  'nn.utils.prune.Identity': [nn.utils.prune.Identity, () => new nn.utils.prune.Identity()],
+  'nn.utils.prune.RandomUnstructured': [
+    nn.utils.prune.RandomUnstructured,
+    () => new nn.utils.prune.RandomUnstructured(1),
+  ],
+  'nn.utils.prune.L1Unstructured': [nn.utils.prune.L1Unstructured, () => new nn.utils.prune.L1Unstructured(1)],
+  'nn.utils.prune.RandomStructured': [nn.utils.prune.RandomStructured, () => new nn.utils.prune.RandomStructured(1)],
+  'nn.utils.prune.LnStructured': [nn.utils.prune.LnStructured, () => new nn.utils.prune.LnStructured(1, 2)],
+  'nn.utils.prune.CustomFromMask': [
+    nn.utils.prune.CustomFromMask,
+    () => new nn.utils.prune.CustomFromMask(torch.ones(1)),
+  ],
   'nn.utils.rnn.PackedSequence': [nn.utils.rnn.PackedSequence, () => nn.utils.rnn.pack_sequence([torch.ones(1)])],
   'optim.Optimizer': [optim.Optimizer, () => new optim.SGD([torch.ones(1, { requires_grad: true })])],
   'amp.GradScaler': [torch.amp.GradScaler, () => new torch.amp.GradScaler('cpu')],
@@ -62,6 +85,7 @@ const OTHERWISE: [reason: string, names: string[]][] = [
   [
     'takes no arguments',
     words(`
+      nn.utils.prune.Identity
       torch.are_deterministic_algorithms_enabled torch.clear_autocast_cache torch.get_default_dtype
       torch.get_deterministic_debug_mode torch.get_float32_matmul_precision torch.get_num_threads
       torch.get_printoptions torch.get_rng_state torch.initial_seed torch.is_autocast_cache_enabled
@@ -81,11 +105,12 @@ const OTHERWISE: [reason: string, names: string[]][] = [
     words(`
       torch.no_grad torch.enable_grad torch.inference_mode torch.set_grad_enabled torch.printoptions torch.scope
       autograd.no_grad autograd.enable_grad autograd.inference_mode autograd.set_grad_enabled amp.autocast
-      cuda.device cuda.stream profiler.record_function`),
+      cuda.device cuda.stream profiler.record_function nn.utils.parametrize.cached`),
   ],
   [
     'takes any number of arguments, all alike',
     words(`
+      nn.utils.prune.PruningContainer
       torch.broadcast_shapes torch.slice nn.Identity nn.Sequential autograd.once_differentiable
       utils.checkpoint.checkpoint utils.checkpoint.checkpoint_sequential`),
   ],
@@ -109,11 +134,14 @@ const OTHERWISE: [reason: string, names: string[]][] = [
     words(`
       torch.keep torch.from_shared testing.equality_tester cuda.graphed_step cuda.synchronize_async profiler.profile
       Tensor.to_typed_array Tensor.index_set_ cuda.Stream.equals
-      nn.Sequential.at nn.ModuleList.at nn.ParameterList.at nn.utils.rnn.PackedSequence.with_data`),
+      nn.utils.prune.PruningContainer.at nn.Sequential.at nn.ModuleList.at nn.ParameterList.at nn.utils.rnn.PackedSequence.with_data`),
   ],
   [
     'reads by the signature of another name',
     words(`
+      nn.init.uniform nn.init.normal nn.init.constant nn.init.eye nn.init.dirac nn.init.xavier_uniform
+      nn.init.xavier_normal nn.init.kaiming_uniform nn.init.kaiming_normal nn.init.orthogonal nn.init.sparse
+      nn.utils.clip_grad_norm
       Tensor.unique nn.Module.to nn.utils.rnn.PackedSequence.to nn.utils.rnn.PackedSequence.cpu
       nn.utils.rnn.PackedSequence.cuda nn.utils.rnn.PackedSequence.float nn.utils.rnn.PackedSequence.double
       nn.utils.rnn.PackedSequence.half nn.utils.rnn.PackedSequence.bfloat16 nn.utils.rnn.PackedSequence.long
@@ -126,6 +154,7 @@ const OTHERWISE: [reason: string, names: string[]][] = [
   [
     'for subclasses to override',
     words(`
+      nn.utils.parametrize.ParametrizationList.forward nn.utils.prune.BasePruningMethod
       nn.Module.forward nn.Module.moved nn.Module.extra_repr nn.Sequential.forward nn.RNNBase.moved nn.RNNBase.run
       nn.RNNBase.extra_repr nn.ParameterList.extra_repr optim.Optimizer.checkOptions optim.Optimizer.stepGroup
       optim.Optimizer.stateOf optim.Optimizer.keepState optim.Optimizer.handles`),
@@ -134,6 +163,7 @@ const OTHERWISE: [reason: string, names: string[]][] = [
     'JavaScript’s protocol',
     words('nn.Module.toString nn.ModuleList.toString optim.Optimizer.toString Tensor.toString cuda.Stream.toString'),
   ],
+  ['hands keyword arguments on to the class that it is given', ['nn.utils.prune.global_unstructured']],
   ['takes a function or module, or several, and tensors for each', ['cuda.make_graphed_callables', 'cuda.graph']],
 ]
 const REASONS = new Map(OTHERWISE.flatMap(([reason, names]) => names.map((name) => [name, reason])))

@@ -16,6 +16,9 @@ import typing
 
 import safetensors.torch
 import torch
+import torch.nn.attention.bias
+import torch.nn.attention.flex_attention
+import torch.nn.utils.prune
 import torch.optim.swa_utils
 import torch.utils.checkpoint
 import torch.utils.data
@@ -130,6 +133,8 @@ NAMED = {
     "check_nan": "bool", "use_buffers": "bool", "memory_format": "MemoryFormat?", "pin_memory": "bool",
     "unsorted_indices": "Tensor?", "sorted_indices": "Tensor?", "loss": "unknown", "hook": "unknown",
 }
+_CALLED = {"module": "Module", "parameters_and_buffers": "StateDict", "parameter_and_buffer_dicts": "StateDicts",
+           "kwargs": "Kwargs?"}
 OWN = {
     "nn.functional.linear": {"input": "Tensor", "weight": "Tensor", "bias": "Tensor?"}, "nn.Parameter": {"data": "Tensor?"}, "nn.Buffer": {"data": "Tensor?", "persistent": "bool"},
     "nn.Module.cuda": {"device": "Device|int?"}, "nn.Module.add_module": {"module": "Module?"},
@@ -161,6 +166,23 @@ OWN = {
     "nn.utils.rnn.unpad_sequence": {"lengths": "Lengths"},
     "nn.utils.rnn.pad_sequence": {"sequences": "Tensor[]", "padding_side": "'left'|'right'"},
     "nn.utils.rnn.pack_sequence": {"sequences": "Tensor[]"},
+    "nn.utils.parameters_to_vector": {"parameters": "Values"}, "nn.utils.vector_to_parameters": {"parameters": "Values"},
+    "nn.utils.convert_conv2d_weight_memory_format": {"module": "Module"},
+    "nn.utils.convert_conv3d_weight_memory_format": {"module": "Module"},
+    "nn.utils.fuse_conv_bn_eval": {"conv": "Module", "bn": "Module"},
+    "nn.utils.fuse_linear_bn_eval": {"linear": "Module", "bn": "Module"},
+    "nn.utils.spectral_norm": {"module": "Module"}, "nn.utils.remove_spectral_norm": {"module": "Module"},
+    "nn.utils.weight_norm": {"module": "Module", "dim": "int?"}, "nn.utils.remove_weight_norm": {"module": "Module"},
+    "nn.utils.parametrizations.weight_norm": {"dim": "int?"},
+    "nn.utils.parametrize.ParametrizationList": {"modules": "Modules"},
+    "nn.utils.prune": {"module": "Module", "name": "str", "amount": "float", "dim": "int", "mask": "Tensor",
+                       "importance_scores": "Tensor?", "n": "NormOrder", "t": "Tensor", "default_mask": "Tensor?",
+                       "method": "PruningMethod"},
+    "nn.utils.stateless.functional_call": _CALLED, "func.functional_call": _CALLED,
+    "func.stack_module_state": {"models": "Modules"},
+    "nn.attention.register_flash_attention_impl": {"impl": "str"},
+    "nn.attention.activate_flash_attention_impl": {"impl": "str"},
+    "nn.attention.bias.CausalBias": {"variant": "int"},
     "optim.Optimizer": {"defaults": "Settings"}, "optim.Optimizer.add_param_group": {"param_group": "ParamGroup"},
     "optim.Optimizer.step": {"closure": "Closure?"}, "optim.Optimizer.load_state_dict": {"state_dict": "OptimizerState"},
     "autograd.backward": {"tensors": "Tensor|Tensor[]", "grad_tensors": "Gradients?", "inputs": "Tensor|Tensor[]?"},
@@ -245,8 +267,9 @@ NOT_WALKED = {
     "nn.Module.to", "nn.Module.ipu", "nn.Module.xpu", "nn.Module.mtia", "nn.Module.register_backward_hook",
     "nn.Module.share_memory", "nn.Module.extra_repr", "nn.ParameterList.extra_repr", "nn.ParameterDict.extra_repr",
     "optim.Optimizer.profile_hook_step", "optim.swap_in_optimizer_params_and_state", "nn.Sequential.forward",
-    "nn.utils.clip_grad_norm", "nn.utils.spectral_norm", "nn.utils.weight_norm", "nn.utils.remove_spectral_norm",
-    "nn.utils.remove_weight_norm", "nn.utils.skip_init", "Tensor.eig", "Tensor.lstsq", "Tensor.solve", "Tensor.symeig",
+    "nn.utils.clip_grad_norm", "nn.utils.skip_init", "nn.utils.parametrize.cached",
+    "nn.utils.prune.global_unstructured", "nn.attention.sdpa_kernel",
+    "nn.utils.parametrize.ParametrizationList.forward", "Tensor.eig", "Tensor.lstsq", "Tensor.solve", "Tensor.symeig",
     "Tensor.storage", "Tensor.storage_type", "Tensor.reinforce", "Tensor.resize", "Tensor.resize_as", "Tensor.index",
     "Tensor.share_memory_", "Tensor.is_shared", "Tensor.module_load", "Tensor.dim_order", "Tensor.istft", "Tensor.unflatten",
 }
@@ -467,10 +490,30 @@ OWN |= {
 }
 
 nn, optim, autograd = torch.nn, torch.optim, torch.autograd
+parametrize, prune = nn.utils.parametrize, nn.utils.prune
 public_of = lambda module: [name for name in getattr(module, "__all__", dir(module)) if not name.startswith("_")]
 own_functions = lambda module: [name for name in public_of(module)
                                 if isinstance(getattr(module, name), types.FunctionType)
                                 and getattr(module, name).__module__.startswith(module.__name__)]
+
+
+def pruning_methods():
+    """The classes of pruning methods, and the class methods that apply each to a module."""
+    rows = []
+    for name in sorted(vars(prune)):
+        method = getattr(prune, name)
+        if not (isinstance(method, type) and issubclass(method, prune.BasePruningMethod)):
+            continue
+        key = f"nn.utils.prune.{name}"
+        OWN[key] = OWN["nn.utils.prune"]
+        if isinstance(vars(method).get("__init__"), types.FunctionType):
+            rows.append(row("nn.utils.prune", name, "class", list(inspect.signature(method).parameters.values())))
+        if "apply" in vars(method) and method is not prune.BasePruningMethod:
+            rows.append(row(key, "apply", "method", list(inspect.signature(method.apply).parameters.values())))
+        rows += methods(key, method)
+    return rows
+
+
 named = [
     row("nn.functional", "linear", "function", documented("input, weight, bias=None"), "Tensor"),
     *classes("nn", nn, [name for name in dir(nn) if isinstance(getattr(nn, name), type) and getattr(nn, name).__module__.startswith("torch.nn")]),
@@ -485,6 +528,16 @@ named = [
         "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "EmbeddingBag", "RNNCell", "LSTMCell", "GRUCell"]),
     *functions("nn.init", nn.init, [name for name in own_functions(nn.init) if name.endswith("_") or name == "calculate_gain"]),
     *functions("nn.utils", nn.utils, own_functions(nn.utils)),
+    *functions("nn.utils.parametrize", parametrize, own_functions(parametrize)),
+    *classes("nn.utils.parametrize", parametrize, ["ParametrizationList"]),
+    *methods("nn.utils.parametrize.ParametrizationList", parametrize.ParametrizationList),
+    *functions("nn.utils.parametrizations", nn.utils.parametrizations, own_functions(nn.utils.parametrizations)),
+    *functions("nn.utils.prune", prune, own_functions(prune)),
+    *pruning_methods(),
+    *functions("nn.utils.stateless", nn.utils.stateless, own_functions(nn.utils.stateless)),
+    *functions("func", torch.func, ["functional_call", "stack_module_state"]),
+    *functions("nn.attention", nn.attention, own_functions(nn.attention)),
+    *classes("nn.attention.bias", nn.attention.bias, ["CausalBias"]),
     *classes("nn.utils.rnn", nn.utils.rnn, ["PackedSequence"]),
     *functions("nn.utils.rnn", nn.utils.rnn, own_functions(nn.utils.rnn)),
     *classes("optim", optim, [name for name in dir(optim) if isinstance(getattr(optim, name), type)]),

@@ -93,6 +93,11 @@ export class Module<A extends any[] = any[], R = any> extends Fields {
     })
   }
 
+  /** @internal The hooks that run before forward, in their order. */
+  get _forward_pre_hooks(): Set<ForwardPreHook> {
+    return this.#preHooks
+  }
+
   // --- parts ------------------------------------------------------------------------------------
 
   /** The direct submodules with their names. */
