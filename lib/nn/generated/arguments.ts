@@ -2288,18 +2288,18 @@ export interface Arguments {
   'nn.attention.register_flash_attention_impl': [impl: ({ impl: string } & Keywords<'nn.attention.register_flash_attention_impl', 'impl' | 'register_fn'>) | string, options?: Keywords<'nn.attention.register_flash_attention_impl', 'impl' | 'register_fn'> | undefined]
 
   /**
-   * `torch.nn.attention.restore_flash_attention_impl()`
+   * `torch.nn.attention.sdpa_kernel(backends, set_priority=False)`
    *
-   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.restore_flash_attention_impl.html
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.sdpa_kernel.html
    */
-  'nn.attention.restore_flash_attention_impl': [_raise_warn?: boolean | Keywords<'nn.attention.restore_flash_attention_impl'> | undefined]
+  'nn.attention.sdpa_kernel': [backends: ({ backends: number | readonly number[] } & Keywords<'nn.attention.sdpa_kernel', 'backends'>) | number | readonly number[], set_priority?: boolean | Keywords<'nn.attention.sdpa_kernel', 'backends'> | undefined]
 
   /**
    * `torch.nn.attention.bias.CausalBias(variant, seq_len_q, seq_len_kv)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.bias.CausalBias.html
    */
-  'nn.attention.bias.CausalBias': [options: { variant: number; seq_len_q: number; seq_len_kv: number }] | [variant: number, options: { seq_len_q: number; seq_len_kv: number }] | [variant: number, seq_len_q: number, options: { seq_len_kv: number }] | [variant: number, seq_len_q: number, seq_len_kv: number]
+  'nn.attention.bias.CausalBias': [options: { variant: unknown; seq_len_q: number; seq_len_kv: number }] | [variant: unknown, options: { seq_len_q: number; seq_len_kv: number }] | [variant: unknown, seq_len_q: number, options: { seq_len_kv: number }] | [variant: unknown, seq_len_q: number, seq_len_kv: number]
 
   /**
    * `torch.nn.utils.rnn.PackedSequence(data, batch_sizes=None, sorted_indices=None, unsorted_indices=None)`
@@ -2683,9 +2683,9 @@ export interface Values {
   'nn.attention.activate_flash_attention_impl': { impl: string }
   'nn.attention.current_flash_attention_impl': {  }
   'nn.attention.list_flash_attention_impls': {  }
-  'nn.attention.register_flash_attention_impl': { impl: string; register_fn: unknown }
-  'nn.attention.restore_flash_attention_impl': { _raise_warn: boolean }
-  'nn.attention.bias.CausalBias': { variant: number; seq_len_q: number; seq_len_kv: number }
+  'nn.attention.register_flash_attention_impl': { impl: string; register_fn: ((...inputs: any[]) => any) }
+  'nn.attention.sdpa_kernel': { backends: number | readonly number[]; set_priority: boolean }
+  'nn.attention.bias.CausalBias': { variant: unknown; seq_len_q: number; seq_len_kv: number }
   'nn.utils.rnn.PackedSequence': { data: Tensor; batch_sizes: Tensor | null; sorted_indices: Tensor | null; unsorted_indices: Tensor | null }
   'nn.utils.rnn.invert_permutation': { permutation: Tensor | null }
   'nn.utils.rnn.pack_padded_sequence': { input: Tensor; lengths: Tensor | readonly number[]; batch_first: boolean; enforce_sorted: boolean }
