@@ -14,12 +14,17 @@ const SPACES: Record<string, object> = {
   'nn.functional': nn.functional,
   'nn.init': nn.init,
   'nn.utils': nn.utils,
+  'nn.attention': nn.attention,
+  'nn.attention.bias': nn.attention.bias,
   'nn.utils.parametrizations': nn.utils.parametrizations,
   'nn.utils.parametrize': nn.utils.parametrize,
   'nn.utils.prune': nn.utils.prune,
   'nn.utils.rnn': nn.utils.rnn,
   'nn.utils.stateless': nn.utils.stateless,
   func: torch.func,
+  'nn.parameter': nn.parameter,
+  'nn.modules.lazy': nn.modules.lazy,
+  'nn.modules.module': nn.modules.module,
   optim,
   autograd: torch.autograd,
   'autograd.functional': torch.autograd.functional,
@@ -85,7 +90,8 @@ const OTHERWISE: [reason: string, names: string[]][] = [
   [
     'takes no arguments',
     words(`
-      nn.utils.prune.Identity
+      nn.utils.prune.Identity nn.attention.list_flash_attention_impls nn.attention.current_flash_attention_impl
+      nn.attention.restore_flash_attention_impl
       torch.are_deterministic_algorithms_enabled torch.clear_autocast_cache torch.get_default_dtype
       torch.get_deterministic_debug_mode torch.get_float32_matmul_precision torch.get_num_threads
       torch.get_printoptions torch.get_rng_state torch.initial_seed torch.is_autocast_cache_enabled
@@ -96,7 +102,7 @@ const OTHERWISE: [reason: string, names: string[]][] = [
       cuda.is_current_stream_capturing cuda.seed cuda.seed_all Tensor.ndimension Tensor.nelement Tensor.element_size
       Tensor.dispose Tensor.share Tensor.tolist Tensor.float Tensor.double Tensor.half Tensor.bfloat16 Tensor.long
       Tensor.int Tensor.short Tensor.char Tensor.byte Tensor.bool Tensor.cfloat Tensor.cdouble Tensor.toJSON
-      nn.RNNBase.reset_parameters nn.RNNBase.flatten_parameters Generator.initial_seed Generator.get_state
+      nn.Module.share_memory nn.RNNBase.reset_parameters nn.RNNBase.flatten_parameters Generator.initial_seed Generator.get_state
       cuda.Stream.synchronize_async cuda.Event.synchronize_async cuda.CUDAGraph.capture_end cuda.CUDAGraph.replay
       cuda.CUDAGraph.reset cuda.CUDAGraph.pool`),
   ],
@@ -105,19 +111,20 @@ const OTHERWISE: [reason: string, names: string[]][] = [
     words(`
       torch.no_grad torch.enable_grad torch.inference_mode torch.set_grad_enabled torch.printoptions torch.scope
       autograd.no_grad autograd.enable_grad autograd.inference_mode autograd.set_grad_enabled amp.autocast
-      cuda.device cuda.stream profiler.record_function nn.utils.parametrize.cached`),
+      cuda.device cuda.stream profiler.record_function nn.utils.parametrize.cached
+      nn.attention.sdpa_kernel`),
   ],
   [
     'takes any number of arguments, all alike',
     words(`
-      nn.utils.prune.PruningContainer
-      torch.broadcast_shapes torch.slice nn.Identity nn.Sequential autograd.once_differentiable
+      nn.utils.prune.PruningContainer nn.attention.bias.causal_upper_left nn.attention.bias.causal_lower_right
+      torch.broadcast_shapes torch.slice nn.Identity nn.Module.compile nn.Sequential autograd.once_differentiable
       utils.checkpoint.checkpoint utils.checkpoint.checkpoint_sequential`),
   ],
   [
     'takes one argument, which has no name in Python: C reads it',
     words(`
-      torch.is_tensor torch.device torch.get_autocast_dtype torch.is_autocast_enabled amp.is_autocast_available
+      torch.is_tensor nn.parameter.is_lazy nn.modules.lazy.LazyModuleMixin torch.device torch.get_autocast_dtype torch.is_autocast_enabled amp.is_autocast_available
       torch.set_default_dtype
       torch.BFloat16Tensor torch.BoolTensor torch.ByteTensor torch.CharTensor torch.DoubleTensor torch.FloatTensor
       torch.HalfTensor torch.IntTensor torch.LongTensor torch.ShortTensor`),
@@ -142,6 +149,8 @@ const OTHERWISE: [reason: string, names: string[]][] = [
       nn.init.uniform nn.init.normal nn.init.constant nn.init.eye nn.init.dirac nn.init.xavier_uniform
       nn.init.xavier_normal nn.init.kaiming_uniform nn.init.kaiming_normal nn.init.orthogonal nn.init.sparse
       nn.utils.clip_grad_norm
+      nn.parameter.Parameter nn.parameter.Buffer nn.parameter.UninitializedParameter
+      nn.parameter.UninitializedBuffer nn.modules.module.Module
       Tensor.unique nn.Module.to nn.utils.rnn.PackedSequence.to nn.utils.rnn.PackedSequence.cpu
       nn.utils.rnn.PackedSequence.cuda nn.utils.rnn.PackedSequence.float nn.utils.rnn.PackedSequence.double
       nn.utils.rnn.PackedSequence.half nn.utils.rnn.PackedSequence.bfloat16 nn.utils.rnn.PackedSequence.long
@@ -155,7 +164,7 @@ const OTHERWISE: [reason: string, names: string[]][] = [
     'for subclasses to override',
     words(`
       nn.utils.parametrize.ParametrizationList.forward nn.utils.prune.BasePruningMethod
-      nn.Module.forward nn.Module.moved nn.Module.extra_repr nn.Sequential.forward nn.RNNBase.moved nn.RNNBase.run
+      nn.Module.forward nn.Module.set_extra_state nn.Module.moved nn.Module.extra_repr nn.Sequential.forward nn.RNNBase.moved nn.RNNBase.run
       nn.RNNBase.extra_repr nn.ParameterList.extra_repr optim.Optimizer.checkOptions optim.Optimizer.stepGroup
       optim.Optimizer.stateOf optim.Optimizer.keepState optim.Optimizer.handles`),
   ],
@@ -176,6 +185,18 @@ interface Callable {
 
 const isClass = (value: unknown): boolean => /^class\b/.test(Function.prototype.toString.call(value))
 
+/** What a class and the classes below it that are nobody's to name have, each name once. */
+function membersOf({ prototype }: Class): [name: string, member: PropertyDescriptor][] {
+  const named: unknown[] = [Object.prototype, ...Object.values(CLASSES).map(([{ prototype }]) => prototype)]
+  const found: Record<string, PropertyDescriptor> = {}
+  let layer: object | null = prototype
+  do {
+    Object.assign(found, { ...Object.getOwnPropertyDescriptors(layer), ...found })
+    layer = Object.getPrototypeOf(layer)
+  } while (layer !== null && !named.includes(layer))
+  return Object.entries(found)
+}
+
 function callables(): Callable[] {
   const found: Callable[] = []
   for (const [space, owner] of Object.entries(SPACES)) {
@@ -188,7 +209,7 @@ function callables(): Callable[] {
     }
   }
   for (const [space, [owner, make]] of Object.entries(CLASSES)) {
-    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(owner.prototype))) {
+    for (const [name, { value }] of membersOf(owner)) {
       if (typeof value !== 'function' || name.startsWith('_') || name === 'constructor') continue
       const call = (...args: unknown[]) => value.apply(make === null ? Object.create(owner.prototype) : make(), args)
       found.push({ key: `${space}.${name}`, kind: 'method', call })

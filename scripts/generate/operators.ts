@@ -145,6 +145,26 @@ function withOneOut(schema: Schema): Schema {
   return { ...schema, parameters: [...schema.parameters.filter((parameter) => !written.includes(parameter)), out] }
 }
 
+/**
+ * Overloads that take sizes, or a word for them, in the same place (padding: 'same'): the first takes both, and the
+ * other is null. A program that holds either can call it so.
+ */
+function sizesOrWord(overloads: readonly Schema[]): (Schema | null)[] {
+  const merged: (Schema | null)[] = [...overloads]
+  overloads.forEach((schema, i) => {
+    const place = schema.parameters.findIndex(({ type }) => type === 'str')
+    const shape = ({ parameters }: Schema) =>
+      parameters.map(({ name, type }, at) => (at === place ? name : name + type)).join()
+    const same = overloads.findIndex((other) => other !== schema && place !== -1 && shape(other) === shape(schema))
+    const sizes = overloads[same]?.parameters[place]
+    if (sizes === undefined || !sizes.type.startsWith('int[')) return
+    const parameters = (overloads[same] as Schema).parameters.with(place, { ...sizes, type: `${sizes.type}|str` })
+    merged[same] = { ...(overloads[same] as Schema), parameters }
+    merged[i] = null
+  })
+  return merged
+}
+
 /** The call signatures of an operator; `member` stands before each where it is a method. */
 function typeOf(name: string, receiver: number, self: string, page: string | null, member = ''): string {
   // Python's methods have no out=.
@@ -154,7 +174,9 @@ function typeOf(name: string, receiver: number, self: string, page: string | nul
     .map(withOneOut)
     .map((schema) => namedAsInPython(schema, receiver))
   const numbers = varargs(overloads, receiver)
-  const forms = overloads.map((schema) => callSignatures(schema, receiver, self, numbers))
+  const forms = sizesOrWord(overloads).map((schema) =>
+    schema === null ? [] : callSignatures(schema, receiver, self, numbers),
+  )
   const one = oneSignature([...new Set(forms.flat())])
   if (one !== null) {
     const comment = documentation([...overloads.map(({ text }) => text)], page, '  ')
@@ -245,7 +267,9 @@ import type { Hook } from '#lib/core/tensor.js'
 import type { Optimizer, OptimizerStateDict, Params } from '#lib/optim/optimizer.js'
 import type { PackedSequence } from '#lib/nn/utils/rnn.js'
 import type { BasePruningMethod } from '#lib/nn/utils/pruning_method.js'
-import type { ForwardHook, ForwardPreHook, Module } from '#lib/nn/modules/module.js'
+import type { Module } from '#lib/nn/modules/module.js'
+import type { BackwardHook, BackwardPreHook, ForwardHook, ForwardPreHook, RegistrationHook } from '#lib/nn/modules/hooks.js'
+import type { LoadPostHook, LoadPreHook, StateDictHook, StateDictPreHook } from '#lib/nn/modules/state_dict.js'
 import type { Parameter } from '#lib/nn/parameter.js'
 import type { Reduction } from '#lib/operators/reduction.js'
 `

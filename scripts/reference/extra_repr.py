@@ -107,6 +107,8 @@ LINEAR, TANH = module("Linear", 2, 3), module("Tanh")
 MODULES = [
     LINEAR,
     module("Linear", 2, 3, bias=False),
+    module("LazyLinear", 3),
+    module("LazyLinear", 3, bias=False),
     module("Identity"),
     *ACTIVATIONS,
     *PADDINGS,
@@ -140,6 +142,27 @@ MODULES = [
         for dims in [1, 2, 3]
         for options in [{}, {"eps": 1e-3, "momentum": None, "affine": True, "bias": False}, {"affine": False, "track_running_stats": True}]
     ),
+    *(
+        module(f"{kind}{dims}d", 4, 6, 3, **options)
+        for kind in ["Conv", "ConvTranspose"]
+        for dims in [1, 2, 3]
+        for options in [
+            {},
+            {"stride": 2, "padding": 1, "dilation": 2, "groups": 2, "bias": False},
+            {"padding": "same"} if kind == "Conv" else {"stride": 2, "output_padding": 1},
+        ]
+    ),
+    module("Conv2d", 4, 6, {"list": [2, 3]}, padding_mode="circular", padding="valid"),
+    module("PReLU"),
+    module("PReLU", 3, 0.5),
+    module("Bilinear", 2, 3, 4),
+    module("Bilinear", 2, 3, 4, bias=False),
+    module("EmbeddingBag", 5, 3),
+    module("EmbeddingBag", 5, 3, max_norm=1.5, norm_type=2.5, scale_grad_by_freq=True, mode="sum", sparse=True, padding_idx=-1),
+    module("RNNCell", 2, 3),
+    module("RNNCell", 2, 3, bias=False, nonlinearity="relu"),
+    module("LSTMCell", 2, 3, bias=False),
+    module("GRUCell", 2, 3),
     module("MSELoss"),
     module("L1Loss", reduction="sum"),
     module("NLLLoss", ignore_index=2),

@@ -91,6 +91,38 @@ def norms():
     }}
 
 
+def loaded():
+    torch.manual_seed(6)
+    older, newer = utils.weight_norm(nn.Linear(3, 2)), utils.parametrizations.weight_norm(nn.Linear(3, 2))
+    older.weight_g.data.mul_(2)
+    result = {"weight": str(newer.load_state_dict(older.state_dict())), "weights": values(newer.weight)}
+    module, other = (utils.spectral_norm(nn.Sequential(nn.Linear(3, 2))[0]) for _ in range(2))
+    module(torch.ones(1, 3))
+    saved = module.state_dict()
+    result["metadata"] = saved._metadata
+    oldest = saved.copy()
+    del oldest["weight_v"]
+    oldest["weight"] = module.weight.detach()
+    result |= {"spectral": str(other.load_state_dict(oldest)), "state": state(other)}
+    del oldest["weight"]
+    result["missing"] = list(other.load_state_dict(oldest, strict=False).missing_keys)
+    result["messages"] = message(lambda: other.load_state_dict(oldest))
+    for norm in (utils.spectral_norm, utils.parametrizations.spectral_norm):
+        torch.manual_seed(7)
+        transposed = norm(nn.ConvTranspose2d(2, 3, 2))
+        transposed(torch.ones(1, 2, 2, 2))
+        result[norm.__module__.split(".")[-1]] = state(transposed)
+    return result
+
+
+def formats():
+    convolutions = [nn.Conv2d(2, 3, 2), nn.ConvTranspose2d(2, 3, 2), nn.Conv3d(2, 1, 2), nn.Conv2d(1, 1, 1)]
+    net = nn.Sequential(*convolutions, nn.Linear(2, 2))
+    utils.convert_conv2d_weight_memory_format(net, torch.channels_last)
+    utils.convert_conv3d_weight_memory_format(net, torch.channels_last_3d)
+    return [list(layer.weight.stride()) for layer in net]
+
+
 def fusion():
     torch.manual_seed(3)
     draw = lambda *size: torch.randn(*size, dtype=torch.float64)
@@ -152,5 +184,5 @@ def stacked():
             "leaf": [[t.is_leaf, t.requires_grad] for t in parameters.values()]}
 
 
-write("nn_utils.json", {"vectors": vectors(), "clipping": clipping(), "norms": norms(), "fusion": fusion(), "calls": calls(),
+write("nn_utils.json", {"vectors": vectors(), "clipping": clipping(), "norms": norms(), "loaded": loaded(), "formats": formats(), "fusion": fusion(), "calls": calls(),
                         "stacked": stacked()})

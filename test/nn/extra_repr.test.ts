@@ -50,7 +50,7 @@ test('every module that is there is among the cases', () => {
     .filter(([, value]) => typeof value === 'function' && value.prototype instanceof nn.Module)
     .map(([name]) => name)
   // Nobody makes one of these.
-  const abstract = ['RNNBase']
+  const abstract = ['RNNBase', 'RNNCellBase']
   const made = new Set([...abstract, ...cases.map(({ module }) => module)])
   expect([...made].sort()).toEqual(there.sort())
 })

@@ -171,3 +171,51 @@ test('a layer of one’s own extends the classes of nn.modules', () => {
   expect(new nn.BatchNorm2d(1)).toBeInstanceOf(nn.modules.batchnorm._NormBase)
   expect(new nn.InstanceNorm2d(1)).toBeInstanceOf(nn.modules.instancenorm._InstanceNorm)
 })
+
+test('from_pretrained makes an embedding over given rows', () => {
+  const rows = torch.randn(4, 3)
+  for (const made of [
+    nn.Embedding.from_pretrained(rows, { padding_idx: -1, max_norm: 2 }),
+    nn.EmbeddingBag.from_pretrained(rows, { padding_idx: -1, max_norm: 2, mode: 'max' }),
+  ]) {
+    rows.mul_(2)
+    expect(torch.equal(made.weight, rows)).toBe(true)
+    expect(made.weight.requires_grad).toBe(false)
+    const { num_embeddings, embedding_dim, padding_idx, max_norm } = made
+    expect([num_embeddings, embedding_dim, padding_idx, max_norm]).toEqual([4, 3, 3, 2])
+  }
+  expect(nn.Embedding.from_pretrained(rows, false).weight.requires_grad).toBe(true)
+  expect(nn.EmbeddingBag.from_pretrained(rows, { freeze: false, mode: 'sum' }).mode).toBe('sum')
+  class Words extends nn.Embedding {}
+  expect(Words.from_pretrained({ embeddings: rows })).toBeInstanceOf(Words)
+  for (const { from_pretrained } of [nn.Embedding, nn.EmbeddingBag])
+    expect(() => from_pretrained(rows.view(2, 2, 3))).toThrow('Embeddings parameter is expected to be 2-dimensional')
+  expect(() => new nn.Embedding(3, 3, { _weight: rows })).toThrow('Shape of weight does not match num_embeddings')
+})
+
+test('a convolution with weights in another order in memory starts with the same values', () => {
+  torch.manual_seed(1)
+  const { weight } = new nn.Conv2d(3, 4, 3, { bias: false })
+  const layer = new nn.Conv2d(3, 4, 3, { bias: false }).to({ memory_format: torch.channels_last })
+  expect(layer.weight.is_contiguous()).toBe(false)
+  torch.manual_seed(1)
+  layer.reset_parameters()
+  expect(torch.equal(layer.weight, weight)).toBe(true)
+})
+
+test('a convolution of one’s own computes with other weights', () => {
+  class Scaled extends nn.Conv2d {
+    override forward(input: Tensor): Tensor {
+      const { stride, padding, dilation, groups } = this
+      return nn.functional.conv2d(input, this.weight.mul(2), this.bias, stride, padding, dilation, groups)
+    }
+  }
+  for (const padding of ['same', 1] as const) {
+    const layer = new Scaled(2, 2, 3, { padding, padding_mode: 'zeros' })
+    const input = torch.randn(1, 2, 4, 4)
+    const expected = layer._conv_forward(input, layer.weight.mul(2), layer.bias)
+    expect(torch.equal(layer(input), expected)).toBe(true)
+    expect(layer).toBeInstanceOf(nn.modules.conv._ConvNd)
+  }
+  expect(new nn.ConvTranspose1d(1, 1, 1)).toBeInstanceOf(nn.modules.conv._ConvTransposeNd)
+})

@@ -145,6 +145,53 @@ test('messages of the older norms are Python’s', () => {
   }).toEqual(reference.norms.messages)
 })
 
+test('what older versions saved is loaded', () => {
+  const expected = reference.loaded
+  torch.manual_seed(6)
+  const older = utils.weight_norm(new nn.Linear(3, 2))
+  const newer = utils.parametrizations.weight_norm(new nn.Linear(3, 2))
+  torch.no_grad(() => {
+    ;(older as unknown as { weight_g: Tensor }).weight_g.mul_(2)
+  })
+  expect(String(newer.load_state_dict(older.state_dict()))).toBe(expected.weight)
+  expectTensor(newer.weight, expected.weights, FEW_ULPS)
+  const [module, other] = [utils.spectral_norm(new nn.Linear(3, 2)), utils.spectral_norm(new nn.Linear(3, 2))]
+  module(torch.ones(1, 3))
+  const saved = module.state_dict()
+  expect((saved as unknown as { _metadata: object })._metadata).toEqual(expected.metadata)
+  const { weight_v: _, ...oldest } = saved
+  const withWeight: Record<string, Tensor> = { ...oldest, weight: module.weight.detach() }
+  expect(String(other.load_state_dict(withWeight))).toBe(expected.spectral)
+  expectTensors(other.state_dict(), expected.state, 1e-5)
+  expect(other.load_state_dict(oldest, false).missing_keys).toEqual(expected.missing)
+  expect(messageOf(() => other.load_state_dict(oldest))).toBe(expected.messages)
+  const norms: Record<string, (layer: nn.ConvTranspose2d) => nn.ConvTranspose2d> = {
+    spectral_norm: (layer) => utils.spectral_norm(layer),
+    parametrizations: (layer) => utils.parametrizations.spectral_norm(layer),
+  }
+  for (const [name, norm] of Object.entries(norms)) {
+    torch.manual_seed(7)
+    const transposed = norm(new nn.ConvTranspose2d(2, 3, 2))
+    transposed(torch.ones(1, 2, 2, 2))
+    expectTensors(transposed.state_dict(), expected[name], 1e-5)
+  }
+})
+
+test('weights of convolutions in other memory formats', () => {
+  const layers = [
+    new nn.Conv2d(2, 3, 2),
+    new nn.ConvTranspose2d(2, 3, 2),
+    new nn.Conv3d(2, 1, 2),
+    new nn.Conv2d(1, 1, 1),
+  ]
+  const net = new nn.Sequential(...layers, new nn.Linear(2, 2))
+  const before = layers.map(({ weight }) => weight.tolist())
+  utils.convert_conv2d_weight_memory_format(net, torch.channels_last)
+  utils.convert_conv3d_weight_memory_format({ module: net, memory_format: torch.channels_last_3d })
+  expect([...net].map((layer) => [...(layer as nn.Linear).weight.stride()])).toEqual(reference.formats)
+  expect(layers.map(({ weight }) => weight.tolist())).toEqual(before)
+})
+
 test('fusion of weights', () => {
   const given = (reference.fusion.given as Values[]).map(({ data, shape }) =>
     torch.tensor(data as number[], { dtype: torch.float64 }).view(shape),

@@ -61,10 +61,7 @@ export function sdpa_kernel<T>(
   body: () => Synchronous<T>,
 ): T
 export function sdpa_kernel<T>(backends: SDPBackend | readonly SDPBackend[], body: () => Synchronous<T>): T
-export function sdpa_kernel(
-  backends: SDPBackend | readonly SDPBackend[],
-  options?: KernelOptions | boolean,
-): Disposable
+export function sdpa_kernel(backends: SDPBackend | readonly SDPBackend[], options?: KernelOptions | boolean): Disposable
 export function sdpa_kernel<T>(...args: unknown[]): T | Disposable {
   const last = args.at(-1)
   const body = typeof last === 'function' ? (last as () => Synchronous<T>) : undefined
@@ -107,9 +104,7 @@ export function activate_flash_attention_impl(...args: Arguments['nn.attention.a
   const install = implementations.get(impl)
   if (install === undefined) {
     const names = list_flash_attention_impls().map((name) => `'${name}'`)
-    throw new RangeError(
-      `Unknown flash attention impl '${impl}'. Available implementations: [${names.join(', ')}]`,
-    )
+    throw new RangeError(`Unknown flash attention impl '${impl}'. Available implementations: [${names.join(', ')}]`)
   }
   const installed = install()
   active = installed === null || installed === undefined ? null : { name: impl, installed }

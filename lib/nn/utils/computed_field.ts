@@ -18,5 +18,5 @@ export function hooksOf<H>(module: Module, kind: abstract new (...args: never[])
 }
 
 export function removeHook(module: Module, hook: unknown): void {
-  module._forward_pre_hooks.delete(hook as never)
+  module._forward_pre_hooks.remove(hook as never)
 }

@@ -2,11 +2,10 @@
 
 import { internals, type Tensor } from '../../core/tensor.js'
 import { read } from '../generated/arguments.js'
-import { isTransposedConvolution } from '../modules/kinds.js'
 import type { Module } from '../modules/module.js'
 import { ORTHOGONAL_MAPS, Orthogonal, type OrthogonalMap } from './orthogonal.js'
 import { type Parametrized, register_parametrization } from './parametrize.js'
-import { PowerIteration } from './power_iteration.js'
+import { PowerIteration, rowsOf } from './power_iteration.js'
 import { WeightNormalized } from './weight_normalized.js'
 
 /** The tensor to parametrize. */
@@ -78,8 +77,8 @@ export function spectral_norm<M extends Module, N extends string = 'weight'>(
 export function spectral_norm(...args: unknown[]): Module {
   const { module, name, n_power_iterations, eps, dim } = read('nn.utils.parametrizations.spectral_norm', args)
   const weight = tensorOf(module, name)
-  const first = dim ?? (isTransposedConvolution(module) ? 1 : 0)
-  return register_parametrization(module, name, new PowerIteration(weight, n_power_iterations, first, eps))
+  const parametrization = new PowerIteration(weight, n_power_iterations, rowsOf(module, dim), eps)
+  return register_parametrization(module, name, parametrization)
 }
 
 interface SpectralOptions<N extends string> {
@@ -104,7 +103,16 @@ export function weight_norm<M extends Module, N extends string = 'weight'>(
 ): Parametrized<M, N>
 export function weight_norm(...args: unknown[]): Module {
   const { module, name, dim } = read('nn.utils.parametrizations.weight_norm', args)
-  return register_parametrization(module, name, new WeightNormalized(dim), { unsafe: true })
+  register_parametrization(module, name, new WeightNormalized(dim), { unsafe: true })
+  module._register_load_state_dict_pre_hook((state_dict, prefix) => {
+    const older = ['_g', '_v'].map((suffix) => prefix + name + suffix)
+    if (!older.every((key) => Object.hasOwn(state_dict, key))) return
+    for (const [i, key] of older.entries()) {
+      state_dict[`${prefix}parametrizations.${name}.original${i}`] = state_dict[key] as Tensor
+      delete state_dict[key]
+    }
+  })
+  return module
 }
 
 interface WeightOptions<N extends string> {

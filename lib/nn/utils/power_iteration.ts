@@ -5,6 +5,7 @@ import { contiguous_format } from '../../core/device.js'
 import type { Tensor } from '../../core/tensor.js'
 import * as torch from '../../generated/functions.js'
 import { normalize } from '../functional/index.js'
+import { ConvTranspose1d, ConvTranspose2d, ConvTranspose3d } from '../modules/conv_transpose.js'
 import { Module } from '../modules/module.js'
 
 /** A weight as a matrix whose rows lie along a dimension. */
@@ -12,6 +13,12 @@ export function asMatrix(weight: Tensor, dim: number): Tensor {
   if (dim === 0) return weight.flatten(1)
   const others = Array.from({ length: weight.dim() }, (_, i) => i).filter((i) => i !== dim)
   return weight.permute([dim, ...others]).flatten(1)
+}
+
+/** The dimension of a module's weight that its outputs lie along, unless another one is said. */
+export function rowsOf(module: Module, dim: number | null): number {
+  const transposed = [ConvTranspose1d, ConvTranspose2d, ConvTranspose3d].some((kind) => module instanceof kind)
+  return dim ?? (transposed ? 1 : 0)
 }
 
 export function checkIterations(n_power_iterations: number): void {

@@ -3,20 +3,24 @@
 import { no_grad } from '../../autograd/grad_mode.js'
 import { Callable } from '../../core/callable.js'
 import { contiguous_format } from '../../core/device.js'
-import type { Tensor } from '../../core/tensor.js'
+import type { RemovableHandle, Tensor } from '../../core/tensor.js'
 import * as torch from '../../generated/functions.js'
+import * as linalg from '../../generated/linalg.js'
 import { normalize } from '../functional/index.js'
 import { type Arguments, read } from '../generated/arguments.js'
 import type { Rest } from '../modules/call_types.js'
 import { partKind, unregister } from '../modules/fields.js'
-import { isTransposedConvolution } from '../modules/kinds.js'
 import type { Module } from '../modules/module.js'
-import { Parameter } from '../parameter.js'
+import type { LocalMetadata, StateDict } from '../modules/state_dict.js'
+import { is_lazy, Parameter } from '../parameter.js'
 import { hooksOf, removeHook, setField, tensorOf } from './computed_field.js'
-import { asMatrix, checkIterations } from './power_iteration.js'
+import { asMatrix, checkIterations, rowsOf } from './power_iteration.js'
 
 /** Divides a weight by its greatest singular value before every forward. */
 class SpectralNorm extends Callable {
+  /** Of its hooks of the module's state. */
+  handles: RemovableHandle[] = []
+
   constructor(
     readonly tensorName: string,
     readonly n_power_iterations: number,
@@ -56,7 +60,41 @@ class SpectralNorm extends Callable {
   override __call__(module: Module): void {
     setField(module, this.tensorName, this.weightOf(module, module.training))
   }
+
+  /** The form of a state_dict that has `name_v`. */
+  noteVersion(metadata: Metadata): void {
+    metadata.spectral_norm ??= {}
+    const key = `${this.tensorName}.version`
+    if (key in metadata.spectral_norm) throw new Error(`Unexpected key in metadata['spectral_norm']: ${key}`)
+    metadata.spectral_norm[key] = 1
+  }
+
+  /** Computes `name_v` for a state_dict of the form that had the weight itself in its place. */
+  renew(state: StateDict, prefix: string, metadata: Metadata, strict: boolean, missing: string[]): void {
+    const version = metadata.spectral_norm?.[`${this.tensorName}.version`]
+    if (version !== undefined && version >= 1) return
+    const key = prefix + this.tensorName
+    const has = (suffix: string) => Object.hasOwn(state, key + suffix)
+    if (version === undefined && ['_orig', '_u', '_v'].every(has) && !has('')) return
+    const absent = ['_orig', '', '_u'].filter((suffix) => !has(suffix))
+    if (strict) missing.push(...absent.map((suffix) => key + suffix))
+    if (absent.length > 0) return
+    no_grad(() => {
+      const original = state[`${key}_orig`] as Tensor
+      const sigma = original.div(state[key] as Tensor).mean()
+      delete state[key]
+      const matrix = this.matrixOf(original)
+      const u = state[`${key}_u`] as Tensor
+      // v is what gives u by the matrix, u = W v / ‖W v‖, and sigma as uᵀ W v.
+      const products = [matrix.t().mm(matrix).pinverse(), matrix.t(), u.unsqueeze(1)]
+      const v = linalg.multi_dot(products).squeeze(1)
+      state[`${key}_v`] = v.mul_(sigma.div(torch.dot(u, torch.mv(matrix, v))))
+    })
+  }
 }
+
+/** What a state_dict says beside its tensors of weights that are normalized: "weight.version". */
+type Metadata = LocalMetadata & { spectral_norm?: Record<string, number> }
 
 /**
  * Divides a weight by its spectral norm, its greatest singular value (Miyato et al. 2018), by a hook before every
@@ -73,10 +111,16 @@ export function spectral_norm(...args: Arguments['nn.utils.spectral_norm']): Mod
   if (hooksOf(module, SpectralNorm).some(({ tensorName }) => tensorName === name)) {
     throw new Error(`Cannot register two spectral_norm hooks on the same parameter ${name}`)
   }
-  const hook = new SpectralNorm(name, n_power_iterations, dim ?? (isTransposedConvolution(module) ? 1 : 0), eps)
+  const hook = new SpectralNorm(name, n_power_iterations, rowsOf(module, dim), eps)
   if (partKind(module, name) !== 'parameter') throw new RangeError(`Module '${module}' has no parameter '${name}'`)
   const weight = tensorOf(module, name) as Parameter | null
   if (weight === null) throw new RangeError(`\`SpectralNorm\` cannot be applied as parameter \`${name}\` is None`)
+  if (is_lazy(weight)) {
+    throw new RangeError(
+      "The module passed to `SpectralNorm` can't have uninitialized parameters. Make sure to run the dummy forward before " +
+        'applying spectral normalization',
+    )
+  }
   const [u, v] = no_grad((): Tensor[] =>
     hook.matrixOf(weight).shape.map((size) => {
       const drawn = weight.new_empty([size]).normal_(0, 1)
@@ -89,6 +133,12 @@ export function spectral_norm(...args: Arguments['nn.utils.spectral_norm']): Mod
   module.register_buffer(`${name}_u`, u)
   module.register_buffer(`${name}_v`, v)
   module.register_forward_pre_hook(hook as never)
+  hook.handles = [
+    module._register_state_dict_hook((_module, _state, _prefix, metadata) => hook.noteVersion(metadata)),
+    module._register_load_state_dict_pre_hook((state, prefix, metadata, strict, missing) =>
+      hook.renew(state, prefix, metadata, strict, missing),
+    ),
+  ]
   return module
 }
 
@@ -109,5 +159,6 @@ export function remove_spectral_norm(...args: Arguments['nn.utils.remove_spectra
   for (const suffix of ['', '_u', '_v', '_orig']) unregister(module, name + suffix)
   module.register_parameter(name, new Parameter(weight))
   removeHook(module, hook)
+  for (const handle of hook.handles) handle.remove()
   return module
 }

@@ -9,7 +9,7 @@ import { type Arguments, read } from '../generated/arguments.js'
 import type { Rest } from '../modules/call_types.js'
 import { unregister } from '../modules/fields.js'
 import type { Module } from '../modules/module.js'
-import { Parameter } from '../parameter.js'
+import { is_lazy, Parameter } from '../parameter.js'
 import { hooksOf, removeHook, setField, tensorOf } from './computed_field.js'
 
 /** Computes a weight of its lengths and its directions before every forward. */
@@ -49,6 +49,12 @@ export function weight_norm(...args: Arguments['nn.utils.weight_norm']): Module 
   }
   const hook = new WeightNorm(name, dim ?? -1)
   const weight = tensorOf(module, name)
+  if (is_lazy(weight)) {
+    throw new RangeError(
+      "The module passed to `WeightNorm` can't have uninitialized parameters. Make sure to run the dummy forward before " +
+        'applying weight normalization',
+    )
+  }
   unregister(module, name)
   module.register_parameter(`${name}_g`, new Parameter(torch.norm_except_dim(weight, 2, hook.dim)))
   module.register_parameter(`${name}_v`, new Parameter(weight))
