@@ -16,6 +16,7 @@ const SPACES: Record<string, object> = {
   'nn.utils': nn.utils,
   'nn.attention': nn.attention,
   'nn.attention.bias': nn.attention.bias,
+  'nn.attention.flex_attention': nn.attention.flex_attention,
   'nn.utils.parametrizations': nn.utils.parametrizations,
   'nn.utils.parametrize': nn.utils.parametrize,
   'nn.utils.prune': nn.utils.prune,
@@ -54,6 +55,10 @@ const CLASSES: Record<string, [Class, (() => object) | null]> = {
   'nn.ModuleDict': [nn.ModuleDict, () => new nn.ModuleDict()],
   'nn.ParameterList': [nn.ParameterList, () => new nn.ParameterList()],
   'nn.RNNBase': [nn.RNNBase, () => new nn.RNN(1, 1)],
+  'nn.attention.flex_attention.BlockMask': [
+    nn.attention.flex_attention.BlockMask,
+    () => nn.attention.flex_attention.create_block_mask(nn.attention.flex_attention.noop_mask, 1, 1, 2, 2),
+  ],
   'nn.utils.parametrize.ParametrizationList': [
     nn.utils.parametrize.ParametrizationList,
     () => new nn.utils.parametrize.ParametrizationList([new nn.Tanh()], torch.ones(1)),
@@ -91,7 +96,8 @@ const OTHERWISE: [reason: string, names: string[]][] = [
     'takes no arguments',
     words(`
       nn.utils.prune.Identity nn.attention.list_flash_attention_impls nn.attention.current_flash_attention_impl
-      nn.attention.restore_flash_attention_impl
+      nn.attention.restore_flash_attention_impl nn.attention.flex_attention.BlockMask.numel
+      nn.attention.flex_attention.BlockMask.sparsity nn.attention.flex_attention.BlockMask.to_dense
       torch.are_deterministic_algorithms_enabled torch.clear_autocast_cache torch.get_default_dtype
       torch.get_deterministic_debug_mode torch.get_float32_matmul_precision torch.get_num_threads
       torch.get_printoptions torch.get_rng_state torch.initial_seed torch.is_autocast_cache_enabled
@@ -118,6 +124,8 @@ const OTHERWISE: [reason: string, names: string[]][] = [
     'takes any number of arguments, all alike',
     words(`
       nn.utils.prune.PruningContainer nn.attention.bias.causal_upper_left nn.attention.bias.causal_lower_right
+      nn.attention.flex_attention.or_masks nn.attention.flex_attention.and_masks
+      nn.attention.flex_attention.BlockMask.index
       torch.broadcast_shapes torch.slice nn.Identity nn.Module.compile nn.Sequential autograd.once_differentiable
       utils.checkpoint.checkpoint utils.checkpoint.checkpoint_sequential`),
   ],
@@ -170,9 +178,12 @@ const OTHERWISE: [reason: string, names: string[]][] = [
   ],
   [
     'JavaScript’s protocol',
-    words('nn.Module.toString nn.ModuleList.toString optim.Optimizer.toString Tensor.toString cuda.Stream.toString'),
+    words(
+      'nn.attention.flex_attention.BlockMask.toString nn.Module.toString nn.ModuleList.toString optim.Optimizer.toString Tensor.toString cuda.Stream.toString',
+    ),
   ],
   ['hands keyword arguments on to the class that it is given', ['nn.utils.prune.global_unstructured']],
+  ['a mask: takes the positions', ['nn.attention.flex_attention.noop_mask']],
   ['takes a function or module, or several, and tensors for each', ['cuda.make_graphed_callables', 'cuda.graph']],
 ]
 const REASONS = new Map(OTHERWISE.flatMap(([reason, names]) => names.map((name) => [name, reason])))

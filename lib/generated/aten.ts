@@ -60,6 +60,11 @@ interface _lu_with_info_operator {
   (...args: [input: Tensor, pivot?: boolean | undefined, check_errors?: boolean | undefined] | [input: Tensor, options?: { pivot?: boolean | undefined; check_errors?: boolean | undefined }] | [input: Tensor, pivot: boolean | undefined, options?: { check_errors?: boolean | undefined }]): Named<[LU: Tensor, pivots: Tensor, info: Tensor], { readonly LU: Tensor; readonly pivots: Tensor; readonly info: Tensor }>
 }
 
+interface _safe_softmax_operator {
+  /** `aten::_safe_softmax(Tensor self, int dim, ScalarType? dtype=None) -> Tensor` */
+  (...args: [input: Tensor, dim: number, dtype?: DType | null | undefined] | [input: Tensor, options: { dim: number; dtype?: DType | null | undefined }] | [input: Tensor, dim: number, options?: { dtype?: DType | null | undefined }]): Tensor
+}
+
 interface _weight_norm_operator {
   /** `aten::_weight_norm(Tensor v, Tensor g, int dim=0) -> Tensor` */
   (...args: [v: Tensor, g: Tensor, dim?: number | undefined] | [v: Tensor, options: { g: Tensor; dim?: number | undefined }] | [v: Tensor, g: Tensor, options?: { dim?: number | undefined }]): Tensor
@@ -683,6 +688,7 @@ export const _foreach_mul_: _foreach_mul__operator = operator('_foreach_mul_')
 export const _foreach_norm: _foreach_norm_operator = operator('_foreach_norm')
 export const _indices: _indices_operator = operator('_indices')
 export const _lu_with_info: _lu_with_info_operator = operator('_lu_with_info')
+export const _safe_softmax: _safe_softmax_operator = operator('_safe_softmax')
 export const _weight_norm: _weight_norm_operator = operator('_weight_norm')
 export const _nnz: _nnz_operator = operator('_nnz')
 export const _pack_padded_sequence: _pack_padded_sequence_operator = operator('_pack_padded_sequence')

@@ -193,6 +193,13 @@ OWN = {
                        "method": "PruningMethod"},
     "nn.utils.stateless.functional_call": _CALLED, "func.functional_call": _CALLED,
     "func.stack_module_state": {"models": "Modules"},
+    "nn.attention.flex_attention": {
+        "mod_fn": "TensorFunction", "mask_mod": "TensorFunction", "score_mod": "TensorFunction?", "block_mask": "unknown",
+        "BLOCK_SIZE": "int[1]", "kernel_options": "Kwargs?", "return_aux": "Kwargs?", "device": "Device?",
+        "grid_size": "int[1]", "enable_gqa": "bool", "return_lse": "bool", "flatten": "bool",
+    },
+    "nn.attention.flex_attention.BlockMask": {"seq_lengths": "int[]", "BLOCK_SIZE": "int[1]", "mask_mod": "TensorFunction?"},
+    "nn.attention.flex_attention.BlockMask.from_kv_blocks": {"mask_mod": "TensorFunction?", "seq_lengths": "int[]?"},
     "nn.attention.sdpa_kernel": {"backends": "int[1]"},
     "nn.attention.register_flash_attention_impl": {"impl": "str", "register_fn": "TensorFunction"},
     "nn.attention.activate_flash_attention_impl": {"impl": "str"},
@@ -283,6 +290,7 @@ NOT_WALKED = {
     "optim.Optimizer.profile_hook_step", "optim.swap_in_optimizer_params_and_state", "nn.Sequential.forward",
     "nn.utils.clip_grad_norm", "nn.utils.skip_init", "nn.utils.parametrize.cached",
     "nn.utils.prune.global_unstructured", "nn.attention.restore_flash_attention_impl",
+    "nn.attention.flex_attention.noop_mask",
     "nn.utils.parametrize.ParametrizationList.forward", "Tensor.eig", "Tensor.lstsq", "Tensor.solve", "Tensor.symeig",
     "Tensor.storage", "Tensor.storage_type", "Tensor.reinforce", "Tensor.resize", "Tensor.resize_as", "Tensor.index",
     "Tensor.share_memory_", "Tensor.is_shared", "Tensor.module_load", "Tensor.dim_order", "Tensor.istft", "Tensor.unflatten",
@@ -504,7 +512,7 @@ OWN |= {
 }
 
 nn, optim, autograd = torch.nn, torch.optim, torch.autograd
-parametrize, prune = nn.utils.parametrize, nn.utils.prune
+parametrize, prune, flex = nn.utils.parametrize, nn.utils.prune, nn.attention.flex_attention
 public_of = lambda module: [name for name in getattr(module, "__all__", dir(module)) if not name.startswith("_")]
 own_functions = lambda module: [name for name in public_of(module)
                                 if isinstance(getattr(module, name), types.FunctionType)
@@ -556,6 +564,11 @@ named = [
     *functions("nn.utils.stateless", nn.utils.stateless, own_functions(nn.utils.stateless)),
     *functions("func", torch.func, ["functional_call", "stack_module_state"]),
     *functions("nn.attention", nn.attention, own_functions(nn.attention)),
+    *functions("nn.attention.flex_attention", flex, [name for name in flex.__all__ if name[0].islower() and not name.endswith("masks")]),
+    *classes("nn.attention.flex_attention", flex, ["AuxOutput", "AuxRequest", "BlockMask"]),
+    *methods("nn.attention.flex_attention.BlockMask", flex.BlockMask),
+    row("nn.attention.flex_attention.BlockMask", "from_kv_blocks", "method",
+        list(inspect.signature(flex.BlockMask.from_kv_blocks).parameters.values())),
     *classes("nn.attention.bias", nn.attention.bias, ["CausalBias"]),
     *classes("nn.utils.rnn", nn.utils.rnn, ["PackedSequence"]),
     *functions("nn.utils.rnn", nn.utils.rnn, own_functions(nn.utils.rnn)),

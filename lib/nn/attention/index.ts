@@ -8,6 +8,7 @@ import { isOptions } from '../../operators/options.js'
 import { type Arguments, read } from '../generated/arguments.js'
 
 export * as bias from './bias.js'
+export * as flex_attention from './flex_attention.js'
 
 /** The ways of computing scaled_dot_product_attention. */
 export const SDPBackend = Object.freeze({

@@ -2353,6 +2353,97 @@ export interface Arguments {
   'nn.attention.sdpa_kernel': [backends: ({ backends: number | readonly number[] } & Keywords<'nn.attention.sdpa_kernel', 'backends'>) | number | readonly number[], set_priority?: boolean | Keywords<'nn.attention.sdpa_kernel', 'backends'> | undefined]
 
   /**
+   * `torch.nn.attention.flex_attention.create_block_mask(mask_mod, B, H, Q_LEN, KV_LEN, device=None, BLOCK_SIZE=128, separate_full_blocks=True, compute_dq_write_order=False, dq_kv_order=True)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.flex_attention.create_block_mask.html
+   */
+  'nn.attention.flex_attention.create_block_mask': [options: { mask_mod: ((...inputs: any[]) => any); B: number | null; H: number | null; Q_LEN: number; KV_LEN: number } & Keywords<'nn.attention.flex_attention.create_block_mask', 'mask_mod' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'>] | [mask_mod: ((...inputs: any[]) => any), options: { B: number | null; H: number | null; Q_LEN: number; KV_LEN: number } & Keywords<'nn.attention.flex_attention.create_block_mask', 'mask_mod' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'>] | [mask_mod: ((...inputs: any[]) => any), B: number | null, options: { H: number | null; Q_LEN: number; KV_LEN: number } & Keywords<'nn.attention.flex_attention.create_block_mask', 'mask_mod' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'>] | [mask_mod: ((...inputs: any[]) => any), B: number | null, H: number | null, options: { Q_LEN: number; KV_LEN: number } & Keywords<'nn.attention.flex_attention.create_block_mask', 'mask_mod' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'>] | [mask_mod: ((...inputs: any[]) => any), B: number | null, H: number | null, Q_LEN: number, options: { KV_LEN: number } & Keywords<'nn.attention.flex_attention.create_block_mask', 'mask_mod' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'>] | [mask_mod: ((...inputs: any[]) => any), B: number | null, H: number | null, Q_LEN: number, KV_LEN: number, device?: DeviceLike | null | Keywords<'nn.attention.flex_attention.create_block_mask', 'mask_mod' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'> | undefined, BLOCK_SIZE?: number | readonly number[] | Keywords<'nn.attention.flex_attention.create_block_mask', 'mask_mod' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'> | undefined, _compile?: boolean | Keywords<'nn.attention.flex_attention.create_block_mask', 'mask_mod' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'> | undefined, separate_full_blocks?: boolean | Keywords<'nn.attention.flex_attention.create_block_mask', 'mask_mod' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'> | undefined, compute_dq_write_order?: boolean | Keywords<'nn.attention.flex_attention.create_block_mask', 'mask_mod' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'> | undefined, dq_kv_order?: boolean | Keywords<'nn.attention.flex_attention.create_block_mask', 'mask_mod' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'> | undefined]
+
+  /**
+   * `torch.nn.attention.flex_attention.create_mask(mod_fn, B, H, Q_LEN, KV_LEN, device=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.flex_attention.create_mask.html
+   */
+  'nn.attention.flex_attention.create_mask': [options: { mod_fn: ((...inputs: any[]) => any); B: number | null; H: number | null; Q_LEN: number; KV_LEN: number } & Keywords<'nn.attention.flex_attention.create_mask', 'mod_fn' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'>] | [mod_fn: ((...inputs: any[]) => any), options: { B: number | null; H: number | null; Q_LEN: number; KV_LEN: number } & Keywords<'nn.attention.flex_attention.create_mask', 'mod_fn' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'>] | [mod_fn: ((...inputs: any[]) => any), B: number | null, options: { H: number | null; Q_LEN: number; KV_LEN: number } & Keywords<'nn.attention.flex_attention.create_mask', 'mod_fn' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'>] | [mod_fn: ((...inputs: any[]) => any), B: number | null, H: number | null, options: { Q_LEN: number; KV_LEN: number } & Keywords<'nn.attention.flex_attention.create_mask', 'mod_fn' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'>] | [mod_fn: ((...inputs: any[]) => any), B: number | null, H: number | null, Q_LEN: number, options: { KV_LEN: number } & Keywords<'nn.attention.flex_attention.create_mask', 'mod_fn' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'>] | [mod_fn: ((...inputs: any[]) => any), B: number | null, H: number | null, Q_LEN: number, KV_LEN: number, device?: DeviceLike | null | Keywords<'nn.attention.flex_attention.create_mask', 'mod_fn' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'> | undefined]
+
+  /**
+   * `torch.nn.attention.flex_attention.flex_attention(query, key, value, score_mod=None, block_mask=None, scale=None, enable_gqa=False, return_lse=False, kernel_options=None, *, return_aux=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.flex_attention.flex_attention.html
+   */
+  'nn.attention.flex_attention.flex_attention': [options: { query: Tensor; key: Tensor; value: Tensor } & Keywords<'nn.attention.flex_attention.flex_attention', 'query' | 'key' | 'value'>] | [query: Tensor, options: { key: Tensor; value: Tensor } & Keywords<'nn.attention.flex_attention.flex_attention', 'query' | 'key' | 'value'>] | [query: Tensor, key: Tensor, options: { value: Tensor } & Keywords<'nn.attention.flex_attention.flex_attention', 'query' | 'key' | 'value'>] | [query: Tensor, key: Tensor, value: Tensor, score_mod?: ((...inputs: any[]) => any) | null | Keywords<'nn.attention.flex_attention.flex_attention', 'query' | 'key' | 'value'> | undefined, block_mask?: unknown | Keywords<'nn.attention.flex_attention.flex_attention', 'query' | 'key' | 'value'> | undefined, scale?: number | null | Keywords<'nn.attention.flex_attention.flex_attention', 'query' | 'key' | 'value'> | undefined, enable_gqa?: boolean | Keywords<'nn.attention.flex_attention.flex_attention', 'query' | 'key' | 'value'> | undefined, return_lse?: boolean | Keywords<'nn.attention.flex_attention.flex_attention', 'query' | 'key' | 'value'> | undefined, kernel_options?: object | null | Keywords<'nn.attention.flex_attention.flex_attention', 'query' | 'key' | 'value'> | undefined, options?: Keywords<'nn.attention.flex_attention.flex_attention', 'query' | 'key' | 'value'> | undefined]
+
+  /**
+   * `torch.nn.attention.flex_attention.AuxOutput(lse=None, max_scores=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.flex_attention.AuxOutput.html
+   */
+  'nn.attention.flex_attention.AuxOutput': [lse?: Tensor | null | Keywords<'nn.attention.flex_attention.AuxOutput'> | undefined, max_scores?: Tensor | null | Keywords<'nn.attention.flex_attention.AuxOutput'> | undefined]
+
+  /**
+   * `torch.nn.attention.flex_attention.AuxRequest(lse=False, max_scores=False)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.flex_attention.AuxRequest.html
+   */
+  'nn.attention.flex_attention.AuxRequest': [lse?: boolean | Keywords<'nn.attention.flex_attention.AuxRequest'> | undefined, max_scores?: boolean | Keywords<'nn.attention.flex_attention.AuxRequest'> | undefined]
+
+  /**
+   * `torch.nn.attention.flex_attention.BlockMask(seq_lengths, kv_num_blocks, kv_indices, full_kv_num_blocks, full_kv_indices, q_num_blocks, q_indices, full_q_num_blocks, full_q_indices, BLOCK_SIZE=(128, 128), mask_mod=None, *, dq_write_order=None, dq_write_order_full=None, dq_kv_order=None, dq_kv_order_spt=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.flex_attention.BlockMask.html
+   */
+  'nn.attention.flex_attention.BlockMask': [options: { seq_lengths: readonly number[]; kv_num_blocks: Tensor; kv_indices: Tensor; full_kv_num_blocks: Tensor | null; full_kv_indices: Tensor | null; q_num_blocks: Tensor | null; q_indices: Tensor | null; full_q_num_blocks: Tensor | null; full_q_indices: Tensor | null } & Keywords<'nn.attention.flex_attention.BlockMask', 'seq_lengths' | 'kv_num_blocks' | 'kv_indices' | 'full_kv_num_blocks' | 'full_kv_indices' | 'q_num_blocks' | 'q_indices' | 'full_q_num_blocks' | 'full_q_indices'>] | [seq_lengths: readonly number[], options: { kv_num_blocks: Tensor; kv_indices: Tensor; full_kv_num_blocks: Tensor | null; full_kv_indices: Tensor | null; q_num_blocks: Tensor | null; q_indices: Tensor | null; full_q_num_blocks: Tensor | null; full_q_indices: Tensor | null } & Keywords<'nn.attention.flex_attention.BlockMask', 'seq_lengths' | 'kv_num_blocks' | 'kv_indices' | 'full_kv_num_blocks' | 'full_kv_indices' | 'q_num_blocks' | 'q_indices' | 'full_q_num_blocks' | 'full_q_indices'>] | [seq_lengths: readonly number[], kv_num_blocks: Tensor, options: { kv_indices: Tensor; full_kv_num_blocks: Tensor | null; full_kv_indices: Tensor | null; q_num_blocks: Tensor | null; q_indices: Tensor | null; full_q_num_blocks: Tensor | null; full_q_indices: Tensor | null } & Keywords<'nn.attention.flex_attention.BlockMask', 'seq_lengths' | 'kv_num_blocks' | 'kv_indices' | 'full_kv_num_blocks' | 'full_kv_indices' | 'q_num_blocks' | 'q_indices' | 'full_q_num_blocks' | 'full_q_indices'>] | [seq_lengths: readonly number[], kv_num_blocks: Tensor, kv_indices: Tensor, options: { full_kv_num_blocks: Tensor | null; full_kv_indices: Tensor | null; q_num_blocks: Tensor | null; q_indices: Tensor | null; full_q_num_blocks: Tensor | null; full_q_indices: Tensor | null } & Keywords<'nn.attention.flex_attention.BlockMask', 'seq_lengths' | 'kv_num_blocks' | 'kv_indices' | 'full_kv_num_blocks' | 'full_kv_indices' | 'q_num_blocks' | 'q_indices' | 'full_q_num_blocks' | 'full_q_indices'>] | [seq_lengths: readonly number[], kv_num_blocks: Tensor, kv_indices: Tensor, full_kv_num_blocks: Tensor | null, options: { full_kv_indices: Tensor | null; q_num_blocks: Tensor | null; q_indices: Tensor | null; full_q_num_blocks: Tensor | null; full_q_indices: Tensor | null } & Keywords<'nn.attention.flex_attention.BlockMask', 'seq_lengths' | 'kv_num_blocks' | 'kv_indices' | 'full_kv_num_blocks' | 'full_kv_indices' | 'q_num_blocks' | 'q_indices' | 'full_q_num_blocks' | 'full_q_indices'>] | [seq_lengths: readonly number[], kv_num_blocks: Tensor, kv_indices: Tensor, full_kv_num_blocks: Tensor | null, full_kv_indices: Tensor | null, options: { q_num_blocks: Tensor | null; q_indices: Tensor | null; full_q_num_blocks: Tensor | null; full_q_indices: Tensor | null } & Keywords<'nn.attention.flex_attention.BlockMask', 'seq_lengths' | 'kv_num_blocks' | 'kv_indices' | 'full_kv_num_blocks' | 'full_kv_indices' | 'q_num_blocks' | 'q_indices' | 'full_q_num_blocks' | 'full_q_indices'>] | [seq_lengths: readonly number[], kv_num_blocks: Tensor, kv_indices: Tensor, full_kv_num_blocks: Tensor | null, full_kv_indices: Tensor | null, q_num_blocks: Tensor | null, options: { q_indices: Tensor | null; full_q_num_blocks: Tensor | null; full_q_indices: Tensor | null } & Keywords<'nn.attention.flex_attention.BlockMask', 'seq_lengths' | 'kv_num_blocks' | 'kv_indices' | 'full_kv_num_blocks' | 'full_kv_indices' | 'q_num_blocks' | 'q_indices' | 'full_q_num_blocks' | 'full_q_indices'>] | [seq_lengths: readonly number[], kv_num_blocks: Tensor, kv_indices: Tensor, full_kv_num_blocks: Tensor | null, full_kv_indices: Tensor | null, q_num_blocks: Tensor | null, q_indices: Tensor | null, options: { full_q_num_blocks: Tensor | null; full_q_indices: Tensor | null } & Keywords<'nn.attention.flex_attention.BlockMask', 'seq_lengths' | 'kv_num_blocks' | 'kv_indices' | 'full_kv_num_blocks' | 'full_kv_indices' | 'q_num_blocks' | 'q_indices' | 'full_q_num_blocks' | 'full_q_indices'>] | [seq_lengths: readonly number[], kv_num_blocks: Tensor, kv_indices: Tensor, full_kv_num_blocks: Tensor | null, full_kv_indices: Tensor | null, q_num_blocks: Tensor | null, q_indices: Tensor | null, full_q_num_blocks: Tensor | null, options: { full_q_indices: Tensor | null } & Keywords<'nn.attention.flex_attention.BlockMask', 'seq_lengths' | 'kv_num_blocks' | 'kv_indices' | 'full_kv_num_blocks' | 'full_kv_indices' | 'q_num_blocks' | 'q_indices' | 'full_q_num_blocks' | 'full_q_indices'>] | [seq_lengths: readonly number[], kv_num_blocks: Tensor, kv_indices: Tensor, full_kv_num_blocks: Tensor | null, full_kv_indices: Tensor | null, q_num_blocks: Tensor | null, q_indices: Tensor | null, full_q_num_blocks: Tensor | null, full_q_indices: Tensor | null, BLOCK_SIZE?: number | readonly number[] | Keywords<'nn.attention.flex_attention.BlockMask', 'seq_lengths' | 'kv_num_blocks' | 'kv_indices' | 'full_kv_num_blocks' | 'full_kv_indices' | 'q_num_blocks' | 'q_indices' | 'full_q_num_blocks' | 'full_q_indices'> | undefined, mask_mod?: ((...inputs: any[]) => any) | null | Keywords<'nn.attention.flex_attention.BlockMask', 'seq_lengths' | 'kv_num_blocks' | 'kv_indices' | 'full_kv_num_blocks' | 'full_kv_indices' | 'q_num_blocks' | 'q_indices' | 'full_q_num_blocks' | 'full_q_indices'> | undefined, options?: Keywords<'nn.attention.flex_attention.BlockMask', 'seq_lengths' | 'kv_num_blocks' | 'kv_indices' | 'full_kv_num_blocks' | 'full_kv_indices' | 'q_num_blocks' | 'q_indices' | 'full_q_num_blocks' | 'full_q_indices'> | undefined]
+
+  /**
+   * `torch.nn.attention.flex_attention.BlockMask.as_tuple(flatten=True)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.flex_attention.BlockMask.html#torch.nn.attention.flex_attention.BlockMask.as_tuple
+   */
+  'nn.attention.flex_attention.BlockMask.as_tuple': [flatten?: boolean | Keywords<'nn.attention.flex_attention.BlockMask.as_tuple'> | undefined]
+
+  /**
+   * `torch.nn.attention.flex_attention.BlockMask.numel()`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.flex_attention.BlockMask.html#torch.nn.attention.flex_attention.BlockMask.numel
+   */
+  'nn.attention.flex_attention.BlockMask.numel': []
+
+  /**
+   * `torch.nn.attention.flex_attention.BlockMask.sparsity()`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.flex_attention.BlockMask.html#torch.nn.attention.flex_attention.BlockMask.sparsity
+   */
+  'nn.attention.flex_attention.BlockMask.sparsity': []
+
+  /**
+   * `torch.nn.attention.flex_attention.BlockMask.to(device)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.flex_attention.BlockMask.html#torch.nn.attention.flex_attention.BlockMask.to
+   */
+  'nn.attention.flex_attention.BlockMask.to': [device: ({ device: DeviceLike | null }) | DeviceLike | null]
+
+  /**
+   * `torch.nn.attention.flex_attention.BlockMask.to_dense()`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.flex_attention.BlockMask.html#torch.nn.attention.flex_attention.BlockMask.to_dense
+   */
+  'nn.attention.flex_attention.BlockMask.to_dense': []
+
+  /**
+   * `torch.nn.attention.flex_attention.BlockMask.to_string(grid_size=(20, 20), limit=4)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.flex_attention.BlockMask.html#torch.nn.attention.flex_attention.BlockMask.to_string
+   */
+  'nn.attention.flex_attention.BlockMask.to_string': [grid_size?: number | readonly number[] | Keywords<'nn.attention.flex_attention.BlockMask.to_string'> | undefined, limit?: number | Keywords<'nn.attention.flex_attention.BlockMask.to_string'> | undefined]
+
+  /**
+   * `torch.nn.attention.flex_attention.BlockMask.from_kv_blocks(kv_num_blocks, kv_indices, full_kv_num_blocks=None, full_kv_indices=None, BLOCK_SIZE=128, mask_mod=None, seq_lengths=None, compute_q_blocks=True, *, dq_write_order=None, dq_write_order_full=None, dq_kv_order=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.flex_attention.BlockMask.html#torch.nn.attention.flex_attention.BlockMask.from_kv_blocks
+   */
+  'nn.attention.flex_attention.BlockMask.from_kv_blocks': [options: { kv_num_blocks: Tensor; kv_indices: Tensor } & Keywords<'nn.attention.flex_attention.BlockMask.from_kv_blocks', 'kv_num_blocks' | 'kv_indices'>] | [kv_num_blocks: Tensor, options: { kv_indices: Tensor } & Keywords<'nn.attention.flex_attention.BlockMask.from_kv_blocks', 'kv_num_blocks' | 'kv_indices'>] | [kv_num_blocks: Tensor, kv_indices: Tensor, full_kv_num_blocks?: Tensor | null | Keywords<'nn.attention.flex_attention.BlockMask.from_kv_blocks', 'kv_num_blocks' | 'kv_indices'> | undefined, full_kv_indices?: Tensor | null | Keywords<'nn.attention.flex_attention.BlockMask.from_kv_blocks', 'kv_num_blocks' | 'kv_indices'> | undefined, BLOCK_SIZE?: number | readonly number[] | Keywords<'nn.attention.flex_attention.BlockMask.from_kv_blocks', 'kv_num_blocks' | 'kv_indices'> | undefined, mask_mod?: ((...inputs: any[]) => any) | null | Keywords<'nn.attention.flex_attention.BlockMask.from_kv_blocks', 'kv_num_blocks' | 'kv_indices'> | undefined, seq_lengths?: readonly number[] | null | Keywords<'nn.attention.flex_attention.BlockMask.from_kv_blocks', 'kv_num_blocks' | 'kv_indices'> | undefined, compute_q_blocks?: boolean | Keywords<'nn.attention.flex_attention.BlockMask.from_kv_blocks', 'kv_num_blocks' | 'kv_indices'> | undefined, options?: Keywords<'nn.attention.flex_attention.BlockMask.from_kv_blocks', 'kv_num_blocks' | 'kv_indices'> | undefined]
+
+  /**
    * `torch.nn.attention.bias.CausalBias(variant, seq_len_q, seq_len_kv)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.bias.CausalBias.html
@@ -2751,6 +2842,19 @@ export interface Values {
   'nn.attention.list_flash_attention_impls': {  }
   'nn.attention.register_flash_attention_impl': { impl: string; register_fn: ((...inputs: any[]) => any) }
   'nn.attention.sdpa_kernel': { backends: number | readonly number[]; set_priority: boolean }
+  'nn.attention.flex_attention.create_block_mask': { mask_mod: ((...inputs: any[]) => any); B: number | null; H: number | null; Q_LEN: number; KV_LEN: number; device: DeviceLike | null; BLOCK_SIZE: number | readonly number[]; _compile: boolean; separate_full_blocks: boolean; compute_dq_write_order: boolean; dq_kv_order: boolean }
+  'nn.attention.flex_attention.create_mask': { mod_fn: ((...inputs: any[]) => any); B: number | null; H: number | null; Q_LEN: number; KV_LEN: number; device: DeviceLike | null }
+  'nn.attention.flex_attention.flex_attention': { query: Tensor; key: Tensor; value: Tensor; score_mod: ((...inputs: any[]) => any) | null; block_mask: unknown; scale: number | null; enable_gqa: boolean; return_lse: boolean; kernel_options: object | null; return_aux: object | null }
+  'nn.attention.flex_attention.AuxOutput': { lse: Tensor | null; max_scores: Tensor | null }
+  'nn.attention.flex_attention.AuxRequest': { lse: boolean; max_scores: boolean }
+  'nn.attention.flex_attention.BlockMask': { seq_lengths: readonly number[]; kv_num_blocks: Tensor; kv_indices: Tensor; full_kv_num_blocks: Tensor | null; full_kv_indices: Tensor | null; q_num_blocks: Tensor | null; q_indices: Tensor | null; full_q_num_blocks: Tensor | null; full_q_indices: Tensor | null; BLOCK_SIZE: number | readonly number[]; mask_mod: ((...inputs: any[]) => any) | null; dq_write_order: Tensor | null; dq_write_order_full: Tensor | null; dq_kv_order: Tensor | null; dq_kv_order_spt: boolean | null }
+  'nn.attention.flex_attention.BlockMask.as_tuple': { flatten: boolean }
+  'nn.attention.flex_attention.BlockMask.numel': {  }
+  'nn.attention.flex_attention.BlockMask.sparsity': {  }
+  'nn.attention.flex_attention.BlockMask.to': { device: DeviceLike | null }
+  'nn.attention.flex_attention.BlockMask.to_dense': {  }
+  'nn.attention.flex_attention.BlockMask.to_string': { grid_size: number | readonly number[]; limit: number }
+  'nn.attention.flex_attention.BlockMask.from_kv_blocks': { kv_num_blocks: Tensor; kv_indices: Tensor; full_kv_num_blocks: Tensor | null; full_kv_indices: Tensor | null; BLOCK_SIZE: number | readonly number[]; mask_mod: ((...inputs: any[]) => any) | null; seq_lengths: readonly number[] | null; compute_q_blocks: boolean; dq_write_order: Tensor | null; dq_write_order_full: Tensor | null; dq_kv_order: Tensor | boolean | null }
   'nn.attention.bias.CausalBias': { variant: unknown; seq_len_q: number; seq_len_kv: number }
   'nn.utils.rnn.PackedSequence': { data: Tensor; batch_sizes: Tensor | null; sorted_indices: Tensor | null; unsorted_indices: Tensor | null }
   'nn.utils.rnn.invert_permutation': { permutation: Tensor | null }
