@@ -14,7 +14,15 @@ const SPACES: Record<string, object> = {
   'nn.functional': nn.functional,
   'nn.init': nn.init,
   'nn.utils': nn.utils,
+  'nn.attention': nn.attention,
+  'nn.attention.bias': nn.attention.bias,
+  'nn.attention.flex_attention': nn.attention.flex_attention,
+  'nn.utils.parametrizations': nn.utils.parametrizations,
+  'nn.utils.parametrize': nn.utils.parametrize,
+  'nn.utils.prune': nn.utils.prune,
   'nn.utils.rnn': nn.utils.rnn,
+  'nn.utils.stateless': nn.utils.stateless,
+  func: torch.func,
   'nn.parameter': nn.parameter,
   'nn.modules.lazy': nn.modules.lazy,
   'nn.modules.module': nn.modules.module,
@@ -52,6 +60,28 @@ const CLASSES: Record<string, [Class, (() => object) | null]> = {
   'nn.ModuleDict': [nn.ModuleDict, () => new nn.ModuleDict()],
   'nn.ParameterList': [nn.ParameterList, () => new nn.ParameterList()],
   'nn.RNNBase': [nn.RNNBase, () => new nn.RNN(1, 1)],
+  'nn.attention.flex_attention.BlockMask': [
+    nn.attention.flex_attention.BlockMask,
+    () => nn.attention.flex_attention.create_block_mask(nn.attention.flex_attention.noop_mask, 1, 1, 2, 2),
+  ],
+  'nn.utils.parametrize.ParametrizationList': [
+    nn.utils.parametrize.ParametrizationList,
+    () => new nn.utils.parametrize.ParametrizationList([new nn.Tanh()], torch.ones(1)),
+  ],
+  'nn.utils.prune.BasePruningMethod': [nn.utils.prune.BasePruningMethod, () => new nn.utils.prune.Identity()],
+  'nn.utils.prune.PruningContainer': [nn.utils.prune.PruningContainer, () => new nn.utils.prune.PruningContainer()],
+  'nn.utils.prune.Identity': [nn.utils.prune.Identity, () => new nn.utils.prune.Identity()],
+  'nn.utils.prune.RandomUnstructured': [
+    nn.utils.prune.RandomUnstructured,
+    () => new nn.utils.prune.RandomUnstructured(1),
+  ],
+  'nn.utils.prune.L1Unstructured': [nn.utils.prune.L1Unstructured, () => new nn.utils.prune.L1Unstructured(1)],
+  'nn.utils.prune.RandomStructured': [nn.utils.prune.RandomStructured, () => new nn.utils.prune.RandomStructured(1)],
+  'nn.utils.prune.LnStructured': [nn.utils.prune.LnStructured, () => new nn.utils.prune.LnStructured(1, 2)],
+  'nn.utils.prune.CustomFromMask': [
+    nn.utils.prune.CustomFromMask,
+    () => new nn.utils.prune.CustomFromMask(torch.ones(1)),
+  ],
   'nn.utils.rnn.PackedSequence': [nn.utils.rnn.PackedSequence, () => nn.utils.rnn.pack_sequence([torch.ones(1)])],
   'optim.Optimizer': [optim.Optimizer, () => new optim.SGD([torch.ones(1, { requires_grad: true })])],
   'optim.LBFGS': [optim.LBFGS, () => new optim.LBFGS([torch.ones(1, { requires_grad: true })])],
@@ -91,6 +121,9 @@ const OTHERWISE: [reason: string, names: string[]][] = [
   [
     'takes no arguments',
     words(`
+      nn.utils.prune.Identity nn.attention.list_flash_attention_impls nn.attention.current_flash_attention_impl
+      nn.attention.restore_flash_attention_impl nn.attention.flex_attention.BlockMask.numel
+      nn.attention.flex_attention.BlockMask.sparsity nn.attention.flex_attention.BlockMask.to_dense
       torch.are_deterministic_algorithms_enabled torch.clear_autocast_cache torch.get_default_dtype
       torch.get_deterministic_debug_mode torch.get_float32_matmul_precision torch.get_num_threads
       torch.get_printoptions torch.get_rng_state torch.initial_seed torch.is_autocast_cache_enabled
@@ -113,11 +146,15 @@ const OTHERWISE: [reason: string, names: string[]][] = [
     words(`
       torch.no_grad torch.enable_grad torch.inference_mode torch.set_grad_enabled torch.printoptions torch.scope
       autograd.no_grad autograd.enable_grad autograd.inference_mode autograd.set_grad_enabled amp.autocast
-      cuda.device cuda.stream profiler.record_function`),
+      cuda.device cuda.stream profiler.record_function nn.utils.parametrize.cached
+      nn.attention.sdpa_kernel`),
   ],
   [
     'takes any number of arguments, all alike',
     words(`
+      nn.utils.prune.PruningContainer nn.attention.bias.causal_upper_left nn.attention.bias.causal_lower_right
+      nn.attention.flex_attention.or_masks nn.attention.flex_attention.and_masks
+      nn.attention.flex_attention.BlockMask.index
       torch.broadcast_shapes torch.slice nn.Identity nn.Module.compile nn.Sequential autograd.once_differentiable
       utils.checkpoint.checkpoint utils.checkpoint.checkpoint_sequential`),
   ],
@@ -141,11 +178,14 @@ const OTHERWISE: [reason: string, names: string[]][] = [
     words(`
       torch.keep torch.from_shared testing.equality_tester cuda.graphed_step cuda.synchronize_async profiler.profile
       Tensor.to_typed_array Tensor.index_set_ cuda.Stream.equals
-      nn.Sequential.at nn.ModuleList.at nn.ParameterList.at nn.utils.rnn.PackedSequence.with_data`),
+      nn.utils.prune.PruningContainer.at nn.Sequential.at nn.ModuleList.at nn.ParameterList.at nn.utils.rnn.PackedSequence.with_data`),
   ],
   [
     'reads by the signature of another name',
     words(`
+      nn.init.uniform nn.init.normal nn.init.constant nn.init.eye nn.init.dirac nn.init.xavier_uniform
+      nn.init.xavier_normal nn.init.kaiming_uniform nn.init.kaiming_normal nn.init.orthogonal nn.init.sparse
+      nn.utils.clip_grad_norm
       nn.parameter.Parameter nn.parameter.Buffer nn.parameter.UninitializedParameter
       nn.parameter.UninitializedBuffer nn.modules.module.Module
       Tensor.unique nn.Module.to nn.utils.rnn.PackedSequence.to nn.utils.rnn.PackedSequence.cpu
@@ -161,6 +201,7 @@ const OTHERWISE: [reason: string, names: string[]][] = [
   [
     'for subclasses to override',
     words(`
+      nn.utils.parametrize.ParametrizationList.forward nn.utils.prune.BasePruningMethod
       nn.Module.forward nn.Module.set_extra_state nn.Module.moved nn.Module.extra_repr nn.Sequential.forward nn.RNNBase.moved nn.RNNBase.run
       nn.RNNBase.extra_repr nn.ParameterList.extra_repr optim.Optimizer.checkOptions optim.Optimizer.stepGroup
       optim.Optimizer.stateOf optim.Optimizer.keepState optim.Optimizer.handles optim.Optimizer.fitsParameter
@@ -169,8 +210,12 @@ const OTHERWISE: [reason: string, names: string[]][] = [
   ],
   [
     'JavaScript’s protocol',
-    words('nn.Module.toString nn.ModuleList.toString optim.Optimizer.toString Tensor.toString cuda.Stream.toString'),
+    words(
+      'nn.attention.flex_attention.BlockMask.toString nn.Module.toString nn.ModuleList.toString optim.Optimizer.toString Tensor.toString cuda.Stream.toString',
+    ),
   ],
+  ['hands keyword arguments on to the class that it is given', ['nn.utils.prune.global_unstructured']],
+  ['a mask: takes the positions', ['nn.attention.flex_attention.noop_mask']],
   ['takes a function or module, or several, and tensors for each', ['cuda.make_graphed_callables', 'cuda.graph']],
 ]
 const REASONS = new Map(OTHERWISE.flatMap(([reason, names]) => names.map((name) => [name, reason])))

@@ -240,7 +240,7 @@ export interface Native {
     ro: Float64Array,
     h_diag: Handle | null,
   ): [direction: Handle, al: Handle | null]
-  clip_grad_norm(parameters: Handle[], max_norm: number, norm_type: number, error_if_nonfinite: boolean): Handle
+  clip_grad_norm(parameters: Handle[], max_norm: number, norm_type: number): Handle
   clip_grad_value(parameters: Handle[], clip_value: number): void
   zero_grad(parameters: Handle[], set_to_none: boolean): void
 
@@ -306,6 +306,9 @@ export interface Native {
 
   get_switch(name: string): boolean
   set_switch(name: string, on: boolean): void
+  /** Numbers of libtorch's SDPBackend, the first choice of attention first. */
+  sdp_priority_order(): number[]
+  set_sdp_priority_order(order: readonly number[]): void
   /** 0: no; 1: a warning; 2: an error. */
   deterministic_algorithms(): number
   use_deterministic_algorithms(on: boolean, warn_only: boolean): void

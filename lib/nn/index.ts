@@ -1,4 +1,5 @@
 // torch.nn
+export * as attention from './attention/index.js'
 export * as functional from './functional/index.js'
 export * as init from './init.js'
 export * from './modules/activation.js'

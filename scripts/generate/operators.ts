@@ -43,7 +43,8 @@ const BY_HAND = {
 
 /** What lib/ calls, and the other generated files do not have: what stands beneath functions written by hand. */
 const BENEATH = (
-  '_amp_foreach_non_finite_check_and_unscale_ _amp_update_scale_ _cudnn_rnn_flatten_weight _indices _lu_with_info ' +
+  '_amp_foreach_non_finite_check_and_unscale_ _amp_update_scale_ _cudnn_rnn_flatten_weight _foreach_mul_ ' +
+  '_foreach_norm _indices _lu_with_info _safe_softmax _weight_norm ' +
   '_nnz _pack_padded_sequence _pad_packed_sequence _sparse_addmm _sparse_log_softmax _sparse_mm _sparse_softmax ' +
   '_sparse_sum _spdiags _unique2 _upsample_bicubic2d_aa _upsample_bilinear2d_aa _upsample_lanczos2d_aa ' +
   '_upsample_nearest_exact1d _upsample_nearest_exact2d _upsample_nearest_exact3d _values adaptive_avg_pool2d ' +
@@ -112,7 +113,7 @@ function pageOf(qualified: string): string | null {
   if (exposed.undocumented.includes(qualified) || qualified.startsWith('torch.safetensors.')) return null
   const version = exposed.torch_version.split('.').slice(0, 2).join('.')
   const shared = SHARED_PAGES.find(([names]) => names.test(qualified))?.[1]
-  const owner = /^torch\.(nn|optim)(\.lr_scheduler|\.utils\.rnn)?\.[A-Z]\w*(?=\.)/.exec(qualified)?.[0]
+  const owner = /^torch\.(nn|optim)(\.lr_scheduler|\.utils\.\w+|\.attention\.\w+)?\.[A-Z]\w*(?=\.)/.exec(qualified)?.[0]
   const page = shared ?? `generated/${owner ?? qualified}`
   const place = `${page}.html${(shared ?? owner) ? `#${qualified}` : ''}`
   return `https://docs.pytorch.org/docs/${version}/${place}`
@@ -267,6 +268,7 @@ import type { Optimizer, OptimizerStateDict, Params } from '#lib/optim/optimizer
 import type { LRScheduler } from '#lib/optim/lr_scheduler/lr_scheduler.js'
 import type { AverageFunction, MultiAverageFunction } from '#lib/optim/swa_utils/average.js'
 import type { PackedSequence } from '#lib/nn/utils/rnn.js'
+import type { BasePruningMethod } from '#lib/nn/utils/pruning_method.js'
 import type { Module } from '#lib/nn/modules/module.js'
 import type { BackwardHook, BackwardPreHook, ForwardHook, ForwardPreHook, RegistrationHook } from '#lib/nn/modules/hooks.js'
 import type { LoadPostHook, LoadPreHook, StateDictHook, StateDictPreHook } from '#lib/nn/modules/state_dict.js'
@@ -333,8 +335,8 @@ const files: Record<string, string> = {
   'generated/aten.ts': atenFile(available(BENEATH)),
   'operators/generated/python_functions.ts': pythonFunctionsFile(),
   'operators/generated/signatures.ts': HEADER + signatureTable(pythonSignatures),
-  'operators/generated/arguments.ts': argumentsFile((key) => !/^(nn|optim|cuda|safetensors)\./.test(key)),
-  'nn/generated/arguments.ts': argumentsFile((key) => key.startsWith('nn.')),
+  'operators/generated/arguments.ts': argumentsFile((key) => !/^(nn|func|optim|cuda|safetensors)\./.test(key)),
+  'nn/generated/arguments.ts': argumentsFile((key) => /^(nn|func)\./.test(key)),
   'cuda/generated/arguments.ts': argumentsFile((key) => key.startsWith('cuda.')),
   'safetensors/generated/arguments.ts': argumentsFile((key) => key.startsWith('safetensors.')),
   'optim/generated/arguments.ts': argumentsFile((key) => key.startsWith('optim.')),

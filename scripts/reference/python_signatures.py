@@ -16,6 +16,9 @@ import typing
 
 import safetensors.torch
 import torch
+import torch.nn.attention.bias
+import torch.nn.attention.flex_attention
+import torch.nn.utils.prune
 import torch.optim.swa_utils
 import torch.utils.checkpoint
 import torch.utils.data
@@ -130,6 +133,8 @@ NAMED = {
     "check_nan": "bool", "use_buffers": "bool", "memory_format": "MemoryFormat?", "pin_memory": "bool",
     "unsorted_indices": "Tensor?", "sorted_indices": "Tensor?", "loss": "unknown", "hook": "unknown",
 }
+_CALLED = {"module": "Module", "parameters_and_buffers": "StateDict", "parameter_and_buffer_dicts": "StateDicts",
+           "kwargs": "Kwargs?"}
 OWN = {
     "nn.functional.linear": {"input": "Tensor", "weight": "Tensor", "bias": "Tensor?"}, "nn.Parameter": {"data": "Tensor?"}, "nn.Buffer": {"data": "Tensor?", "persistent": "bool"},
     "nn.UninitializedParameter": {"shape": "int[]", "device": "Device?", "dtype": "ScalarType?"},
@@ -175,6 +180,31 @@ OWN = {
     "nn.utils.rnn.pad_sequence": {"sequences": "Tensor[]", "padding_side": "'left'|'right'"},
     "nn.utils.rnn.pack_sequence": {"sequences": "Tensor[]"},
     "optim.LBFGS.step": {"closure": "Closure"},
+    "nn.utils.parameters_to_vector": {"parameters": "Values"}, "nn.utils.vector_to_parameters": {"parameters": "Values"},
+    "nn.utils.convert_conv2d_weight_memory_format": {"module": "Module"},
+    "nn.utils.convert_conv3d_weight_memory_format": {"module": "Module"},
+    "nn.utils.fuse_conv_bn_eval": {"conv": "Module", "bn": "Module"},
+    "nn.utils.fuse_linear_bn_eval": {"linear": "Module", "bn": "Module"},
+    "nn.utils.spectral_norm": {"module": "Module"}, "nn.utils.remove_spectral_norm": {"module": "Module"},
+    "nn.utils.weight_norm": {"module": "Module", "dim": "int?"}, "nn.utils.remove_weight_norm": {"module": "Module"},
+    "nn.utils.parametrizations.weight_norm": {"dim": "int?"},
+    "nn.utils.parametrize.ParametrizationList": {"modules": "Modules"},
+    "nn.utils.prune": {"module": "Module", "name": "str", "amount": "float", "dim": "int", "mask": "Tensor",
+                       "importance_scores": "Tensor?", "n": "NormOrder", "t": "Tensor", "default_mask": "Tensor?",
+                       "method": "PruningMethod"},
+    "nn.utils.stateless.functional_call": _CALLED, "func.functional_call": _CALLED,
+    "func.stack_module_state": {"models": "Modules"},
+    "nn.attention.flex_attention": {
+        "mod_fn": "TensorFunction", "mask_mod": "TensorFunction", "score_mod": "TensorFunction?", "block_mask": "unknown",
+        "BLOCK_SIZE": "int[1]", "kernel_options": "Kwargs?", "return_aux": "Kwargs?", "device": "Device?",
+        "grid_size": "int[1]", "enable_gqa": "bool", "return_lse": "bool", "flatten": "bool",
+    },
+    "nn.attention.flex_attention.BlockMask": {"seq_lengths": "int[]", "BLOCK_SIZE": "int[1]", "mask_mod": "TensorFunction?"},
+    "nn.attention.flex_attention.BlockMask.from_kv_blocks": {"mask_mod": "TensorFunction?", "seq_lengths": "int[]?"},
+    "nn.attention.sdpa_kernel": {"backends": "int[1]"},
+    "nn.attention.register_flash_attention_impl": {"impl": "str", "register_fn": "TensorFunction"},
+    "nn.attention.activate_flash_attention_impl": {"impl": "str"},
+    "nn.attention.bias.CausalBias": {"variant": "unknown"},
     "optim.Optimizer": {"defaults": "Settings"}, "optim.Optimizer.add_param_group": {"param_group": "ParamGroup"},
     "optim.Optimizer.step": {"closure": "Closure?"}, "optim.Optimizer.load_state_dict": {"state_dict": "OptimizerState"},
     "optim.lr_scheduler.LRScheduler.load_state_dict": {"state_dict": "Settings"},
@@ -280,8 +310,10 @@ NOT_WALKED = {
     "nn.Module.to", "nn.Module.ipu", "nn.Module.xpu", "nn.Module.mtia", "nn.Module.register_backward_hook",
     "nn.Module.share_memory", "nn.Module.extra_repr", "nn.ParameterList.extra_repr", "nn.ParameterDict.extra_repr",
     "optim.Optimizer.profile_hook_step", "optim.swap_in_optimizer_params_and_state", "nn.Sequential.forward",
-    "nn.utils.clip_grad_norm", "nn.utils.spectral_norm", "nn.utils.weight_norm", "nn.utils.remove_spectral_norm",
-    "nn.utils.remove_weight_norm", "nn.utils.skip_init", "Tensor.eig", "Tensor.lstsq", "Tensor.solve", "Tensor.symeig",
+    "nn.utils.clip_grad_norm", "nn.utils.skip_init", "nn.utils.parametrize.cached",
+    "nn.utils.prune.global_unstructured", "nn.attention.restore_flash_attention_impl",
+    "nn.attention.flex_attention.noop_mask",
+    "nn.utils.parametrize.ParametrizationList.forward", "Tensor.eig", "Tensor.lstsq", "Tensor.solve", "Tensor.symeig",
     "Tensor.storage", "Tensor.storage_type", "Tensor.reinforce", "Tensor.resize", "Tensor.resize_as", "Tensor.index",
     "Tensor.share_memory_", "Tensor.is_shared", "Tensor.module_load", "Tensor.dim_order", "Tensor.istft", "Tensor.unflatten",
 }
@@ -504,10 +536,30 @@ OWN |= {
 nn, optim, autograd = torch.nn, torch.optim, torch.autograd
 # Methods of schedulers that take what LRScheduler's take.
 INHERITED = ("state_dict", "load_state_dict", "get_lr")
+parametrize, prune, flex = nn.utils.parametrize, nn.utils.prune, nn.attention.flex_attention
 public_of = lambda module: [name for name in getattr(module, "__all__", dir(module)) if not name.startswith("_")]
 own_functions = lambda module: [name for name in public_of(module)
                                 if isinstance(getattr(module, name), types.FunctionType)
                                 and getattr(module, name).__module__.startswith(module.__name__)]
+
+
+def pruning_methods():
+    """The classes of pruning methods, and the class methods that apply each to a module."""
+    rows = []
+    for name in sorted(vars(prune)):
+        method = getattr(prune, name)
+        if not (isinstance(method, type) and issubclass(method, prune.BasePruningMethod)):
+            continue
+        key = f"nn.utils.prune.{name}"
+        OWN[key] = OWN["nn.utils.prune"]
+        if isinstance(vars(method).get("__init__"), types.FunctionType):
+            rows.append(row("nn.utils.prune", name, "class", list(inspect.signature(method).parameters.values())))
+        if "apply" in vars(method) and method is not prune.BasePruningMethod:
+            rows.append(row(key, "apply", "method", list(inspect.signature(method.apply).parameters.values())))
+        rows += methods(key, method)
+    return rows
+
+
 named = [
     row("nn.functional", "linear", "function", documented("input, weight, bias=None"), "Tensor"),
     *classes("nn", nn, [name for name in dir(nn) if isinstance(getattr(nn, name), type) and getattr(nn, name).__module__.startswith("torch.nn")]),
@@ -527,6 +579,21 @@ named = [
         "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "EmbeddingBag", "RNNCell", "LSTMCell", "GRUCell"]),
     *functions("nn.init", nn.init, [name for name in own_functions(nn.init) if name.endswith("_") or name == "calculate_gain"]),
     *functions("nn.utils", nn.utils, own_functions(nn.utils)),
+    *functions("nn.utils.parametrize", parametrize, own_functions(parametrize)),
+    *classes("nn.utils.parametrize", parametrize, ["ParametrizationList"]),
+    *methods("nn.utils.parametrize.ParametrizationList", parametrize.ParametrizationList),
+    *functions("nn.utils.parametrizations", nn.utils.parametrizations, own_functions(nn.utils.parametrizations)),
+    *functions("nn.utils.prune", prune, own_functions(prune)),
+    *pruning_methods(),
+    *functions("nn.utils.stateless", nn.utils.stateless, own_functions(nn.utils.stateless)),
+    *functions("func", torch.func, ["functional_call", "stack_module_state"]),
+    *functions("nn.attention", nn.attention, own_functions(nn.attention)),
+    *functions("nn.attention.flex_attention", flex, [name for name in flex.__all__ if name[0].islower() and not name.endswith("masks")]),
+    *classes("nn.attention.flex_attention", flex, ["AuxOutput", "AuxRequest", "BlockMask"]),
+    *methods("nn.attention.flex_attention.BlockMask", flex.BlockMask),
+    row("nn.attention.flex_attention.BlockMask", "from_kv_blocks", "method",
+        list(inspect.signature(flex.BlockMask.from_kv_blocks).parameters.values())),
+    *classes("nn.attention.bias", nn.attention.bias, ["CausalBias"]),
     *classes("nn.utils.rnn", nn.utils.rnn, ["PackedSequence"]),
     *functions("nn.utils.rnn", nn.utils.rnn, own_functions(nn.utils.rnn)),
     *classes("optim", optim, [name for name in dir(optim) if isinstance(getattr(optim, name), type)]),
