@@ -15,6 +15,9 @@ const SPACES: Record<string, object> = {
   'nn.init': nn.init,
   'nn.utils': nn.utils,
   'nn.utils.rnn': nn.utils.rnn,
+  'nn.parameter': nn.parameter,
+  'nn.modules.lazy': nn.modules.lazy,
+  'nn.modules.module': nn.modules.module,
   optim,
   autograd: torch.autograd,
   'autograd.functional': torch.autograd.functional,
@@ -72,7 +75,7 @@ const OTHERWISE: [reason: string, names: string[]][] = [
       cuda.is_current_stream_capturing cuda.seed cuda.seed_all Tensor.ndimension Tensor.nelement Tensor.element_size
       Tensor.dispose Tensor.share Tensor.tolist Tensor.float Tensor.double Tensor.half Tensor.bfloat16 Tensor.long
       Tensor.int Tensor.short Tensor.char Tensor.byte Tensor.bool Tensor.cfloat Tensor.cdouble Tensor.toJSON
-      nn.RNNBase.reset_parameters nn.RNNBase.flatten_parameters Generator.initial_seed Generator.get_state
+      nn.Module.share_memory nn.RNNBase.reset_parameters nn.RNNBase.flatten_parameters Generator.initial_seed Generator.get_state
       cuda.Stream.synchronize_async cuda.Event.synchronize_async cuda.CUDAGraph.capture_end cuda.CUDAGraph.replay
       cuda.CUDAGraph.reset cuda.CUDAGraph.pool`),
   ],
@@ -86,13 +89,13 @@ const OTHERWISE: [reason: string, names: string[]][] = [
   [
     'takes any number of arguments, all alike',
     words(`
-      torch.broadcast_shapes torch.slice nn.Identity nn.Sequential autograd.once_differentiable
+      torch.broadcast_shapes torch.slice nn.Identity nn.Module.compile nn.Sequential autograd.once_differentiable
       utils.checkpoint.checkpoint utils.checkpoint.checkpoint_sequential`),
   ],
   [
     'takes one argument, which has no name in Python: C reads it',
     words(`
-      torch.is_tensor torch.device torch.get_autocast_dtype torch.is_autocast_enabled amp.is_autocast_available
+      torch.is_tensor nn.parameter.is_lazy nn.modules.lazy.LazyModuleMixin torch.device torch.get_autocast_dtype torch.is_autocast_enabled amp.is_autocast_available
       torch.set_default_dtype
       torch.BFloat16Tensor torch.BoolTensor torch.ByteTensor torch.CharTensor torch.DoubleTensor torch.FloatTensor
       torch.HalfTensor torch.IntTensor torch.LongTensor torch.ShortTensor`),
@@ -114,6 +117,8 @@ const OTHERWISE: [reason: string, names: string[]][] = [
   [
     'reads by the signature of another name',
     words(`
+      nn.parameter.Parameter nn.parameter.Buffer nn.parameter.UninitializedParameter
+      nn.parameter.UninitializedBuffer nn.modules.module.Module
       Tensor.unique nn.Module.to nn.utils.rnn.PackedSequence.to nn.utils.rnn.PackedSequence.cpu
       nn.utils.rnn.PackedSequence.cuda nn.utils.rnn.PackedSequence.float nn.utils.rnn.PackedSequence.double
       nn.utils.rnn.PackedSequence.half nn.utils.rnn.PackedSequence.bfloat16 nn.utils.rnn.PackedSequence.long
@@ -126,7 +131,7 @@ const OTHERWISE: [reason: string, names: string[]][] = [
   [
     'for subclasses to override',
     words(`
-      nn.Module.forward nn.Module.moved nn.Module.extra_repr nn.Sequential.forward nn.RNNBase.moved nn.RNNBase.run
+      nn.Module.forward nn.Module.set_extra_state nn.Module.moved nn.Module.extra_repr nn.Sequential.forward nn.RNNBase.moved nn.RNNBase.run
       nn.RNNBase.extra_repr nn.ParameterList.extra_repr optim.Optimizer.checkOptions optim.Optimizer.stepGroup
       optim.Optimizer.stateOf optim.Optimizer.keepState optim.Optimizer.handles`),
   ],
@@ -146,6 +151,18 @@ interface Callable {
 
 const isClass = (value: unknown): boolean => /^class\b/.test(Function.prototype.toString.call(value))
 
+/** What a class and the classes below it that are nobody's to name have, each name once. */
+function membersOf({ prototype }: Class): [name: string, member: PropertyDescriptor][] {
+  const named: unknown[] = [Object.prototype, ...Object.values(CLASSES).map(([{ prototype }]) => prototype)]
+  const found: Record<string, PropertyDescriptor> = {}
+  let layer: object | null = prototype
+  do {
+    Object.assign(found, { ...Object.getOwnPropertyDescriptors(layer), ...found })
+    layer = Object.getPrototypeOf(layer)
+  } while (layer !== null && !named.includes(layer))
+  return Object.entries(found)
+}
+
 function callables(): Callable[] {
   const found: Callable[] = []
   for (const [space, owner] of Object.entries(SPACES)) {
@@ -158,7 +175,7 @@ function callables(): Callable[] {
     }
   }
   for (const [space, [owner, make]] of Object.entries(CLASSES)) {
-    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(owner.prototype))) {
+    for (const [name, { value }] of membersOf(owner)) {
       if (typeof value !== 'function' || name.startsWith('_') || name === 'constructor') continue
       const call = (...args: unknown[]) => value.apply(make === null ? Object.create(owner.prototype) : make(), args)
       found.push({ key: `${space}.${name}`, kind: 'method', call })

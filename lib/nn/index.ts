@@ -12,14 +12,15 @@ export * from './modules/distance.js'
 export * from './modules/dropout.js'
 export * from './modules/flatten.js'
 export * from './modules/fold.js'
+export type { BackwardHook, BackwardPreHook, ForwardHook, ForwardPreHook } from './modules/hooks.js'
 export * as modules from './modules/index.js'
 export { InstanceNorm1d, InstanceNorm2d, InstanceNorm3d } from './modules/instancenorm.js'
-export { Identity, Linear } from './modules/linear.js'
+export { Identity, LazyLinear, Linear } from './modules/linear.js'
 export { LinearCrossEntropyLoss } from './modules/linear_cross_entropy.js'
 export * from './modules/loss.js'
 export * from './modules/loss_classes.js'
 export * from './modules/loss_distances.js'
-export { type ForwardHook, type ForwardPreHook, Module } from './modules/module.js'
+export { Module } from './modules/module.js'
 export { CrossMapLRN2d, GroupNorm, LayerNorm, LocalResponseNorm, RMSNorm } from './modules/normalization.js'
 export * from './modules/padding.js'
 export * from './modules/pixelshuffle.js'
@@ -28,7 +29,16 @@ export { GRU, LSTM, type LSTMOptions, RNN, type RNNBaseOptions, type RNNOptions 
 export { RNNBase } from './modules/rnn_base.js'
 export * from './modules/softmax.js'
 export { Embedding } from './modules/sparse.js'
-export type { LoadResult, StateDict } from './modules/state_dict.js'
+export type {
+  LoadPostHook,
+  LoadPreHook,
+  LoadResult,
+  LocalMetadata,
+  StateDict,
+  StateDictHook,
+  StateDictPreHook,
+} from './modules/state_dict.js'
 export * from './modules/upsampling.js'
-export { Buffer, Parameter } from './parameter.js'
+export * as parameter from './parameter.js'
+export { Buffer, Parameter, UninitializedBuffer, UninitializedParameter } from './parameter.js'
 export * as utils from './utils/index.js'

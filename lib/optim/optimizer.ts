@@ -141,7 +141,7 @@ export class Optimizer<O extends object = Record<string, any>> {
   /** Forgets the gradients: sets them to null, or to zero where `set_to_none` is false. */
   zero_grad(...args: Arguments['optim.Optimizer.zero_grad']): void {
     const { set_to_none } = read('optim.Optimizer.zero_grad', args)
-    const handles = this.param_groups.flatMap((group) => group.params.map(internals.handleOf))
+    const handles = this.param_groups.flatMap((group) => group.params.map(internals.heldHandleOf))
     native.zero_grad(handles, set_to_none)
   }
 

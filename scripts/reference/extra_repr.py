@@ -107,6 +107,8 @@ LINEAR, TANH = module("Linear", 2, 3), module("Tanh")
 MODULES = [
     LINEAR,
     module("Linear", 2, 3, bias=False),
+    module("LazyLinear", 3),
+    module("LazyLinear", 3, bias=False),
     module("Identity"),
     *ACTIVATIONS,
     *PADDINGS,

@@ -6,7 +6,9 @@ import type { Generator } from '../../operators/generator.js'
 import type { Tensor } from '../../core/tensor.js'
 import type { LinearCrossEntropyOptions } from '../../nn/functional/linear_cross_entropy_options.js'
 import type { PackedSequence } from '../../nn/utils/rnn.js'
-import type { ForwardHook, ForwardPreHook, Module } from '../../nn/modules/module.js'
+import type { Module } from '../../nn/modules/module.js'
+import type { BackwardHook, BackwardPreHook, ForwardHook, ForwardPreHook, RegistrationHook } from '../../nn/modules/hooks.js'
+import type { LoadPostHook, LoadPreHook, StateDictHook, StateDictPreHook } from '../../nn/modules/state_dict.js'
 import type { Parameter } from '../../nn/parameter.js'
 import type { Reduction } from '../../operators/reduction.js'
 
@@ -1361,28 +1363,28 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.Module.html#torch.nn.Module.register_full_backward_hook
    */
-  'nn.Module.register_full_backward_hook': [hook: ({ hook: unknown } & Keywords<'nn.Module.register_full_backward_hook', 'hook'>) | unknown, prepend?: boolean | Keywords<'nn.Module.register_full_backward_hook', 'hook'> | undefined]
+  'nn.Module.register_full_backward_hook': [hook: ({ hook: BackwardHook } & Keywords<'nn.Module.register_full_backward_hook', 'hook'>) | BackwardHook, prepend?: boolean | Keywords<'nn.Module.register_full_backward_hook', 'hook'> | undefined]
 
   /**
    * `torch.nn.Module.register_full_backward_pre_hook(hook, prepend=False)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.Module.html#torch.nn.Module.register_full_backward_pre_hook
    */
-  'nn.Module.register_full_backward_pre_hook': [hook: ({ hook: unknown } & Keywords<'nn.Module.register_full_backward_pre_hook', 'hook'>) | unknown, prepend?: boolean | Keywords<'nn.Module.register_full_backward_pre_hook', 'hook'> | undefined]
+  'nn.Module.register_full_backward_pre_hook': [hook: ({ hook: BackwardPreHook } & Keywords<'nn.Module.register_full_backward_pre_hook', 'hook'>) | BackwardPreHook, prepend?: boolean | Keywords<'nn.Module.register_full_backward_pre_hook', 'hook'> | undefined]
 
   /**
    * `torch.nn.Module.register_load_state_dict_post_hook(hook)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.Module.html#torch.nn.Module.register_load_state_dict_post_hook
    */
-  'nn.Module.register_load_state_dict_post_hook': [hook: ({ hook: unknown }) | unknown]
+  'nn.Module.register_load_state_dict_post_hook': [hook: ({ hook: LoadPostHook }) | LoadPostHook]
 
   /**
    * `torch.nn.Module.register_load_state_dict_pre_hook(hook)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.Module.html#torch.nn.Module.register_load_state_dict_pre_hook
    */
-  'nn.Module.register_load_state_dict_pre_hook': [hook: ({ hook: unknown }) | unknown]
+  'nn.Module.register_load_state_dict_pre_hook': [hook: ({ hook: LoadPreHook }) | LoadPreHook]
 
   /**
    * `torch.nn.Module.register_module(name, module)`
@@ -1403,14 +1405,14 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.Module.html#torch.nn.Module.register_state_dict_post_hook
    */
-  'nn.Module.register_state_dict_post_hook': [hook: ({ hook: unknown }) | unknown]
+  'nn.Module.register_state_dict_post_hook': [hook: ({ hook: StateDictHook }) | StateDictHook]
 
   /**
    * `torch.nn.Module.register_state_dict_pre_hook(hook)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.Module.html#torch.nn.Module.register_state_dict_pre_hook
    */
-  'nn.Module.register_state_dict_pre_hook': [hook: ({ hook: unknown }) | unknown]
+  'nn.Module.register_state_dict_pre_hook': [hook: ({ hook: StateDictPreHook }) | StateDictPreHook]
 
   /**
    * `torch.nn.Module.requires_grad_(requires_grad=True)`
@@ -1467,6 +1469,62 @@ export interface Arguments {
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.Module.html#torch.nn.Module.zero_grad
    */
   'nn.Module.zero_grad': [set_to_none?: boolean | Keywords<'nn.Module.zero_grad'> | undefined]
+
+  /**
+   * `torch.nn.UninitializedParameter.materialize(shape, device=None, dtype=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.UninitializedParameter.html#torch.nn.UninitializedParameter.materialize
+   */
+  'nn.UninitializedParameter.materialize': [shape: ({ shape: readonly number[] } & Keywords<'nn.UninitializedParameter.materialize', 'shape'>) | readonly number[], device?: DeviceLike | null | Keywords<'nn.UninitializedParameter.materialize', 'shape'> | undefined, dtype?: DType | null | Keywords<'nn.UninitializedParameter.materialize', 'shape'> | undefined]
+
+  /**
+   * `torch.nn.modules.module.register_module_buffer_registration_hook(hook)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.modules.module.register_module_buffer_registration_hook.html
+   */
+  'nn.modules.module.register_module_buffer_registration_hook': [hook: ({ hook: RegistrationHook }) | RegistrationHook]
+
+  /**
+   * `torch.nn.modules.module.register_module_forward_hook(hook, *, with_kwargs=False, always_call=False)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.modules.module.register_module_forward_hook.html
+   */
+  'nn.modules.module.register_module_forward_hook': [hook: ({ hook: ForwardHook } & Keywords<'nn.modules.module.register_module_forward_hook', 'hook'>) | ForwardHook, options?: Keywords<'nn.modules.module.register_module_forward_hook', 'hook'> | undefined]
+
+  /**
+   * `torch.nn.modules.module.register_module_forward_pre_hook(hook)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.modules.module.register_module_forward_pre_hook.html
+   */
+  'nn.modules.module.register_module_forward_pre_hook': [hook: ({ hook: ForwardPreHook }) | ForwardPreHook]
+
+  /**
+   * `torch.nn.modules.module.register_module_full_backward_hook(hook)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.modules.module.register_module_full_backward_hook.html
+   */
+  'nn.modules.module.register_module_full_backward_hook': [hook: ({ hook: BackwardHook }) | BackwardHook]
+
+  /**
+   * `torch.nn.modules.module.register_module_full_backward_pre_hook(hook)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.modules.module.register_module_full_backward_pre_hook.html
+   */
+  'nn.modules.module.register_module_full_backward_pre_hook': [hook: ({ hook: BackwardPreHook }) | BackwardPreHook]
+
+  /**
+   * `torch.nn.modules.module.register_module_module_registration_hook(hook)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.modules.module.register_module_module_registration_hook.html
+   */
+  'nn.modules.module.register_module_module_registration_hook': [hook: ({ hook: RegistrationHook }) | RegistrationHook]
+
+  /**
+   * `torch.nn.modules.module.register_module_parameter_registration_hook(hook)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.modules.module.register_module_parameter_registration_hook.html
+   */
+  'nn.modules.module.register_module_parameter_registration_hook': [hook: ({ hook: RegistrationHook }) | RegistrationHook]
 
   /**
    * `torch.nn.Sequential.append(module)`
@@ -2166,14 +2224,14 @@ export interface Values {
   'nn.Module.register_buffer': { name: string; tensor: Tensor | null; persistent: boolean }
   'nn.Module.register_forward_hook': { hook: ForwardHook; prepend: boolean; with_kwargs: boolean; always_call: boolean }
   'nn.Module.register_forward_pre_hook': { hook: ForwardPreHook; prepend: boolean; with_kwargs: boolean }
-  'nn.Module.register_full_backward_hook': { hook: unknown; prepend: boolean }
-  'nn.Module.register_full_backward_pre_hook': { hook: unknown; prepend: boolean }
-  'nn.Module.register_load_state_dict_post_hook': { hook: unknown }
-  'nn.Module.register_load_state_dict_pre_hook': { hook: unknown }
+  'nn.Module.register_full_backward_hook': { hook: BackwardHook; prepend: boolean }
+  'nn.Module.register_full_backward_pre_hook': { hook: BackwardPreHook; prepend: boolean }
+  'nn.Module.register_load_state_dict_post_hook': { hook: LoadPostHook }
+  'nn.Module.register_load_state_dict_pre_hook': { hook: LoadPreHook }
   'nn.Module.register_module': { name: string; module: Module | null }
   'nn.Module.register_parameter': { name: string; param: Parameter | null }
-  'nn.Module.register_state_dict_post_hook': { hook: unknown }
-  'nn.Module.register_state_dict_pre_hook': { hook: unknown }
+  'nn.Module.register_state_dict_post_hook': { hook: StateDictHook }
+  'nn.Module.register_state_dict_pre_hook': { hook: StateDictPreHook }
   'nn.Module.requires_grad_': { requires_grad: boolean }
   'nn.Module.set_extra_state': { state: unknown }
   'nn.Module.set_submodule': { target: string; module: Module; strict: boolean }
@@ -2182,6 +2240,14 @@ export interface Values {
   'nn.Module.train': { mode: boolean }
   'nn.Module.type': { dst_type: DType | string }
   'nn.Module.zero_grad': { set_to_none: boolean }
+  'nn.UninitializedParameter.materialize': { shape: readonly number[]; device: DeviceLike | null; dtype: DType | null }
+  'nn.modules.module.register_module_buffer_registration_hook': { hook: RegistrationHook }
+  'nn.modules.module.register_module_forward_hook': { hook: ForwardHook; with_kwargs: boolean; always_call: boolean }
+  'nn.modules.module.register_module_forward_pre_hook': { hook: ForwardPreHook }
+  'nn.modules.module.register_module_full_backward_hook': { hook: BackwardHook }
+  'nn.modules.module.register_module_full_backward_pre_hook': { hook: BackwardPreHook }
+  'nn.modules.module.register_module_module_registration_hook': { hook: RegistrationHook }
+  'nn.modules.module.register_module_parameter_registration_hook': { hook: RegistrationHook }
   'nn.Sequential.append': { module: Module }
   'nn.Sequential.extend': { sequential: Iterable<Module> }
   'nn.Sequential.insert': { index: number; module: Module }

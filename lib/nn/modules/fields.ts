@@ -5,6 +5,8 @@ import { internals, type Tensor } from '../../core/tensor.js'
 import { describe } from '../../operators/describe.js'
 import { isOptions, ownFields } from '../../operators/options.js'
 import { Buffer, Parameter } from '../parameter.js'
+import { registrationHooks } from './hooks.js'
+import type { Module } from './module.js'
 
 interface Kinds {
   parameter: Parameter
@@ -77,7 +79,11 @@ function accessorOf(name: string): PropertyDescriptor {
   return accessor
 }
 
-function put(module: Fields, name: string, kind: Kind, value: unknown, persistent = true): void {
+function put(module: Fields, name: string, kind: Kind, given: unknown, persistent = true): void {
+  let value = given
+  if (registrationHooks[kind].size > 0 && value !== null && value !== undefined) {
+    for (const hook of [...registrationHooks[kind].values()]) value = hook(module as Module, name, value) ?? value
+  }
   // What a module holds lives as long as the module, also where a scope made it.
   if (internals.isTensor(value) && internals.ownerOf(value) !== null) internals.setOwner(value, null)
   const stays = value instanceof Buffer ? value.persistent : persistent
@@ -164,6 +170,15 @@ export function partsOf<K extends Kind>(module: Fields, kind: K): [name: string,
   settle(module, (name, part, value) => {
     if (part === undefined) refuseHidden(module, name, value)
     else if (part.kind === kind && value !== null && value !== undefined) found.push([name, value as Kinds[K]])
+  })
+  return found
+}
+
+/** The module's own parts of one kind by name, also those that are null. */
+export function partRecord<K extends Kind>(module: Fields, kind: K): Record<string, Kinds[K] | null> {
+  const found: Record<string, Kinds[K] | null> = Object.create(null)
+  settle(module, (name, part, value) => {
+    if (part?.kind === kind) found[name] = (value ?? null) as Kinds[K] | null
   })
   return found
 }
