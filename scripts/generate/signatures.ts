@@ -32,6 +32,8 @@ const TYPES: Record<string, string> = {
   Lengths: 'Tensor | readonly number[]',
   unknown: 'unknown',
   Distance: '((x: Tensor, y: Tensor) => Tensor)',
+  Activation: '((input: Tensor) => Tensor)',
+  LinearCrossEntropyOptions: 'LinearCrossEntropyOptions',
   NestedArray: 'unknown',
   Seed: 'number | bigint',
   ElementFunction: '((...elements: any[]) => number | bigint | boolean | Complex)',

@@ -172,6 +172,23 @@ MODULES = [
     module("NLLLoss", ignore_index=2),
     module("CrossEntropyLoss", label_smoothing=0.1),
     *(
+        module(name)
+        for name in [
+            "SmoothL1Loss", "HuberLoss", "PoissonNLLLoss", "GaussianNLLLoss", "KLDivLoss", "BCELoss", "BCEWithLogitsLoss",
+            "SoftMarginLoss", "NLLLoss2d", "MultiMarginLoss", "MultiLabelMarginLoss", "MultiLabelSoftMarginLoss", "CTCLoss",
+            "HingeEmbeddingLoss", "CosineEmbeddingLoss", "MarginRankingLoss", "TripletMarginLoss",
+            "TripletMarginWithDistanceLoss",
+        ]
+    ),
+    module("AdaptiveLogSoftmaxWithLoss", 8, 20, [5, 10], head_bias=True),
+    module("LinearCrossEntropyLoss", 2, 3),
+    module("LinearCrossEntropyLoss", 2, 3, out_features=[4], bias=True, reduction="sum", ignore_index=1, label_smoothing=0.1),
+    module("LinearCrossEntropyLoss", 2, 3, out_features=[4, 5], options=module("LinearCrossEntropyOptions")),
+    module(
+        "LinearCrossEntropyLoss", 2, 3, label_smoothing=1.0,
+        options=module("LinearCrossEntropyOptions", True, 4, None, "compact"),
+    ),
+    *(
         module(name, 3, 4, **options)
         for name in ["RNN", "LSTM", "GRU"]
         for options in [
@@ -203,11 +220,16 @@ MODULES = [
 ]
 
 
+def option_of(value):
+    """Sizes are tuples in Python, which prints them so."""
+    return tuple(value) if isinstance(value, list) else build(value)
+
+
 def build(spec):
     if not isinstance(spec, dict):
         return spec
     if "module" in spec:
-        return getattr(nn, spec["module"])(*map(build, spec["args"]), **spec["options"])
+        return getattr(nn, spec["module"])(*map(build, spec["args"]), **{name: option_of(option) for name, option in spec["options"].items()})
     if "named" in spec:
         return OrderedDict((name, build(part)) for name, part in spec["named"].items())
     if "list" in spec:

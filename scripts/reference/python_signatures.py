@@ -47,7 +47,7 @@ PLAIN = {
 }
 EXACTLY = {
     ("std", "correction"): "float?", ("var", "correction"): "float?",
-    ("norm", "p"): "NormOrder?", ("linear_cross_entropy", "options"): "unknown", ("gaussian_nll_loss", "var"): "TensorOrNumber", ("softmax", "dtype"): "ScalarType?",
+    ("norm", "p"): "NormOrder?", ("linear_cross_entropy", "options"): "unknown", ("kl_div", "reduction"): "'none'|'mean'|'batchmean'|'sum'", ("gaussian_nll_loss", "var"): "TensorOrNumber", ("softmax", "dtype"): "ScalarType?",
     ("log_softmax", "dtype"): "ScalarType?", ("softmin", "dtype"): "ScalarType?", ("general_cosine", "a"): "float[]",
     ("triplet_margin_with_distance_loss", "distance_function"): "Distance?", ("ctc_loss", "input_lengths"): "Lengths",
     ("ctc_loss", "target_lengths"): "Lengths", ("adaptive_avg_pool2d", "output_size"): "OptionalSizes",
@@ -168,6 +168,14 @@ OWN = {
     "nn.RNN": {"nonlinearity": "'tanh'|'relu'", "batch_first": "bool"},
     "nn.RNNBase": {"mode": "'RNN_TANH'|'RNN_RELU'|'LSTM'|'GRU'"},
     "nn.Conv": {"padding": "int[1]|str"},
+    "nn.KLDivLoss": {"reduction": "'none'|'mean'|'batchmean'|'sum'"},
+    "nn.TripletMarginWithDistanceLoss": {"distance_function": "Distance?"},
+    "nn.LinearCrossEntropyLoss": {"options": "LinearCrossEntropyOptions?"},
+    "nn.MultiheadAttention": {"embed_dim": "int", "num_heads": "int", "kdim": "int?", "vdim": "int?"},
+    "nn.Transformer": {"activation": "Activation|'relu'|'gelu'", "custom_encoder": "Module?", "custom_decoder": "Module?"},
+    "nn.TransformerEncoderLayer": {"activation": "Activation|'relu'|'gelu'"},
+    "nn.TransformerDecoderLayer": {"activation": "Activation|'relu'|'gelu'"},
+    "nn.TransformerEncoder": {"encoder_layer": "Module"}, "nn.TransformerDecoder": {"decoder_layer": "Module"},
     "nn.AdaptiveAvgPool2d": {"output_size": "OptionalSizes"}, "nn.AdaptiveAvgPool3d": {"output_size": "OptionalSizes"},
     "nn.AdaptiveMaxPool1d": {"output_size": "OptionalSizes"}, "nn.AdaptiveMaxPool2d": {"output_size": "OptionalSizes"},
     "nn.AdaptiveMaxPool3d": {"output_size": "OptionalSizes"}, "nn.FractionalMaxPool2d": {"_random_samples": "Tensor?"},

@@ -4,6 +4,7 @@ import type { DeviceLike, MemoryFormat } from '../../core/device.js'
 import type { DType } from '../../core/dtype.js'
 import type { Generator } from '../../operators/generator.js'
 import type { Tensor } from '../../core/tensor.js'
+import type { LinearCrossEntropyOptions } from '../../nn/functional/linear_cross_entropy_options.js'
 import type { PackedSequence } from '../../nn/utils/rnn.js'
 import type { BasePruningMethod } from '../../nn/utils/pruning_method.js'
 import type { Module } from '../../nn/modules/module.js'
@@ -481,7 +482,7 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.KLDivLoss.html
    */
-  'nn.KLDivLoss': [size_average?: boolean | null | Keywords<'nn.KLDivLoss'> | undefined, reduce?: boolean | null | Keywords<'nn.KLDivLoss'> | undefined, reduction?: Reduction | Keywords<'nn.KLDivLoss'> | undefined, log_target?: boolean | Keywords<'nn.KLDivLoss'> | undefined]
+  'nn.KLDivLoss': [size_average?: boolean | null | Keywords<'nn.KLDivLoss'> | undefined, reduce?: boolean | null | Keywords<'nn.KLDivLoss'> | undefined, reduction?: 'none' | 'mean' | 'batchmean' | 'sum' | Keywords<'nn.KLDivLoss'> | undefined, log_target?: boolean | Keywords<'nn.KLDivLoss'> | undefined]
 
   /**
    * `torch.nn.L1Loss(size_average=None, reduce=None, reduction='mean')`
@@ -782,7 +783,7 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.MultiheadAttention.html
    */
-  'nn.MultiheadAttention': [options: { embed_dim: unknown; num_heads: unknown } & Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'>] | [embed_dim: unknown, options: { num_heads: unknown } & Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'>] | [embed_dim: unknown, num_heads: unknown, dropout?: number | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, bias?: boolean | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, add_bias_kv?: boolean | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, add_zero_attn?: boolean | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, kdim?: unknown | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, vdim?: unknown | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, batch_first?: boolean | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, device?: DeviceLike | null | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, dtype?: DType | null | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined]
+  'nn.MultiheadAttention': [options: { embed_dim: number; num_heads: number } & Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'>] | [embed_dim: number, options: { num_heads: number } & Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'>] | [embed_dim: number, num_heads: number, dropout?: number | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, bias?: boolean | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, add_bias_kv?: boolean | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, add_zero_attn?: boolean | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, kdim?: number | null | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, vdim?: number | null | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, batch_first?: boolean | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, device?: DeviceLike | null | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, dtype?: DType | null | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined]
 
   /**
    * `torch.nn.NLLLoss(weight=None, size_average=None, ignore_index=-100, reduce=None, reduction='mean')`
@@ -1069,35 +1070,35 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.Transformer.html
    */
-  'nn.Transformer': [d_model?: number | Keywords<'nn.Transformer'> | undefined, nhead?: number | Keywords<'nn.Transformer'> | undefined, num_encoder_layers?: number | Keywords<'nn.Transformer'> | undefined, num_decoder_layers?: number | Keywords<'nn.Transformer'> | undefined, dim_feedforward?: number | Keywords<'nn.Transformer'> | undefined, dropout?: number | Keywords<'nn.Transformer'> | undefined, activation?: unknown | Keywords<'nn.Transformer'> | undefined, custom_encoder?: unknown | Keywords<'nn.Transformer'> | undefined, custom_decoder?: unknown | Keywords<'nn.Transformer'> | undefined, layer_norm_eps?: number | Keywords<'nn.Transformer'> | undefined, batch_first?: boolean | Keywords<'nn.Transformer'> | undefined, norm_first?: boolean | Keywords<'nn.Transformer'> | undefined, bias?: boolean | Keywords<'nn.Transformer'> | undefined, device?: DeviceLike | null | Keywords<'nn.Transformer'> | undefined, dtype?: DType | null | Keywords<'nn.Transformer'> | undefined]
+  'nn.Transformer': [d_model?: number | Keywords<'nn.Transformer'> | undefined, nhead?: number | Keywords<'nn.Transformer'> | undefined, num_encoder_layers?: number | Keywords<'nn.Transformer'> | undefined, num_decoder_layers?: number | Keywords<'nn.Transformer'> | undefined, dim_feedforward?: number | Keywords<'nn.Transformer'> | undefined, dropout?: number | Keywords<'nn.Transformer'> | undefined, activation?: ((input: Tensor) => Tensor) | 'relu' | 'gelu' | Keywords<'nn.Transformer'> | undefined, custom_encoder?: Module | null | Keywords<'nn.Transformer'> | undefined, custom_decoder?: Module | null | Keywords<'nn.Transformer'> | undefined, layer_norm_eps?: number | Keywords<'nn.Transformer'> | undefined, batch_first?: boolean | Keywords<'nn.Transformer'> | undefined, norm_first?: boolean | Keywords<'nn.Transformer'> | undefined, bias?: boolean | Keywords<'nn.Transformer'> | undefined, device?: DeviceLike | null | Keywords<'nn.Transformer'> | undefined, dtype?: DType | null | Keywords<'nn.Transformer'> | undefined]
 
   /**
    * `torch.nn.TransformerDecoder(decoder_layer, num_layers, norm=None)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.TransformerDecoder.html
    */
-  'nn.TransformerDecoder': [options: { decoder_layer: unknown; num_layers: number } & Keywords<'nn.TransformerDecoder', 'decoder_layer' | 'num_layers'>] | [decoder_layer: unknown, options: { num_layers: number } & Keywords<'nn.TransformerDecoder', 'decoder_layer' | 'num_layers'>] | [decoder_layer: unknown, num_layers: number, norm?: Module | null | Keywords<'nn.TransformerDecoder', 'decoder_layer' | 'num_layers'> | undefined]
+  'nn.TransformerDecoder': [options: { decoder_layer: Module; num_layers: number } & Keywords<'nn.TransformerDecoder', 'decoder_layer' | 'num_layers'>] | [decoder_layer: Module, options: { num_layers: number } & Keywords<'nn.TransformerDecoder', 'decoder_layer' | 'num_layers'>] | [decoder_layer: Module, num_layers: number, norm?: Module | null | Keywords<'nn.TransformerDecoder', 'decoder_layer' | 'num_layers'> | undefined]
 
   /**
    * `torch.nn.TransformerDecoderLayer(d_model, nhead, dim_feedforward=2048, dropout=0.1, activation='relu', layer_norm_eps=1e-05, batch_first=False, norm_first=False, bias=True, device=None, dtype=None)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.TransformerDecoderLayer.html
    */
-  'nn.TransformerDecoderLayer': [options: { d_model: number; nhead: number } & Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'>] | [d_model: number, options: { nhead: number } & Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'>] | [d_model: number, nhead: number, dim_feedforward?: number | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, dropout?: number | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, activation?: unknown | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, layer_norm_eps?: number | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, batch_first?: boolean | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, norm_first?: boolean | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, bias?: boolean | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, device?: DeviceLike | null | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, dtype?: DType | null | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined]
+  'nn.TransformerDecoderLayer': [options: { d_model: number; nhead: number } & Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'>] | [d_model: number, options: { nhead: number } & Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'>] | [d_model: number, nhead: number, dim_feedforward?: number | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, dropout?: number | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, activation?: ((input: Tensor) => Tensor) | 'relu' | 'gelu' | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, layer_norm_eps?: number | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, batch_first?: boolean | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, norm_first?: boolean | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, bias?: boolean | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, device?: DeviceLike | null | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, dtype?: DType | null | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined]
 
   /**
    * `torch.nn.TransformerEncoder(encoder_layer, num_layers, norm=None, enable_nested_tensor=True, mask_check=True)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.TransformerEncoder.html
    */
-  'nn.TransformerEncoder': [options: { encoder_layer: unknown; num_layers: number } & Keywords<'nn.TransformerEncoder', 'encoder_layer' | 'num_layers'>] | [encoder_layer: unknown, options: { num_layers: number } & Keywords<'nn.TransformerEncoder', 'encoder_layer' | 'num_layers'>] | [encoder_layer: unknown, num_layers: number, norm?: Module | null | Keywords<'nn.TransformerEncoder', 'encoder_layer' | 'num_layers'> | undefined, enable_nested_tensor?: boolean | Keywords<'nn.TransformerEncoder', 'encoder_layer' | 'num_layers'> | undefined, mask_check?: boolean | Keywords<'nn.TransformerEncoder', 'encoder_layer' | 'num_layers'> | undefined]
+  'nn.TransformerEncoder': [options: { encoder_layer: Module; num_layers: number } & Keywords<'nn.TransformerEncoder', 'encoder_layer' | 'num_layers'>] | [encoder_layer: Module, options: { num_layers: number } & Keywords<'nn.TransformerEncoder', 'encoder_layer' | 'num_layers'>] | [encoder_layer: Module, num_layers: number, norm?: Module | null | Keywords<'nn.TransformerEncoder', 'encoder_layer' | 'num_layers'> | undefined, enable_nested_tensor?: boolean | Keywords<'nn.TransformerEncoder', 'encoder_layer' | 'num_layers'> | undefined, mask_check?: boolean | Keywords<'nn.TransformerEncoder', 'encoder_layer' | 'num_layers'> | undefined]
 
   /**
    * `torch.nn.TransformerEncoderLayer(d_model, nhead, dim_feedforward=2048, dropout=0.1, activation='relu', layer_norm_eps=1e-05, batch_first=False, norm_first=False, bias=True, device=None, dtype=None)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.TransformerEncoderLayer.html
    */
-  'nn.TransformerEncoderLayer': [options: { d_model: number; nhead: number } & Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'>] | [d_model: number, options: { nhead: number } & Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'>] | [d_model: number, nhead: number, dim_feedforward?: number | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, dropout?: number | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, activation?: unknown | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, layer_norm_eps?: number | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, batch_first?: boolean | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, norm_first?: boolean | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, bias?: boolean | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, device?: DeviceLike | null | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, dtype?: DType | null | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined]
+  'nn.TransformerEncoderLayer': [options: { d_model: number; nhead: number } & Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'>] | [d_model: number, options: { nhead: number } & Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'>] | [d_model: number, nhead: number, dim_feedforward?: number | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, dropout?: number | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, activation?: ((input: Tensor) => Tensor) | 'relu' | 'gelu' | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, layer_norm_eps?: number | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, batch_first?: boolean | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, norm_first?: boolean | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, bias?: boolean | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, device?: DeviceLike | null | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, dtype?: DType | null | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined]
 
   /**
    * `torch.nn.TripletMarginLoss(margin=1, p=2, eps=1e-06, swap=False, size_average=None, reduce=None, reduction='mean')`
@@ -2574,7 +2575,7 @@ export interface Values {
   'nn.InstanceNorm1d': { num_features: number; eps: number; momentum: number | null; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
   'nn.InstanceNorm2d': { num_features: number; eps: number; momentum: number | null; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
   'nn.InstanceNorm3d': { num_features: number; eps: number; momentum: number | null; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
-  'nn.KLDivLoss': { size_average: boolean | null; reduce: boolean | null; reduction: Reduction; log_target: boolean }
+  'nn.KLDivLoss': { size_average: boolean | null; reduce: boolean | null; reduction: 'none' | 'mean' | 'batchmean' | 'sum'; log_target: boolean }
   'nn.L1Loss': { size_average: boolean | null; reduce: boolean | null; reduction: Reduction }
   'nn.LPPool1d': { norm_type: number; kernel_size: number | readonly number[]; stride: number | readonly number[] | null; ceil_mode: boolean }
   'nn.LPPool2d': { norm_type: number; kernel_size: number | readonly number[]; stride: number | readonly number[] | null; ceil_mode: boolean }
@@ -2597,7 +2598,7 @@ export interface Values {
   'nn.LazyLinear': { out_features: number; bias: boolean; device: DeviceLike | null; dtype: DType | null }
   'nn.LeakyReLU': { negative_slope: number; inplace: boolean }
   'nn.Linear': { in_features: number; out_features: number; bias: boolean; device: DeviceLike | null; dtype: DType | null }
-  'nn.LinearCrossEntropyLoss': { in_features: number; num_classes: number; out_features: readonly number[]; bias: boolean; device: DeviceLike | null; dtype: DType | null; reduction: Reduction; weight: Tensor | null; ignore_index: number | null; label_smoothing: number; options: unknown }
+  'nn.LinearCrossEntropyLoss': { in_features: number; num_classes: number; out_features: readonly number[]; bias: boolean; device: DeviceLike | null; dtype: DType | null; reduction: Reduction; weight: Tensor | null; ignore_index: number | null; label_smoothing: number; options: LinearCrossEntropyOptions | null }
   'nn.LinearCrossEntropyOptions': { allow_retain_graph: boolean; batch_chunk_size: number | null; chunking_method: string | null; acc_policy: 'accurate' | 'balanced' | 'compact' | 'auto'; acc_dtype: DType | null }
   'nn.LocalResponseNorm': { size: number; alpha: number; beta: number; k: number }
   'nn.LogSigmoid': {  }
@@ -2617,7 +2618,7 @@ export interface Values {
   'nn.MultiLabelMarginLoss': { size_average: boolean | null; reduce: boolean | null; reduction: Reduction }
   'nn.MultiLabelSoftMarginLoss': { weight: Tensor | null; size_average: boolean | null; reduce: boolean | null; reduction: Reduction }
   'nn.MultiMarginLoss': { p: number; margin: number; weight: Tensor | null; size_average: boolean | null; reduce: boolean | null; reduction: Reduction }
-  'nn.MultiheadAttention': { embed_dim: unknown; num_heads: unknown; dropout: number; bias: boolean; add_bias_kv: boolean; add_zero_attn: boolean; kdim: unknown; vdim: unknown; batch_first: boolean; device: DeviceLike | null; dtype: DType | null }
+  'nn.MultiheadAttention': { embed_dim: number; num_heads: number; dropout: number; bias: boolean; add_bias_kv: boolean; add_zero_attn: boolean; kdim: number | null; vdim: number | null; batch_first: boolean; device: DeviceLike | null; dtype: DType | null }
   'nn.NLLLoss': { weight: Tensor | null; size_average: boolean | null; ignore_index: number; reduce: boolean | null; reduction: Reduction }
   'nn.NLLLoss2d': { weight: Tensor | null; size_average: boolean | null; ignore_index: number; reduce: boolean | null; reduction: Reduction }
   'nn.PReLU': { num_parameters: number; init: number; device: DeviceLike | null; dtype: DType | null }
@@ -2658,13 +2659,13 @@ export interface Values {
   'nn.Tanh': {  }
   'nn.Tanhshrink': {  }
   'nn.Threshold': { threshold: number; value: number; inplace: boolean }
-  'nn.Transformer': { d_model: number; nhead: number; num_encoder_layers: number; num_decoder_layers: number; dim_feedforward: number; dropout: number; activation: unknown; custom_encoder: unknown; custom_decoder: unknown; layer_norm_eps: number; batch_first: boolean; norm_first: boolean; bias: boolean; device: DeviceLike | null; dtype: DType | null }
-  'nn.TransformerDecoder': { decoder_layer: unknown; num_layers: number; norm: Module | null }
-  'nn.TransformerDecoderLayer': { d_model: number; nhead: number; dim_feedforward: number; dropout: number; activation: unknown; layer_norm_eps: number; batch_first: boolean; norm_first: boolean; bias: boolean; device: DeviceLike | null; dtype: DType | null }
-  'nn.TransformerEncoder': { encoder_layer: unknown; num_layers: number; norm: Module | null; enable_nested_tensor: boolean; mask_check: boolean }
-  'nn.TransformerEncoderLayer': { d_model: number; nhead: number; dim_feedforward: number; dropout: number; activation: unknown; layer_norm_eps: number; batch_first: boolean; norm_first: boolean; bias: boolean; device: DeviceLike | null; dtype: DType | null }
+  'nn.Transformer': { d_model: number; nhead: number; num_encoder_layers: number; num_decoder_layers: number; dim_feedforward: number; dropout: number; activation: ((input: Tensor) => Tensor) | 'relu' | 'gelu'; custom_encoder: Module | null; custom_decoder: Module | null; layer_norm_eps: number; batch_first: boolean; norm_first: boolean; bias: boolean; device: DeviceLike | null; dtype: DType | null }
+  'nn.TransformerDecoder': { decoder_layer: Module; num_layers: number; norm: Module | null }
+  'nn.TransformerDecoderLayer': { d_model: number; nhead: number; dim_feedforward: number; dropout: number; activation: ((input: Tensor) => Tensor) | 'relu' | 'gelu'; layer_norm_eps: number; batch_first: boolean; norm_first: boolean; bias: boolean; device: DeviceLike | null; dtype: DType | null }
+  'nn.TransformerEncoder': { encoder_layer: Module; num_layers: number; norm: Module | null; enable_nested_tensor: boolean; mask_check: boolean }
+  'nn.TransformerEncoderLayer': { d_model: number; nhead: number; dim_feedforward: number; dropout: number; activation: ((input: Tensor) => Tensor) | 'relu' | 'gelu'; layer_norm_eps: number; batch_first: boolean; norm_first: boolean; bias: boolean; device: DeviceLike | null; dtype: DType | null }
   'nn.TripletMarginLoss': { margin: number; p: number; eps: number; swap: boolean; size_average: boolean | null; reduce: boolean | null; reduction: Reduction }
-  'nn.TripletMarginWithDistanceLoss': { distance_function: unknown; margin: number; swap: boolean; reduction: Reduction }
+  'nn.TripletMarginWithDistanceLoss': { distance_function: ((x: Tensor, y: Tensor) => Tensor) | null; margin: number; swap: boolean; reduction: Reduction }
   'nn.Unflatten': { dim: number; unflattened_size: readonly number[] }
   'nn.Unfold': { kernel_size: number | readonly number[]; dilation: number | readonly number[]; padding: number | readonly number[]; stride: number | readonly number[] }
   'nn.UninitializedBuffer': { requires_grad: boolean; device: DeviceLike | null; dtype: DType | null; persistent: boolean }
