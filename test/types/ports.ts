@@ -231,6 +231,7 @@ export function bags(text: Tensor, offsets: Tensor): Tensor {
   const bag = new nn.EmbeddingBag(100, 8, { sparse: true, mode: 'sum' })
   const emb = nn.Embedding.from_pretrained(torch.ones(3, 2), { freeze: false })
   return bag(text, offsets).add(bag(text, { offsets })).add(emb(text).sum(1))
+}
 /** Losses as ported programs call them. */
 export function losses(log_probs: Tensor, targets: Tensor, lengths: Tensor): void {
   const ctc = new nn.CTCLoss({ blank: 0, zero_infinity: true })
