@@ -38,6 +38,8 @@ napi_value initialize(napi_env raw, napi_value exports) {
   export_rprop(env, exports);
   export_sgd(env, exports);
   export_sparse_adam(env, exports);
+  export_lbfgs(env, exports);
+  export_mathematics(env, exports);
   export_process(env, exports);
   export_generators(env, exports);
   export_switches(env, exports);

@@ -27,8 +27,8 @@ struct RecurrentOptions {
   bool fused;  // not by libtorch's operators, where there is a choice
 };
 
-// How an optimizer's step is computed: Single, Foreach and Fused are Python's implementations, Default
-// the one of them that Python takes by itself, Own the quickest there is.
+// How an optimizer's step is computed: Single, Foreach and Fused are Python's implementations,
+// Default the one of them that Python takes by itself, Own the quickest there is.
 enum class Implementation { Single, Foreach, Fused, Default, Own };
 
 // What the settings of all optimizers have in common. A tensor may take the place of the numbers.

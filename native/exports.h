@@ -35,7 +35,9 @@ void export_rmsprop(Environment& env, napi_value exports);
 void export_rprop(Environment& env, napi_value exports);
 void export_sgd(Environment& env, napi_value exports);
 void export_sparse_adam(Environment& env, napi_value exports);
+void export_lbfgs(Environment& env, napi_value exports);
 // runtime/
+void export_mathematics(Environment& env, napi_value exports);
 void export_process(Environment& env, napi_value exports);
 void export_generators(Environment& env, napi_value exports);
 void export_switches(Environment& env, napi_value exports);

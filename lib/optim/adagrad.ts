@@ -1,13 +1,13 @@
+import { get_default_dtype } from '../core/default_dtype.js'
+import * as dtypes from '../core/dtype.js'
 import { adagradOptions } from '../core/generated/contract.js'
 import { native } from '../core/native.js'
-import * as dtypes from '../core/dtype.js'
-import { get_default_dtype } from '../core/default_dtype.js'
 import type { Tensor } from '../core/tensor.js'
 import { full_like, zeros } from '../generated/functions.js'
-import { kept } from './state.js'
 import { type Arguments, type Keywords, read, type Settings } from './generated/arguments.js'
 import { checkAtLeast, checkFused, checkLearningRate, NativeOptimizer, ordered, type Row } from './native_optimizer.js'
 import type { ParamGroup } from './optimizer.js'
+import { kept } from './state.js'
 
 export type AdagradOptions = Keywords<'optim.Adagrad', 'params'>
 
@@ -29,7 +29,17 @@ export class Adagrad extends NativeOptimizer<AdagradSettings> {
   constructor(...args: Arguments['optim.Adagrad']) {
     const { params, ...settings } = read('optim.Adagrad', args, new.target.name)
     checkFused(settings)
-    const names = ['lr', 'lr_decay', 'eps', 'weight_decay', 'initial_accumulator_value', 'foreach', 'maximize', 'differentiable', 'fused'] as const
+    const names = [
+      'lr',
+      'lr_decay',
+      'eps',
+      'weight_decay',
+      'initial_accumulator_value',
+      'foreach',
+      'maximize',
+      'differentiable',
+      'fused',
+    ] as const
     super(params, ordered(settings, names))
     for (const group of this.param_groups) for (const param of group.params) this.#begin(param, group.fused)
   }

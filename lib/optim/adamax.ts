@@ -1,7 +1,15 @@
 import { adamaxOptions } from '../core/generated/contract.js'
 import { native } from '../core/native.js'
 import { type Arguments, type Keywords, read, type Settings } from './generated/arguments.js'
-import { checkAtLeast, checkBetas, checkLearningRate, NativeOptimizer, numberOf, ordered, type Row } from './native_optimizer.js'
+import {
+  checkAtLeast,
+  checkBetas,
+  checkLearningRate,
+  NativeOptimizer,
+  numberOf,
+  ordered,
+  type Row,
+} from './native_optimizer.js'
 import type { ParamGroup } from './optimizer.js'
 
 export type AdamaxOptions = Keywords<'optim.Adamax', 'params'>

@@ -23,7 +23,17 @@ const ROW: Row = {
 export class ASGD extends NativeOptimizer<ASGDSettings> {
   constructor(...args: Arguments['optim.ASGD']) {
     const { params, ...settings } = read('optim.ASGD', args, new.target.name)
-    const names = ['lr', 'lambd', 'alpha', 't0', 'weight_decay', 'foreach', 'maximize', 'differentiable', 'capturable'] as const
+    const names = [
+      'lr',
+      'lambd',
+      'alpha',
+      't0',
+      'weight_decay',
+      'foreach',
+      'maximize',
+      'differentiable',
+      'capturable',
+    ] as const
     super(params, ordered(settings, names))
   }
 

@@ -1,4 +1,4 @@
-import { muonOptions, MuonRate } from '../core/generated/contract.js'
+import { MuonRate, muonOptions } from '../core/generated/contract.js'
 import { native } from '../core/native.js'
 import { type Arguments, type Keywords, read, type Settings } from './generated/arguments.js'
 import { checkLearningRate, NativeOptimizer, ordered, type Row } from './native_optimizer.js'
@@ -24,7 +24,16 @@ const ROW: Row = {
 export class Muon extends NativeOptimizer<MuonSettings> {
   constructor(...args: Arguments['optim.Muon']) {
     const { params, ...settings } = read('optim.Muon', args, new.target.name)
-    const names = ['lr', 'weight_decay', 'momentum', 'nesterov', 'ns_coefficients', 'eps', 'ns_steps', 'adjust_lr_fn'] as const
+    const names = [
+      'lr',
+      'weight_decay',
+      'momentum',
+      'nesterov',
+      'ns_coefficients',
+      'eps',
+      'ns_steps',
+      'adjust_lr_fn',
+    ] as const
     super(params, ordered(settings, names))
     for (const { params: own } of this.param_groups) {
       const other = own.find((param) => param.dim() !== 2)

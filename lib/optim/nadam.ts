@@ -1,7 +1,15 @@
 import { nadamOptions } from '../core/generated/contract.js'
 import { native } from '../core/native.js'
 import { type Arguments, type Keywords, read, type Settings } from './generated/arguments.js'
-import { checkAtLeast, checkBetas, checkLearningRate, NativeOptimizer, numberOf, ordered, type Row } from './native_optimizer.js'
+import {
+  checkAtLeast,
+  checkBetas,
+  checkLearningRate,
+  NativeOptimizer,
+  numberOf,
+  ordered,
+  type Row,
+} from './native_optimizer.js'
 import type { ParamGroup } from './optimizer.js'
 
 export type NAdamOptions = Keywords<'optim.NAdam', 'params'>
@@ -24,7 +32,18 @@ const ROW: Row = {
 export class NAdam extends NativeOptimizer<NAdamSettings> {
   constructor(...args: Arguments['optim.NAdam']) {
     const { params, ...settings } = read('optim.NAdam', args, new.target.name)
-    const names = ['lr', 'betas', 'eps', 'weight_decay', 'momentum_decay', 'decoupled_weight_decay', 'maximize', 'foreach', 'capturable', 'differentiable'] as const
+    const names = [
+      'lr',
+      'betas',
+      'eps',
+      'weight_decay',
+      'momentum_decay',
+      'decoupled_weight_decay',
+      'maximize',
+      'foreach',
+      'capturable',
+      'differentiable',
+    ] as const
     super(params, ordered(settings, names))
   }
 

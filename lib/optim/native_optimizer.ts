@@ -1,13 +1,13 @@
 // The optimizers of this library: rows of settings and names of state; a step is one native call for each group.
 
 import { tstorch } from '../backends/index.js'
+import { get_default_dtype } from '../core/default_dtype.js'
+import * as dtypes from '../core/dtype.js'
 import { Implementation, stepOptions } from '../core/generated/contract.js'
 import type { Handle, OptimizerStep } from '../core/native.js'
 import { internals, type Tensor } from '../core/tensor.js'
-import { get_default_dtype } from '../core/default_dtype.js'
-import * as dtypes from '../core/dtype.js'
-import { tensor } from '../tensor/factories.js'
 import { describe } from '../operators/describe.js'
+import { tensor } from '../tensor/factories.js'
 import { Optimizer, type ParamGroup, type ParamState, type Step } from './optimizer.js'
 import { kept } from './state.js'
 
@@ -173,7 +173,11 @@ export function checkBetas(betas: readonly NumberOrTensor[]): void {
   })
 }
 
-export function checkFused(settings: { fused: boolean | null; differentiable: boolean; foreach: boolean | null }): void {
+export function checkFused(settings: {
+  fused: boolean | null
+  differentiable: boolean
+  foreach: boolean | null
+}): void {
   if (!settings.fused) return
   if (settings.differentiable) throw new Error('`fused` does not support `differentiable`')
   if (settings.foreach) throw new Error('`fused` and `foreach` cannot be `True` together.')

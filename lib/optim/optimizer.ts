@@ -7,14 +7,7 @@ import { warn } from '../core/warn.js'
 import { describe } from '../operators/describe.js'
 import { isOptions, isPlainObject } from '../operators/options.js'
 import { type Arguments, read } from './generated/arguments.js'
-import {
-  hookStep,
-  hooksOf,
-  type StateDictHook,
-  type StateHook,
-  type StepPostHook,
-  type StepPreHook,
-} from './hooks.js'
+import { hookStep, hooksOf, type StateDictHook, type StateHook, type StepPostHook, type StepPreHook } from './hooks.js'
 import { copyFor, loadSettings, matched, namedParams, repeats, stateDictOf, withoutUndefined } from './state.js'
 
 /** A learning rate is read as a number; a tensor may be assigned, and is what is read then. */
@@ -49,7 +42,10 @@ export interface OptimizerStateDict {
 }
 
 /** A hook, and whether it comes before those that are there. */
-type HookArguments<H> = [hook: H | { hook: H; prepend?: boolean | undefined }, prepend?: boolean | { prepend?: boolean }]
+type HookArguments<H> = [
+  hook: H | { hook: H; prepend?: boolean | undefined },
+  prepend?: boolean | { prepend?: boolean },
+]
 
 /** How an optimizer steps: with a closure that computes the loss again, its result is returned. */
 export interface Step {
@@ -166,7 +162,7 @@ export class Optimizer<O extends object = Record<string, any>> {
   /** Forgets the gradients: sets them to null, or to zero where `set_to_none` is false. */
   zero_grad(...args: Arguments['optim.Optimizer.zero_grad']): void {
     const { set_to_none } = read('optim.Optimizer.zero_grad', args)
-    const handles = this.param_groups.flatMap((group) => group.params.map(internals.handleOf))
+    const handles = this.param_groups.flatMap((group) => group.params.map(internals.heldHandleOf))
     native.zero_grad(handles, set_to_none)
   }
 
@@ -280,9 +276,9 @@ export class Optimizer<O extends object = Record<string, any>> {
   toString(): string {
     const groups = this.param_groups.map(({ params: _, ...options }, i) => {
       const settings = Object.entries(options).sort(([a], [b]) => (a < b ? -1 : 1))
-      return [`Parameter Group ${i}`, ...settings.map(([name, value]) => `    ${name}: ${pythonRepr(value)}`)].join(
-        '\n',
-      )
+      const shown = (value: unknown) => (internals.isTensor(value) && value.dim() === 0 ? value.item() : value)
+      const lines = settings.map(([name, value]) => `    ${name}: ${pythonRepr(shown(value))}`)
+      return [`Parameter Group ${i}`, ...lines].join('\n')
     })
     return `${this.constructor.name} (\n${groups.join('\n\n')}\n)`
   }

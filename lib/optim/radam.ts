@@ -1,7 +1,15 @@
 import { radamOptions } from '../core/generated/contract.js'
 import { native } from '../core/native.js'
 import { type Arguments, type Keywords, read, type Settings } from './generated/arguments.js'
-import { checkAtLeast, checkBetas, checkLearningRate, NativeOptimizer, numberOf, ordered, type Row } from './native_optimizer.js'
+import {
+  checkAtLeast,
+  checkBetas,
+  checkLearningRate,
+  NativeOptimizer,
+  numberOf,
+  ordered,
+  type Row,
+} from './native_optimizer.js'
 import type { ParamGroup } from './optimizer.js'
 
 export type RAdamOptions = Keywords<'optim.RAdam', 'params'>
@@ -23,7 +31,17 @@ const ROW: Row = {
 export class RAdam extends NativeOptimizer<RAdamSettings> {
   constructor(...args: Arguments['optim.RAdam']) {
     const { params, ...settings } = read('optim.RAdam', args, new.target.name)
-    const names = ['lr', 'betas', 'eps', 'weight_decay', 'maximize', 'foreach', 'capturable', 'decoupled_weight_decay', 'differentiable'] as const
+    const names = [
+      'lr',
+      'betas',
+      'eps',
+      'weight_decay',
+      'maximize',
+      'foreach',
+      'capturable',
+      'decoupled_weight_decay',
+      'differentiable',
+    ] as const
     super(params, ordered(settings, names))
   }
 

@@ -23,7 +23,18 @@ const ROW: Row = {
 export class RMSprop extends NativeOptimizer<RMSpropSettings> {
   constructor(...args: Arguments['optim.RMSprop']) {
     const { params, ...settings } = read('optim.RMSprop', args, new.target.name)
-    const names = ['lr', 'momentum', 'alpha', 'eps', 'centered', 'weight_decay', 'capturable', 'foreach', 'maximize', 'differentiable'] as const
+    const names = [
+      'lr',
+      'momentum',
+      'alpha',
+      'eps',
+      'centered',
+      'weight_decay',
+      'capturable',
+      'foreach',
+      'maximize',
+      'differentiable',
+    ] as const
     super(params, ordered(settings, names))
   }
 

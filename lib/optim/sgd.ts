@@ -25,7 +25,17 @@ export class SGD extends NativeOptimizer<SGDSettings> {
   constructor(...args: Arguments['optim.SGD']) {
     const { params, ...settings } = read('optim.SGD', args, new.target.name)
     checkFused(settings)
-    const names = ['lr', 'momentum', 'dampening', 'weight_decay', 'nesterov', 'maximize', 'foreach', 'differentiable', 'fused'] as const
+    const names = [
+      'lr',
+      'momentum',
+      'dampening',
+      'weight_decay',
+      'nesterov',
+      'maximize',
+      'foreach',
+      'differentiable',
+      'fused',
+    ] as const
     super(params, ordered(settings, names))
   }
 

@@ -2,7 +2,15 @@ import { sparseAdamOptions } from '../core/generated/contract.js'
 import { native } from '../core/native.js'
 import type { Tensor } from '../core/tensor.js'
 import { type Arguments, type Keywords, read, type Settings } from './generated/arguments.js'
-import { checkBetas, checkLearningRate, NativeOptimizer, numberOf, type NumberOrTensor, ordered, type Row } from './native_optimizer.js'
+import {
+  checkBetas,
+  checkLearningRate,
+  NativeOptimizer,
+  type NumberOrTensor,
+  numberOf,
+  ordered,
+  type Row,
+} from './native_optimizer.js'
 import type { ParamGroup } from './optimizer.js'
 
 export type SparseAdamOptions = Keywords<'optim.SparseAdam', 'params'>

@@ -68,7 +68,9 @@ export function matched(groups: readonly Group[], saved: OptimizerStateDict['par
   if (groups.length !== saved.length)
     throw new RangeError('loaded state dict has a different number of parameter groups')
   if (groups.some((group, i) => group.params.length !== saved[i]?.params.length)) {
-    throw new RangeError("loaded state dict contains a parameter group that doesn't match the size of optimizer's group")
+    throw new RangeError(
+      "loaded state dict contains a parameter group that doesn't match the size of optimizer's group",
+    )
   }
   return groups.flatMap((group, i) =>
     group.params.map((param, j): [Tensor, number] => [param, saved[i]?.params[j] as number]),

@@ -118,9 +118,8 @@ bool is_fusable(const Member& member, std::initializer_list<size_t> like) {
     return are_alike(member.parameter, {tensor}) && holds(tensor);
   };
   return fits(member.parameter) && fits(member.gradient) &&
-         std::all_of(like.begin(), like.end(), [&](size_t j) {
-           return !member.state[j].defined() || fits(member.state[j]);
-         });
+         std::all_of(like.begin(), like.end(),
+                     [&](size_t j) { return !member.state[j].defined() || fits(member.state[j]); });
 }
 
 bool is_ownable(const Member& member, std::initializer_list<size_t> like) {

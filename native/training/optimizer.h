@@ -102,8 +102,7 @@ void for_each(const Member& member, std::index_sequence<states...>, const Functi
   if (numbers <= kGrain) {
     run(0, numbers, all);
   } else {
-    at::parallel_for(0, numbers, kGrain,
-                     [&](int64_t begin, int64_t end) { run(begin, end, all); });
+    at::parallel_for(0, numbers, kGrain, [&](int64_t begin, int64_t end) { run(begin, end, all); });
   }
 }
 
@@ -142,8 +141,8 @@ void step_groups(const std::vector<Member*>& members, const Settings& settings, 
   }
 }
 
-// Counts the steps of what libtorch's fused kernels can take, and calls take(group, lr) for it. Gives
-// the rest.
+// Counts the steps of what libtorch's fused kernels can take, and calls take(group, lr) for it.
+// Gives the rest.
 template <typename Take>
 std::vector<Member*> step_fused(const std::vector<Member*>& members, const Settings& settings,
                                 size_t states, std::initializer_list<size_t> like,
@@ -223,7 +222,8 @@ void step_members(std::vector<Member>& members, const Settings& settings,
   for (Member* const member : rest) Optimizer::single(*member, settings, options);
 }
 
-// step(parameters, states, StepOptions, the optimizer's own options, tensors that stand for settings,
+// step(parameters, states, StepOptions, the optimizer's own options, tensors that stand for
+// settings,
 //   counts of steps that are numbers -> null, or the handles of the state tensors that are new. All
 // state tensors of one name follow each other.
 template <typename Optimizer>
@@ -243,7 +243,8 @@ napi_value optimizer_step(Call& call) {
   for (size_t i = 0; i < parameters.size(); ++i) {
     const at::Tensor& gradient = parameters[i].grad();
     if (!gradient.defined()) continue;
-    Member& member = members.emplace_back(Member{parameters[i], gradient, {}, i, steps.empty() ? 0 : steps[i]});
+    Member& member =
+        members.emplace_back(Member{parameters[i], gradient, {}, i, steps.empty() ? 0 : steps[i]});
     bool begun = false;
     for (size_t j = 0; j < count; ++j) {
       member.state[j] = states[j * parameters.size() + i];
@@ -253,7 +254,8 @@ napi_value optimizer_step(Call& call) {
     if (!begun) Optimizer::begin(member, settings, options);
     for (size_t j = 0; j < count; ++j) {
       TORCH_CHECK(member.state[j].defined() || !Optimizer::needs(j, member, options),
-                  Optimizer::kName, ": the state of a parameter lacks a tensor that the step needs");
+                  Optimizer::kName,
+                  ": the state of a parameter lacks a tensor that the step needs");
     }
   }
   if (members.empty()) return call.null();

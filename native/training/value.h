@@ -58,7 +58,8 @@ class Value {
   at::Tensor tensor_;
 };
 
-// Python's tensor.mul_(number). ATen's own for a Scalar rounds the number to a dtype of 16 bits first.
+// Python's tensor.mul_(number). ATen's own for a Scalar rounds the number to a dtype of 16 bits
+// first.
 inline const at::Tensor& multiply_(const at::Tensor& tensor, double number) {
   return tensor.mul_(at::native::wrapped_scalar_tensor(number));
 }

@@ -40,9 +40,15 @@ export function run(name: string, given: Options, kind: Kind, halfway?: (running
   const dtype = kind === 'tensor_lr' ? torch.float32 : torch[kind]
   torch.manual_seed(7)
   const flat = name === 'Muon' || name === 'SparseAdam'
-  const shapes = flat ? [[3, 4], [5, 2]] : [[3, 4], [7], [], [2, 3, 2]]
+  const shapes = flat
+    ? [
+        [3, 4],
+        [5, 2],
+      ]
+    : [[3, 4], [7], [], [2, 3, 2]]
   const parameters = shapes.map((shape) => torch.randn(shape).to(dtype).requires_grad_())
-  const options = kind === 'tensor_lr' ? { ...given, lr: torch.tensor((given.lr as number | undefined) ?? 0.01) } : given
+  const options =
+    kind === 'tensor_lr' ? { ...given, lr: torch.tensor((given.lr as number | undefined) ?? 0.01) } : given
   const make = (optim as unknown as Record<string, AnyOptimizer>)[name] as AnyOptimizer
   const optimizer = new make(parameters, options)
   for (let step = 0; step < STEPS; step++) {

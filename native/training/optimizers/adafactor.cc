@@ -52,9 +52,8 @@ struct Adafactor {
   static double epsilon(Options& options, const at::Tensor& parameter) {
     if (std::isnan(options.eps1)) {
       options.eps1 = AT_DISPATCH_FLOATING_TYPES_AND2(
-          at::kHalf, at::kBFloat16, parameter.scalar_type(), "finfo", [] {
-            return static_cast<double>(std::numeric_limits<scalar_t>::epsilon());
-          });
+          at::kHalf, at::kBFloat16, parameter.scalar_type(), "finfo",
+          [] { return static_cast<double>(std::numeric_limits<scalar_t>::epsilon()); });
     }
     return options.eps1;
   }

@@ -32,8 +32,7 @@ struct Adagrad {
   }
 
   static at::Tensor sparse(const at::Tensor& gradient, const at::Tensor& values) {
-    return at::sparse_coo_tensor(gradient._indices(), values, gradient.sizes(),
-                                 gradient.options());
+    return at::sparse_coo_tensor(gradient._indices(), values, gradient.sizes(), gradient.options());
   }
 
   static void single(Member& member, const Settings& settings, const Options& options) {
@@ -103,9 +102,9 @@ struct Adagrad {
   static std::vector<Member*> fused(const std::vector<Member*>& members, const Settings& settings,
                                     const Options& options) {
     const auto take = [&](Group& group, const auto& lr) {
-      at::_fused_adagrad_(group.parameters, group.gradients, group.state[kSum],
-                          group.state[kStep], lr, options.lr_decay,
-                          settings.weight_decay.number(), options.eps, settings.maximize);
+      at::_fused_adagrad_(group.parameters, group.gradients, group.state[kSum], group.state[kStep],
+                          lr, options.lr_decay, settings.weight_decay.number(), options.eps,
+                          settings.maximize);
     };
     return step_fused(members, settings, kStates, kLike, take);
   }

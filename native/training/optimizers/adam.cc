@@ -37,8 +37,7 @@ struct Adam {
     return settings.beta2.is_tensor() ? settings.beta2 : Value(options.beta2);
   }
 
-  static at::Tensor decay(const Member& member, const Settings& settings,
-                          const Options& options) {
+  static at::Tensor decay(const Member& member, const Settings& settings, const Options& options) {
     const at::Tensor gradient = ascending(member, settings);
     const Value& decay = settings.weight_decay;
     if (!settings.decays()) return gradient;
@@ -96,8 +95,7 @@ struct Adam {
       most.copy_(at::maximum(settings.differentiable ? most.clone() : most, squares));
     }
     const Value deviation = Value((options.amsgrad ? most : squares).sqrt()) / (root * size);
-    const at::Tensor denominator =
-        deviation.tensor().add_((Value(options.eps) / size).tensor());
+    const at::Tensor denominator = deviation.tensor().add_((Value(options.eps) / size).tensor());
     parameter.addcdiv_(settings.differentiable ? average.clone() : average, denominator);
   }
 
@@ -126,8 +124,7 @@ struct Adam {
       at::_foreach_mul_(squares, options.beta2);
       at::_foreach_addcmul_(squares, gradients, gradients, 1 - options.beta2);
       if (options.amsgrad) at::_foreach_maximum_(group.state[kMost], squares);
-      const Tensors deviations =
-          at::_foreach_sqrt(options.amsgrad ? group.state[kMost] : squares);
+      const Tensors deviations = at::_foreach_sqrt(options.amsgrad ? group.state[kMost] : squares);
       at::_foreach_div_(deviations, roots);
       at::_foreach_add_(deviations, options.eps);
       at::_foreach_addcdiv_(group.parameters, averages, deviations, sizes);

@@ -88,14 +88,13 @@ struct Asgd {
     const double rate = eta.item().toDouble();
     const Slope<T> slope(settings);
     const T kept = 1 - options.lambd * rate, descent = rate, part = mu.item().toDouble();
-    for_each<T>(member, std::index_sequence<kAverage>(),
-                [=](T& parameter, T gradient, T& average) {
-                  const T g = slope(parameter, gradient);
-                  parameter = kept * parameter - descent * g;
-                  average = part == 1 ? parameter : average + part * (parameter - average);
-                });
-    eta.fill_(next_eta(settings, options, step).number());
-    mu.fill_(1 / std::max(1.0, step - options.t0));
+    for_each<T>(member, std::index_sequence<kAverage>(), [=](T& parameter, T gradient, T& average) {
+      const T g = slope(parameter, gradient);
+      parameter = kept * parameter - descent * g;
+      average = part == 1 ? parameter : average + part * (parameter - average);
+    });
+    eta.copy_(tensor_of(next_eta(settings, options, step)));
+    mu.copy_(tensor_of(1 / std::max(1.0, step - options.t0)));
   }
 };
 

@@ -27,8 +27,7 @@ struct Nadam {
   static void single(Member& member, const Settings& settings, const Options& options) {
     const at::Tensor &count = member.state[kStep], &product = member.state[kProduct];
     if (settings.capturable) {
-      check_capturable({member.parameter, product, count},
-                       "params, mu_products and state_steps");
+      check_capturable({member.parameter, product, count}, "params, mu_products and state_steps");
     }
     const Member real = as_real(member, kLike);
     const at::Tensor &parameter = real.parameter, &squares = real.state[kSquares];

@@ -14,9 +14,8 @@ struct Rprop {
     member.state[kStep] = scalar_state(member, settings);
     member.state[kBefore] = at::zeros_like(member.parameter);
     const double lr = settings.lr.number();
-    const at::Scalar size = member.parameter.is_complex()
-                                ? at::Scalar(c10::complex<double>(lr, lr))
-                                : at::Scalar(lr);
+    const at::Scalar size =
+        member.parameter.is_complex() ? at::Scalar(c10::complex<double>(lr, lr)) : at::Scalar(lr);
     member.state[kSize] = at::full_like(member.gradient, size);
   }
 

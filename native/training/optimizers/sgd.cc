@@ -69,8 +69,8 @@ struct Sgd {
         const Tensors& buffers = group.state[kBuffer];
         at::_foreach_mul_(buffers, options.momentum);
         at::_foreach_add_(buffers, gradients, 1 - options.dampening);
-        gradients = options.nesterov ? at::_foreach_add(gradients, buffers, options.momentum)
-                                     : buffers;
+        gradients =
+            options.nesterov ? at::_foreach_add(gradients, buffers, options.momentum) : buffers;
       }
       at::_foreach_add_(group.parameters, gradients, (-settings.lr).number());
     }
@@ -94,9 +94,9 @@ struct Sgd {
     for (const auto* const part : {&first, &later}) {
       const auto take = [&](Group& group, const auto& lr) {
         at::_fused_sgd_(group.parameters, group.gradients,
-                        moving ? group.state[kBuffer] : Tensors(),
-                        settings.weight_decay.number(), options.momentum, lr, options.dampening,
-                        options.nesterov, settings.maximize, part == &first);
+                        moving ? group.state[kBuffer] : Tensors(), settings.weight_decay.number(),
+                        options.momentum, lr, options.dampening, options.nesterov,
+                        settings.maximize, part == &first);
       };
       step_groups(*part, settings, kStates, take);
     }
