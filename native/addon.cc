@@ -27,6 +27,8 @@ napi_value initialize(napi_env raw, napi_value exports) {
   export_gradients(env, exports);
   export_sgd(env, exports);
   export_adam(env, exports);
+  export_lbfgs(env, exports);
+  export_mathematics(env, exports);
   export_process(env, exports);
   export_generators(env, exports);
   export_switches(env, exports);

@@ -23,7 +23,9 @@ void export_linear(Environment& env, napi_value exports);
 void export_gradients(Environment& env, napi_value exports);
 void export_sgd(Environment& env, napi_value exports);
 void export_adam(Environment& env, napi_value exports);
+void export_lbfgs(Environment& env, napi_value exports);
 // runtime/
+void export_mathematics(Environment& env, napi_value exports);
 void export_process(Environment& env, napi_value exports);
 void export_generators(Environment& env, napi_value exports);
 void export_switches(Environment& env, napi_value exports);

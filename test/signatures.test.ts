@@ -27,6 +27,8 @@ const SPACES: Record<string, object> = {
   'nn.modules.lazy': nn.modules.lazy,
   'nn.modules.module': nn.modules.module,
   optim,
+  'optim.lr_scheduler': optim.lr_scheduler,
+  'optim.swa_utils': optim.swa_utils,
   autograd: torch.autograd,
   'autograd.functional': torch.autograd.functional,
   amp: torch.amp,
@@ -44,6 +46,9 @@ const SPACES: Record<string, object> = {
 }
 
 type Class = { prototype: object }
+
+const { lr_scheduler } = optim
+const descent = () => new optim.SGD([torch.ones(1, { requires_grad: true })])
 
 /** Classes with methods, and something to call the methods on; null where it takes a GPU. */
 const CLASSES: Record<string, [Class, (() => object) | null]> = {
@@ -79,6 +84,27 @@ const CLASSES: Record<string, [Class, (() => object) | null]> = {
   ],
   'nn.utils.rnn.PackedSequence': [nn.utils.rnn.PackedSequence, () => nn.utils.rnn.pack_sequence([torch.ones(1)])],
   'optim.Optimizer': [optim.Optimizer, () => new optim.SGD([torch.ones(1, { requires_grad: true })])],
+  'optim.LBFGS': [optim.LBFGS, () => new optim.LBFGS([torch.ones(1, { requires_grad: true })])],
+  'optim.lr_scheduler.LRScheduler': [lr_scheduler.LRScheduler, () => new lr_scheduler.StepLR(descent(), 1)],
+  'optim.lr_scheduler.ReduceLROnPlateau': [
+    lr_scheduler.ReduceLROnPlateau,
+    () => new lr_scheduler.ReduceLROnPlateau(descent()),
+  ],
+  'optim.lr_scheduler.SequentialLR': [
+    lr_scheduler.SequentialLR,
+    () => {
+      const optimizer = descent()
+      return new lr_scheduler.SequentialLR(optimizer, [new lr_scheduler.StepLR(optimizer, 1)], [])
+    },
+  ],
+  'optim.lr_scheduler.CosineAnnealingWarmRestarts': [
+    lr_scheduler.CosineAnnealingWarmRestarts,
+    () => new lr_scheduler.CosineAnnealingWarmRestarts(descent(), 1),
+  ],
+  'optim.lr_scheduler.CyclicLR': [
+    lr_scheduler.CyclicLR,
+    () => new lr_scheduler.CyclicLR(descent(), 0.1, 0.2, { cycle_momentum: false }),
+  ],
   'amp.GradScaler': [torch.amp.GradScaler, () => new torch.amp.GradScaler('cpu')],
   'cuda.Stream': [torch.cuda.Stream, null],
   'cuda.Event': [torch.cuda.Event, null],
@@ -108,7 +134,10 @@ const OTHERWISE: [reason: string, names: string[]][] = [
       cuda.is_current_stream_capturing cuda.seed cuda.seed_all Tensor.ndimension Tensor.nelement Tensor.element_size
       Tensor.dispose Tensor.share Tensor.tolist Tensor.float Tensor.double Tensor.half Tensor.bfloat16 Tensor.long
       Tensor.int Tensor.short Tensor.char Tensor.byte Tensor.bool Tensor.cfloat Tensor.cdouble Tensor.toJSON
-      nn.Module.share_memory nn.RNNBase.reset_parameters nn.RNNBase.flatten_parameters Generator.initial_seed Generator.get_state
+      nn.Module.share_memory
+      nn.RNNBase.reset_parameters nn.RNNBase.flatten_parameters Generator.initial_seed Generator.get_state
+      optim.lr_scheduler.CosineAnnealingWarmRestarts.get_lr optim.lr_scheduler.CyclicLR.get_lr
+      optim.lr_scheduler.CyclicLR.state_dict
       cuda.Stream.synchronize_async cuda.Event.synchronize_async cuda.CUDAGraph.capture_end cuda.CUDAGraph.replay
       cuda.CUDAGraph.reset cuda.CUDAGraph.pool`),
   ],
@@ -162,6 +191,7 @@ const OTHERWISE: [reason: string, names: string[]][] = [
       Tensor.unique nn.Module.to nn.utils.rnn.PackedSequence.to nn.utils.rnn.PackedSequence.cpu
       nn.utils.rnn.PackedSequence.cuda nn.utils.rnn.PackedSequence.float nn.utils.rnn.PackedSequence.double
       nn.utils.rnn.PackedSequence.half nn.utils.rnn.PackedSequence.bfloat16 nn.utils.rnn.PackedSequence.long
+      optim.lr_scheduler.ReduceLROnPlateau.load_state_dict optim.lr_scheduler.CyclicLR.load_state_dict
       nn.utils.rnn.PackedSequence.int Tensor.to Tensor.nonzero Tensor.lu Tensor.norm Tensor.split Tensor.stft Tensor.unique_consecutive`),
   ],
   [
@@ -174,7 +204,9 @@ const OTHERWISE: [reason: string, names: string[]][] = [
       nn.utils.parametrize.ParametrizationList.forward nn.utils.prune.BasePruningMethod
       nn.Module.forward nn.Module.set_extra_state nn.Module.moved nn.Module.extra_repr nn.Sequential.forward nn.RNNBase.moved nn.RNNBase.run
       nn.RNNBase.extra_repr nn.ParameterList.extra_repr optim.Optimizer.checkOptions optim.Optimizer.stepGroup
-      optim.Optimizer.stateOf optim.Optimizer.keepState optim.Optimizer.handles`),
+      optim.Optimizer.stateOf optim.Optimizer.keepState optim.Optimizer.handles optim.Optimizer.fitsParameter
+      optim.LBFGS.checkOptions optim.LBFGS.fitsParameter optim.lr_scheduler.LRScheduler.stateWithout
+      optim.lr_scheduler.LRScheduler.loadFields optim.lr_scheduler.LRScheduler.settingRates`),
   ],
   [
     'JavaScript’s protocol',

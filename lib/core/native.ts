@@ -224,6 +224,22 @@ export interface Native {
     options: Float64Array,
     lr: Handle | null,
   ): void
+  /** The gradients of all parameters as one vector. */
+  lbfgs_gradient(parameters: Float64Array): Handle
+  /** A copy of all parameters as one vector. */
+  lbfgs_parameters(parameters: Float64Array): Handle
+  /** Adds a vector times a number to the parameters. */
+  lbfgs_add(parameters: Float64Array, vector: Handle, step: number): void
+  /** Sets the parameters to what lbfgs_parameters read. */
+  lbfgs_restore(parameters: Float64Array, vector: Handle): void
+  /** The direction, and the factors of the first loop as one vector; an H_diag of null is 1. */
+  lbfgs_direction(
+    gradient: Handle,
+    old_dirs: Float64Array,
+    old_stps: Float64Array,
+    ro: Float64Array,
+    h_diag: Handle | null,
+  ): [direction: Handle, al: Handle | null]
   clip_grad_norm(parameters: Handle[], max_norm: number, norm_type: number): Handle
   clip_grad_value(parameters: Handle[], clip_value: number): void
   zero_grad(parameters: Handle[], set_to_none: boolean): void
@@ -272,6 +288,10 @@ export interface Native {
   warn_by(warn: (message: string) => void): void
   /** Sets the function that makes the errors which native code throws. */
   make_errors_by(make: (type: string, message: string) => Error): void
+  /** The C library's, as in Python: JavaScript's differ in the last bit of some results. */
+  pow(base: number, exponent: number): number
+  cos(x: number): number
+  log(x: number): number
   cuda_device_count(): number
   cuda_built(): boolean
   default_dtype(): number

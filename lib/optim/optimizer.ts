@@ -5,6 +5,7 @@ import { tstorch } from '../backends/index.js'
 import type { Device } from '../core/device.js'
 import { native } from '../core/native.js'
 import { pythonRepr } from '../core/python_repr.js'
+import { keep } from '../core/scope.js'
 import { internals, type Tensor } from '../core/tensor.js'
 import { warn } from '../core/warn.js'
 import * as aten from '../generated/aten.js'
@@ -211,10 +212,9 @@ export class Optimizer<O extends object = Record<string, any>> {
     )
     for (const [param, number] of pairs) {
       for (const [name, value] of Object.entries(state_dict.state[number] ?? {})) {
-        const fits = value === null || value.numel() === 1 || value.shape.equals(param.shape)
-        if (!fits) {
+        if (internals.isTensor(value) && !this.fitsParameter(value, param)) {
           throw new RangeError(
-            `loaded state dict: '${name}' of parameter ${number} has shape ${value?.shape}, the parameter ${param.shape}`,
+            `loaded state dict: '${name}' of parameter ${number} has shape ${value.shape}, the parameter ${param.shape}`,
           )
         }
       }
@@ -231,9 +231,20 @@ export class Optimizer<O extends object = Record<string, any>> {
     for (const [param, number] of pairs) {
       const state = this.stateOf(param)
       for (const [name, value] of Object.entries(state_dict.state[number] ?? {})) {
-        if (value !== null) this.keepState(state, name, copyFor(param, name, value))
+        if (value !== null) state[name] = this.#loaded(param, name, value) as Tensor
       }
     }
+  }
+
+  /** Whether a tensor of a loaded state may be the parameter's, by its shape. */
+  protected fitsParameter(value: Tensor, param: Tensor): boolean {
+    return value.numel() === 1 || value.shape.equals(param.shape)
+  }
+
+  /** Copies of tensors, also of those in a list. */
+  #loaded(param: Tensor, name: string, value: unknown): unknown {
+    if (Array.isArray(value)) return value.map((item) => this.#loaded(param, name, item))
+    return internals.isTensor(value) ? keep(copyFor(param, name, value)) : value
   }
 
   toString(): string {

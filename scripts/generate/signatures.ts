@@ -32,6 +32,8 @@ const TYPES: Record<string, string> = {
   Lengths: 'Tensor | readonly number[]',
   unknown: 'unknown',
   Distance: '((x: Tensor, y: Tensor) => Tensor)',
+  Activation: '((input: Tensor) => Tensor)',
+  LinearCrossEntropyOptions: 'LinearCrossEntropyOptions',
   NestedArray: 'unknown',
   Seed: 'number | bigint',
   ElementFunction: '((...elements: any[]) => number | bigint | boolean | Complex)',
@@ -74,6 +76,14 @@ const TYPES: Record<string, string> = {
   Closure: '(() => unknown)',
   OptimizerState: 'OptimizerStateDict',
   Optimizer: 'Optimizer<any>',
+  LRScheduler: 'LRScheduler',
+  Ints: 'Iterable<number>',
+  Rates: 'number | Tensor | readonly (number | Tensor)[]',
+  Lambda: '((x: number) => number)',
+  Lambdas: '((epoch: number) => number) | readonly ((epoch: number) => number)[]',
+  AverageFunction: 'AverageFunction',
+  MultiAverageFunction: 'MultiAverageFunction',
+  Loader: 'Iterable<unknown> | AsyncIterable<unknown>',
 }
 
 /** TypeScript's type of what a parameter takes; a union's members are apart by |, None is a ? at the end. */

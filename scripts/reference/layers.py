@@ -139,6 +139,23 @@ OTHER = [
     case("RNNCell", 3, 4, nonlinearity="relu", call=[randn(2, 3), {"keywords": {"hx": randn(2, 4)}}]),
     case("RNNCell", 3, 4, False, "relu", call=[randn(3)]),
 ]
+LAZY = [
+    *(
+        case(f"LazyConv{transpose}{dims}d", 4, 2, call=[randn(*batch, 2, *(3, 3, 2)[:dims])], **options)
+        for transpose in ["", "Transpose"]
+        for dims in [1, 2, 3]
+        for batch, options in [([2], {}), ([], {"stride": 2, "groups": 2, "bias": False})]
+    ),
+    case("LazyConv2d", 4, [2, 3], padding="same", padding_mode="circular", call=[randn(2, 2, 4, 3)]),
+    case("LazyConvTranspose2d", 4, 2, stride=2, dilation=[1, 2], call=[randn(2, 2, 4, 3), [8, 8]]),
+    *(
+        case(f"Lazy{kind}Norm{dims}d", call=[randn(2, 3, *(3, 2, 2)[:dims])], **options)
+        for kind in ["Batch", "Instance"]
+        for dims in [1, 2, 3]
+        for options in [{}, {"affine": False, "momentum": None if kind == "Batch" else 0.3}, {"track_running_stats": False, "bias": False}]
+    ),
+    case("LazyBatchNorm1d", 0.001, 0.3, False, False, call=[randn(2, 3)]),
+]
 
 
 def made(module, *args, **options):
@@ -215,9 +232,14 @@ ERRORS = [
     case("LSTMCell", 3, 4, call=[randn(2, 3), [randn(2, 4), randn(3, 4)]]),
     *(case(kind, 3, 4, call=[randn(2, 3), randn(2, 3)]) for kind in ["RNNCell", "GRUCell"]),
     case("LSTMCell", 3, 4, call=[randn(2, 3), [randn(2, 4), randn(2, 5)]]),
+    case("LazyConv2d", 4, 3, call=[randn(2, 3)]),
+    case("LazyConvTranspose1d", 4, 3, call=[randn(2, 3, 4, 5)]),
+    case("LazyConv2d", 4, 3, groups=2, call=[randn(2, 3, 4, 5)]),
+    case("LazyBatchNorm2d", call=[randn(2, 3, 4)]),
+    case("LazyInstanceNorm1d", call=[randn(3, 4)]),
 ]
 
-FAMILIES = {"normalization": NORMALIZATION, "convolution": CONVOLUTION, "other layers": OTHER}
+FAMILIES = {"normalization": NORMALIZATION, "convolution": CONVOLUTION, "other layers": OTHER, "lazy layers": LAZY}
 
 
 def build(spec):
@@ -249,13 +271,15 @@ def call(module, spec):
 def run(spec):
     torch.manual_seed(0)
     module = build(spec)
-    initial = {name: digest(tensor) for name, tensor in module.state_dict().items()}
+    initial = {name: None if nn.parameter.is_lazy(tensor) else digest(tensor) for name, tensor in module.state_dict().items()}
     module.double()
     call(module, spec["call"])
+    becomes = type(module).__name__
     outputs, leaves = call(module, spec["call"])
     torch.autograd.backward(outputs, [torch.randn_like(output) for output in outputs])
     result = {
         "initial": initial,
+        "becomes": becomes,
         "outputs": [values(output) for output in outputs],
         "input_grads": [values(leaf.grad) for leaf in leaves],
         "grads": {name: dense(parameter.grad) for name, parameter in module.named_parameters()},
@@ -282,10 +306,44 @@ def failure(spec):
     sys.exit(f"{spec} raises nothing")
 
 
+def loading(module, *changes, version=2, **options):
+    """What loading a state says that lacks or has what another version of the class had: names with values, or None."""
+    layer = getattr(nn, module)(2, **options)
+    state = layer.state_dict()
+    if version is None:
+        del state._metadata
+    else:
+        state._metadata[""]["version"] = version
+    for name, value in changes:
+        if value is None:
+            del state[name]
+        else:
+            state[name] = torch.tensor(value)
+    try:
+        layer.load_state_dict(state)
+        message = None
+    except RuntimeError as error:
+        message = str(error)
+    return {"module": module, "options": options, "changes": dict(changes), "version": version, "message": message}
+
+
+TRACKED, MEAN, VAR = ("num_batches_tracked", None), ("running_mean", [1.0, 2.0]), ("running_var", [3.0, 4.0])
+STATES = [
+    *(loading("BatchNorm1d", TRACKED, version=version) for version in [None, 1, 2, 3]),
+    loading("BatchNorm1d", TRACKED, MEAN, version=None),
+    loading("BatchNorm1d", MEAN, version=None, track_running_stats=False),
+    loading("InstanceNorm1d", TRACKED, version=1, track_running_stats=True),
+    loading("InstanceNorm1d", TRACKED, version=2, track_running_stats=True),
+    loading("InstanceNorm1d", MEAN, VAR, version=None),
+    loading("InstanceNorm1d", VAR, version=None, affine=True),
+    loading("InstanceNorm1d", MEAN, VAR, version=1),
+]
+
 warnings.simplefilter("ignore")
 rows = [f'"{family}": [\n' + ",\n".join(json.dumps(run(spec), separators=(",", ":")) for spec in specs) + "\n]"
         for family, specs in FAMILIES.items()]
 errors = ",\n".join(json.dumps(failure(spec), separators=(",", ":")) for spec in ERRORS)
+states = ",\n".join(json.dumps(state, separators=(",", ":")) for state in STATES)
 version = torch.__version__.split("+")[0]
-(FOLDER / "layers.json").write_text(f'{{"torch": "{version}",\n"families": {{\n' + ",\n".join(rows) + f'\n}},\n"errors": [\n{errors}\n]}}\n')
+(FOLDER / "layers.json").write_text(f'{{"torch": "{version}",\n"families": {{\n' + ",\n".join(rows) + f'\n}},\n"errors": [\n{errors}\n],\n"states": [\n{states}\n]}}\n')
 print(f"layers.json: {(FOLDER / 'layers.json').stat().st_size} bytes")

@@ -46,7 +46,7 @@ PLAIN = {
 }
 EXACTLY = {
     ("std", "correction"): "float?", ("var", "correction"): "float?",
-    ("norm", "p"): "NormOrder?", ("linear_cross_entropy", "options"): "unknown", ("gaussian_nll_loss", "var"): "TensorOrNumber", ("softmax", "dtype"): "ScalarType?",
+    ("norm", "p"): "NormOrder?", ("linear_cross_entropy", "options"): "unknown", ("kl_div", "reduction"): "'none'|'mean'|'batchmean'|'sum'", ("gaussian_nll_loss", "var"): "TensorOrNumber", ("softmax", "dtype"): "ScalarType?",
     ("log_softmax", "dtype"): "ScalarType?", ("softmin", "dtype"): "ScalarType?", ("general_cosine", "a"): "float[]",
     ("triplet_margin_with_distance_loss", "distance_function"): "Distance?", ("ctc_loss", "input_lengths"): "Lengths",
     ("ctc_loss", "target_lengths"): "Lengths", ("adaptive_avg_pool2d", "output_size"): "OptionalSizes",
@@ -170,6 +170,14 @@ OWN = {
     "nn.RNN": {"nonlinearity": "'tanh'|'relu'", "batch_first": "bool"},
     "nn.RNNBase": {"mode": "'RNN_TANH'|'RNN_RELU'|'LSTM'|'GRU'"},
     "nn.Conv": {"padding": "int[1]|str"},
+    "nn.KLDivLoss": {"reduction": "'none'|'mean'|'batchmean'|'sum'"},
+    "nn.TripletMarginWithDistanceLoss": {"distance_function": "Distance?"},
+    "nn.LinearCrossEntropyLoss": {"options": "LinearCrossEntropyOptions?"},
+    "nn.MultiheadAttention": {"embed_dim": "int", "num_heads": "int", "kdim": "int?", "vdim": "int?"},
+    "nn.Transformer": {"activation": "Activation|'relu'|'gelu'", "custom_encoder": "Module?", "custom_decoder": "Module?"},
+    "nn.TransformerEncoderLayer": {"activation": "Activation|'relu'|'gelu'"},
+    "nn.TransformerDecoderLayer": {"activation": "Activation|'relu'|'gelu'"},
+    "nn.TransformerEncoder": {"encoder_layer": "Module"}, "nn.TransformerDecoder": {"decoder_layer": "Module"},
     "nn.AdaptiveAvgPool2d": {"output_size": "OptionalSizes"}, "nn.AdaptiveAvgPool3d": {"output_size": "OptionalSizes"},
     "nn.AdaptiveMaxPool1d": {"output_size": "OptionalSizes"}, "nn.AdaptiveMaxPool2d": {"output_size": "OptionalSizes"},
     "nn.AdaptiveMaxPool3d": {"output_size": "OptionalSizes"}, "nn.FractionalMaxPool2d": {"_random_samples": "Tensor?"},
@@ -181,6 +189,7 @@ OWN = {
     "nn.utils.rnn.unpad_sequence": {"lengths": "Lengths"},
     "nn.utils.rnn.pad_sequence": {"sequences": "Tensor[]", "padding_side": "'left'|'right'"},
     "nn.utils.rnn.pack_sequence": {"sequences": "Tensor[]"},
+    "optim.LBFGS.step": {"closure": "Closure"},
     "nn.utils.parameters_to_vector": {"parameters": "Values"}, "nn.utils.vector_to_parameters": {"parameters": "Values"},
     "nn.utils.convert_conv2d_weight_memory_format": {"module": "Module"},
     "nn.utils.convert_conv3d_weight_memory_format": {"module": "Module"},
@@ -208,6 +217,26 @@ OWN = {
     "nn.attention.bias.CausalBias": {"variant": "unknown"},
     "optim.Optimizer": {"defaults": "Settings"}, "optim.Optimizer.add_param_group": {"param_group": "ParamGroup"},
     "optim.Optimizer.step": {"closure": "Closure?"}, "optim.Optimizer.load_state_dict": {"state_dict": "OptimizerState"},
+    "optim.lr_scheduler.LRScheduler.load_state_dict": {"state_dict": "Settings"},
+    "optim.lr_scheduler.LRScheduler.step": {"epoch": "float?"},
+    "optim.lr_scheduler.LambdaLR": {"lr_lambda": "Lambdas"}, "optim.lr_scheduler.MultiplicativeLR": {"lr_lambda": "Lambdas"},
+    "optim.lr_scheduler.MultiStepLR": {"milestones": "Ints"}, "optim.lr_scheduler.CosineAnnealingLR": {"T_max": "float"},
+    "optim.lr_scheduler.CosineAnnealingWarmRestarts": {"T_0": "float", "T_mult": "float"},
+    "optim.lr_scheduler.CosineAnnealingWarmRestarts.step": {"epoch": "float?"},
+    "optim.lr_scheduler.CyclicLR": {
+        "base_lr": "Rates", "max_lr": "Rates", "step_size_up": "float", "step_size_down": "float?",
+        "scale_fn": "Lambda?", "base_momentum": "float[1]", "max_momentum": "float[1]"},
+    "optim.lr_scheduler.CyclicLR.scale_fn": {"x": "float"},
+    "optim.lr_scheduler.OneCycleLR": {
+        "max_lr": "Rates", "total_steps": "float?", "epochs": "float?", "steps_per_epoch": "float?"},
+    "optim.lr_scheduler.ReduceLROnPlateau.step": {"metrics": "float|Tensor", "epoch": "float?"},
+    "optim.lr_scheduler.SequentialLR": {"schedulers": "LRScheduler[]", "milestones": "int[]"},
+    "optim.lr_scheduler.SequentialLR.recursive_undo": {"sched": "LRScheduler?"},
+    "optim.swa_utils.SWALR": {"swa_lr": "Rates", "anneal_epochs": "float", "anneal_strategy": "'cos'|'linear'"},
+    "optim.swa_utils.AveragedModel": {"model": "Module", "device": "Device?", "avg_fn": "AverageFunction?",
+                                      "multi_avg_fn": "MultiAverageFunction?", "use_buffers": "bool"},
+    "optim.swa_utils.AveragedModel.update_parameters": {"model": "Module"},
+    "optim.swa_utils.update_bn": {"loader": "Loader", "model": "Module", "device": "Device?"},
     "autograd.backward": {"tensors": "Tensor|Tensor[]", "grad_tensors": "Gradients?", "inputs": "Tensor|Tensor[]?"},
     "autograd.grad": {"outputs": "Tensor|Tensor[]", "inputs": "Tensor|Tensor[]", "grad_outputs": "Gradients?"},
     "autograd.gradcheck": {"func": "TensorFunction", "inputs": "Tensor|Tensor[]"},
@@ -253,6 +282,7 @@ OWN = {
 for _name in ("1d", "2d", "3d"):
     OWN |= {f"nn.{_kind}{_name}": {"momentum": "float?"} for _kind in ("InstanceNorm", "LazyInstanceNorm", "LazyBatchNorm")}
     OWN[f"nn.LazyConv{_name}"] = {"padding": f"int[{_name[0]}]|str"}
+    OWN[f"nn.LazyConvTranspose{_name}"] = {"dilation": f"int[{_name[0]}]"}
     OWN[f"nn.ConvTranspose{_name}.forward"] = {"output_size": "int[]?"}
 OWN |= {
     "nn.Embedding.from_pretrained": {"embeddings": "Tensor", "padding_idx": "int?", "max_norm": "float?"},
@@ -514,6 +544,8 @@ OWN |= {
 }
 
 nn, optim, autograd = torch.nn, torch.optim, torch.autograd
+# Methods of schedulers that take what LRScheduler's take.
+INHERITED = ("state_dict", "load_state_dict", "get_lr")
 parametrize, prune, flex = nn.utils.parametrize, nn.utils.prune, nn.attention.flex_attention
 public_of = lambda module: [name for name in getattr(module, "__all__", dir(module)) if not name.startswith("_")]
 own_functions = lambda module: [name for name in public_of(module)
@@ -577,6 +609,15 @@ named = [
     *classes("optim", optim, [name for name in dir(optim) if isinstance(getattr(optim, name), type)]),
     *methods("optim.Optimizer", optim.Optimizer),
     *classes("optim.lr_scheduler", optim.lr_scheduler, [name for name in public_of(optim.lr_scheduler) if name not in ("Optimizer", "Tensor")]),
+    *methods("optim.lr_scheduler.LRScheduler", optim.lr_scheduler.LRScheduler),
+    *methods("optim.lr_scheduler.ReduceLROnPlateau", optim.lr_scheduler.ReduceLROnPlateau, without=INHERITED),
+    *methods("optim.lr_scheduler.SequentialLR", optim.lr_scheduler.SequentialLR, without=INHERITED),
+    *methods("optim.lr_scheduler.CosineAnnealingWarmRestarts", optim.lr_scheduler.CosineAnnealingWarmRestarts, without=INHERITED),
+    *methods("optim.lr_scheduler.CyclicLR", optim.lr_scheduler.CyclicLR, without=INHERITED),
+    *classes("optim.swa_utils", optim.swa_utils, ["AveragedModel", "SWALR"]),
+    *methods("optim.swa_utils.AveragedModel", optim.swa_utils.AveragedModel, without=["forward"]),
+    *functions("optim.swa_utils", optim.swa_utils, own_functions(optim.swa_utils)),
+    *methods("optim.LBFGS", optim.LBFGS),
     *functions("autograd", autograd, ["backward", "grad", "gradcheck", "gradgradcheck"]),
     *classes("autograd", autograd, ["detect_anomaly", "set_detect_anomaly"]),
     *functions("autograd.functional", autograd.functional, own_functions(autograd.functional)),

@@ -22,7 +22,10 @@ interface LayerSpec {
   call: Argument[] | null
 }
 interface Case extends LayerSpec {
-  initial: Record<string, Digest>
+  /** Null where a lazy layer has no values yet. */
+  initial: Record<string, Digest | null>
+  /** The class after the first call. */
+  becomes: string
   outputs: Values[]
   input_grads: Values[]
   grads: Record<string, Values | null>
@@ -34,7 +37,19 @@ interface Failure extends LayerSpec {
   message: string
 }
 
-const { families, errors } = fixture<{ families: Record<string, Case[]>; errors: Failure[] }>('layers.json')
+interface State {
+  module: string
+  options: Record<string, unknown>
+  changes: Record<string, number[] | null>
+  version: number | null
+  message: string | null
+}
+
+const { families, errors, states } = fixture<{
+  families: Record<string, Case[]>
+  errors: Failure[]
+  states: State[]
+}>('layers.json')
 const classes = nn as unknown as Record<string, new (...args: unknown[]) => nn.Module>
 
 function build({ module, args, options }: LayerSpec): nn.Module {
@@ -76,10 +91,14 @@ describe.each(Object.entries(filled(families)))('%s', (_, cases) => {
     const calls = spec.call as Argument[]
     torch.manual_seed(0)
     const module = build(spec)
-    const initial = Object.entries(module.state_dict()).map(([name, tensor]) => [name, digest(tensor)])
+    const initial = Object.entries(module.state_dict()).map(([name, tensor]) => [
+      name,
+      nn.parameter.is_lazy(tensor) ? null : digest(tensor),
+    ])
     expect(initial).toEqual(Object.entries(spec.initial))
     module.double()
     call(module, calls)
+    expect(module.constructor.name).toBe(spec.becomes)
     const { outputs, leaves } = call(module, calls)
     torch.autograd.backward(
       outputs,
@@ -133,6 +152,18 @@ test.each(filled(errors))('$module($args, $options)($call) throws $error: $messa
   }
   expect(thrown).toBeInstanceOf(KINDS[spec.error] ?? Error)
   expect((thrown as Error).message).toContain(spec.message)
+})
+
+test.each(filled(states))('$module($options) loads a state of version $version with $changes', (spec) => {
+  const layer = build({ ...spec, args: [2], call: null })
+  const own = Object.entries(layer.state_dict()).filter(([name]) => spec.changes[name] !== null)
+  const given = Object.entries(spec.changes).filter(([, value]) => value !== null)
+  const state = Object.fromEntries([...own, ...given.map(([name, value]) => [name, torch.tensor(value as number[])])])
+  if (spec.version !== null) state._metadata = { '': { version: spec.version } }
+  if (spec.version !== null) Object.defineProperty(state, '_metadata', { enumerable: false })
+  const load = () => layer.load_state_dict(state)
+  if (spec.message === null) expect(String(load())).toBe('<All keys matched successfully>')
+  else expect(load).toThrow(spec.message)
 })
 
 test('convert_sync_batchnorm replaces batch normalisations, and keeps their parameters and buffers', () => {

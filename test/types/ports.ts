@@ -232,3 +232,22 @@ export function bags(text: Tensor, offsets: Tensor): Tensor {
   const emb = nn.Embedding.from_pretrained(torch.ones(3, 2), { freeze: false })
   return bag(text, offsets).add(bag(text, { offsets })).add(emb(text).sum(1))
 }
+/** Losses as ported programs call them. */
+export function losses(log_probs: Tensor, targets: Tensor, lengths: Tensor): void {
+  const ctc = new nn.CTCLoss({ blank: 0, zero_infinity: true })
+  ctc(log_probs, targets, [5, 5], [3, 2]).backward()
+  ctc(log_probs, targets, lengths, lengths).backward()
+  new nn.BCEWithLogitsLoss({ pos_weight: torch.ones(2) })(log_probs, targets).backward()
+  const { output, loss } = new nn.AdaptiveLogSoftmaxWithLoss(8, 20, [5, 10])(log_probs, targets)
+  const [scores, mean] = new nn.AdaptiveLogSoftmaxWithLoss(8, 20, { cutoffs: [5, 10] })(log_probs, targets)
+  for (const x of [output, loss, scores, mean]) x.sum()
+  const cosine = (x: Tensor, y: Tensor) => torch.sub(1, nn.functional.cosine_similarity(x, y))
+  new nn.TripletMarginWithDistanceLoss({ distance_function: cosine })(log_probs, targets, lengths).backward()
+  new nn.TripletMarginWithDistanceLoss({ distance_function: new nn.PairwiseDistance(1) })(log_probs, targets, lengths)
+  new nn.KLDivLoss({ reduction: 'batchmean', log_target: true })(log_probs, targets).backward()
+  new nn.GaussianNLLLoss()(log_probs, targets, 0.5).backward()
+  const options = new nn.LinearCrossEntropyOptions({ chunking_method: 'aspect_ratio:2' })
+  new nn.LinearCrossEntropyLoss(8, 1000, { options })(log_probs, targets).backward()
+  const criteria: nn.Module[] = [new nn.MSELoss(), new nn.SmoothL1Loss({ beta: 0.5 })]
+  for (const criterion of criteria) criterion(log_probs, targets).backward()
+}
