@@ -140,14 +140,26 @@ function optimizer(): Step {
     param.grad = sparse ? torch.randn(shape).to_sparse({ sparse_dim: 1 }) : torch.randn(shape)
     return param
   })
-  const made = new (optim as unknown as Record<string, AnyOptimizer>)[spec.optimizer as string]!(params)
+  const Made = (optim as unknown as Record<string, AnyOptimizer>)[spec.optimizer as string] as AnyOptimizer
+  const made = new Made(params)
   return { run: () => made.step(), reads: false }
 }
 
-const STEPS = { sine, character, scratch, inference, add, add_in_scope: add, optimizer }
+async function program(): Promise<Step> {
+  const { start } = await import('../../../examples/programs/run.js')
+  return { run: await start(spec.program as string), reads: true }
+}
+
+function calls(): Step {
+  const model = new nn.Sequential(...Array.from({ length: 20 }, () => new nn.Linear(8, 8)))
+  const x = torch.randn(1, 8)
+  return { run: () => torch.no_grad(() => void model(x)), reads: false }
+}
+
+const STEPS = { sine, character, scratch, inference, add, add_in_scope: add, optimizer, program, calls }
 
 torch.manual_seed(0)
-const task = STEPS[spec.task]()
+const task = await STEPS[spec.task]()
 const body = graph && spec.task !== 'inference' ? torch.cuda.graphed_step(task.run) : task.run
 
 function step(): void {
