@@ -3,7 +3,7 @@
 export interface Case {
   name: string
   title: string
-  task: 'sine' | 'character' | 'scratch' | 'inference' | 'add' | 'add_in_scope'
+  task: 'sine' | 'character' | 'scratch' | 'inference' | 'add' | 'add_in_scope' | 'optimizer'
   cell: 'rnn' | 'lstm' | 'gru'
   hidden: number
   /** Time steps of a sequence. */
@@ -12,6 +12,10 @@ export interface Case {
   layers: number
   bidirectional: boolean
   device: 'cpu' | 'cuda'
+  /** Of the task optimizer: its class, the number of parameters, and their shape. */
+  optimizer?: string
+  parameters?: number
+  shape?: number[]
   /** How many steps a side does before it is measured, and in each round. */
   warmup: number
   steps: number
@@ -89,6 +93,21 @@ const OPS: Case[] = (['add', 'add_in_scope'] as const).map((task) => ({
   steps: 100_000,
 }))
 
+const OPTIMIZERS = 'Adadelta Adafactor Adagrad Adam AdamW Adamax ASGD Muon NAdam RAdam RMSprop Rprop SGD SparseAdam'
+
+/** The step alone, over many small parameters. */
+const OPTIM: Case[] = OPTIMIZERS.split(' ').flatMap((optimizer) =>
+  [50, 500].map((parameters) => ({
+    ...BASE,
+    name: `${optimizer} ${parameters}`,
+    title: `step of optim.${optimizer} over ${parameters} parameters, 8 × 8`,
+    task: 'optimizer' as const,
+    ...{ optimizer, parameters, shape: [8, 8] },
+    warmup: 6000 / parameters,
+    steps: 6000 / parameters,
+  })),
+)
+
 /** Few steps where one takes long. */
 const grown = (name: string, title: string, rest: Partial<Case>): Case => {
   const { hidden, length, batch } = { ...BASE, ...rest }
@@ -122,5 +141,6 @@ export const GROUPS: Record<string, Case[]> = {
   loops: LOOPS,
   inference: [inference(1, 2000), inference(256, 100)],
   ops: OPS,
+  optim: OPTIM,
   growth: GROWTH,
 }

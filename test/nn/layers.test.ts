@@ -22,7 +22,10 @@ interface LayerSpec {
   call: Argument[] | null
 }
 interface Case extends LayerSpec {
-  initial: Record<string, Digest>
+  /** Null where a lazy layer has no values yet. */
+  initial: Record<string, Digest | null>
+  /** The class after the first call. */
+  becomes: string
   outputs: Values[]
   input_grads: Values[]
   grads: Record<string, Values | null>
@@ -34,7 +37,19 @@ interface Failure extends LayerSpec {
   message: string
 }
 
-const { families, errors } = fixture<{ families: Record<string, Case[]>; errors: Failure[] }>('layers.json')
+interface State {
+  module: string
+  options: Record<string, unknown>
+  changes: Record<string, number[] | null>
+  version: number | null
+  message: string | null
+}
+
+const { families, errors, states } = fixture<{
+  families: Record<string, Case[]>
+  errors: Failure[]
+  states: State[]
+}>('layers.json')
 const classes = nn as unknown as Record<string, new (...args: unknown[]) => nn.Module>
 
 function build({ module, args, options }: LayerSpec): nn.Module {
@@ -76,10 +91,14 @@ describe.each(Object.entries(filled(families)))('%s', (_, cases) => {
     const calls = spec.call as Argument[]
     torch.manual_seed(0)
     const module = build(spec)
-    const initial = Object.entries(module.state_dict()).map(([name, tensor]) => [name, digest(tensor)])
+    const initial = Object.entries(module.state_dict()).map(([name, tensor]) => [
+      name,
+      nn.parameter.is_lazy(tensor) ? null : digest(tensor),
+    ])
     expect(initial).toEqual(Object.entries(spec.initial))
     module.double()
     call(module, calls)
+    expect(module.constructor.name).toBe(spec.becomes)
     const { outputs, leaves } = call(module, calls)
     torch.autograd.backward(
       outputs,
@@ -135,6 +154,18 @@ test.each(filled(errors))('$module($args, $options)($call) throws $error: $messa
   expect((thrown as Error).message).toContain(spec.message)
 })
 
+test.each(filled(states))('$module($options) loads a state of version $version with $changes', (spec) => {
+  const layer = build({ ...spec, args: [2], call: null })
+  const own = Object.entries(layer.state_dict()).filter(([name]) => spec.changes[name] !== null)
+  const given = Object.entries(spec.changes).filter(([, value]) => value !== null)
+  const state = Object.fromEntries([...own, ...given.map(([name, value]) => [name, torch.tensor(value as number[])])])
+  if (spec.version !== null) state._metadata = { '': { version: spec.version } }
+  if (spec.version !== null) Object.defineProperty(state, '_metadata', { enumerable: false })
+  const load = () => layer.load_state_dict(state)
+  if (spec.message === null) expect(String(load())).toBe('<All keys matched successfully>')
+  else expect(load).toThrow(spec.message)
+})
+
 test('convert_sync_batchnorm replaces batch normalisations, and keeps their parameters and buffers', () => {
   const inner = new nn.BatchNorm2d(4, { momentum: null, bias: false })
   const model = new nn.Sequential(new nn.Linear(2, 3), new nn.BatchNorm1d(3, 0.5), new nn.Sequential(inner)).eval()
@@ -170,4 +201,52 @@ test('a layer of one’s own extends the classes of nn.modules', () => {
   expect(String(layer)).toMatch(/^AnyNorm\(3, eps=1e-05/)
   expect(new nn.BatchNorm2d(1)).toBeInstanceOf(nn.modules.batchnorm._NormBase)
   expect(new nn.InstanceNorm2d(1)).toBeInstanceOf(nn.modules.instancenorm._InstanceNorm)
+})
+
+test('from_pretrained makes an embedding over given rows', () => {
+  const rows = torch.randn(4, 3)
+  for (const made of [
+    nn.Embedding.from_pretrained(rows, { padding_idx: -1, max_norm: 2 }),
+    nn.EmbeddingBag.from_pretrained(rows, { padding_idx: -1, max_norm: 2, mode: 'max' }),
+  ]) {
+    rows.mul_(2)
+    expect(torch.equal(made.weight, rows)).toBe(true)
+    expect(made.weight.requires_grad).toBe(false)
+    const { num_embeddings, embedding_dim, padding_idx, max_norm } = made
+    expect([num_embeddings, embedding_dim, padding_idx, max_norm]).toEqual([4, 3, 3, 2])
+  }
+  expect(nn.Embedding.from_pretrained(rows, false).weight.requires_grad).toBe(true)
+  expect(nn.EmbeddingBag.from_pretrained(rows, { freeze: false, mode: 'sum' }).mode).toBe('sum')
+  class Words extends nn.Embedding {}
+  expect(Words.from_pretrained({ embeddings: rows })).toBeInstanceOf(Words)
+  for (const { from_pretrained } of [nn.Embedding, nn.EmbeddingBag])
+    expect(() => from_pretrained(rows.view(2, 2, 3))).toThrow('Embeddings parameter is expected to be 2-dimensional')
+  expect(() => new nn.Embedding(3, 3, { _weight: rows })).toThrow('Shape of weight does not match num_embeddings')
+})
+
+test('a convolution with weights in another order in memory starts with the same values', () => {
+  torch.manual_seed(1)
+  const { weight } = new nn.Conv2d(3, 4, 3, { bias: false })
+  const layer = new nn.Conv2d(3, 4, 3, { bias: false }).to({ memory_format: torch.channels_last })
+  expect(layer.weight.is_contiguous()).toBe(false)
+  torch.manual_seed(1)
+  layer.reset_parameters()
+  expect(torch.equal(layer.weight, weight)).toBe(true)
+})
+
+test('a convolution of one’s own computes with other weights', () => {
+  class Scaled extends nn.Conv2d {
+    override forward(input: Tensor): Tensor {
+      const { stride, padding, dilation, groups } = this
+      return nn.functional.conv2d(input, this.weight.mul(2), this.bias, stride, padding, dilation, groups)
+    }
+  }
+  for (const padding of ['same', 1] as const) {
+    const layer = new Scaled(2, 2, 3, { padding, padding_mode: 'zeros' })
+    const input = torch.randn(1, 2, 4, 4)
+    const expected = layer._conv_forward(input, layer.weight.mul(2), layer.bias)
+    expect(torch.equal(layer(input), expected)).toBe(true)
+    expect(layer).toBeInstanceOf(nn.modules.conv._ConvNd)
+  }
+  expect(new nn.ConvTranspose1d(1, 1, 1)).toBeInstanceOf(nn.modules.conv._ConvTransposeNd)
 })

@@ -184,3 +184,70 @@ export function calm(m: nn.Module): void {
     m.running_mean?.zero_()
   }
 }
+
+/** Convolutions, cells, embeddings: DCGAN's initialisation, MNIST's network, loops over cells. */
+export class Net extends nn.Module {
+  conv1
+  conv2 = new nn.Conv2d(32, 64, { kernel_size: [3, 3], padding: 'same' })
+  up = new nn.ConvTranspose2d(64, 1, 4, 2, 1, { bias: false })
+  constructor() {
+    super()
+    this.conv1 = new nn.Conv2d(1, 32, 3, 1)
+  }
+  forward(x: Tensor): Tensor {
+    x = this.conv1(x)
+    x = this.conv2(x)
+    return this.up(x, x.shape.slice(2))
+  }
+}
+export function weights_init(m: nn.Module): void {
+  const classname = m.constructor.name
+  if (classname.includes('Conv')) nn.init.normal_((m as nn.Conv2d).weight.data, 0, 0.02)
+  if (m instanceof nn.Conv2d || m instanceof nn.ConvTranspose2d) m.weight.data.normal_(0, 0.02)
+  if (m instanceof nn.BatchNorm2d && m.bias !== null) m.bias.data.fill_(0)
+}
+export const initialised = new Net().apply(weights_init)
+export class StandardConv extends nn.Conv2d {
+  override forward(x: Tensor): Tensor {
+    const w = this.weight.sub(this.weight.mean([1, 2, 3], true))
+    return nn.functional.conv2d(x, w, this.bias, this.stride, this.padding, this.dilation, this.groups)
+  }
+}
+export function cells(xs: Tensor, lstmcell: nn.LSTMCell, grucell: nn.GRUCell): Tensor[] {
+  let [h, c]: Tensor[] = [torch.zeros(1, 2), torch.zeros(1, 2)]
+  let state: [Tensor, Tensor] | null = null
+  let g: Tensor | null = null
+  for (const x of xs) {
+    ;[h, c] = lstmcell(x, [h, c])
+    state = lstmcell(x, state)
+    g = grucell(x, g)
+  }
+  return [h, c, ...(state ?? []), ...(g === null ? [] : [g])]
+}
+export function cellOf(kind: 'RNNCell' | 'LSTMCell' | 'GRUCell'): nn.RNNCellBase {
+  return new nn[kind](2, 3)
+}
+export function bags(text: Tensor, offsets: Tensor): Tensor {
+  const bag = new nn.EmbeddingBag(100, 8, { sparse: true, mode: 'sum' })
+  const emb = nn.Embedding.from_pretrained(torch.ones(3, 2), { freeze: false })
+  return bag(text, offsets).add(bag(text, { offsets })).add(emb(text).sum(1))
+}
+/** Losses as ported programs call them. */
+export function losses(log_probs: Tensor, targets: Tensor, lengths: Tensor): void {
+  const ctc = new nn.CTCLoss({ blank: 0, zero_infinity: true })
+  ctc(log_probs, targets, [5, 5], [3, 2]).backward()
+  ctc(log_probs, targets, lengths, lengths).backward()
+  new nn.BCEWithLogitsLoss({ pos_weight: torch.ones(2) })(log_probs, targets).backward()
+  const { output, loss } = new nn.AdaptiveLogSoftmaxWithLoss(8, 20, [5, 10])(log_probs, targets)
+  const [scores, mean] = new nn.AdaptiveLogSoftmaxWithLoss(8, 20, { cutoffs: [5, 10] })(log_probs, targets)
+  for (const x of [output, loss, scores, mean]) x.sum()
+  const cosine = (x: Tensor, y: Tensor) => torch.sub(1, nn.functional.cosine_similarity(x, y))
+  new nn.TripletMarginWithDistanceLoss({ distance_function: cosine })(log_probs, targets, lengths).backward()
+  new nn.TripletMarginWithDistanceLoss({ distance_function: new nn.PairwiseDistance(1) })(log_probs, targets, lengths)
+  new nn.KLDivLoss({ reduction: 'batchmean', log_target: true })(log_probs, targets).backward()
+  new nn.GaussianNLLLoss()(log_probs, targets, 0.5).backward()
+  const options = new nn.LinearCrossEntropyOptions({ chunking_method: 'aspect_ratio:2' })
+  new nn.LinearCrossEntropyLoss(8, 1000, { options })(log_probs, targets).backward()
+  const criteria: nn.Module[] = [new nn.MSELoss(), new nn.SmoothL1Loss({ beta: 0.5 })]
+  for (const criterion of criteria) criterion(log_probs, targets).backward()
+}

@@ -6,6 +6,7 @@ import { ones, zeros } from '../../generated/functions.js'
 import { batch_norm } from '../functional/normalization.js'
 import { type Arguments, read } from '../generated/arguments.js'
 import type { Parameter } from '../parameter.js'
+import { loadsUnwatched } from './loading.js'
 import { Module } from './module.js'
 import { settings } from './module_printing.js'
 import { addAffine, checkDims, resetAffine } from './norm_parts.js'
@@ -15,8 +16,8 @@ export abstract class _NormBase extends Module {
   num_features: number
   eps: number
   momentum: number | null
-  readonly affine: boolean
-  readonly track_running_stats: boolean
+  affine: boolean
+  track_running_stats: boolean
   declare weight: Parameter | null
   declare bias: Parameter | null
   declare running_mean: Tensor | null
@@ -58,11 +59,28 @@ export abstract class _NormBase extends Module {
     throw new Error(`${this.constructor.name} has no _check_input_dim`)
   }
 
+  /** A state's version 2 has num_batches_tracked. */
+  override get _version(): number {
+    return 2
+  }
+
+  override _load_from_state_dict(...args: Parameters<Module['_load_from_state_dict']>): void {
+    const [state, prefix, { version }] = args
+    const key = `${prefix}num_batches_tracked`
+    if ((version === undefined || version < 2) && this.track_running_stats && !Object.hasOwn(state, key)) {
+      const own = this.num_batches_tracked
+      state[key] = own !== null && !own.is_meta ? own : zeros([], { dtype: dtypes.int64 })
+    }
+    super._load_from_state_dict(...args)
+  }
+
   override extra_repr(): string {
     const { num_features, eps, momentum, affine, track_running_stats } = this
     return `${num_features}, ${settings({ eps, momentum, affine, bias: this.bias !== null, track_running_stats })}`
   }
 }
+
+loadsUnwatched(_NormBase)
 
 /**
  * What the layers of batch normalisation share; for a layer of one's own, a class that extends it with

@@ -5,6 +5,8 @@ import { internals, type Tensor } from '../../core/tensor.js'
 import { describe } from '../../operators/describe.js'
 import { isOptions, ownFields } from '../../operators/options.js'
 import { Buffer, Parameter } from '../parameter.js'
+import { registrationHooks } from './hooks.js'
+import type { Module } from './module.js'
 
 interface Kinds {
   parameter: Parameter
@@ -44,7 +46,10 @@ export class Fields extends Callable {
 
   [ASSIGNED](name: string | symbol, value: unknown): boolean {
     const kind = kindOf(value)
-    if (kind === null || typeof name !== 'string') return false
+    if (typeof name !== 'string') return false
+    // The field is not there, so a part of this name was deleted. (A method may be put on a class's prototype too.)
+    if (#ledger in this) this.#ledger.delete(name)
+    if (kind === null) return false
     put(this, name, kind, value)
     return true
   }
@@ -77,7 +82,11 @@ function accessorOf(name: string): PropertyDescriptor {
   return accessor
 }
 
-function put(module: Fields, name: string, kind: Kind, value: unknown, persistent = true): void {
+function put(module: Fields, name: string, kind: Kind, given: unknown, persistent = true): void {
+  let value = given
+  if (registrationHooks[kind].size > 0 && value !== null && value !== undefined) {
+    for (const hook of [...registrationHooks[kind].values()]) value = hook(module as Module, name, value) ?? value
+  }
   // What a module holds lives as long as the module, also where a scope made it.
   if (internals.isTensor(value) && internals.ownerOf(value) !== null) internals.setOwner(value, null)
   const stays = value instanceof Buffer ? value.persistent : persistent
@@ -168,8 +177,41 @@ export function partsOf<K extends Kind>(module: Fields, kind: K): [name: string,
   return found
 }
 
+/** The kind of part that a field is, or null. */
+export function partKind(module: Fields, name: string): Kind | null {
+  settleFields(module)
+  return ledgerOf(module).get(name)?.kind ?? null
+}
+
+/** Takes a part away, so that its name is free. Nothing where there is none. */
+export function unregister(module: Fields, name: string): void {
+  ledgerOf(module).delete(name)
+  delete (module as unknown as Record<string, unknown>)[name]
+}
+
+/**
+ * Puts a value into a part's place, unchecked: it may be a tensor that is computed, where a parameter stands. Gives the
+ * value that was there.
+ */
+export function swapPart(module: Fields, name: string, value: unknown): unknown {
+  const part = ledgerOf(module).get(name) as Part
+  const before = part.value
+  part.value = value
+  return before
+}
+
+/** The module's own parts of one kind by name, also those that are null. */
+export function partRecord<K extends Kind>(module: Fields, kind: K): Record<string, Kinds[K] | null> {
+  const found: Record<string, Kinds[K] | null> = Object.create(null)
+  settle(module, (name, part, value) => {
+    if (part?.kind === kind) found[name] = (value ?? null) as Kinds[K] | null
+  })
+  return found
+}
+
 /** The names of the module's own buffers that are not in its state_dict. */
 export function nonPersistentBuffers(module: Fields): Set<string> {
+  settleFields(module)
   const own = [...ledgerOf(module)].filter(([, { kind, persistent }]) => kind === 'buffer' && !persistent)
   return new Set(own.map(([name]) => name))
 }

@@ -130,7 +130,21 @@ function add(): Step {
   return { run, reads: false }
 }
 
-const STEPS = { sine, character, scratch, inference, add, add_in_scope: add }
+type AnyOptimizer = new (params: Tensor[]) => optim.Optimizer
+
+function optimizer(): Step {
+  const shape = spec.shape as number[]
+  const params = Array.from({ length: spec.parameters as number }, () => {
+    const param = torch.randn(shape).requires_grad_()
+    const sparse = spec.optimizer === 'SparseAdam'
+    param.grad = sparse ? torch.randn(shape).to_sparse({ sparse_dim: 1 }) : torch.randn(shape)
+    return param
+  })
+  const made = new (optim as unknown as Record<string, AnyOptimizer>)[spec.optimizer as string]!(params)
+  return { run: () => made.step(), reads: false }
+}
+
+const STEPS = { sine, character, scratch, inference, add, add_in_scope: add, optimizer }
 
 torch.manual_seed(0)
 const task = STEPS[spec.task]()
