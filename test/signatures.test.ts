@@ -121,7 +121,7 @@ const OTHERWISE: [reason: string, names: string[]][] = [
   [
     'takes no arguments',
     words(`
-      nn.utils.prune.Identity nn.attention.list_flash_attention_impls nn.attention.current_flash_attention_impl
+      nn.utils.rnn.PackedSequence.pin_memory nn.utils.rnn.PackedSequence.is_pinned nn.utils.prune.Identity nn.attention.list_flash_attention_impls nn.attention.current_flash_attention_impl
       nn.attention.restore_flash_attention_impl nn.attention.flex_attention.BlockMask.numel
       nn.attention.flex_attention.BlockMask.sparsity nn.attention.flex_attention.BlockMask.to_dense
       torch.are_deterministic_algorithms_enabled torch.clear_autocast_cache torch.get_default_dtype
@@ -137,7 +137,7 @@ const OTHERWISE: [reason: string, names: string[]][] = [
       nn.Module.share_memory
       nn.RNNBase.reset_parameters nn.RNNBase.flatten_parameters Generator.initial_seed Generator.get_state
       optim.lr_scheduler.CosineAnnealingWarmRestarts.get_lr optim.lr_scheduler.CyclicLR.get_lr
-      optim.lr_scheduler.CyclicLR.state_dict
+      optim.lr_scheduler.CyclicLR.state_dict optim.lr_scheduler.SequentialLR.state_dict
       cuda.Stream.synchronize_async cuda.Event.synchronize_async cuda.CUDAGraph.capture_end cuda.CUDAGraph.replay
       cuda.CUDAGraph.reset cuda.CUDAGraph.pool`),
   ],
@@ -192,7 +192,9 @@ const OTHERWISE: [reason: string, names: string[]][] = [
       nn.utils.rnn.PackedSequence.cuda nn.utils.rnn.PackedSequence.float nn.utils.rnn.PackedSequence.double
       nn.utils.rnn.PackedSequence.half nn.utils.rnn.PackedSequence.bfloat16 nn.utils.rnn.PackedSequence.long
       optim.lr_scheduler.ReduceLROnPlateau.load_state_dict optim.lr_scheduler.CyclicLR.load_state_dict
-      nn.utils.rnn.PackedSequence.int Tensor.to Tensor.nonzero Tensor.lu Tensor.norm Tensor.split Tensor.stft Tensor.unique_consecutive`),
+      optim.lr_scheduler.SequentialLR.load_state_dict
+      nn.utils.rnn.PackedSequence.int nn.utils.rnn.PackedSequence.short nn.utils.rnn.PackedSequence.char
+      nn.utils.rnn.PackedSequence.byte Tensor.to Tensor.nonzero Tensor.lu Tensor.norm Tensor.split Tensor.stft Tensor.unique_consecutive`),
   ],
   [
     'an operator, perhaps under another name: read by its schema',

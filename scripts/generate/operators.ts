@@ -44,7 +44,7 @@ const BY_HAND = {
 /** What lib/ calls, and the other generated files do not have: what stands beneath functions written by hand. */
 const BENEATH = (
   '_amp_foreach_non_finite_check_and_unscale_ _amp_update_scale_ _cudnn_rnn_flatten_weight _foreach_mul_ ' +
-  '_foreach_norm _indices _lu_with_info _safe_softmax _weight_norm ' +
+  '_foreach_norm _grouped_mm _indices _lu_with_info _safe_softmax _scaled_grouped_mm_v2 _scaled_mm_v2 _weight_norm ' +
   '_nnz _pack_padded_sequence _pad_packed_sequence _sparse_addmm _sparse_log_softmax _sparse_mm _sparse_softmax ' +
   '_sparse_sum _spdiags _unique2 _upsample_bicubic2d_aa _upsample_bilinear2d_aa _upsample_lanczos2d_aa ' +
   '_upsample_nearest_exact1d _upsample_nearest_exact2d _upsample_nearest_exact3d _values adaptive_avg_pool2d ' +

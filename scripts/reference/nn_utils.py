@@ -138,6 +138,38 @@ def fusion():
     }
 
 
+LAYERS = [
+    ["Conv1d", [2, 3, 2], {"stride": 2, "padding": 1}, "BatchNorm1d", [2, 2, 5], {}, {}],
+    ["Conv2d", [2, 4, 3], {"padding": "same", "groups": 2, "bias": False}, "BatchNorm2d", [2, 2, 4, 4], {}, {}],
+    ["Conv2d", [2, 4, 3], {"padding": 1, "padding_mode": "circular"}, "BatchNorm2d", [2, 2, 4, 4], {"affine": False}, {}],
+    ["Conv3d", [1, 2, 2], {"dilation": 2}, "BatchNorm3d", [1, 1, 4, 4, 4], {"eps": 0.1}, {}],
+    ["ConvTranspose2d", [2, 3, 2], {"stride": 2, "output_padding": 1}, "BatchNorm2d", [1, 2, 3, 3], {}, {"transpose": True}],
+    ["Linear", [3, 4], {}, "BatchNorm1d", [5, 3], {}, {}], ["Linear", [3, 4], {"bias": False}, "BatchNorm1d", [5, 3], {}, {}],
+]
+
+
+def fused():
+    cases = []
+    for case in LAYERS:
+        name, args, options, norm, size, settings, fusing = case
+        torch.manual_seed(8)
+        layer, bn = getattr(nn, name)(*args, **options), getattr(nn, norm)(args[1], **settings)
+        x = torch.randn(size)
+        for _ in range(2):
+            bn(layer(x)).square().sum().backward()
+        layer.eval(), bn.eval()
+        fuse = utils.fuse_linear_bn_eval if name == "Linear" else utils.fuse_conv_bn_eval
+        made = fuse(layer, bn, **fusing)
+        cases.append({"case": case, "text": str(made), "state": state(made), "output": values(made(x)),
+                      "requires": [p.requires_grad for p in made.parameters()], "training": made.training, "next": torch.rand(1).item()})
+    conv, bn = nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2)
+    return {"cases": cases, "messages": {
+        "training": message(lambda: utils.fuse_conv_bn_eval(conv, bn)),
+        "statistics": message(lambda: utils.fuse_conv_bn_eval(conv.eval(), nn.BatchNorm2d(2, track_running_stats=False).eval())),
+        "features": message(lambda: utils.fuse_linear_bn_eval(nn.Linear(2, 3).eval(), bn.eval())),
+    }}
+
+
 class Counting(nn.Module):
     """With a part that it has twice, and a buffer that it replaces."""
 
@@ -184,5 +216,5 @@ def stacked():
             "leaf": [[t.is_leaf, t.requires_grad] for t in parameters.values()]}
 
 
-write("nn_utils.json", {"vectors": vectors(), "clipping": clipping(), "norms": norms(), "loaded": loaded(), "formats": formats(), "fusion": fusion(), "calls": calls(),
+write("nn_utils.json", {"vectors": vectors(), "clipping": clipping(), "norms": norms(), "loaded": loaded(), "formats": formats(), "fusion": fusion(), "fused": fused(), "calls": calls(),
                         "stacked": stacked()})

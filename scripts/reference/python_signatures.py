@@ -27,8 +27,7 @@ F = torch.nn.functional
 
 # Python's own plumbing, and what is reached in other ways.
 LEFT_OUT = {
-    "nn.functional": {"assert_int_or_pair", "boolean_dispatch", "handle_torch_function", "scaled_mm",
-                      "scaled_grouped_mm", "grouped_mm", "sigmoid", "tanh"},
+    "nn.functional": {"assert_int_or_pair", "boolean_dispatch", "handle_torch_function", "sigmoid", "tanh"},
 }
 TORCH = ["cdist", "norm", "stft", "svd_lowrank", "pca_lowrank", "tensordot", "unravel_index", "split"]
 MASKED = ["sum", "prod", "amax", "amin", "argmax", "argmin", "mean", "median", "norm", "var", "std", "cumsum", "cumprod",
@@ -53,6 +52,9 @@ EXACTLY = {
     ("ctc_loss", "target_lengths"): "Lengths", ("adaptive_avg_pool2d", "output_size"): "OptionalSizes",
     ("adaptive_avg_pool3d", "output_size"): "OptionalSizes", ("adaptive_max_pool1d", "output_size"): "OptionalSizes",
     ("adaptive_max_pool2d", "output_size"): "OptionalSizes", ("adaptive_max_pool3d", "output_size"): "OptionalSizes",
+    **{(name, parameter): kind for name in ("scaled_mm", "scaled_grouped_mm") for parameter, kind in {
+        "scale_a": "Tensor|Tensor[]", "scale_b": "Tensor|Tensor[]", "scale_recipe_a": "int[1]", "scale_recipe_b": "int[1]",
+        "swizzle_a": "int[1]?", "swizzle_b": "int[1]?", "contraction_dim": "int[]"}.items()},
     ("fold", "output_size"): "int[1]", ("fold", "stride"): "int[1]", ("unfold", "stride"): "int[1]",
     ("local_response_norm", "size"): "int", ("affine_grid", "size"): "int[]", ("pad", "value"): "float?",
 }
@@ -185,10 +187,10 @@ OWN = {
     "nn.utils.rnn.unpack_sequence": {"packed_sequences": "PackedSequence"},
     "nn.utils.rnn.pack_padded_sequence": {"lengths": "Lengths"},
     "nn.utils.rnn.unpad_sequence": {"lengths": "Lengths"},
-    "nn.utils.rnn.pad_sequence": {"sequences": "Tensor[]", "padding_side": "'left'|'right'"},
-    "nn.utils.rnn.pack_sequence": {"sequences": "Tensor[]"},
     "optim.Adam": {"betas": "TensorOrNumber(2)"}, "optim.AdamW": {"betas": "TensorOrNumber(2)"},
     "optim.Adafactor": {"eps": "NumberOrNone(2)"}, "optim.Muon": {"lr": "float|Tensor"},
+    "nn.utils.rnn.pad_sequence": {"sequences": "Parameters", "padding_side": "'left'|'right'"},
+    "nn.utils.rnn.pack_sequence": {"sequences": "Parameters"},
     "optim.LBFGS.step": {"closure": "Closure"},
     "nn.utils.parameters_to_vector": {"parameters": "Values"}, "nn.utils.vector_to_parameters": {"parameters": "Values"},
     "nn.utils.convert_conv2d_weight_memory_format": {"module": "Module"},

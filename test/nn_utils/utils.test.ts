@@ -211,6 +211,64 @@ test('fusion of weights', () => {
   }
 })
 
+interface Fused {
+  case: [
+    layer: string,
+    args: number[],
+    options: object,
+    norm: string,
+    size: number[],
+    settings: object,
+    fusing: { transpose?: boolean },
+  ]
+  text: string
+  state: State
+  output: Values
+  requires: boolean[]
+  training: boolean
+  next: number
+}
+
+describe('fusion', () => {
+  const classes = nn as unknown as Record<string, new (...args: unknown[]) => nn.Module>
+  test.each(filled(reference.fused.cases as Fused[]))('$case', (expected) => {
+    const [name, args, options, norm, size, settings, fusing] = expected.case
+    torch.manual_seed(8)
+    const layer = new (classes[name] as (typeof classes)[string])(...args, options)
+    const bn = new (classes[norm] as (typeof classes)[string])(args[1], settings)
+    const x = torch.randn(size)
+    for (let step = 0; step < 2; step++) bn(layer(x)).square().sum().backward()
+    const before = layer.eval().state_dict()
+    bn.eval()
+    const made = (
+      name === 'Linear'
+        ? utils.fuse_linear_bn_eval(layer as nn.Linear, bn)
+        : utils.fuse_conv_bn_eval(layer as nn.Conv2d, bn, fusing)
+    ) as nn.Module
+    expect([String(made), made.training]).toEqual([expected.text, expected.training])
+    expectTensors(made.state_dict(), expected.state, 1e-5)
+    expectTensor(made(x), expected.output, 1e-5)
+    expect(made(x).allclose(bn(layer(x)), { atol: 1e-5 })).toBe(true)
+    expect(made.parameters().map(({ requires_grad }) => requires_grad)).toEqual(expected.requires)
+    expect(torch.rand(1).item()).toBe(expected.next)
+    expect(Object.entries(layer.state_dict()).every(([key, tensor]) => tensor.equal(before[key] as Tensor))).toBe(true)
+  })
+
+  test('refuses what cannot be fused, with Python’s messages', () => {
+    const [conv, bn] = [new nn.Conv2d(1, 2, 1), new nn.BatchNorm2d(2)]
+    expect({
+      training: messageOf(() => utils.fuse_conv_bn_eval(conv, bn)),
+      statistics: messageOf(() =>
+        utils.fuse_conv_bn_eval(conv.eval(), new nn.BatchNorm2d(2, { track_running_stats: false }).eval()),
+      ),
+      features: messageOf(() => utils.fuse_linear_bn_eval(new nn.Linear(2, 3).eval(), bn.eval())),
+    }).toEqual(reference.fused.messages)
+    class Own extends nn.Conv2d {}
+    expect(() => utils.fuse_conv_bn_eval(new Own(1, 2, 1).eval(), bn)).toThrow(/not Own: .* fuse_conv_bn_weights/)
+    expect(() => utils.fuse_linear_bn_eval(new nn.Linear(2, 2).eval(), conv)).toThrow(/must be a BatchNorm, not Conv2d/)
+  })
+})
+
 class Counting extends nn.Module {
   first: nn.Linear
   second: nn.Linear

@@ -2477,7 +2477,7 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.rnn.pack_sequence.html
    */
-  'nn.utils.rnn.pack_sequence': [sequences: ({ sequences: readonly Tensor[] } & Keywords<'nn.utils.rnn.pack_sequence', 'sequences'>) | readonly Tensor[], enforce_sorted?: boolean | Keywords<'nn.utils.rnn.pack_sequence', 'sequences'> | undefined]
+  'nn.utils.rnn.pack_sequence': [sequences: ({ sequences: Tensor | Iterable<Tensor> } & Keywords<'nn.utils.rnn.pack_sequence', 'sequences'>) | Tensor | Iterable<Tensor>, enforce_sorted?: boolean | Keywords<'nn.utils.rnn.pack_sequence', 'sequences'> | undefined]
 
   /**
    * `torch.nn.utils.rnn.pad_packed_sequence(sequence, batch_first=False, padding_value=0, total_length=None)`
@@ -2491,7 +2491,7 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.rnn.pad_sequence.html
    */
-  'nn.utils.rnn.pad_sequence': [sequences: ({ sequences: readonly Tensor[] } & Keywords<'nn.utils.rnn.pad_sequence', 'sequences'>) | readonly Tensor[], batch_first?: boolean | Keywords<'nn.utils.rnn.pad_sequence', 'sequences'> | undefined, padding_value?: number | Keywords<'nn.utils.rnn.pad_sequence', 'sequences'> | undefined, padding_side?: 'left' | 'right' | Keywords<'nn.utils.rnn.pad_sequence', 'sequences'> | undefined]
+  'nn.utils.rnn.pad_sequence': [sequences: ({ sequences: Tensor | Iterable<Tensor> } & Keywords<'nn.utils.rnn.pad_sequence', 'sequences'>) | Tensor | Iterable<Tensor>, batch_first?: boolean | Keywords<'nn.utils.rnn.pad_sequence', 'sequences'> | undefined, padding_value?: number | Keywords<'nn.utils.rnn.pad_sequence', 'sequences'> | undefined, padding_side?: 'left' | 'right' | Keywords<'nn.utils.rnn.pad_sequence', 'sequences'> | undefined]
 
   /**
    * `torch.nn.utils.rnn.unpack_sequence(packed_sequences)`
@@ -2860,9 +2860,9 @@ export interface Values {
   'nn.utils.rnn.PackedSequence': { data: Tensor; batch_sizes: Tensor | null; sorted_indices: Tensor | null; unsorted_indices: Tensor | null }
   'nn.utils.rnn.invert_permutation': { permutation: Tensor | null }
   'nn.utils.rnn.pack_padded_sequence': { input: Tensor; lengths: Tensor | readonly number[]; batch_first: boolean; enforce_sorted: boolean }
-  'nn.utils.rnn.pack_sequence': { sequences: readonly Tensor[]; enforce_sorted: boolean }
+  'nn.utils.rnn.pack_sequence': { sequences: Tensor | Iterable<Tensor>; enforce_sorted: boolean }
   'nn.utils.rnn.pad_packed_sequence': { sequence: PackedSequence; batch_first: boolean; padding_value: number; total_length: number | null }
-  'nn.utils.rnn.pad_sequence': { sequences: readonly Tensor[]; batch_first: boolean; padding_value: number; padding_side: 'left' | 'right' }
+  'nn.utils.rnn.pad_sequence': { sequences: Tensor | Iterable<Tensor>; batch_first: boolean; padding_value: number; padding_side: 'left' | 'right' }
   'nn.utils.rnn.unpack_sequence': { packed_sequences: PackedSequence }
   'nn.utils.rnn.unpad_sequence': { padded_sequences: Tensor; lengths: Tensor | readonly number[]; batch_first: boolean }
 }

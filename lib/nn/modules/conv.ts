@@ -151,9 +151,10 @@ type Operator = (
 
 /** The base of the three, for what was given for `dims` dimensions of space. */
 abstract class Convolution extends _ConvNd {
-  readonly #operator: Operator
+  /** The operator that computes it. */
+  protected abstract get operator(): Operator
 
-  constructor(given: Given, dims: number, operator: Operator) {
+  constructor(given: Given, dims: number) {
     const { padding } = given
     super({
       ...given,
@@ -164,7 +165,6 @@ abstract class Convolution extends _ConvNd {
       transposed: false,
       output_padding: ntuple(0, dims),
     })
-    this.#operator = operator
   }
 
   forward(input: Tensor): Tensor {
@@ -174,9 +174,9 @@ abstract class Convolution extends _ConvNd {
   /** The convolution with a weight and a bias that may be others than the layer's own. */
   _conv_forward(input: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
     const { stride, padding, dilation, groups, padding_mode } = this
-    if (padding_mode === 'zeros') return this.#operator(input, weight, bias, stride, padding, dilation, groups)
+    if (padding_mode === 'zeros') return this.operator(input, weight, bias, stride, padding, dilation, groups)
     const padded = aten.pad(input, this._reversed_padding_repeated_twice, padding_mode)
-    return this.#operator(padded, weight, bias, stride, ntuple(0, stride.length), dilation, groups)
+    return this.operator(padded, weight, bias, stride, ntuple(0, stride.length), dilation, groups)
   }
 }
 
@@ -211,7 +211,11 @@ abstract class Convolution extends _ConvNd {
  */
 export class Conv1d extends Convolution {
   constructor(...args: Arguments['nn.Conv1d']) {
-    super(read('nn.Conv1d', args, new.target.name), 1, conv1d)
+    super(read('nn.Conv1d', args, new.target.name), 1)
+  }
+
+  protected override get operator(): Operator {
+    return conv1d
   }
 }
 
@@ -236,7 +240,11 @@ export class Conv1d extends Convolution {
  */
 export class Conv2d extends Convolution {
   constructor(...args: Arguments['nn.Conv2d']) {
-    super(read('nn.Conv2d', args, new.target.name), 2, conv2d)
+    super(read('nn.Conv2d', args, new.target.name), 2)
+  }
+
+  protected override get operator(): Operator {
+    return conv2d
   }
 }
 
@@ -255,6 +263,10 @@ export class Conv2d extends Convolution {
  */
 export class Conv3d extends Convolution {
   constructor(...args: Arguments['nn.Conv3d']) {
-    super(read('nn.Conv3d', args, new.target.name), 3, conv3d)
+    super(read('nn.Conv3d', args, new.target.name), 3)
+  }
+
+  protected override get operator(): Operator {
+    return conv3d
   }
 }

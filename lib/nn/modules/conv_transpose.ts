@@ -30,9 +30,10 @@ type Operator = (
 /** What the transposed convolutions share, for what was given for `dims` dimensions of space. */
 export abstract class _ConvTransposeNd extends _ConvNd {
   declare readonly padding: readonly number[]
-  readonly #operator: Operator
+  /** The operator that computes it. */
+  protected abstract get operator(): Operator
 
-  constructor(given: Given, dims: number, operator: Operator) {
+  constructor(given: Given, dims: number) {
     if (given.padding_mode !== 'zeros') {
       throw new RangeError(`Only "zeros" padding mode is supported for ${new.target.name}`)
     }
@@ -45,13 +46,12 @@ export abstract class _ConvTransposeNd extends _ConvNd {
       transposed: true,
       output_padding: ntuple(given.output_padding, dims),
     })
-    this.#operator = operator
   }
 
   protected transposedConv(input: Tensor, output_size: readonly number[] | null): Tensor {
     const { weight, bias, stride, padding, groups, dilation } = this
     const output_padding = output_size === null ? this.output_padding : this.#paddingFor(input, output_size)
-    return this.#operator(input, weight, bias, stride, padding, output_padding, groups, dilation)
+    return this.operator(input, weight, bias, stride, padding, output_padding, groups, dilation)
   }
 
   /** The output padding that makes the output of the size that is asked for. */
@@ -117,7 +117,11 @@ export abstract class _ConvTransposeNd extends _ConvNd {
  */
 export class ConvTranspose1d extends _ConvTransposeNd {
   constructor(...args: Arguments['nn.ConvTranspose1d']) {
-    super(read('nn.ConvTranspose1d', args, new.target.name), 1, conv_transpose1d)
+    super(read('nn.ConvTranspose1d', args, new.target.name), 1)
+  }
+
+  protected override get operator(): Operator {
+    return conv_transpose1d
   }
 
   forward(...args: Arguments['nn.ConvTranspose1d.forward']): Tensor {
@@ -143,7 +147,11 @@ export class ConvTranspose1d extends _ConvTransposeNd {
  */
 export class ConvTranspose2d extends _ConvTransposeNd {
   constructor(...args: Arguments['nn.ConvTranspose2d']) {
-    super(read('nn.ConvTranspose2d', args, new.target.name), 2, conv_transpose2d)
+    super(read('nn.ConvTranspose2d', args, new.target.name), 2)
+  }
+
+  protected override get operator(): Operator {
+    return conv_transpose2d
   }
 
   forward(...args: Arguments['nn.ConvTranspose2d.forward']): Tensor {
@@ -169,7 +177,11 @@ export class ConvTranspose2d extends _ConvTransposeNd {
  */
 export class ConvTranspose3d extends _ConvTransposeNd {
   constructor(...args: Arguments['nn.ConvTranspose3d']) {
-    super(read('nn.ConvTranspose3d', args, new.target.name), 3, conv_transpose3d)
+    super(read('nn.ConvTranspose3d', args, new.target.name), 3)
+  }
+
+  protected override get operator(): Operator {
+    return conv_transpose3d
   }
 
   forward(...args: Arguments['nn.ConvTranspose3d.forward']): Tensor {

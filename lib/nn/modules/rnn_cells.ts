@@ -1,7 +1,7 @@
 // Recurrent cells: one step of the layers in rnn.ts, for loops that are written out.
 
 import type { Tensor } from '../../core/tensor.js'
-import { empty, gru_cell, lstm_cell, rnn_relu_cell, rnn_tanh_cell, zeros } from '../../generated/functions.js'
+import { empty, gru_cell, lstm_cell, rnn_relu_cell, rnn_tanh_cell } from '../../generated/functions.js'
 import { type Arguments, read } from '../generated/arguments.js'
 import * as init from '../init.js'
 import { Parameter } from '../parameter.js'
@@ -71,8 +71,7 @@ export class RNNCellBase extends Module {
 
   #batched(input: Tensor, states: readonly Tensor[] | null, count: number, single: boolean): Tensor[] {
     if (states !== null) return states.map((state) => (single ? state.unsqueeze(0) : state))
-    const { dtype, device } = input
-    return new Array<Tensor>(count).fill(zeros([input.size(0), this.hidden_size], { dtype, device }))
+    return new Array<Tensor>(count).fill(input.new_zeros([input.size(0), this.hidden_size]))
   }
 
   #check(name: string, tensor: Tensor): void {

@@ -1,7 +1,6 @@
 import { no_grad } from '../../autograd/grad_mode.js'
 import type { Tensor } from '../../core/tensor.js'
 import { empty } from '../../generated/functions.js'
-import { checkCount } from '../../operators/arguments.js'
 import { embedding, embedding_bag } from '../functional/index.js'
 import { type Arguments, read } from '../generated/arguments.js'
 import * as init from '../init.js'
@@ -41,8 +40,6 @@ export class Embedding extends Module {
     super()
     const values = read('nn.Embedding', args)
     const { num_embeddings, embedding_dim, padding_idx, _weight, _freeze, device, dtype } = values
-    checkCount('Embedding', 'num_embeddings', num_embeddings, 0)
-    checkCount('Embedding', 'embedding_dim', embedding_dim, 0)
     this.num_embeddings = num_embeddings
     this.embedding_dim = embedding_dim
     this.padding_idx = rowOf(padding_idx, num_embeddings, 'Padding_idx')

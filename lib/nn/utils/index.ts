@@ -7,7 +7,7 @@ export {
   get_total_norm,
 } from './clip_grad.js'
 export { parameters_to_vector, vector_to_parameters } from './convert_parameters.js'
-export { fuse_conv_bn_weights, fuse_linear_bn_weights } from './fusion.js'
+export { fuse_conv_bn_eval, fuse_conv_bn_weights, fuse_linear_bn_eval, fuse_linear_bn_weights } from './fusion.js'
 export { convert_conv2d_weight_memory_format, convert_conv3d_weight_memory_format } from './memory_format.js'
 export * as parametrizations from './parametrizations.js'
 export * as parametrize from './parametrize.js'

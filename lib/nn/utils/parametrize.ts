@@ -53,9 +53,13 @@ export function cached<T>(body?: () => Synchronous<T>): T | Disposable {
   return body === undefined ? openMode(name, openCache()) : runInMode(name, openCache, body)
 }
 
+/** The parametrizations of one tensor of a module that has some. */
+const listOf = (module: Module, name: string): ParametrizationList =>
+  (fieldsOf(module).parametrizations as Record<string, ParametrizationList>)[name] as ParametrizationList
+
 function computed(module: Module, name: string): unknown {
-  const list = listsOf(module).get(name)
-  if (list === undefined || cacheUsers === 0) return list?.()
+  const list = listOf(module, name)
+  if (cacheUsers === 0) return list()
   let value = cache.get(list)
   if (value === undefined) {
     value = list()
@@ -104,7 +108,7 @@ function prototypeWith(before: object, names: readonly string[]): object {
           return computed(this, name)
         },
         set(this: Module, value: Tensor) {
-          listsOf(this).get(name)?.right_inverse(value)
+          listOf(this, name).right_inverse(value)
         },
         configurable: true,
       })
