@@ -150,7 +150,7 @@ def error(name, *args, shapes=None, calls=(), **options):
 
 ERRORS = [
     *(error(name, p) for name in "Dropout Dropout1d Dropout2d Dropout3d AlphaDropout FeatureAlphaDropout".split()
-      for p in [-0.5, 1.5]),
+      for p in [-0.5, 1.5, float("inf")]),
     error("Dropout1d", shapes=(2,)),
     error("Dropout1d", shapes=(2, 3, 4, 5)),
     error("FeatureAlphaDropout", shapes=(2,)),
@@ -224,6 +224,8 @@ ERRORS = [
     error("Upsample", 2, recompute_scale_factor=True, shapes=(1, 1, 3)),
     error("Upsample", 0, shapes=(1, 1, 3)),
     error("Upsample", 3, shapes=(3, 3)),
+    error("Upsample", 3, shapes=()),
+    error("Upsample", scale_factor=2, shapes=(3,)),
     error("UpsamplingNearest2d", shapes=(1, 1, 3, 3)),
     error("UpsamplingBilinear2d", 2, shapes=(1, 1, 3)),
     error("PairwiseDistance", shapes=[(2, 3), (2, 4)]),
@@ -293,7 +295,7 @@ def refused(spec):
                 inputs[1] = inputs[1].long()
             module(*inputs, *spec.get("call", []))
     except Exception as problem:
-        return {**spec, "error": type(problem).__name__, "message": str(problem)}
+        return {**spec, "args": plain(tuple(spec["args"])), "error": type(problem).__name__, "message": str(problem)}
     print("not refused:", spec)
     return None
 

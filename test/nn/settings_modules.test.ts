@@ -51,8 +51,8 @@ const ERRORS = {
   RuntimeError: Error,
   TypeError: TypeError,
 }
-/** Eight digits are in the fixture. */
-const TOLERANCE = { float32: 1e-6, float64: 1e-7 }
+/** Eight digits are in the fixture; normal numbers of float32 differ from processor to processor in the last bits. */
+const TOLERANCE = { float32: 1e-5, float64: 1e-7 }
 
 const SPECIAL: Record<string, number> = { inf: Infinity, '-inf': -Infinity }
 const number = (value: unknown) => SPECIAL[value as string] ?? value

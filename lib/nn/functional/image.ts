@@ -152,7 +152,7 @@ function outputOf(input: Tensor, options: Resampling): { sizes: number[] | null;
   if (options.recompute_scale_factor && size !== null) {
     throw new RangeError('recompute_scale_factor is not meaningful with an explicit size.')
   }
-  const each = repeated(given, dims)
+  const each = repeated(given, Math.max(dims, 0))
   if (size !== null) return { sizes: each, factors: null }
   if (!options.recompute_scale_factor && mode !== 'area') return { sizes: null, factors: each }
   return { sizes: each.map((factor, i) => Math.trunc(input.size(i + 2) * factor)), factors: null }
