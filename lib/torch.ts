@@ -89,6 +89,7 @@ export {
   set_rng_state,
 } from './operators/generator.js'
 export * as sparse from './sparse.js'
+export { deepcopy } from './tensor/deepcopy.js'
 export type { Element, NestedArray, NestedList, TypedArray } from './tensor/elements.js'
 export * from './tensor/factories.js'
 export * from './tensor/functions.js'

@@ -4,6 +4,7 @@ import { type Handle, native } from '../core/native.js'
 import type { Size } from '../core/size.js'
 import { internals, type SharedToken, Tensor } from '../core/tensor.js'
 import { empty } from '../generated/functions.js'
+import { copiedData, type Memo } from '../tensor/deepcopy.js'
 import { type Arguments, read } from './generated/arguments.js'
 
 /** The handle of given data, or of a new tensor without elements. */
@@ -19,6 +20,12 @@ export class Parameter extends Tensor {
     super(internals.token, native.data(handleOf(data)))
     internals.setOwner(this, null)
     if (requires_grad) this.requires_grad_()
+  }
+
+  /** @internal The copy that torch.deepcopy makes: without the gradient, as in Python. */
+  __deepcopy__(_memo: Memo): Parameter {
+    const copy = new Parameter(copiedData(this), this.requires_grad)
+    return Object.setPrototypeOf(copy, Object.getPrototypeOf(this))
   }
 
   override toString(): string {
@@ -38,6 +45,13 @@ export class Buffer extends Tensor {
     super(internals.token, native.alias(handleOf(data)))
     internals.setOwner(this, null)
     Object.defineProperty(this, 'persistent', { value: persistent })
+  }
+
+  /** @internal The copy that torch.deepcopy makes. */
+  __deepcopy__(_memo: Memo): Buffer {
+    const copy = new Buffer(copiedData(this), { persistent: this.persistent })
+    if (this.requires_grad) copy.requires_grad_(true)
+    return Object.setPrototypeOf(copy, Object.getPrototypeOf(this))
   }
 }
 
@@ -150,6 +164,12 @@ export class UninitializedParameter extends Parameter {
     return noShare()
   }
 
+  /** @internal The copy that torch.deepcopy makes. */
+  override __deepcopy__(_memo: Memo): UninitializedParameter {
+    const { requires_grad, device, dtype } = this
+    return new UninitializedParameter({ requires_grad, device, dtype })
+  }
+
   override toString(): string {
     return `<${this.constructor.name}>`
   }
@@ -177,6 +197,12 @@ export class UninitializedBuffer extends Buffer {
 
   override share(): SharedToken {
     return noShare()
+  }
+
+  /** @internal The copy that torch.deepcopy makes. */
+  override __deepcopy__(_memo: Memo): UninitializedBuffer {
+    const { requires_grad, device, dtype } = this
+    return new UninitializedBuffer({ requires_grad, device, dtype, persistent: this.persistent })
   }
 
   override toString(): string {

@@ -41,7 +41,7 @@ export class Adagrad extends NativeOptimizer<AdagradSettings> {
       'fused',
     ] as const
     super(params, ordered(settings, names))
-    for (const group of this.param_groups) for (const param of group.params) this.#begin(param, group.fused)
+    for (const group of this.param_groups) for (const param of group.params) this._begin(param, group.fused)
   }
 
   protected override get row(): Row {
@@ -62,7 +62,7 @@ export class Adagrad extends NativeOptimizer<AdagradSettings> {
     return adagradOptions({ lr_decay, initial_accumulator_value, eps })
   }
 
-  #begin(param: Tensor, fused: boolean | null): void {
+  private _begin(param: Tensor, fused: boolean | null): void {
     const double = !fused && get_default_dtype() === dtypes.float64
     const state = this.stateOf(param)
     const device = param.is_cuda ? param.device : 'cpu'

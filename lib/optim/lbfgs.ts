@@ -61,12 +61,12 @@ export class LBFGS extends Optimizer<LBFGSSettings> {
     const evaluate = asFromOutside(closure as () => Synchronous<T>)
     return no_grad(() => {
       const result = evaluate()
-      this.#minimize(lossOf(result), () => lossOf(evaluate()))
+      this._minimize(lossOf(result), () => lossOf(evaluate()))
       return result as Synchronous<T>
     }) as T
   }
 
-  #minimize(first: number, evaluate: () => number): void {
+  private _minimize(first: number, evaluate: () => number): void {
     const group = this.param_groups[0]
     const state = this.stateOf(group.params[0] as Tensor) as unknown as State
     state.func_evals ??= 0

@@ -85,7 +85,7 @@ export abstract class NativeOptimizer<S extends object> extends Optimizer<S> {
     const { params } = group
     const settings = group as unknown as Common
     const { step, state: names, alone } = this.row
-    const [parameters, states] = this.#handles(params, names)
+    const [parameters, states] = this._handles(params, names)
     const counts = this.countsOf(group)
     const made = step(
       parameters,
@@ -114,7 +114,10 @@ export abstract class NativeOptimizer<S extends object> extends Optimizer<S> {
   }
 
   /** The handles of the parameters and of their state tensors, 0 where there is none. */
-  #handles(params: readonly Tensor[], names: readonly string[]): [parameters: Float64Array, states: Float64Array] {
+  private _handles(
+    params: readonly Tensor[],
+    names: readonly string[],
+  ): [parameters: Float64Array, states: Float64Array] {
     const parameters = new Float64Array(params.length)
     const states = new Float64Array(params.length * names.length)
     for (let i = 0; i < params.length; i++) {

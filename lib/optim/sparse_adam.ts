@@ -33,8 +33,8 @@ export class SparseAdam extends NativeOptimizer<SparseAdamSettings> {
     const { params, ...settings } = read('optim.SparseAdam', args, new.target.name)
     const names = ['lr', 'betas', 'eps', 'maximize'] as const
     super(params, ordered(settings, names))
-    this.#check('Sparse', (param) => param.is_sparse, 'SparseAdam requires dense parameter tensors')
-    this.#check('Complex', (param) => param.is_complex(), 'SparseAdam does not support complex parameters')
+    this._check('Sparse', (param) => param.is_sparse, 'SparseAdam requires dense parameter tensors')
+    this._check('Complex', (param) => param.is_complex(), 'SparseAdam does not support complex parameters')
   }
 
   protected override get row(): Row {
@@ -66,7 +66,7 @@ export class SparseAdam extends NativeOptimizer<SparseAdamSettings> {
     })
   }
 
-  #check(kind: string, refused: (param: Tensor) => boolean, message: string): void {
+  private _check(kind: string, refused: (param: Tensor) => boolean, message: string): void {
     const places = this.param_groups.flatMap(({ params }, i) =>
       params.flatMap((param, j) => (refused(param) ? [`[${i}, ${j}]`] : [])),
     )

@@ -588,7 +588,11 @@ named = [
     *class_methods("nn.EmbeddingBag", nn.EmbeddingBag, "from_pretrained"),
     *class_methods("nn.SyncBatchNorm", nn.SyncBatchNorm, "convert_sync_batchnorm"),
     *(forward(f"nn.{name}", getattr(nn, name)) for name in [
-        "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "EmbeddingBag", "RNNCell", "LSTMCell", "GRUCell"]),
+        "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "EmbeddingBag", "RNNCell", "LSTMCell", "GRUCell",
+        "MultiheadAttention", "Transformer", "TransformerEncoder", "TransformerDecoder", "TransformerEncoderLayer",
+        "TransformerDecoderLayer"]),
+    row("nn.Transformer", "generate_square_subsequent_mask", "method",
+        list(inspect.signature(nn.Transformer.generate_square_subsequent_mask).parameters.values())),
     *functions("nn.init", nn.init, [name for name in own_functions(nn.init) if name.endswith("_") or name == "calculate_gain"]),
     *functions("nn.utils", nn.utils, own_functions(nn.utils)),
     *functions("nn.utils.parametrize", parametrize, own_functions(parametrize)),

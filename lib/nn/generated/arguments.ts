@@ -1787,6 +1787,55 @@ export interface Arguments {
   'nn.GRUCell.forward': [input: ({ input: Tensor } & Keywords<'nn.GRUCell.forward', 'input'>) | Tensor, hx?: Tensor | null | Keywords<'nn.GRUCell.forward', 'input'> | undefined]
 
   /**
+   * `torch.nn.MultiheadAttention.forward(query, key, value, key_padding_mask=None, need_weights=True, attn_mask=None, average_attn_weights=True, is_causal=False)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.MultiheadAttention.html#torch.nn.MultiheadAttention.forward
+   */
+  'nn.MultiheadAttention.forward': [options: { query: Tensor; key: Tensor; value: Tensor } & Keywords<'nn.MultiheadAttention.forward', 'query' | 'key' | 'value'>] | [query: Tensor, options: { key: Tensor; value: Tensor } & Keywords<'nn.MultiheadAttention.forward', 'query' | 'key' | 'value'>] | [query: Tensor, key: Tensor, options: { value: Tensor } & Keywords<'nn.MultiheadAttention.forward', 'query' | 'key' | 'value'>] | [query: Tensor, key: Tensor, value: Tensor, key_padding_mask?: Tensor | null | Keywords<'nn.MultiheadAttention.forward', 'query' | 'key' | 'value'> | undefined, need_weights?: boolean | Keywords<'nn.MultiheadAttention.forward', 'query' | 'key' | 'value'> | undefined, attn_mask?: Tensor | null | Keywords<'nn.MultiheadAttention.forward', 'query' | 'key' | 'value'> | undefined, average_attn_weights?: boolean | Keywords<'nn.MultiheadAttention.forward', 'query' | 'key' | 'value'> | undefined, is_causal?: boolean | Keywords<'nn.MultiheadAttention.forward', 'query' | 'key' | 'value'> | undefined]
+
+  /**
+   * `torch.nn.Transformer.forward(src, tgt, src_mask=None, tgt_mask=None, memory_mask=None, src_key_padding_mask=None, tgt_key_padding_mask=None, memory_key_padding_mask=None, src_is_causal=None, tgt_is_causal=None, memory_is_causal=False)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.Transformer.html#torch.nn.Transformer.forward
+   */
+  'nn.Transformer.forward': [options: { src: Tensor; tgt: Tensor } & Keywords<'nn.Transformer.forward', 'src' | 'tgt'>] | [src: Tensor, options: { tgt: Tensor } & Keywords<'nn.Transformer.forward', 'src' | 'tgt'>] | [src: Tensor, tgt: Tensor, src_mask?: Tensor | null | Keywords<'nn.Transformer.forward', 'src' | 'tgt'> | undefined, tgt_mask?: Tensor | null | Keywords<'nn.Transformer.forward', 'src' | 'tgt'> | undefined, memory_mask?: Tensor | null | Keywords<'nn.Transformer.forward', 'src' | 'tgt'> | undefined, src_key_padding_mask?: Tensor | null | Keywords<'nn.Transformer.forward', 'src' | 'tgt'> | undefined, tgt_key_padding_mask?: Tensor | null | Keywords<'nn.Transformer.forward', 'src' | 'tgt'> | undefined, memory_key_padding_mask?: Tensor | null | Keywords<'nn.Transformer.forward', 'src' | 'tgt'> | undefined, src_is_causal?: boolean | null | Keywords<'nn.Transformer.forward', 'src' | 'tgt'> | undefined, tgt_is_causal?: boolean | null | Keywords<'nn.Transformer.forward', 'src' | 'tgt'> | undefined, memory_is_causal?: boolean | Keywords<'nn.Transformer.forward', 'src' | 'tgt'> | undefined]
+
+  /**
+   * `torch.nn.TransformerEncoder.forward(src, mask=None, src_key_padding_mask=None, is_causal=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.TransformerEncoder.html#torch.nn.TransformerEncoder.forward
+   */
+  'nn.TransformerEncoder.forward': [src: ({ src: Tensor } & Keywords<'nn.TransformerEncoder.forward', 'src'>) | Tensor, mask?: Tensor | null | Keywords<'nn.TransformerEncoder.forward', 'src'> | undefined, src_key_padding_mask?: Tensor | null | Keywords<'nn.TransformerEncoder.forward', 'src'> | undefined, is_causal?: boolean | null | Keywords<'nn.TransformerEncoder.forward', 'src'> | undefined]
+
+  /**
+   * `torch.nn.TransformerDecoder.forward(tgt, memory, tgt_mask=None, memory_mask=None, tgt_key_padding_mask=None, memory_key_padding_mask=None, tgt_is_causal=None, memory_is_causal=False)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.TransformerDecoder.html#torch.nn.TransformerDecoder.forward
+   */
+  'nn.TransformerDecoder.forward': [options: { tgt: Tensor; memory: Tensor } & Keywords<'nn.TransformerDecoder.forward', 'tgt' | 'memory'>] | [tgt: Tensor, options: { memory: Tensor } & Keywords<'nn.TransformerDecoder.forward', 'tgt' | 'memory'>] | [tgt: Tensor, memory: Tensor, tgt_mask?: Tensor | null | Keywords<'nn.TransformerDecoder.forward', 'tgt' | 'memory'> | undefined, memory_mask?: Tensor | null | Keywords<'nn.TransformerDecoder.forward', 'tgt' | 'memory'> | undefined, tgt_key_padding_mask?: Tensor | null | Keywords<'nn.TransformerDecoder.forward', 'tgt' | 'memory'> | undefined, memory_key_padding_mask?: Tensor | null | Keywords<'nn.TransformerDecoder.forward', 'tgt' | 'memory'> | undefined, tgt_is_causal?: boolean | null | Keywords<'nn.TransformerDecoder.forward', 'tgt' | 'memory'> | undefined, memory_is_causal?: boolean | Keywords<'nn.TransformerDecoder.forward', 'tgt' | 'memory'> | undefined]
+
+  /**
+   * `torch.nn.TransformerEncoderLayer.forward(src, src_mask=None, src_key_padding_mask=None, is_causal=False)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.TransformerEncoderLayer.html#torch.nn.TransformerEncoderLayer.forward
+   */
+  'nn.TransformerEncoderLayer.forward': [src: ({ src: Tensor } & Keywords<'nn.TransformerEncoderLayer.forward', 'src'>) | Tensor, src_mask?: Tensor | null | Keywords<'nn.TransformerEncoderLayer.forward', 'src'> | undefined, src_key_padding_mask?: Tensor | null | Keywords<'nn.TransformerEncoderLayer.forward', 'src'> | undefined, is_causal?: boolean | Keywords<'nn.TransformerEncoderLayer.forward', 'src'> | undefined]
+
+  /**
+   * `torch.nn.TransformerDecoderLayer.forward(tgt, memory, tgt_mask=None, memory_mask=None, tgt_key_padding_mask=None, memory_key_padding_mask=None, tgt_is_causal=False, memory_is_causal=False)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.TransformerDecoderLayer.html#torch.nn.TransformerDecoderLayer.forward
+   */
+  'nn.TransformerDecoderLayer.forward': [options: { tgt: Tensor; memory: Tensor } & Keywords<'nn.TransformerDecoderLayer.forward', 'tgt' | 'memory'>] | [tgt: Tensor, options: { memory: Tensor } & Keywords<'nn.TransformerDecoderLayer.forward', 'tgt' | 'memory'>] | [tgt: Tensor, memory: Tensor, tgt_mask?: Tensor | null | Keywords<'nn.TransformerDecoderLayer.forward', 'tgt' | 'memory'> | undefined, memory_mask?: Tensor | null | Keywords<'nn.TransformerDecoderLayer.forward', 'tgt' | 'memory'> | undefined, tgt_key_padding_mask?: Tensor | null | Keywords<'nn.TransformerDecoderLayer.forward', 'tgt' | 'memory'> | undefined, memory_key_padding_mask?: Tensor | null | Keywords<'nn.TransformerDecoderLayer.forward', 'tgt' | 'memory'> | undefined, tgt_is_causal?: boolean | Keywords<'nn.TransformerDecoderLayer.forward', 'tgt' | 'memory'> | undefined, memory_is_causal?: boolean | Keywords<'nn.TransformerDecoderLayer.forward', 'tgt' | 'memory'> | undefined]
+
+  /**
+   * `torch.nn.Transformer.generate_square_subsequent_mask(sz, device=None, dtype=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.Transformer.html#torch.nn.Transformer.generate_square_subsequent_mask
+   */
+  'nn.Transformer.generate_square_subsequent_mask': [sz: ({ sz: number } & Keywords<'nn.Transformer.generate_square_subsequent_mask', 'sz'>) | number, device?: DeviceLike | null | Keywords<'nn.Transformer.generate_square_subsequent_mask', 'sz'> | undefined, dtype?: DType | null | Keywords<'nn.Transformer.generate_square_subsequent_mask', 'sz'> | undefined]
+
+  /**
    * `torch.nn.init.calculate_gain(nonlinearity, param=None)`
    *
    * https://docs.pytorch.org/docs/2.13/nn.init.html#torch.nn.init.calculate_gain
@@ -2762,6 +2811,13 @@ export interface Values {
   'nn.RNNCell.forward': { input: Tensor; hx: Tensor | null }
   'nn.LSTMCell.forward': { input: Tensor; hx: readonly (Tensor)[] | null }
   'nn.GRUCell.forward': { input: Tensor; hx: Tensor | null }
+  'nn.MultiheadAttention.forward': { query: Tensor; key: Tensor; value: Tensor; key_padding_mask: Tensor | null; need_weights: boolean; attn_mask: Tensor | null; average_attn_weights: boolean; is_causal: boolean }
+  'nn.Transformer.forward': { src: Tensor; tgt: Tensor; src_mask: Tensor | null; tgt_mask: Tensor | null; memory_mask: Tensor | null; src_key_padding_mask: Tensor | null; tgt_key_padding_mask: Tensor | null; memory_key_padding_mask: Tensor | null; src_is_causal: boolean | null; tgt_is_causal: boolean | null; memory_is_causal: boolean }
+  'nn.TransformerEncoder.forward': { src: Tensor; mask: Tensor | null; src_key_padding_mask: Tensor | null; is_causal: boolean | null }
+  'nn.TransformerDecoder.forward': { tgt: Tensor; memory: Tensor; tgt_mask: Tensor | null; memory_mask: Tensor | null; tgt_key_padding_mask: Tensor | null; memory_key_padding_mask: Tensor | null; tgt_is_causal: boolean | null; memory_is_causal: boolean }
+  'nn.TransformerEncoderLayer.forward': { src: Tensor; src_mask: Tensor | null; src_key_padding_mask: Tensor | null; is_causal: boolean }
+  'nn.TransformerDecoderLayer.forward': { tgt: Tensor; memory: Tensor; tgt_mask: Tensor | null; memory_mask: Tensor | null; tgt_key_padding_mask: Tensor | null; memory_key_padding_mask: Tensor | null; tgt_is_causal: boolean; memory_is_causal: boolean }
+  'nn.Transformer.generate_square_subsequent_mask': { sz: number; device: DeviceLike | null; dtype: DType | null }
   'nn.init.calculate_gain': { nonlinearity: 'linear' | 'conv1d' | 'conv2d' | 'conv3d' | 'conv_transpose1d' | 'conv_transpose2d' | 'conv_transpose3d' | 'sigmoid' | 'tanh' | 'relu' | 'leaky_relu' | 'selu'; param: number | null }
   'nn.init.constant_': { tensor: Tensor; val: number }
   'nn.init.dirac_': { tensor: Tensor; groups: number }

@@ -117,10 +117,10 @@ export class AdaptiveLogSoftmaxWithLoss extends Module {
 
   /** The log-probabilities of all classes: input (N, in_features), result (N, n_classes). */
   log_prob(input: Tensor): Tensor {
-    return this.#logProbabilities(input, this.head(input))
+    return this._logProbabilities(input, this.head(input))
   }
 
-  #logProbabilities(input: Tensor, headScores: Tensor): Tensor {
+  private _logProbabilities(input: Tensor, headScores: Tensor): Tensor {
     const head = torch.log_softmax(headScores, 1)
     const clusters = [...this.tail].map((cluster, i) =>
       torch.log_softmax(cluster(input), 1).add(head.select(1, this.shortlist_size + i).unsqueeze(1)),
@@ -135,8 +135,8 @@ export class AdaptiveLogSoftmaxWithLoss extends Module {
     const beyond = best.ge(this.shortlist_size)
     const rows = beyond.nonzero().squeeze(1)
     if (rows.numel() === 0) return best
-    if (rows.numel() === best.numel()) return torch.argmax(this.#logProbabilities(input, head), 1)
-    const some = this.#logProbabilities(input.index_select(0, rows), head.index_select(0, rows))
+    if (rows.numel() === best.numel()) return torch.argmax(this._logProbabilities(input, head), 1)
+    const some = this._logProbabilities(input.index_select(0, rows), head.index_select(0, rows))
     return best.index_copy_(0, rows, torch.argmax(some, 1))
   }
 }

@@ -110,6 +110,15 @@ export class Called extends Parts {
   }
 }
 
+/** Gives a module the hooks of another one. */
+export function copyCallHooks(from: Called, to: Called): void {
+  const [own, others] = [callHooksOf(from), callHooksOf(to)]
+  own.forwardPre.copyTo(others.forwardPre)
+  own.forward.copyTo(others.forward)
+  own.backwardPre.copyTo(others.backwardPre)
+  own.backward.copyTo(others.backward)
+}
+
 type Kwargs = Record<string, unknown>
 
 /** Arguments in place, and the keywords, which JavaScript has in an object at the end. */

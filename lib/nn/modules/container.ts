@@ -30,17 +30,17 @@ class SequentialBase extends Module {
   // biome-ignore lint/suspicious/noExplicitAny: the first module says what it takes, the last what it gives
   forward(input: any): any {
     let value = input
-    for (const module of this.#modules()) value = module(value)
+    for (const module of this._children()) value = module(value)
     return value
   }
 
   override get length(): number {
-    return this.#modules().length
+    return this._children().length
   }
 
   /** The module at a position, counted from the end where negative. */
   at(position: number): Module {
-    return elementAt(this.#modules(), position)
+    return elementAt(this._children(), position)
   }
 
   append(...args: Arguments['nn.Sequential.append']): this {
@@ -50,10 +50,10 @@ class SequentialBase extends Module {
   }
 
   [Symbol.iterator](): Iterator<Module> {
-    return this.#modules()[Symbol.iterator]()
+    return this._children()[Symbol.iterator]()
   }
 
-  #modules(): Module[] {
+  private _children(): Module[] {
     return inOrder(partsOf(this, 'module')) as Module[]
   }
 }
@@ -99,22 +99,22 @@ export class ModuleList<M extends Module = Module> extends Module {
   }
 
   override get length(): number {
-    return this.#items().length
+    return this._items().length
   }
 
   at(position: number): M {
-    return elementAt(this.#items(), position)
+    return elementAt(this._items(), position)
   }
 
   [Symbol.iterator](): Iterator<M> {
-    return this.#items()[Symbol.iterator]()
+    return this._items()[Symbol.iterator]()
   }
 
   override toString(): string {
-    return listString(this, this.#items())
+    return listString(this, this._items())
   }
 
-  #items(): M[] {
+  private _items(): M[] {
     return inOrder(partsOf(this, 'module')).filter((part): part is M & typeof part => part instanceof Module)
   }
 }
@@ -166,24 +166,24 @@ export class ParameterList extends Module {
   }
 
   override get length(): number {
-    return this.#items().length
+    return this._items().length
   }
 
   at(position: number): Parameter {
-    return elementAt(this.#items(), position)
+    return elementAt(this._items(), position)
   }
 
   override extra_repr(): string {
     const line = ({ dtype, shape, is_cuda, device }: Parameter, i: number) =>
       `  (${i}): Parameter containing: [${dtype} of size ${shape.join('x')}${is_cuda ? ` (${device})` : ''}]`
-    return this.#items().map(line).join('\n')
+    return this._items().map(line).join('\n')
   }
 
   [Symbol.iterator](): Iterator<Parameter> {
-    return this.#items()[Symbol.iterator]()
+    return this._items()[Symbol.iterator]()
   }
 
-  #items(): Parameter[] {
+  private _items(): Parameter[] {
     return inOrder(partsOf(this, 'parameter'))
   }
 }

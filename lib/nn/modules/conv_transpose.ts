@@ -50,12 +50,12 @@ export abstract class _ConvTransposeNd extends _ConvNd {
 
   protected transposedConv(input: Tensor, output_size: readonly number[] | null): Tensor {
     const { weight, bias, stride, padding, groups, dilation } = this
-    const output_padding = output_size === null ? this.output_padding : this.#paddingFor(input, output_size)
+    const output_padding = output_size === null ? this.output_padding : this._paddingFor(input, output_size)
     return this.operator(input, weight, bias, stride, padding, output_padding, groups, dilation)
   }
 
   /** The output padding that makes the output of the size that is asked for. */
-  #paddingFor(input: Tensor, output_size: readonly number[]): number[] {
+  private _paddingFor(input: Tensor, output_size: readonly number[]): number[] {
     const { kernel_size, stride, padding, dilation } = this
     const dims = kernel_size.length
     const before = input.dim() === dims + 2 ? 2 : 1

@@ -4,6 +4,7 @@ import { ASSIGNED, Callable } from '../../core/callable.js'
 import { internals, type Tensor } from '../../core/tensor.js'
 import { describe } from '../../operators/describe.js'
 import { isOptions, ownFields } from '../../operators/options.js'
+import { copyFields, deepcopy, type Memo } from '../../tensor/deepcopy.js'
 import { Buffer, Parameter } from '../parameter.js'
 import { registrationHooks } from './hooks.js'
 import type { Module } from './module.js'
@@ -214,6 +215,22 @@ export function nonPersistentBuffers(module: Fields): Set<string> {
   settleFields(module)
   const own = [...ledgerOf(module)].filter(([, { kind, persistent }]) => kind === 'buffer' && !persistent)
   return new Set(own.map(([name]) => name))
+}
+
+/** Gives a module without fields copies of another one's. */
+export function copyModuleFields(from: Fields, to: Fields, memo: Memo): void {
+  settleFields(from)
+  for (const name of Reflect.ownKeys(from)) {
+    const part = typeof name === 'string' ? ledgerOf(from).get(name) : undefined
+    if (part === undefined) {
+      copyFields(from, to, memo, [name])
+      continue
+    }
+    const value = deepcopy(part.value, memo)
+    if (internals.isTensor(value) && internals.ownerOf(value) !== null) internals.setOwner(value, null)
+    ledgerOf(to).set(name as string, { ...part, value })
+    Object.defineProperty(to, name, Object.getOwnPropertyDescriptor(from, name) as PropertyDescriptor)
+  }
 }
 
 /** Modules in a plain container would silently not be trained. #private fields hide them on purpose. */

@@ -50,11 +50,11 @@ export abstract class _InstanceNorm extends _NormBase {
           'not used because affine=False',
       )
     }
-    if (dims === single) return this.#normalized(input.unsqueeze(0)).squeeze(0)
-    return this.#normalized(input)
+    if (dims === single) return this._normalized(input.unsqueeze(0)).squeeze(0)
+    return this._normalized(input)
   }
 
-  #normalized(input: Tensor): Tensor {
+  private _normalized(input: Tensor): Tensor {
     const { running_mean, running_var, weight, bias, momentum, eps } = this
     const own = this.training || !this.track_running_stats
     return instance_norm(input, running_mean, running_var, weight, bias, own, momentum ?? 0, eps)

@@ -49,6 +49,9 @@ export class Linear extends Module {
   }
 }
 
+/** A Linear of a name of its own, as Python has it in MultiheadAttention. */
+export class NonDynamicallyQuantizableLinear extends Linear {}
+
 /** Returns its input. Takes any arguments, as in Python, and ignores them. */
 export class Identity extends Module {
   constructor(..._args: unknown[]) {

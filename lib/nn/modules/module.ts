@@ -5,11 +5,15 @@ import { native } from '../../core/native.js'
 import { internals } from '../../core/tensor.js'
 import { warn } from '../../core/warn.js'
 import { describe } from '../../operators/describe.js'
+import type { Memo } from '../../tensor/deepcopy.js'
 import { type Arguments, read } from '../generated/arguments.js'
 import type { Forward, IfAny, IfOpen } from './call_types.js'
+import { copyCallHooks } from './calling.js'
 import { Convertible } from './conversion.js'
+import { copyModuleFields } from './fields.js'
 import { moduleString } from './module_printing.js'
 import { modulesOf } from './parts.js'
+import { copyStateHooks } from './saving.js'
 
 // Calling a module calls its forward: whatever a subclass declares there is what a call takes and gives. One signature,
 // so that TypeScript knows the result without looking at the arguments, as a loop that replaces a state needs it.
@@ -45,6 +49,20 @@ export class Module<A extends any[] = any[], R = any> extends Convertible {
     const { requires_grad } = read('nn.Module.requires_grad_', args)
     for (const parameter of this.parameters()) parameter.requires_grad_(requires_grad)
     return this
+  }
+
+  /**
+   * @internal The copy that torch.deepcopy makes: its fields and parts are copies, hooks are the same functions. No
+   * constructor of a subclass runs: one whose objects have #private fields overrides this.
+   */
+  __deepcopy__(memo: Memo): Module {
+    const copy: Module = Reflect.construct(Module, [], this.constructor)
+    Object.setPrototypeOf(copy, Object.getPrototypeOf(this))
+    memo.set(this, copy)
+    copyModuleFields(this, copy, memo)
+    copyCallHooks(this, copy)
+    copyStateHooks(this, copy)
+    return copy
   }
 
   /** Forgets all gradients: sets them to null, or to zero where `set_to_none` is false. */

@@ -57,24 +57,24 @@ export class RNNCellBase extends Module {
     names: readonly string[],
     step: (input: Tensor, states: Tensor[], weights: Weights) => Tensor[],
   ): Tensor[] {
-    this.#check('input', input)
+    this._check('input', input)
     names.forEach((name, i) => {
-      if (states !== null) this.#check(name, states[i] as Tensor)
+      if (states !== null) this._check(name, states[i] as Tensor)
     })
     const { weight_ih, weight_hh, bias_ih, bias_hh } = this
     const weights: Weights = [weight_ih, weight_hh, bias_ih, bias_hh]
     const single = input.dim() === 1
     const batch = single ? input.unsqueeze(0) : input
-    const after = step(batch, this.#batched(batch, states, names.length, single), weights)
+    const after = step(batch, this._batched(batch, states, names.length, single), weights)
     return single ? after.map((state) => state.squeeze(0)) : after
   }
 
-  #batched(input: Tensor, states: readonly Tensor[] | null, count: number, single: boolean): Tensor[] {
+  private _batched(input: Tensor, states: readonly Tensor[] | null, count: number, single: boolean): Tensor[] {
     if (states !== null) return states.map((state) => (single ? state.unsqueeze(0) : state))
     return new Array<Tensor>(count).fill(input.new_zeros([input.size(0), this.hidden_size]))
   }
 
-  #check(name: string, tensor: Tensor): void {
+  private _check(name: string, tensor: Tensor): void {
     const dims = tensor.dim()
     if (dims === 1 || dims === 2) return
     throw new RangeError(`${this.constructor.name}: Expected ${name} to be 1D or 2D, got ${dims}D instead`)

@@ -106,3 +106,13 @@ export class Saved extends Called {
     return handle
   }
 }
+
+/** Gives a module the hooks of another one's state. */
+export function copyStateHooks(from: Saved, to: Saved): void {
+  const [own, others] = [stateHooksOf(from), stateHooksOf(to)]
+  own.savePre.copyTo(others.savePre)
+  own.save.copyTo(others.save)
+  for (const id of own.replacing) others.replacing.add(id)
+  own.loadPre.copyTo(others.loadPre)
+  own.loadPost.copyTo(others.loadPost)
+}

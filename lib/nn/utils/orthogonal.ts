@@ -48,13 +48,13 @@ export class Orthogonal extends Module {
 
   forward(X: Tensor): Tensor {
     const tall = isTall(X)
-    let Q = this.orthogonal_map === 'householder' ? this.#reflected(tall ? X : X.mT) : this.#turned(tall ? X : X.mT)
+    let Q = this.orthogonal_map === 'householder' ? this._reflected(tall ? X : X.mT) : this._turned(tall ? X : X.mT)
     if (this.base !== undefined) Q = (this.base as Tensor).matmul(Q)
     return tall ? Q : Q.mT
   }
 
   /** The exponential, or the Cayley map, of the skew matrix of X's lower triangle. */
-  #turned(X: Tensor): Tensor {
+  private _turned(X: Tensor): Tensor {
     const [n, k] = [X.size(-2), X.size(-1)]
     let lower = X.tril()
     if (n !== k) {
@@ -72,7 +72,7 @@ export class Orthogonal extends Module {
   }
 
   /** A product of reflectors; the diagonal of X has their signs, which do not learn. */
-  #reflected(X: Tensor): Tensor {
+  private _reflected(X: Tensor): Tensor {
     const A = X.tril(-1)
     const tau = A.mul(A).sum(-2).add(1).reciprocal().mul(2)
     return linalg.householder_product(A, tau).mul(X.diagonal({ dim1: -2, dim2: -1 }).to(int32).unsqueeze(-2))
@@ -87,8 +87,8 @@ export class Orthogonal extends Module {
     return no_grad((): Tensor => {
       const tall = isTall(value)
       const Q = tall ? value : value.mT
-      if (this.base === undefined) return this.#reflectorsOf(Q, tall)
-      this.base = this.#completed(Q)
+      if (this.base === undefined) return this._reflectorsOf(Q, tall)
+      this.base = this._completed(Q)
       // Minus the identity: of it the householder map makes the identity.
       const start = torch.zeros_like(value)
       start.diagonal({ dim1: -2, dim2: -1 }).fill_(-1)
@@ -97,7 +97,7 @@ export class Orthogonal extends Module {
   }
 
   /** The orthogonal square matrix that Q, made orthogonal, is the first columns of. */
-  #completed(Q: Tensor): Tensor {
+  private _completed(Q: Tensor): Tensor {
     const [n, k] = [Q.size(-2), Q.size(-1)]
     if (n === k) return isOrthogonal(Q) ? Q.clone() : orthogonalized(Q)
     const { dtype, device } = Q
@@ -105,7 +105,7 @@ export class Orthogonal extends Module {
     return orthogonalized(torch.cat([Q, rest], -1))
   }
 
-  #reflectorsOf(Q: Tensor, tall: boolean): Tensor {
+  private _reflectorsOf(Q: Tensor, tall: boolean): Tensor {
     if (this.orthogonal_map !== 'householder') {
       const error = new Error(
         'It is not possible to assign to the matrix exponential or the Cayley parametrizations when ' +

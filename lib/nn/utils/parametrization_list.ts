@@ -70,13 +70,13 @@ export class ParametrizationList extends ModuleList {
     }
     this.is_tensor = internals.isTensor(start)
     this.ntensors = internals.isTensor(start) ? 1 : start.length
-    if (internals.isTensor(start)) this.#keepOne(original, start)
-    else this.#keepAll(original, start)
-    if (!unsafe) this.#check(dtype, shape)
+    if (internals.isTensor(start)) this._keepOne(original, start)
+    else this._keepAll(original, start)
+    if (!unsafe) this._check(dtype, shape)
   }
 
   /** The original tensor itself stays, with its new value: whoever holds it holds the parameter. */
-  #keepOne(original: Tensor, start: Tensor): void {
+  private _keepOne(original: Tensor, start: Tensor): void {
     for (const what of ['dtype', 'device'] as const) {
       if (original[what] === start[what]) continue
       throw new RangeError(
@@ -88,7 +88,7 @@ export class ParametrizationList extends ModuleList {
     register(this, original instanceof Parameter ? 'parameter' : 'buffer', 'original', original)
   }
 
-  #keepAll(original: Tensor, starts: readonly unknown[]): void {
+  private _keepAll(original: Tensor, starts: readonly unknown[]): void {
     for (const [i, start] of starts.entries()) {
       if (!internals.isTensor(start)) {
         throw new RangeError(`${OF_TENSORS} Got element ${i} of the sequence with type ${describe(start)}.`)
@@ -101,7 +101,7 @@ export class ParametrizationList extends ModuleList {
     }
   }
 
-  #check(dtype: Tensor['dtype'], shape: Tensor['shape']): void {
+  private _check(dtype: Tensor['dtype'], shape: Tensor['shape']): void {
     const value: unknown = this()
     if (!internals.isTensor(value)) {
       throw new RangeError(`A parametrization must return a tensor. Got ${describe(value)}.`)
@@ -119,14 +119,14 @@ export class ParametrizationList extends ModuleList {
     return this.is_tensor ? ['original'] : Array.from({ length: this.ntensors }, (_, i) => `original${i}`)
   }
 
-  get #originals(): Tensor[] {
+  private get _originals(): Tensor[] {
     return this.originalNames.map((name) => (this as unknown as Record<string, Tensor>)[name] as Tensor)
   }
 
   /** The parametrized tensor. */
   forward(): Tensor {
     const [first, ...rest] = this as Iterable<Module>
-    return rest.reduce<Tensor>((value, module) => module(value), (first as Module)(...this.#originals))
+    return rest.reduce<Tensor>((value, module) => module(value), (first as Module)(...this._originals))
   }
 
   /**
@@ -145,12 +145,12 @@ export class ParametrizationList extends ModuleList {
         }
         source = right_inverse.call(module, source)
       }
-      if (this.is_tensor) this.#setOne(source)
-      else this.#setAll(source)
+      if (this.is_tensor) this._setOne(source)
+      else this._setAll(source)
     })
   }
 
-  #setOne(source: unknown): void {
+  private _setOne(source: unknown): void {
     if (!internals.isTensor(source)) {
       throw new RangeError(`\`right_inverse\` should return a tensor. Got ${describe(source)}`)
     }
@@ -163,7 +163,7 @@ export class ParametrizationList extends ModuleList {
     setTo(this.original, source)
   }
 
-  #setAll(sources: unknown): void {
+  private _setAll(sources: unknown): void {
     if (!Array.isArray(sources)) {
       throw new RangeError(`'right_inverse' must return a sequence of tensors. Got ${describe(sources)}.`)
     }
@@ -173,7 +173,7 @@ export class ParametrizationList extends ModuleList {
           `${sources.length}.`,
       )
     }
-    for (const [i, original] of this.#originals.entries()) {
+    for (const [i, original] of this._originals.entries()) {
       const source: unknown = sources[i]
       if (!internals.isTensor(source)) {
         throw new RangeError(

@@ -52,11 +52,11 @@ export class PowerIteration extends Module {
     const [u, v] = [rows, columns].map((size) => matrix.new_empty([size]).normal_(0, 1)) as [Tensor, Tensor]
     this.register_buffer('_u', normalize(u, { dim: 0, eps }))
     this.register_buffer('_v', normalize(v, { dim: 0, eps }))
-    this.#iterate(matrix, 15)
+    this._iterate(matrix, 15)
   }
 
   /** In place: what else has these buffers sees them move. */
-  #iterate(matrix: Tensor, times: number): void {
+  private _iterate(matrix: Tensor, times: number): void {
     const { _u, _v, eps } = this
     no_grad(() => {
       for (let i = 0; i < times; i++) {
@@ -69,7 +69,7 @@ export class PowerIteration extends Module {
   forward(weight: Tensor): Tensor {
     if (weight.dim() === 1) return normalize(weight, { dim: 0, eps: this.eps })
     const matrix = asMatrix(weight, this.dim)
-    if (this.training) this.#iterate(matrix, this.n_power_iterations)
+    if (this.training) this._iterate(matrix, this.n_power_iterations)
     // Copies: the graph of this forward keeps them while the next one moves the buffers.
     const [u, v] = [this._u, this._v].map((vector) => vector.clone({ memory_format: contiguous_format })) as [
       Tensor,

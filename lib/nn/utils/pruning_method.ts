@@ -123,7 +123,7 @@ function install(module: Module, name: string, method: BasePruningMethod, mask: 
 /** Several methods on one tensor, in the order in which they came: each prunes what those before it have left. */
 export class PruningContainer extends BasePruningMethod {
   readonly PRUNING_TYPE = 'global'
-  #methods: BasePruningMethod[] = []
+  private _methods: BasePruningMethod[] = []
 
   constructor(...methods: BasePruningMethod[]) {
     super()
@@ -143,21 +143,21 @@ export class PruningContainer extends BasePruningMethod {
           `'${method._tensor_name}'`,
       )
     }
-    this.#methods.push(method)
+    this._methods.push(method)
   }
 
   get length(): number {
-    return this.#methods.length
+    return this._methods.length
   }
 
   at(position: number): BasePruningMethod {
-    const method = this.#methods.at(position)
+    const method = this._methods.at(position)
     if (method === undefined) throw new RangeError(`index ${position} is out of range`)
     return method
   }
 
   [Symbol.iterator](): Iterator<BasePruningMethod> {
-    return this.#methods[Symbol.iterator]()
+    return this._methods[Symbol.iterator]()
   }
 
   /** The mask that the last method makes of what the mask given has left. */

@@ -61,10 +61,10 @@ export class PackedSequence {
     if (data === this.data) return this
     if (copy) throw new TypeError('.to() does not accept copy argument')
     const { device } = data
-    return this.#with(data, (indices) => indices.to({ device, non_blocking, memory_format }))
+    return this._with(data, (indices) => indices.to({ device, non_blocking, memory_format }))
   }
 
-  #with(data: Tensor, follow: (indices: Tensor) => Tensor): PackedSequence {
+  private _with(data: Tensor, follow: (indices: Tensor) => Tensor): PackedSequence {
     const [sorted, unsorted] = [this.sorted_indices, this.unsorted_indices].map((indices) =>
       indices === null ? null : follow(indices),
     )
@@ -81,7 +81,7 @@ export class PackedSequence {
 
   /** In memory that GPUs read without a copy in between. */
   pin_memory(): PackedSequence {
-    return this.#with(this.data.pin_memory(), (indices) => indices.pin_memory())
+    return this._with(this.data.pin_memory(), (indices) => indices.pin_memory())
   }
 
   is_pinned(): boolean {

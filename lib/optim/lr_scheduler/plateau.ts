@@ -37,7 +37,7 @@ export class ReduceLROnPlateau extends LRScheduler {
       ...{ factor, optimizer, default_min_lr: typeof min_lr === 'number' ? min_lr : null, min_lrs },
       ...{ patience, cooldown, eps, last_epoch: 0, _last_lr: valuesOf(optimizer, 'lr') },
     })
-    this.#compareBy(given.mode, given.threshold, given.threshold_mode)
+    this._compareBy(given.mode, given.threshold, given.threshold_mode)
     this._reset()
   }
 
@@ -65,14 +65,14 @@ export class ReduceLROnPlateau extends LRScheduler {
       this.num_bad_epochs = 0
     }
     if (this.num_bad_epochs > this.patience) {
-      this.#reduce()
+      this._reduce()
       this.cooldown_counter = this.cooldown
       this.num_bad_epochs = 0
     }
     this._last_lr = valuesOf(this.optimizer, 'lr')
   }
 
-  #reduce(): void {
+  private _reduce(): void {
     const groups = groupsOf(this.optimizer)
     if (groups.length !== this.min_lrs.length) {
       if (this.default_min_lr === null) {
@@ -102,7 +102,7 @@ export class ReduceLROnPlateau extends LRScheduler {
     return this.threshold_mode === 'rel' ? a > best * (threshold + 1) : a > best + threshold
   }
 
-  #compareBy(mode: 'min' | 'max', threshold: number, threshold_mode: 'rel' | 'abs'): void {
+  private _compareBy(mode: 'min' | 'max', threshold: number, threshold_mode: 'rel' | 'abs'): void {
     if (!['min', 'max'].includes(mode)) throw new RangeError(`mode ${mode} is unknown!`)
     if (!['rel', 'abs'].includes(threshold_mode)) throw new RangeError(`threshold mode ${threshold_mode} is unknown!`)
     this.mode_worse = mode === 'min' ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY
@@ -113,7 +113,7 @@ export class ReduceLROnPlateau extends LRScheduler {
 
   override load_state_dict(...args: Arguments['optim.lr_scheduler.LRScheduler.load_state_dict']): void {
     super.load_state_dict(...args)
-    this.#compareBy(this.mode, this.threshold, this.threshold_mode)
+    this._compareBy(this.mode, this.threshold, this.threshold_mode)
   }
 }
 

@@ -7,4 +7,6 @@ export {
   get_swa_multi_avg_fn,
   type MultiAverageFunction,
 } from './average.js'
+export { AveragedModel } from './averaged_model.js'
 export { SWALR } from './swalr.js'
+export { update_bn } from './update_bn.js'
