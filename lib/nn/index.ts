@@ -27,6 +27,7 @@ export * from './modules/loss.js'
 export * from './modules/loss_classes.js'
 export * from './modules/loss_distances.js'
 export { Module } from './modules/module.js'
+export { MultiheadAttention } from './modules/multihead_attention.js'
 export { CrossMapLRN2d, GroupNorm, LayerNorm, LocalResponseNorm, RMSNorm } from './modules/normalization.js'
 export * from './modules/padding.js'
 export * from './modules/pixelshuffle.js'
@@ -46,6 +47,13 @@ export type {
   StateDictHook,
   StateDictPreHook,
 } from './modules/state_dict.js'
+export {
+  Transformer,
+  TransformerDecoder,
+  TransformerDecoderLayer,
+  TransformerEncoder,
+  TransformerEncoderLayer,
+} from './modules/transformer.js'
 export * from './modules/upsampling.js'
 export * as parameter from './parameter.js'
 export { Buffer, Parameter, UninitializedBuffer, UninitializedParameter } from './parameter.js'
