@@ -53,6 +53,7 @@ export function gradsOf(module: nn.Module): Json {
 /** A value as JSON. */
 export function seen(value: Any): Json {
   if (value === undefined || value === null) return null
+  if (nn.parameter.is_lazy(value)) return [`uninitialized ${value.dtype.name} on ${value.device.type}`]
   if (value instanceof torch.Tensor) {
     return value.device.type === 'meta' ? [describe(value)] : [describe(value), ...elements(value)]
   }

@@ -35,6 +35,8 @@ const { callables } = fixture<{ callables: Record<string, Entry> }>('parameters.
 const ELSEWHERE: [start: RegExp, where: string][] = [
   [/^(nn\.functional|masked|signal\.windows)\./, 'parity.test.ts'],
   [/^safetensors\./, 'safetensors.test.ts'],
+  [/^nn\.Uninitialized|^nn\.Module\.to_empty$/, 'test/nn/lazy.test.ts, test/nn/meta.test.ts'],
+  [/^nn\.modules\.module\./, 'test/nn/hooks.test.ts'],
   [/^cuda\.|^(nn\.Module|Tensor)\.cuda$/, 'test/cuda'],
 ]
 
@@ -53,8 +55,6 @@ const forwardMode = 'there is no forward mode of automatic differentiation'
 const batched = 'there is no vmap'
 const recorded = 'steps are not recorded by autograd'
 const REFUSED: Record<string, string> = {
-  'nn.Module.register_forward_hook.with_kwargs': 'keywords are the last of the arguments',
-  'nn.Module.register_forward_pre_hook.with_kwargs': 'keywords are the last of the arguments',
   'optim.Adam.differentiable': recorded,
   'optim.AdamW.differentiable': recorded,
   'optim.SGD.differentiable': recorded,

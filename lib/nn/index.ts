@@ -1,16 +1,28 @@
 // torch.nn
 export * as functional from './functional/index.js'
 export * as init from './init.js'
-export { CELU, LogSoftmax, ReLU, Sigmoid, Softmax, Tanh } from './modules/activation.js'
+export * from './modules/activation.js'
+export * from './modules/adaptive_pooling.js'
+export { BatchNorm1d, BatchNorm2d, BatchNorm3d, SyncBatchNorm } from './modules/batchnorm.js'
+export * from './modules/channelshuffle.js'
 export { ModuleDict, ModuleList, ParameterList, Sequential } from './modules/container.js'
-export { Dropout } from './modules/dropout.js'
+export * from './modules/distance.js'
+export * from './modules/dropout.js'
+export * from './modules/flatten.js'
+export * from './modules/fold.js'
 export type { BackwardHook, BackwardPreHook, ForwardHook, ForwardPreHook } from './modules/hooks.js'
 export * as modules from './modules/index.js'
+export { InstanceNorm1d, InstanceNorm2d, InstanceNorm3d } from './modules/instancenorm.js'
 export { Identity, LazyLinear, Linear } from './modules/linear.js'
 export { CrossEntropyLoss, L1Loss, MSELoss, NLLLoss } from './modules/loss.js'
 export { Module } from './modules/module.js'
+export { CrossMapLRN2d, GroupNorm, LayerNorm, LocalResponseNorm, RMSNorm } from './modules/normalization.js'
+export * from './modules/padding.js'
+export * from './modules/pixelshuffle.js'
+export * from './modules/pooling.js'
 export { GRU, LSTM, type LSTMOptions, RNN, type RNNBaseOptions, type RNNOptions } from './modules/rnn.js'
 export { RNNBase } from './modules/rnn_base.js'
+export * from './modules/softmax.js'
 export { Embedding } from './modules/sparse.js'
 export type {
   LoadPostHook,
@@ -21,6 +33,7 @@ export type {
   StateDictHook,
   StateDictPreHook,
 } from './modules/state_dict.js'
+export * from './modules/upsampling.js'
 export * as parameter from './parameter.js'
 export { Buffer, Parameter, UninitializedBuffer, UninitializedParameter } from './parameter.js'
 export * as utils from './utils/index.js'

@@ -39,10 +39,8 @@ export class SGD extends Optimizer<SGDSettings> {
     const { params, lr, momentum, dampening, weight_decay, nesterov, maximize, fused } = group
     const [number, tensor] = nativeLearningRate(lr)
     const decay = numberOf(weight_decay)
-    const options = sgdOptions({
-      ...{ lr: number, momentum, dampening, weight_decay: decay, nesterov, maximize },
-      fused: isFused(fused),
-    })
+    const given = { lr: number, momentum, dampening, weight_decay: decay, nesterov, maximize, fused: isFused(fused) }
+    const options = sgdOptions(given)
     const made = native.sgd_step(this.handles(params), this.handles(params, 'momentum_buffer'), options, tensor)
     made?.forEach((handle, i) => {
       const param = params[i]

@@ -5,7 +5,7 @@ import { type Allowed, allowed, difference, elements } from './compare.js'
 import type { CallRecord, CaseRecord, ErrorRecord, Ref, ResultRecord, Spread, TensorRecord, Tensors } from './entry.js'
 import { isFree, type Part, partOf, wrongFactors } from './factorization.js'
 
-type Any = Record<string, unknown>
+export type Any = Record<string, unknown>
 type Fn = (...args: unknown[]) => unknown
 
 /** How Python's operators are written in TypeScript. */
@@ -24,7 +24,7 @@ const OPERATORS: Record<string, Fn> = {
   __rxor__: (x, other) => torch.bitwise_xor(x as Tensor, other as Tensor),
 }
 
-function resolve(name: string): Fn {
+export function resolve(name: string): Fn {
   const path = name.split('.').slice(1)
   if (path[0] === 'Tensor') {
     const [, member, access] = path as [string, string, string?]
@@ -64,7 +64,7 @@ export interface CheckOptions {
 }
 
 /** One run of recorded calls. */
-class Run {
+export class Run {
   readonly inputs: Tensor[]
   readonly results: unknown[][] = []
 
@@ -113,10 +113,15 @@ class Run {
       const [p, eps, keepdim] = record.pairwise_distance as [number, number, boolean]
       return (x: Tensor, y: Tensor) => torch.nn.functional.pairwise_distance(x, y, p, eps, keepdim)
     }
+    return this.other(record)
+  }
+
+  /** The value of a record that is no argument of an operator. */
+  protected other(record: Any): unknown {
     throw new Error(`cannot read ${JSON.stringify(record)}`)
   }
 
-  arguments({ args, kwargs }: CallRecord): unknown[] {
+  arguments({ args, kwargs }: Omit<CallRecord, 'fn'>): unknown[] {
     const values = args.map((arg) => this.value(arg))
     if (kwargs === undefined || Object.keys(kwargs).length === 0) return values
     return [...values, Object.fromEntries(Object.entries(kwargs).map(([key, value]) => [key, this.value(value)]))]
@@ -145,7 +150,7 @@ interface Numbers {
   spread?: Spread | undefined
 }
 
-interface Compared {
+export interface Compared {
   wrong: string | null
   found?: Part
   wanted?: Part
@@ -154,14 +159,14 @@ interface Compared {
 const dense = (tensor: Tensor) => (tensor.layout === torch.strided ? tensor : tensor.to_dense())
 
 /** A result's parts in Python's order. */
-function flat(result: unknown): unknown[] {
+export function flat(result: unknown): unknown[] {
   if (Array.isArray(result)) return result.flatMap(flat)
   const named =
     typeof result === 'object' && result !== null && !(result instanceof Tensor) && Symbol.iterator in result
   return named ? [...(result as Iterable<unknown>)].flatMap(flat) : [result]
 }
 
-function compareResult(what: string, actual: unknown, expected: ResultRecord, run: Run, free = false): Compared {
+export function compareResult(what: string, actual: unknown, expected: ResultRecord, run: Run, free = false): Compared {
   const wrong = wrongKind(actual, expected, run)
   if (wrong !== null || 'value' in expected || expected.tensor === undefined) return { wrong }
   const { dtype, spread } = expected
@@ -299,18 +304,28 @@ const inJavaScript = (message: string) => message.replaceAll('NoneType', 'null')
 export function checkError(record: ErrorRecord, tensors: Tensors): string | null {
   return torch.scope(() => {
     const run = new Run(tensors)
-    try {
+    return wrongError(record, () => {
       for (const call of record.calls) run.call(call)
-    } catch (error) {
-      const { message } = error as Error
-      if (message.includes(record.error) || message.includes(inJavaScript(record.error))) return null
-      try {
-        if (new RegExp(record.pattern, 's').test(message)) return null
-      } catch {
-        // A pattern that only Python reads.
-      }
-      return `error sample: the message is "${message.slice(0, 300)}", expected "${record.error.slice(0, 300)}"`
-    }
-    return `error sample: no error, expected "${record.error.slice(0, 300)}"`
+    })
   })
+}
+
+/** What is wrong with the error that `fail` throws, or null. */
+export function wrongError(
+  { error, pattern }: Pick<ErrorRecord, 'error' | 'pattern'>,
+  fail: () => void,
+): string | null {
+  try {
+    fail()
+  } catch (thrown) {
+    const { message } = thrown as Error
+    if (message.includes(error) || message.includes(inJavaScript(error))) return null
+    try {
+      if (new RegExp(pattern, 's').test(message)) return null
+    } catch {
+      // A pattern that only Python reads.
+    }
+    return `error sample: the message is "${message.slice(0, 300)}", expected "${error.slice(0, 300)}"`
+  }
+  return `error sample: no error, expected "${error.slice(0, 300)}"`
 }

@@ -3,7 +3,7 @@
 import { native } from '../../lib/core/native.js'
 import torch from '../../lib/index.js'
 import { type Coverage, coverage } from './coverage.js'
-import type { Outcome } from './worker.js'
+import type { Outcome } from './outcome.js'
 
 /** Names that Python exposes and tstorch does not have, and why. */
 const WHY_MISSING: Record<string, string> = {

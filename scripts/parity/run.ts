@@ -10,11 +10,35 @@ import { fileURLToPath } from 'node:url'
 import { SingleBar } from 'cli-progress'
 import { Command } from 'commander'
 import { packageRoot } from '../../lib/core/package_root.js'
+import { modulesPage, modulesSummary } from './modules/page.js'
+import type { Outcome } from './outcome.js'
 import { page, summary } from './page.js'
-import type { Outcome } from './worker.js'
 
-const EXPORT = join(packageRoot, 'scripts', 'parity', 'export.py')
-const WORKER = fileURLToPath(new URL('./worker.js', import.meta.url))
+/** Tests of one kind: who makes their cases, who checks them, and what is written of them. */
+interface Suite {
+  exporter: string
+  worker: string
+  page: string
+  pageOf: (outcomes: readonly Outcome[]) => string
+  summaryOf: (outcomes: readonly Outcome[]) => string
+}
+
+const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url))
+
+const OPERATORS: Suite = {
+  exporter: join(packageRoot, 'scripts', 'parity', 'export.py'),
+  worker: here('./worker.js'),
+  page: 'operators.md',
+  pageOf: page,
+  summaryOf: summary,
+}
+const MODULES: Suite = {
+  exporter: join(packageRoot, 'scripts', 'parity', 'modules', 'export_modules.py'),
+  worker: here('./modules/worker.js'),
+  page: 'modules.md',
+  pageOf: modulesPage,
+  summaryOf: modulesSummary,
+}
 const NEEDS = 'pip install torch==2.13.0 numpy scipy expecttest safetensors'
 
 const progress = (what: string, total: number) => {
@@ -53,8 +77,8 @@ function checkPython(python: string): void {
   }
 }
 
-async function exportCases(python: string, folder: string, only: string[]): Promise<void> {
-  const args = [EXPORT, folder, ...(only.length > 0 ? ['--only', ...only] : [])]
+async function exportCases(python: string, exporter: string, folder: string, only: string[]): Promise<void> {
+  const args = [exporter, folder, ...(only.length > 0 ? ['--only', ...only] : [])]
   const child = spawn(python, args, { stdio: ['ignore', 'pipe', 'pipe'] })
   let errors = ''
   child.stderr?.on('data', (data) => {
@@ -67,18 +91,18 @@ async function exportCases(python: string, folder: string, only: string[]): Prom
     bar.update(done, { entry })
   })
   ;(bar as SingleBar | null)?.stop()
-  if (code !== 0) throw new Error(`${EXPORT} failed:\n${errors}`)
+  if (code !== 0) throw new Error(`${exporter} failed:\n${errors}`)
 }
 
 /** Checks all entries; one that ends its process is a failure of its own, and the next process goes on behind it. */
-async function checkAll(folder: string, names: string[]): Promise<Outcome[]> {
+async function checkAll(worker: string, folder: string, names: string[]): Promise<Outcome[]> {
   const outcomes: Outcome[] = []
   const bar = progress('tstorch ', names.length)
   let rest = names
   while (rest.length > 0) {
     let started = rest[0] as string
     let finished = false
-    const child = spawn(process.execPath, [WORKER, folder, ...rest], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [worker, folder, ...rest], { stdio: ['ignore', 'pipe', 'pipe'] })
     let errors = ''
     child.stderr?.on('data', (data) => {
       errors = `${errors}${data}`.slice(-2000)
@@ -109,23 +133,36 @@ async function checkAll(folder: string, names: string[]): Promise<Outcome[]> {
   return outcomes
 }
 
-async function parity(names: string[], options: { python: string; cases?: string; page?: boolean; out?: string }) {
+interface Options {
+  python: string
+  modules?: boolean
+  only?: string[]
+  cases?: string
+  page?: boolean
+  out?: string
+}
+
+async function parity(positional: string[], options: Options) {
+  const names = [...positional, ...(options.only ?? [])]
+  const suite = options.modules ? MODULES : OPERATORS
   const given = options.cases !== undefined && existsSync(options.cases)
   const folder = options.cases ?? mkdtempSync(join(tmpdir(), 'tstorch-parity-'))
   try {
     if (!given) {
       checkPython(options.python)
-      await exportCases(options.python, folder, names)
+      await exportCases(options.python, suite.exporter, folder, names)
     }
     const entries = readdirSync(folder)
       .filter((file) => file.endsWith('.json'))
       .map((file) => file.slice(0, -'.json'.length))
       .filter((name) => names.length === 0 || names.includes(name))
       .sort()
-    const outcomes = await checkAll(folder, entries)
+    const unknown = names.filter((name) => !entries.includes(name))
+    if (unknown.length > 0) throw new Error(`no entry of this name: ${unknown.join(', ')}`)
+    const outcomes = await checkAll(suite.worker, folder, entries)
     if (options.out !== undefined) writeFileSync(options.out, `${JSON.stringify(outcomes, null, 1)}\n`)
-    if (options.page) writeFileSync(join(packageRoot, 'docs', 'operators.md'), page(outcomes))
-    console.log(summary(outcomes))
+    if (options.page) writeFileSync(join(packageRoot, 'docs', suite.page), suite.pageOf(outcomes))
+    console.log(suite.summaryOf(outcomes))
     if (outcomes.some(({ failed }) => failed > 0)) process.exitCode = 1
   } finally {
     if (options.cases === undefined) rmSync(folder, { recursive: true, force: true })
@@ -133,11 +170,13 @@ async function parity(names: string[], options: { python: string; cases?: string
 }
 
 const program = new Command('npm run parity --')
-  .description("runs PyTorch's own operator tests through tstorch")
-  .argument('[entries...]', 'names of entries in op_db; all where none is given', [])
+  .description("runs PyTorch's own tests through tstorch: of its operators, or of its modules and optimizers")
+  .argument('[entries...]', 'names of entries, such as add, nn.Conv2d, optim.Adam; all where none is given', [])
+  .option('--modules', 'modules (module_db) and optimizers (optim_db) in place of operators (op_db)')
+  .option('--only <entries...>', 'the same as entries in place')
   .option('--python <file>', `a Python with ${NEEDS.slice('pip install '.length)}`, 'python3')
-  .option('--cases <folder>', 'where the cases are, or are to be kept')
-  .option('--out <file>', 'writes what became of each entry as JSON')
-  .option('--page', 'writes docs/operators.md')
+  .option('--cases <folder>', 'where the cases are, or are to be kept: making them takes longest')
+  .option('--out <file>', 'writes what became of each entry, with all kinds of failures, as JSON')
+  .option('--page', 'writes docs/operators.md or docs/modules.md')
   .action(parity)
 await program.parseAsync()

@@ -125,8 +125,11 @@ def converted(value, types):
     return tree_map(convert, value)
 
 
-def precise(op, sample, dtype, leaves, differentiate, draws):
-    """The results in double precision, and how far they move by what moves their inputs and all between by a little."""
+def precise(numbers_of, dtype, draws):
+    """The results in double precision, and how far they move by what moves their inputs and all between by a little.
+
+    `numbers_of(change)`: the results from inputs that went through `change`.
+    """
 
     # Whole numbers become single precision where they become fractions.
     single = dtype != torch.float64
@@ -142,8 +145,7 @@ def precise(op, sample, dtype, leaves, differentiate, draws):
 
             # Not all operators compute under a mode what they compute without.
             with Rounding(single, step, generator) if draws or step > 0 else nullcontext():
-                _, numbers = one(op, sample, {}, differentiate, lambda given: replaced(given, leaves, change, HIGHER))
-            return [real(tensor) for tensor in numbers]
+                return [real(tensor) for tensor in numbers_of(change)]
         finally:
             torch.set_default_dtype(torch.float32)
 
@@ -198,21 +200,24 @@ def outcomes(op, folder, mode, seed):
         if not differentiate:
             sample = sample.transform(lambda x: x.detach() if isinstance(x, torch.Tensor) else x)
         try:
+
+            def numbers_of(change=lambda tensor: tensor, types=None):
+                return one(op, sample, {}, differentiate, lambda given: replaced(given, leaves, change, types))[1]
+
             if mode == PRECISE:
-                found[place] = precise(op, sample, dtype, leaves, differentiate, draws)
+                found[place] = precise(lambda change: numbers_of(change, HIGHER), dtype, draws)
             else:
-                numbers = one(op, sample, {}, differentiate, lambda given: replaced(given, leaves))[1]
-                found[place] = [real(tensor) for tensor in numbers]
+                found[place] = [real(tensor) for tensor in numbers_of()]
         except Exception as error:
             found[place] = f"{type(error).__name__}: {error}".split("\n")[0][:200]
     return found
 
 
-def compute_all(folder, only, seed, on_entry):
+def compute_all(folder, only, seed, on_entry, script=__file__):
     """Runs every mode, as many at once as there are processors."""
 
     def run(mode):
-        command = [sys.executable, __file__, str(folder), mode]
+        command = [sys.executable, script, str(folder), mode]
         command += ["--only", *only] if only else []
         command += ["--sample", str(seed)] if seed is not None else []
         environment = {**os.environ, "OMP_NUM_THREADS": "1", **KERNELS.get(mode, {})}

@@ -12,6 +12,7 @@ LEFT_OUT = {
     "signal.windows.": "covered by PyTorch's operator tests", "cuda.": "needs a GPU", "nn.Module.cuda": "needs a GPU",
     "Tensor.cuda": "needs a GPU", "nn.SyncBatchNorm": "needs a GPU", "nn.Module.to_empty": "gives memory without values",
     "nn.UninitializedParameter": "has no values", "nn.UninitializedBuffer": "has no values",
+    "nn.UninitializedParameter.": "has no values", "nn.modules.module.": "scripts/reference/modules.py has them",
     "nn.LinearCrossEntropyOptions": "settings of a loss", "nn.RNNCellBase": "has no forward",
     "optim.lr_scheduler.LRScheduler": "has no rate of its own",
 }

@@ -163,6 +163,10 @@ OWN = {
     "nn.RNN": {"nonlinearity": "'tanh'|'relu'", "batch_first": "bool"},
     "nn.RNNBase": {"mode": "'RNN_TANH'|'RNN_RELU'|'LSTM'|'GRU'"},
     "nn.Conv": {"padding": "int[1]|str"},
+    "nn.AdaptiveAvgPool2d": {"output_size": "OptionalSizes"}, "nn.AdaptiveAvgPool3d": {"output_size": "OptionalSizes"},
+    "nn.AdaptiveMaxPool1d": {"output_size": "OptionalSizes"}, "nn.AdaptiveMaxPool2d": {"output_size": "OptionalSizes"},
+    "nn.AdaptiveMaxPool3d": {"output_size": "OptionalSizes"}, "nn.FractionalMaxPool2d": {"_random_samples": "Tensor?"},
+    "nn.FractionalMaxPool3d": {"_random_samples": "Tensor?"}, "nn.GELU": {"approximate": "'none'|'tanh'"},
     "nn.utils.rnn.PackedSequence": {"data": "Tensor", "batch_sizes": "Tensor?"},
     "nn.utils.rnn.pad_packed_sequence": {"sequence": "PackedSequence"},
     "nn.utils.rnn.unpack_sequence": {"packed_sequences": "PackedSequence"},
@@ -214,6 +218,16 @@ OWN = {
     "safetensors": {"tensors": "StateDict", "metadata": "Metadata?", "filename": "str", "model": "Module",
                     "data": "Bytes", "device": "Device", "backend": "'mmap'|'pread'", "framework": "'pt'|'torch'|'pytorch'"},
 }
+for _name in ("1d", "2d", "3d"):
+    OWN |= {f"nn.{_kind}{_name}": {"momentum": "float?"} for _kind in ("InstanceNorm", "LazyInstanceNorm", "LazyBatchNorm")}
+    OWN[f"nn.LazyConv{_name}"] = {"padding": f"int[{_name[0]}]|str"}
+    OWN[f"nn.ConvTranspose{_name}.forward"] = {"output_size": "int[]?"}
+OWN |= {
+    "nn.Embedding.from_pretrained": {"embeddings": "Tensor", "padding_idx": "int?", "max_norm": "float?"},
+    "nn.RNNCell": {"nonlinearity": "'tanh'|'relu'"}, "nn.EmbeddingBag": {"mode": "'sum'|'mean'|'max'"},
+    "nn.EmbeddingBag.from_pretrained": {"mode": "'sum'|'mean'|'max'"},
+    "nn.SyncBatchNorm.convert_sync_batchnorm": {"module": "Module"}, "nn.LSTMCell.forward": {"hx": "Tensor(2)?"},
+}
 for _name in ("jacobian", "hessian", "hvp", "vhp", "vjp", "jvp"):
     OWN[f"autograd.functional.{_name}"] = {"func": "TensorFunction", "inputs": "Tensor|Tensor[]", "v": "Tensor|Tensor[]?",
                                            "strategy": "str", "outer_jacobian_strategy": "str"}
@@ -240,7 +254,7 @@ IN_C = {
 }
 # Python's own plumbing and what is deprecated there.
 NOT_WALKED = {
-    "nn.Container", "nn.DataParallel", "nn.factory_kwargs", "nn.CrossMapLRN2d", "nn.Module.compile", "nn.Module.forward",
+    "nn.Container", "nn.DataParallel", "nn.factory_kwargs", "nn.Module.compile", "nn.Module.forward",
     "nn.Module.to", "nn.Module.ipu", "nn.Module.xpu", "nn.Module.mtia", "nn.Module.register_backward_hook",
     "nn.Module.share_memory", "nn.Module.extra_repr", "nn.ParameterList.extra_repr", "nn.ParameterDict.extra_repr",
     "optim.Optimizer.profile_hook_step", "optim.swap_in_optimizer_params_and_state", "nn.Sequential.forward",
@@ -407,6 +421,15 @@ def methods(space, owner, without=()):
     return rows
 
 
+def class_methods(space, owner, *names):
+    parameters = lambda name: list(inspect.signature(vars(owner)[name].__func__).parameters.values())
+    return [row(space, name, "method", parameters(name)[1:]) for name in names]
+
+
+def forward(space, owner):
+    return row(space, "forward", "method", list(inspect.signature(owner.forward).parameters.values())[1:])
+
+
 def functions(space, owner, names):
     return [row(space, name, "function", list(inspect.signature(getattr(owner, name)).parameters.values()))
             for name in sorted(names) if wanted(space, name)]
@@ -473,6 +496,11 @@ named = [
     *methods("nn.Sequential", nn.Sequential), *methods("nn.ModuleList", nn.ModuleList),
     *methods("nn.ModuleDict", nn.ModuleDict), *methods("nn.ParameterList", nn.ParameterList),
     *methods("nn.ParameterDict", nn.ParameterDict),
+    *class_methods("nn.Embedding", nn.Embedding, "from_pretrained"),
+    *class_methods("nn.EmbeddingBag", nn.EmbeddingBag, "from_pretrained"),
+    *class_methods("nn.SyncBatchNorm", nn.SyncBatchNorm, "convert_sync_batchnorm"),
+    *(forward(f"nn.{name}", getattr(nn, name)) for name in [
+        "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "EmbeddingBag", "RNNCell", "LSTMCell", "GRUCell"]),
     *functions("nn.init", nn.init, [name for name in own_functions(nn.init) if name.endswith("_") or name == "calculate_gain"]),
     *functions("nn.utils", nn.utils, own_functions(nn.utils)),
     *classes("nn.utils.rnn", nn.utils.rnn, ["PackedSequence"]),

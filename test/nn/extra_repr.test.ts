@@ -15,6 +15,9 @@ type Spec =
   | { list: Spec[] }
   | { zeros: number[]; dtype?: string }
   | number
+  | string
+  | null
+  | (number | null)[]
 
 interface Case extends ModuleSpec {
   text: string
@@ -25,7 +28,7 @@ const { modules: cases } = fixture<{ modules: Case[] }>('extra_repr.json')
 const classes = nn as unknown as Record<string, new (...args: unknown[]) => nn.Module>
 
 function build(spec: Spec): unknown {
-  if (typeof spec === 'number') return spec
+  if (typeof spec !== 'object' || spec === null || Array.isArray(spec)) return spec
   if ('module' in spec) {
     const options = Object.keys(spec.options).length > 0 ? [spec.options] : []
     return new (classes[spec.module] as (typeof classes)[string])(...spec.args.map(build), ...options)

@@ -107,3 +107,20 @@ export { Emb, Wrap }
 // A module of the table of settings.
 export const celu = (x: Tensor): Tensor =>
   new nn.CELU({ alpha: 2 })(x).add(new nn.Sequential(new nn.CELU(), new nn.ReLU())(x))
+
+/** Normalisation: what a block of a network and its initialisation write. */
+export class Block extends nn.Module {
+  norm = new nn.BatchNorm2d(8)
+  ln = new nn.LayerNorm([8, 4, 4], { bias: false })
+  gn = new nn.GroupNorm(2, 8, 1e-6, false)
+  forward(x: Tensor): Tensor {
+    return this.gn(this.ln(this.norm(x)))
+  }
+}
+export function calm(m: nn.Module): void {
+  if (m instanceof nn.BatchNorm2d || m instanceof nn.modules.batchnorm._BatchNorm) {
+    m.weight?.data.normal_(1, 0.02)
+    if (m.bias !== null) nn.init.constant_(m.bias, 0)
+    m.running_mean?.zero_()
+  }
+}

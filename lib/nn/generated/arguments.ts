@@ -32,14 +32,14 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.AdaptiveAvgPool2d.html
    */
-  'nn.AdaptiveAvgPool2d': [output_size: ({ output_size: number | readonly number[] | null }) | number | readonly number[] | null]
+  'nn.AdaptiveAvgPool2d': [output_size: ({ output_size: number | null | readonly (number | null)[] }) | number | null | readonly (number | null)[]]
 
   /**
    * `torch.nn.AdaptiveAvgPool3d(output_size)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.AdaptiveAvgPool3d.html
    */
-  'nn.AdaptiveAvgPool3d': [output_size: ({ output_size: number | readonly number[] | null }) | number | readonly number[] | null]
+  'nn.AdaptiveAvgPool3d': [output_size: ({ output_size: number | null | readonly (number | null)[] }) | number | null | readonly (number | null)[]]
 
   /**
    * `torch.nn.AdaptiveLogSoftmaxWithLoss(in_features, n_classes, cutoffs, div_value=4, head_bias=False, device=None, dtype=None)`
@@ -53,21 +53,21 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.AdaptiveMaxPool1d.html
    */
-  'nn.AdaptiveMaxPool1d': [output_size: ({ output_size: number | readonly number[] | null } & Keywords<'nn.AdaptiveMaxPool1d', 'output_size'>) | number | readonly number[] | null, return_indices?: boolean | Keywords<'nn.AdaptiveMaxPool1d', 'output_size'> | undefined]
+  'nn.AdaptiveMaxPool1d': [output_size: ({ output_size: number | null | readonly (number | null)[] } & Keywords<'nn.AdaptiveMaxPool1d', 'output_size'>) | number | null | readonly (number | null)[], return_indices?: boolean | Keywords<'nn.AdaptiveMaxPool1d', 'output_size'> | undefined]
 
   /**
    * `torch.nn.AdaptiveMaxPool2d(output_size, return_indices=False)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.AdaptiveMaxPool2d.html
    */
-  'nn.AdaptiveMaxPool2d': [output_size: ({ output_size: number | readonly number[] | null } & Keywords<'nn.AdaptiveMaxPool2d', 'output_size'>) | number | readonly number[] | null, return_indices?: boolean | Keywords<'nn.AdaptiveMaxPool2d', 'output_size'> | undefined]
+  'nn.AdaptiveMaxPool2d': [output_size: ({ output_size: number | null | readonly (number | null)[] } & Keywords<'nn.AdaptiveMaxPool2d', 'output_size'>) | number | null | readonly (number | null)[], return_indices?: boolean | Keywords<'nn.AdaptiveMaxPool2d', 'output_size'> | undefined]
 
   /**
    * `torch.nn.AdaptiveMaxPool3d(output_size, return_indices=False)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.AdaptiveMaxPool3d.html
    */
-  'nn.AdaptiveMaxPool3d': [output_size: ({ output_size: number | readonly number[] | null } & Keywords<'nn.AdaptiveMaxPool3d', 'output_size'>) | number | readonly number[] | null, return_indices?: boolean | Keywords<'nn.AdaptiveMaxPool3d', 'output_size'> | undefined]
+  'nn.AdaptiveMaxPool3d': [output_size: ({ output_size: number | null | readonly (number | null)[] } & Keywords<'nn.AdaptiveMaxPool3d', 'output_size'>) | number | null | readonly (number | null)[], return_indices?: boolean | Keywords<'nn.AdaptiveMaxPool3d', 'output_size'> | undefined]
 
   /**
    * `torch.nn.AlphaDropout(p=0.5, inplace=False)`
@@ -273,6 +273,13 @@ export interface Arguments {
   'nn.CrossEntropyLoss': [weight?: Tensor | null | Keywords<'nn.CrossEntropyLoss'> | undefined, size_average?: boolean | null | Keywords<'nn.CrossEntropyLoss'> | undefined, ignore_index?: number | Keywords<'nn.CrossEntropyLoss'> | undefined, reduce?: boolean | null | Keywords<'nn.CrossEntropyLoss'> | undefined, reduction?: Reduction | Keywords<'nn.CrossEntropyLoss'> | undefined, label_smoothing?: number | Keywords<'nn.CrossEntropyLoss'> | undefined]
 
   /**
+   * `torch.nn.CrossMapLRN2d(size, alpha=0.0001, beta=0.75, k=1)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.CrossMapLRN2d.html
+   */
+  'nn.CrossMapLRN2d': [size: ({ size: number } & Keywords<'nn.CrossMapLRN2d', 'size'>) | number, alpha?: number | Keywords<'nn.CrossMapLRN2d', 'size'> | undefined, beta?: number | Keywords<'nn.CrossMapLRN2d', 'size'> | undefined, k?: number | Keywords<'nn.CrossMapLRN2d', 'size'> | undefined]
+
+  /**
    * `torch.nn.Dropout(p=0.5, inplace=False)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.Dropout.html
@@ -319,7 +326,7 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.EmbeddingBag.html
    */
-  'nn.EmbeddingBag': [options: { num_embeddings: number; embedding_dim: number } & Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'>] | [num_embeddings: number, options: { embedding_dim: number } & Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'>] | [num_embeddings: number, embedding_dim: number, max_norm?: number | null | Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'> | undefined, norm_type?: number | Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'> | undefined, scale_grad_by_freq?: boolean | Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'> | undefined, mode?: string | Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'> | undefined, sparse?: boolean | Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'> | undefined, _weight?: Tensor | null | Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'> | undefined, include_last_offset?: boolean | Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'> | undefined, padding_idx?: number | null | Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'> | undefined, device?: DeviceLike | null | Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'> | undefined, dtype?: DType | null | Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'> | undefined]
+  'nn.EmbeddingBag': [options: { num_embeddings: number; embedding_dim: number } & Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'>] | [num_embeddings: number, options: { embedding_dim: number } & Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'>] | [num_embeddings: number, embedding_dim: number, max_norm?: number | null | Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'> | undefined, norm_type?: number | Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'> | undefined, scale_grad_by_freq?: boolean | Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'> | undefined, mode?: 'sum' | 'mean' | 'max' | Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'> | undefined, sparse?: boolean | Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'> | undefined, _weight?: Tensor | null | Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'> | undefined, include_last_offset?: boolean | Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'> | undefined, padding_idx?: number | null | Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'> | undefined, device?: DeviceLike | null | Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'> | undefined, dtype?: DType | null | Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'> | undefined]
 
   /**
    * `torch.nn.FeatureAlphaDropout(p=0.5, inplace=False)`
@@ -347,21 +354,21 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.FractionalMaxPool2d.html
    */
-  'nn.FractionalMaxPool2d': [kernel_size: ({ kernel_size: number | readonly number[] } & Keywords<'nn.FractionalMaxPool2d', 'kernel_size'>) | number | readonly number[], output_size?: number | readonly number[] | null | Keywords<'nn.FractionalMaxPool2d', 'kernel_size'> | undefined, output_ratio?: number | readonly number[] | null | Keywords<'nn.FractionalMaxPool2d', 'kernel_size'> | undefined, return_indices?: boolean | Keywords<'nn.FractionalMaxPool2d', 'kernel_size'> | undefined, _random_samples?: unknown | Keywords<'nn.FractionalMaxPool2d', 'kernel_size'> | undefined]
+  'nn.FractionalMaxPool2d': [kernel_size: ({ kernel_size: number | readonly number[] } & Keywords<'nn.FractionalMaxPool2d', 'kernel_size'>) | number | readonly number[], output_size?: number | readonly number[] | null | Keywords<'nn.FractionalMaxPool2d', 'kernel_size'> | undefined, output_ratio?: number | readonly number[] | null | Keywords<'nn.FractionalMaxPool2d', 'kernel_size'> | undefined, return_indices?: boolean | Keywords<'nn.FractionalMaxPool2d', 'kernel_size'> | undefined, _random_samples?: Tensor | null | Keywords<'nn.FractionalMaxPool2d', 'kernel_size'> | undefined]
 
   /**
    * `torch.nn.FractionalMaxPool3d(kernel_size, output_size=None, output_ratio=None, return_indices=False)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.FractionalMaxPool3d.html
    */
-  'nn.FractionalMaxPool3d': [kernel_size: ({ kernel_size: number | readonly number[] } & Keywords<'nn.FractionalMaxPool3d', 'kernel_size'>) | number | readonly number[], output_size?: number | readonly number[] | null | Keywords<'nn.FractionalMaxPool3d', 'kernel_size'> | undefined, output_ratio?: number | readonly number[] | null | Keywords<'nn.FractionalMaxPool3d', 'kernel_size'> | undefined, return_indices?: boolean | Keywords<'nn.FractionalMaxPool3d', 'kernel_size'> | undefined, _random_samples?: unknown | Keywords<'nn.FractionalMaxPool3d', 'kernel_size'> | undefined]
+  'nn.FractionalMaxPool3d': [kernel_size: ({ kernel_size: number | readonly number[] } & Keywords<'nn.FractionalMaxPool3d', 'kernel_size'>) | number | readonly number[], output_size?: number | readonly number[] | null | Keywords<'nn.FractionalMaxPool3d', 'kernel_size'> | undefined, output_ratio?: number | readonly number[] | null | Keywords<'nn.FractionalMaxPool3d', 'kernel_size'> | undefined, return_indices?: boolean | Keywords<'nn.FractionalMaxPool3d', 'kernel_size'> | undefined, _random_samples?: Tensor | null | Keywords<'nn.FractionalMaxPool3d', 'kernel_size'> | undefined]
 
   /**
    * `torch.nn.GELU(approximate='none')`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.GELU.html
    */
-  'nn.GELU': [approximate?: string | Keywords<'nn.GELU'> | undefined]
+  'nn.GELU': [approximate?: 'none' | 'tanh' | Keywords<'nn.GELU'> | undefined]
 
   /**
    * `torch.nn.GLU(dim=-1)`
@@ -452,21 +459,21 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.InstanceNorm1d.html
    */
-  'nn.InstanceNorm1d': [num_features: ({ num_features: number } & Keywords<'nn.InstanceNorm1d', 'num_features'>) | number, eps?: number | Keywords<'nn.InstanceNorm1d', 'num_features'> | undefined, momentum?: number | Keywords<'nn.InstanceNorm1d', 'num_features'> | undefined, affine?: boolean | Keywords<'nn.InstanceNorm1d', 'num_features'> | undefined, track_running_stats?: boolean | Keywords<'nn.InstanceNorm1d', 'num_features'> | undefined, device?: DeviceLike | null | Keywords<'nn.InstanceNorm1d', 'num_features'> | undefined, dtype?: DType | null | Keywords<'nn.InstanceNorm1d', 'num_features'> | undefined, options?: Keywords<'nn.InstanceNorm1d', 'num_features'> | undefined]
+  'nn.InstanceNorm1d': [num_features: ({ num_features: number } & Keywords<'nn.InstanceNorm1d', 'num_features'>) | number, eps?: number | Keywords<'nn.InstanceNorm1d', 'num_features'> | undefined, momentum?: number | null | Keywords<'nn.InstanceNorm1d', 'num_features'> | undefined, affine?: boolean | Keywords<'nn.InstanceNorm1d', 'num_features'> | undefined, track_running_stats?: boolean | Keywords<'nn.InstanceNorm1d', 'num_features'> | undefined, device?: DeviceLike | null | Keywords<'nn.InstanceNorm1d', 'num_features'> | undefined, dtype?: DType | null | Keywords<'nn.InstanceNorm1d', 'num_features'> | undefined, options?: Keywords<'nn.InstanceNorm1d', 'num_features'> | undefined]
 
   /**
    * `torch.nn.InstanceNorm2d(num_features, eps=1e-05, momentum=0.1, affine=False, track_running_stats=False, device=None, dtype=None, *, bias=True)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.InstanceNorm2d.html
    */
-  'nn.InstanceNorm2d': [num_features: ({ num_features: number } & Keywords<'nn.InstanceNorm2d', 'num_features'>) | number, eps?: number | Keywords<'nn.InstanceNorm2d', 'num_features'> | undefined, momentum?: number | Keywords<'nn.InstanceNorm2d', 'num_features'> | undefined, affine?: boolean | Keywords<'nn.InstanceNorm2d', 'num_features'> | undefined, track_running_stats?: boolean | Keywords<'nn.InstanceNorm2d', 'num_features'> | undefined, device?: DeviceLike | null | Keywords<'nn.InstanceNorm2d', 'num_features'> | undefined, dtype?: DType | null | Keywords<'nn.InstanceNorm2d', 'num_features'> | undefined, options?: Keywords<'nn.InstanceNorm2d', 'num_features'> | undefined]
+  'nn.InstanceNorm2d': [num_features: ({ num_features: number } & Keywords<'nn.InstanceNorm2d', 'num_features'>) | number, eps?: number | Keywords<'nn.InstanceNorm2d', 'num_features'> | undefined, momentum?: number | null | Keywords<'nn.InstanceNorm2d', 'num_features'> | undefined, affine?: boolean | Keywords<'nn.InstanceNorm2d', 'num_features'> | undefined, track_running_stats?: boolean | Keywords<'nn.InstanceNorm2d', 'num_features'> | undefined, device?: DeviceLike | null | Keywords<'nn.InstanceNorm2d', 'num_features'> | undefined, dtype?: DType | null | Keywords<'nn.InstanceNorm2d', 'num_features'> | undefined, options?: Keywords<'nn.InstanceNorm2d', 'num_features'> | undefined]
 
   /**
    * `torch.nn.InstanceNorm3d(num_features, eps=1e-05, momentum=0.1, affine=False, track_running_stats=False, device=None, dtype=None, *, bias=True)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.InstanceNorm3d.html
    */
-  'nn.InstanceNorm3d': [num_features: ({ num_features: number } & Keywords<'nn.InstanceNorm3d', 'num_features'>) | number, eps?: number | Keywords<'nn.InstanceNorm3d', 'num_features'> | undefined, momentum?: number | Keywords<'nn.InstanceNorm3d', 'num_features'> | undefined, affine?: boolean | Keywords<'nn.InstanceNorm3d', 'num_features'> | undefined, track_running_stats?: boolean | Keywords<'nn.InstanceNorm3d', 'num_features'> | undefined, device?: DeviceLike | null | Keywords<'nn.InstanceNorm3d', 'num_features'> | undefined, dtype?: DType | null | Keywords<'nn.InstanceNorm3d', 'num_features'> | undefined, options?: Keywords<'nn.InstanceNorm3d', 'num_features'> | undefined]
+  'nn.InstanceNorm3d': [num_features: ({ num_features: number } & Keywords<'nn.InstanceNorm3d', 'num_features'>) | number, eps?: number | Keywords<'nn.InstanceNorm3d', 'num_features'> | undefined, momentum?: number | null | Keywords<'nn.InstanceNorm3d', 'num_features'> | undefined, affine?: boolean | Keywords<'nn.InstanceNorm3d', 'num_features'> | undefined, track_running_stats?: boolean | Keywords<'nn.InstanceNorm3d', 'num_features'> | undefined, device?: DeviceLike | null | Keywords<'nn.InstanceNorm3d', 'num_features'> | undefined, dtype?: DType | null | Keywords<'nn.InstanceNorm3d', 'num_features'> | undefined, options?: Keywords<'nn.InstanceNorm3d', 'num_features'> | undefined]
 
   /**
    * `torch.nn.KLDivLoss(size_average=None, reduce=None, reduction='mean', log_target=False)`
@@ -529,42 +536,42 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.LazyBatchNorm1d.html
    */
-  'nn.LazyBatchNorm1d': [eps?: number | Keywords<'nn.LazyBatchNorm1d'> | undefined, momentum?: number | Keywords<'nn.LazyBatchNorm1d'> | undefined, affine?: boolean | Keywords<'nn.LazyBatchNorm1d'> | undefined, track_running_stats?: boolean | Keywords<'nn.LazyBatchNorm1d'> | undefined, device?: DeviceLike | null | Keywords<'nn.LazyBatchNorm1d'> | undefined, dtype?: DType | null | Keywords<'nn.LazyBatchNorm1d'> | undefined, options?: Keywords<'nn.LazyBatchNorm1d'> | undefined]
+  'nn.LazyBatchNorm1d': [eps?: number | Keywords<'nn.LazyBatchNorm1d'> | undefined, momentum?: number | null | Keywords<'nn.LazyBatchNorm1d'> | undefined, affine?: boolean | Keywords<'nn.LazyBatchNorm1d'> | undefined, track_running_stats?: boolean | Keywords<'nn.LazyBatchNorm1d'> | undefined, device?: DeviceLike | null | Keywords<'nn.LazyBatchNorm1d'> | undefined, dtype?: DType | null | Keywords<'nn.LazyBatchNorm1d'> | undefined, options?: Keywords<'nn.LazyBatchNorm1d'> | undefined]
 
   /**
    * `torch.nn.LazyBatchNorm2d(eps=1e-05, momentum=0.1, affine=True, track_running_stats=True, device=None, dtype=None, *, bias=True)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.LazyBatchNorm2d.html
    */
-  'nn.LazyBatchNorm2d': [eps?: number | Keywords<'nn.LazyBatchNorm2d'> | undefined, momentum?: number | Keywords<'nn.LazyBatchNorm2d'> | undefined, affine?: boolean | Keywords<'nn.LazyBatchNorm2d'> | undefined, track_running_stats?: boolean | Keywords<'nn.LazyBatchNorm2d'> | undefined, device?: DeviceLike | null | Keywords<'nn.LazyBatchNorm2d'> | undefined, dtype?: DType | null | Keywords<'nn.LazyBatchNorm2d'> | undefined, options?: Keywords<'nn.LazyBatchNorm2d'> | undefined]
+  'nn.LazyBatchNorm2d': [eps?: number | Keywords<'nn.LazyBatchNorm2d'> | undefined, momentum?: number | null | Keywords<'nn.LazyBatchNorm2d'> | undefined, affine?: boolean | Keywords<'nn.LazyBatchNorm2d'> | undefined, track_running_stats?: boolean | Keywords<'nn.LazyBatchNorm2d'> | undefined, device?: DeviceLike | null | Keywords<'nn.LazyBatchNorm2d'> | undefined, dtype?: DType | null | Keywords<'nn.LazyBatchNorm2d'> | undefined, options?: Keywords<'nn.LazyBatchNorm2d'> | undefined]
 
   /**
    * `torch.nn.LazyBatchNorm3d(eps=1e-05, momentum=0.1, affine=True, track_running_stats=True, device=None, dtype=None, *, bias=True)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.LazyBatchNorm3d.html
    */
-  'nn.LazyBatchNorm3d': [eps?: number | Keywords<'nn.LazyBatchNorm3d'> | undefined, momentum?: number | Keywords<'nn.LazyBatchNorm3d'> | undefined, affine?: boolean | Keywords<'nn.LazyBatchNorm3d'> | undefined, track_running_stats?: boolean | Keywords<'nn.LazyBatchNorm3d'> | undefined, device?: DeviceLike | null | Keywords<'nn.LazyBatchNorm3d'> | undefined, dtype?: DType | null | Keywords<'nn.LazyBatchNorm3d'> | undefined, options?: Keywords<'nn.LazyBatchNorm3d'> | undefined]
+  'nn.LazyBatchNorm3d': [eps?: number | Keywords<'nn.LazyBatchNorm3d'> | undefined, momentum?: number | null | Keywords<'nn.LazyBatchNorm3d'> | undefined, affine?: boolean | Keywords<'nn.LazyBatchNorm3d'> | undefined, track_running_stats?: boolean | Keywords<'nn.LazyBatchNorm3d'> | undefined, device?: DeviceLike | null | Keywords<'nn.LazyBatchNorm3d'> | undefined, dtype?: DType | null | Keywords<'nn.LazyBatchNorm3d'> | undefined, options?: Keywords<'nn.LazyBatchNorm3d'> | undefined]
 
   /**
    * `torch.nn.LazyConv1d(out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True, padding_mode='zeros', device=None, dtype=None)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.LazyConv1d.html
    */
-  'nn.LazyConv1d': [options: { out_channels: number; kernel_size: number | readonly number[] } & Keywords<'nn.LazyConv1d', 'out_channels' | 'kernel_size'>] | [out_channels: number, options: { kernel_size: number | readonly number[] } & Keywords<'nn.LazyConv1d', 'out_channels' | 'kernel_size'>] | [out_channels: number, kernel_size: number | readonly number[], stride?: number | readonly number[] | Keywords<'nn.LazyConv1d', 'out_channels' | 'kernel_size'> | undefined, padding?: number | readonly number[] | Keywords<'nn.LazyConv1d', 'out_channels' | 'kernel_size'> | undefined, dilation?: number | readonly number[] | Keywords<'nn.LazyConv1d', 'out_channels' | 'kernel_size'> | undefined, groups?: number | Keywords<'nn.LazyConv1d', 'out_channels' | 'kernel_size'> | undefined, bias?: boolean | Keywords<'nn.LazyConv1d', 'out_channels' | 'kernel_size'> | undefined, padding_mode?: 'zeros' | 'reflect' | 'replicate' | 'circular' | Keywords<'nn.LazyConv1d', 'out_channels' | 'kernel_size'> | undefined, device?: DeviceLike | null | Keywords<'nn.LazyConv1d', 'out_channels' | 'kernel_size'> | undefined, dtype?: DType | null | Keywords<'nn.LazyConv1d', 'out_channels' | 'kernel_size'> | undefined]
+  'nn.LazyConv1d': [options: { out_channels: number; kernel_size: number | readonly number[] } & Keywords<'nn.LazyConv1d', 'out_channels' | 'kernel_size'>] | [out_channels: number, options: { kernel_size: number | readonly number[] } & Keywords<'nn.LazyConv1d', 'out_channels' | 'kernel_size'>] | [out_channels: number, kernel_size: number | readonly number[], stride?: number | readonly number[] | Keywords<'nn.LazyConv1d', 'out_channels' | 'kernel_size'> | undefined, padding?: number | readonly number[] | string | Keywords<'nn.LazyConv1d', 'out_channels' | 'kernel_size'> | undefined, dilation?: number | readonly number[] | Keywords<'nn.LazyConv1d', 'out_channels' | 'kernel_size'> | undefined, groups?: number | Keywords<'nn.LazyConv1d', 'out_channels' | 'kernel_size'> | undefined, bias?: boolean | Keywords<'nn.LazyConv1d', 'out_channels' | 'kernel_size'> | undefined, padding_mode?: 'zeros' | 'reflect' | 'replicate' | 'circular' | Keywords<'nn.LazyConv1d', 'out_channels' | 'kernel_size'> | undefined, device?: DeviceLike | null | Keywords<'nn.LazyConv1d', 'out_channels' | 'kernel_size'> | undefined, dtype?: DType | null | Keywords<'nn.LazyConv1d', 'out_channels' | 'kernel_size'> | undefined]
 
   /**
    * `torch.nn.LazyConv2d(out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True, padding_mode='zeros', device=None, dtype=None)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.LazyConv2d.html
    */
-  'nn.LazyConv2d': [options: { out_channels: number; kernel_size: number | readonly number[] } & Keywords<'nn.LazyConv2d', 'out_channels' | 'kernel_size'>] | [out_channels: number, options: { kernel_size: number | readonly number[] } & Keywords<'nn.LazyConv2d', 'out_channels' | 'kernel_size'>] | [out_channels: number, kernel_size: number | readonly number[], stride?: number | readonly number[] | Keywords<'nn.LazyConv2d', 'out_channels' | 'kernel_size'> | undefined, padding?: number | readonly number[] | Keywords<'nn.LazyConv2d', 'out_channels' | 'kernel_size'> | undefined, dilation?: number | readonly number[] | Keywords<'nn.LazyConv2d', 'out_channels' | 'kernel_size'> | undefined, groups?: number | Keywords<'nn.LazyConv2d', 'out_channels' | 'kernel_size'> | undefined, bias?: boolean | Keywords<'nn.LazyConv2d', 'out_channels' | 'kernel_size'> | undefined, padding_mode?: 'zeros' | 'reflect' | 'replicate' | 'circular' | Keywords<'nn.LazyConv2d', 'out_channels' | 'kernel_size'> | undefined, device?: DeviceLike | null | Keywords<'nn.LazyConv2d', 'out_channels' | 'kernel_size'> | undefined, dtype?: DType | null | Keywords<'nn.LazyConv2d', 'out_channels' | 'kernel_size'> | undefined]
+  'nn.LazyConv2d': [options: { out_channels: number; kernel_size: number | readonly number[] } & Keywords<'nn.LazyConv2d', 'out_channels' | 'kernel_size'>] | [out_channels: number, options: { kernel_size: number | readonly number[] } & Keywords<'nn.LazyConv2d', 'out_channels' | 'kernel_size'>] | [out_channels: number, kernel_size: number | readonly number[], stride?: number | readonly number[] | Keywords<'nn.LazyConv2d', 'out_channels' | 'kernel_size'> | undefined, padding?: number | readonly number[] | string | Keywords<'nn.LazyConv2d', 'out_channels' | 'kernel_size'> | undefined, dilation?: number | readonly number[] | Keywords<'nn.LazyConv2d', 'out_channels' | 'kernel_size'> | undefined, groups?: number | Keywords<'nn.LazyConv2d', 'out_channels' | 'kernel_size'> | undefined, bias?: boolean | Keywords<'nn.LazyConv2d', 'out_channels' | 'kernel_size'> | undefined, padding_mode?: 'zeros' | 'reflect' | 'replicate' | 'circular' | Keywords<'nn.LazyConv2d', 'out_channels' | 'kernel_size'> | undefined, device?: DeviceLike | null | Keywords<'nn.LazyConv2d', 'out_channels' | 'kernel_size'> | undefined, dtype?: DType | null | Keywords<'nn.LazyConv2d', 'out_channels' | 'kernel_size'> | undefined]
 
   /**
    * `torch.nn.LazyConv3d(out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True, padding_mode='zeros', device=None, dtype=None)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.LazyConv3d.html
    */
-  'nn.LazyConv3d': [options: { out_channels: number; kernel_size: number | readonly number[] } & Keywords<'nn.LazyConv3d', 'out_channels' | 'kernel_size'>] | [out_channels: number, options: { kernel_size: number | readonly number[] } & Keywords<'nn.LazyConv3d', 'out_channels' | 'kernel_size'>] | [out_channels: number, kernel_size: number | readonly number[], stride?: number | readonly number[] | Keywords<'nn.LazyConv3d', 'out_channels' | 'kernel_size'> | undefined, padding?: number | readonly number[] | Keywords<'nn.LazyConv3d', 'out_channels' | 'kernel_size'> | undefined, dilation?: number | readonly number[] | Keywords<'nn.LazyConv3d', 'out_channels' | 'kernel_size'> | undefined, groups?: number | Keywords<'nn.LazyConv3d', 'out_channels' | 'kernel_size'> | undefined, bias?: boolean | Keywords<'nn.LazyConv3d', 'out_channels' | 'kernel_size'> | undefined, padding_mode?: 'zeros' | 'reflect' | 'replicate' | 'circular' | Keywords<'nn.LazyConv3d', 'out_channels' | 'kernel_size'> | undefined, device?: DeviceLike | null | Keywords<'nn.LazyConv3d', 'out_channels' | 'kernel_size'> | undefined, dtype?: DType | null | Keywords<'nn.LazyConv3d', 'out_channels' | 'kernel_size'> | undefined]
+  'nn.LazyConv3d': [options: { out_channels: number; kernel_size: number | readonly number[] } & Keywords<'nn.LazyConv3d', 'out_channels' | 'kernel_size'>] | [out_channels: number, options: { kernel_size: number | readonly number[] } & Keywords<'nn.LazyConv3d', 'out_channels' | 'kernel_size'>] | [out_channels: number, kernel_size: number | readonly number[], stride?: number | readonly number[] | Keywords<'nn.LazyConv3d', 'out_channels' | 'kernel_size'> | undefined, padding?: number | readonly number[] | string | Keywords<'nn.LazyConv3d', 'out_channels' | 'kernel_size'> | undefined, dilation?: number | readonly number[] | Keywords<'nn.LazyConv3d', 'out_channels' | 'kernel_size'> | undefined, groups?: number | Keywords<'nn.LazyConv3d', 'out_channels' | 'kernel_size'> | undefined, bias?: boolean | Keywords<'nn.LazyConv3d', 'out_channels' | 'kernel_size'> | undefined, padding_mode?: 'zeros' | 'reflect' | 'replicate' | 'circular' | Keywords<'nn.LazyConv3d', 'out_channels' | 'kernel_size'> | undefined, device?: DeviceLike | null | Keywords<'nn.LazyConv3d', 'out_channels' | 'kernel_size'> | undefined, dtype?: DType | null | Keywords<'nn.LazyConv3d', 'out_channels' | 'kernel_size'> | undefined]
 
   /**
    * `torch.nn.LazyConvTranspose1d(out_channels, kernel_size, stride=1, padding=0, output_padding=0, groups=1, bias=True, dilation=1, padding_mode='zeros', device=None, dtype=None)`
@@ -592,21 +599,21 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.LazyInstanceNorm1d.html
    */
-  'nn.LazyInstanceNorm1d': [eps?: number | Keywords<'nn.LazyInstanceNorm1d'> | undefined, momentum?: number | Keywords<'nn.LazyInstanceNorm1d'> | undefined, affine?: boolean | Keywords<'nn.LazyInstanceNorm1d'> | undefined, track_running_stats?: boolean | Keywords<'nn.LazyInstanceNorm1d'> | undefined, device?: DeviceLike | null | Keywords<'nn.LazyInstanceNorm1d'> | undefined, dtype?: DType | null | Keywords<'nn.LazyInstanceNorm1d'> | undefined, options?: Keywords<'nn.LazyInstanceNorm1d'> | undefined]
+  'nn.LazyInstanceNorm1d': [eps?: number | Keywords<'nn.LazyInstanceNorm1d'> | undefined, momentum?: number | null | Keywords<'nn.LazyInstanceNorm1d'> | undefined, affine?: boolean | Keywords<'nn.LazyInstanceNorm1d'> | undefined, track_running_stats?: boolean | Keywords<'nn.LazyInstanceNorm1d'> | undefined, device?: DeviceLike | null | Keywords<'nn.LazyInstanceNorm1d'> | undefined, dtype?: DType | null | Keywords<'nn.LazyInstanceNorm1d'> | undefined, options?: Keywords<'nn.LazyInstanceNorm1d'> | undefined]
 
   /**
    * `torch.nn.LazyInstanceNorm2d(eps=1e-05, momentum=0.1, affine=True, track_running_stats=True, device=None, dtype=None, *, bias=True)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.LazyInstanceNorm2d.html
    */
-  'nn.LazyInstanceNorm2d': [eps?: number | Keywords<'nn.LazyInstanceNorm2d'> | undefined, momentum?: number | Keywords<'nn.LazyInstanceNorm2d'> | undefined, affine?: boolean | Keywords<'nn.LazyInstanceNorm2d'> | undefined, track_running_stats?: boolean | Keywords<'nn.LazyInstanceNorm2d'> | undefined, device?: DeviceLike | null | Keywords<'nn.LazyInstanceNorm2d'> | undefined, dtype?: DType | null | Keywords<'nn.LazyInstanceNorm2d'> | undefined, options?: Keywords<'nn.LazyInstanceNorm2d'> | undefined]
+  'nn.LazyInstanceNorm2d': [eps?: number | Keywords<'nn.LazyInstanceNorm2d'> | undefined, momentum?: number | null | Keywords<'nn.LazyInstanceNorm2d'> | undefined, affine?: boolean | Keywords<'nn.LazyInstanceNorm2d'> | undefined, track_running_stats?: boolean | Keywords<'nn.LazyInstanceNorm2d'> | undefined, device?: DeviceLike | null | Keywords<'nn.LazyInstanceNorm2d'> | undefined, dtype?: DType | null | Keywords<'nn.LazyInstanceNorm2d'> | undefined, options?: Keywords<'nn.LazyInstanceNorm2d'> | undefined]
 
   /**
    * `torch.nn.LazyInstanceNorm3d(eps=1e-05, momentum=0.1, affine=True, track_running_stats=True, device=None, dtype=None, *, bias=True)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.LazyInstanceNorm3d.html
    */
-  'nn.LazyInstanceNorm3d': [eps?: number | Keywords<'nn.LazyInstanceNorm3d'> | undefined, momentum?: number | Keywords<'nn.LazyInstanceNorm3d'> | undefined, affine?: boolean | Keywords<'nn.LazyInstanceNorm3d'> | undefined, track_running_stats?: boolean | Keywords<'nn.LazyInstanceNorm3d'> | undefined, device?: DeviceLike | null | Keywords<'nn.LazyInstanceNorm3d'> | undefined, dtype?: DType | null | Keywords<'nn.LazyInstanceNorm3d'> | undefined, options?: Keywords<'nn.LazyInstanceNorm3d'> | undefined]
+  'nn.LazyInstanceNorm3d': [eps?: number | Keywords<'nn.LazyInstanceNorm3d'> | undefined, momentum?: number | null | Keywords<'nn.LazyInstanceNorm3d'> | undefined, affine?: boolean | Keywords<'nn.LazyInstanceNorm3d'> | undefined, track_running_stats?: boolean | Keywords<'nn.LazyInstanceNorm3d'> | undefined, device?: DeviceLike | null | Keywords<'nn.LazyInstanceNorm3d'> | undefined, dtype?: DType | null | Keywords<'nn.LazyInstanceNorm3d'> | undefined, options?: Keywords<'nn.LazyInstanceNorm3d'> | undefined]
 
   /**
    * `torch.nn.LazyLinear(out_features, bias=True, device=None, dtype=None)`
@@ -872,7 +879,7 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.RNNCell.html
    */
-  'nn.RNNCell': [input_size: ({ input_size: number; hidden_size: number } & Keywords<'nn.RNNCell', 'input_size' | 'hidden_size'>) | number, hidden_size?: ({ hidden_size: number } & Keywords<'nn.RNNCell', 'input_size' | 'hidden_size'>) | number, bias?: boolean | Keywords<'nn.RNNCell', 'input_size' | 'hidden_size'> | undefined, nonlinearity?: string | Keywords<'nn.RNNCell', 'input_size' | 'hidden_size'> | undefined, device?: DeviceLike | null | Keywords<'nn.RNNCell', 'input_size' | 'hidden_size'> | undefined, dtype?: DType | null | Keywords<'nn.RNNCell', 'input_size' | 'hidden_size'> | undefined]
+  'nn.RNNCell': [input_size: ({ input_size: number; hidden_size: number } & Keywords<'nn.RNNCell', 'input_size' | 'hidden_size'>) | number, hidden_size?: ({ hidden_size: number } & Keywords<'nn.RNNCell', 'input_size' | 'hidden_size'>) | number, bias?: boolean | Keywords<'nn.RNNCell', 'input_size' | 'hidden_size'> | undefined, nonlinearity?: 'tanh' | 'relu' | Keywords<'nn.RNNCell', 'input_size' | 'hidden_size'> | undefined, device?: DeviceLike | null | Keywords<'nn.RNNCell', 'input_size' | 'hidden_size'> | undefined, dtype?: DType | null | Keywords<'nn.RNNCell', 'input_size' | 'hidden_size'> | undefined]
 
   /**
    * `torch.nn.RNNCellBase(input_size, hidden_size, bias, num_chunks, device=None, dtype=None)`
@@ -1708,6 +1715,76 @@ export interface Arguments {
   'nn.ParameterDict.values': []
 
   /**
+   * `torch.nn.Embedding.from_pretrained(embeddings, freeze=True, padding_idx=None, max_norm=None, norm_type=2, scale_grad_by_freq=False, sparse=False)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.Embedding.html#torch.nn.Embedding.from_pretrained
+   */
+  'nn.Embedding.from_pretrained': [embeddings: ({ embeddings: Tensor } & Keywords<'nn.Embedding.from_pretrained', 'embeddings'>) | Tensor, freeze?: boolean | Keywords<'nn.Embedding.from_pretrained', 'embeddings'> | undefined, padding_idx?: number | null | Keywords<'nn.Embedding.from_pretrained', 'embeddings'> | undefined, max_norm?: number | null | Keywords<'nn.Embedding.from_pretrained', 'embeddings'> | undefined, norm_type?: number | Keywords<'nn.Embedding.from_pretrained', 'embeddings'> | undefined, scale_grad_by_freq?: boolean | Keywords<'nn.Embedding.from_pretrained', 'embeddings'> | undefined, sparse?: boolean | Keywords<'nn.Embedding.from_pretrained', 'embeddings'> | undefined]
+
+  /**
+   * `torch.nn.EmbeddingBag.from_pretrained(embeddings, freeze=True, max_norm=None, norm_type=2, scale_grad_by_freq=False, mode='mean', sparse=False, include_last_offset=False, padding_idx=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.EmbeddingBag.html#torch.nn.EmbeddingBag.from_pretrained
+   */
+  'nn.EmbeddingBag.from_pretrained': [embeddings: ({ embeddings: Tensor } & Keywords<'nn.EmbeddingBag.from_pretrained', 'embeddings'>) | Tensor, freeze?: boolean | Keywords<'nn.EmbeddingBag.from_pretrained', 'embeddings'> | undefined, max_norm?: number | null | Keywords<'nn.EmbeddingBag.from_pretrained', 'embeddings'> | undefined, norm_type?: number | Keywords<'nn.EmbeddingBag.from_pretrained', 'embeddings'> | undefined, scale_grad_by_freq?: boolean | Keywords<'nn.EmbeddingBag.from_pretrained', 'embeddings'> | undefined, mode?: 'sum' | 'mean' | 'max' | Keywords<'nn.EmbeddingBag.from_pretrained', 'embeddings'> | undefined, sparse?: boolean | Keywords<'nn.EmbeddingBag.from_pretrained', 'embeddings'> | undefined, include_last_offset?: boolean | Keywords<'nn.EmbeddingBag.from_pretrained', 'embeddings'> | undefined, padding_idx?: number | null | Keywords<'nn.EmbeddingBag.from_pretrained', 'embeddings'> | undefined]
+
+  /**
+   * `torch.nn.SyncBatchNorm.convert_sync_batchnorm(module, process_group=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.SyncBatchNorm.html#torch.nn.SyncBatchNorm.convert_sync_batchnorm
+   */
+  'nn.SyncBatchNorm.convert_sync_batchnorm': [module: ({ module: Module } & Keywords<'nn.SyncBatchNorm.convert_sync_batchnorm', 'module'>) | Module, process_group?: unknown | Keywords<'nn.SyncBatchNorm.convert_sync_batchnorm', 'module'> | undefined]
+
+  /**
+   * `torch.nn.ConvTranspose1d.forward(input, output_size=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.ConvTranspose1d.html#torch.nn.ConvTranspose1d.forward
+   */
+  'nn.ConvTranspose1d.forward': [input: ({ input: Tensor } & Keywords<'nn.ConvTranspose1d.forward', 'input'>) | Tensor, output_size?: readonly number[] | null | Keywords<'nn.ConvTranspose1d.forward', 'input'> | undefined]
+
+  /**
+   * `torch.nn.ConvTranspose2d.forward(input, output_size=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.ConvTranspose2d.html#torch.nn.ConvTranspose2d.forward
+   */
+  'nn.ConvTranspose2d.forward': [input: ({ input: Tensor } & Keywords<'nn.ConvTranspose2d.forward', 'input'>) | Tensor, output_size?: readonly number[] | null | Keywords<'nn.ConvTranspose2d.forward', 'input'> | undefined]
+
+  /**
+   * `torch.nn.ConvTranspose3d.forward(input, output_size=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.ConvTranspose3d.html#torch.nn.ConvTranspose3d.forward
+   */
+  'nn.ConvTranspose3d.forward': [input: ({ input: Tensor } & Keywords<'nn.ConvTranspose3d.forward', 'input'>) | Tensor, output_size?: readonly number[] | null | Keywords<'nn.ConvTranspose3d.forward', 'input'> | undefined]
+
+  /**
+   * `torch.nn.EmbeddingBag.forward(input, offsets=None, per_sample_weights=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.EmbeddingBag.html#torch.nn.EmbeddingBag.forward
+   */
+  'nn.EmbeddingBag.forward': [input: ({ input: Tensor } & Keywords<'nn.EmbeddingBag.forward', 'input'>) | Tensor, offsets?: Tensor | null | Keywords<'nn.EmbeddingBag.forward', 'input'> | undefined, per_sample_weights?: Tensor | null | Keywords<'nn.EmbeddingBag.forward', 'input'> | undefined]
+
+  /**
+   * `torch.nn.RNNCell.forward(input, hx=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.RNNCell.html#torch.nn.RNNCell.forward
+   */
+  'nn.RNNCell.forward': [input: ({ input: Tensor } & Keywords<'nn.RNNCell.forward', 'input'>) | Tensor, hx?: Tensor | null | Keywords<'nn.RNNCell.forward', 'input'> | undefined]
+
+  /**
+   * `torch.nn.LSTMCell.forward(input, hx=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.LSTMCell.html#torch.nn.LSTMCell.forward
+   */
+  'nn.LSTMCell.forward': [input: ({ input: Tensor } & Keywords<'nn.LSTMCell.forward', 'input'>) | Tensor, hx?: readonly (Tensor)[] | null | Keywords<'nn.LSTMCell.forward', 'input'> | undefined]
+
+  /**
+   * `torch.nn.GRUCell.forward(input, hx=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.GRUCell.html#torch.nn.GRUCell.forward
+   */
+  'nn.GRUCell.forward': [input: ({ input: Tensor } & Keywords<'nn.GRUCell.forward', 'input'>) | Tensor, hx?: Tensor | null | Keywords<'nn.GRUCell.forward', 'input'> | undefined]
+
+  /**
    * `torch.nn.init.calculate_gain(nonlinearity, param=None)`
    *
    * https://docs.pytorch.org/docs/2.13/nn.init.html#torch.nn.init.calculate_gain
@@ -1956,12 +2033,12 @@ export interface Arguments {
 /** The values of their parameters. */
 export interface Values {
   'nn.AdaptiveAvgPool1d': { output_size: number | readonly number[] | null }
-  'nn.AdaptiveAvgPool2d': { output_size: number | readonly number[] | null }
-  'nn.AdaptiveAvgPool3d': { output_size: number | readonly number[] | null }
+  'nn.AdaptiveAvgPool2d': { output_size: number | null | readonly (number | null)[] }
+  'nn.AdaptiveAvgPool3d': { output_size: number | null | readonly (number | null)[] }
   'nn.AdaptiveLogSoftmaxWithLoss': { in_features: number; n_classes: number; cutoffs: readonly number[]; div_value: number; head_bias: boolean; device: DeviceLike | null; dtype: DType | null }
-  'nn.AdaptiveMaxPool1d': { output_size: number | readonly number[] | null; return_indices: boolean }
-  'nn.AdaptiveMaxPool2d': { output_size: number | readonly number[] | null; return_indices: boolean }
-  'nn.AdaptiveMaxPool3d': { output_size: number | readonly number[] | null; return_indices: boolean }
+  'nn.AdaptiveMaxPool1d': { output_size: number | null | readonly (number | null)[]; return_indices: boolean }
+  'nn.AdaptiveMaxPool2d': { output_size: number | null | readonly (number | null)[]; return_indices: boolean }
+  'nn.AdaptiveMaxPool3d': { output_size: number | null | readonly (number | null)[]; return_indices: boolean }
   'nn.AlphaDropout': { p: number; inplace: boolean }
   'nn.AvgPool1d': { kernel_size: number | readonly number[]; stride: number | readonly number[] | null; padding: number | readonly number[]; ceil_mode: boolean; count_include_pad: boolean }
   'nn.AvgPool2d': { kernel_size: number | readonly number[]; stride: number | readonly number[] | null; padding: number | readonly number[]; ceil_mode: boolean; count_include_pad: boolean; divisor_override: number | null }
@@ -1991,19 +2068,20 @@ export interface Values {
   'nn.CosineEmbeddingLoss': { margin: number; size_average: boolean | null; reduce: boolean | null; reduction: Reduction }
   'nn.CosineSimilarity': { dim: number; eps: number }
   'nn.CrossEntropyLoss': { weight: Tensor | null; size_average: boolean | null; ignore_index: number; reduce: boolean | null; reduction: Reduction; label_smoothing: number }
+  'nn.CrossMapLRN2d': { size: number; alpha: number; beta: number; k: number }
   'nn.Dropout': { p: number; inplace: boolean }
   'nn.Dropout1d': { p: number; inplace: boolean }
   'nn.Dropout2d': { p: number; inplace: boolean }
   'nn.Dropout3d': { p: number; inplace: boolean }
   'nn.ELU': { alpha: number; inplace: boolean }
   'nn.Embedding': { num_embeddings: number; embedding_dim: number; padding_idx: number | null; max_norm: number | null; norm_type: number; scale_grad_by_freq: boolean; sparse: boolean; _weight: Tensor | null; _freeze: boolean; device: DeviceLike | null; dtype: DType | null }
-  'nn.EmbeddingBag': { num_embeddings: number; embedding_dim: number; max_norm: number | null; norm_type: number; scale_grad_by_freq: boolean; mode: string; sparse: boolean; _weight: Tensor | null; include_last_offset: boolean; padding_idx: number | null; device: DeviceLike | null; dtype: DType | null }
+  'nn.EmbeddingBag': { num_embeddings: number; embedding_dim: number; max_norm: number | null; norm_type: number; scale_grad_by_freq: boolean; mode: 'sum' | 'mean' | 'max'; sparse: boolean; _weight: Tensor | null; include_last_offset: boolean; padding_idx: number | null; device: DeviceLike | null; dtype: DType | null }
   'nn.FeatureAlphaDropout': { p: number; inplace: boolean }
   'nn.Flatten': { start_dim: number; end_dim: number }
   'nn.Fold': { output_size: number | readonly number[]; kernel_size: number | readonly number[]; dilation: number | readonly number[]; padding: number | readonly number[]; stride: number | readonly number[] }
-  'nn.FractionalMaxPool2d': { kernel_size: number | readonly number[]; output_size: number | readonly number[] | null; output_ratio: number | readonly number[] | null; return_indices: boolean; _random_samples: unknown }
-  'nn.FractionalMaxPool3d': { kernel_size: number | readonly number[]; output_size: number | readonly number[] | null; output_ratio: number | readonly number[] | null; return_indices: boolean; _random_samples: unknown }
-  'nn.GELU': { approximate: string }
+  'nn.FractionalMaxPool2d': { kernel_size: number | readonly number[]; output_size: number | readonly number[] | null; output_ratio: number | readonly number[] | null; return_indices: boolean; _random_samples: Tensor | null }
+  'nn.FractionalMaxPool3d': { kernel_size: number | readonly number[]; output_size: number | readonly number[] | null; output_ratio: number | readonly number[] | null; return_indices: boolean; _random_samples: Tensor | null }
+  'nn.GELU': { approximate: 'none' | 'tanh' }
   'nn.GLU': { dim: number }
   'nn.GRU': { input_size: number; hidden_size: number; num_layers: number; bias: boolean; batch_first: boolean; dropout: number; bidirectional: boolean; device: DeviceLike | null; dtype: DType | null }
   'nn.GRUCell': { input_size: number; hidden_size: number; bias: boolean; device: DeviceLike | null; dtype: DType | null }
@@ -2016,9 +2094,9 @@ export interface Values {
   'nn.HingeEmbeddingLoss': { margin: number; size_average: boolean | null; reduce: boolean | null; reduction: Reduction }
   'nn.HuberLoss': { reduction: Reduction; delta: number }
   'nn.Identity': {  }
-  'nn.InstanceNorm1d': { num_features: number; eps: number; momentum: number; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
-  'nn.InstanceNorm2d': { num_features: number; eps: number; momentum: number; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
-  'nn.InstanceNorm3d': { num_features: number; eps: number; momentum: number; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
+  'nn.InstanceNorm1d': { num_features: number; eps: number; momentum: number | null; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
+  'nn.InstanceNorm2d': { num_features: number; eps: number; momentum: number | null; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
+  'nn.InstanceNorm3d': { num_features: number; eps: number; momentum: number | null; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
   'nn.KLDivLoss': { size_average: boolean | null; reduce: boolean | null; reduction: Reduction; log_target: boolean }
   'nn.L1Loss': { size_average: boolean | null; reduce: boolean | null; reduction: Reduction }
   'nn.LPPool1d': { norm_type: number; kernel_size: number | readonly number[]; stride: number | readonly number[] | null; ceil_mode: boolean }
@@ -2027,18 +2105,18 @@ export interface Values {
   'nn.LSTM': { input_size: number; hidden_size: number; num_layers: number; bias: boolean; batch_first: boolean; dropout: number; bidirectional: boolean; proj_size: number; device: DeviceLike | null; dtype: DType | null }
   'nn.LSTMCell': { input_size: number; hidden_size: number; bias: boolean; device: DeviceLike | null; dtype: DType | null }
   'nn.LayerNorm': { normalized_shape: number | readonly number[]; eps: number; elementwise_affine: boolean; bias: boolean; device: DeviceLike | null; dtype: DType | null }
-  'nn.LazyBatchNorm1d': { eps: number; momentum: number; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
-  'nn.LazyBatchNorm2d': { eps: number; momentum: number; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
-  'nn.LazyBatchNorm3d': { eps: number; momentum: number; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
-  'nn.LazyConv1d': { out_channels: number; kernel_size: number | readonly number[]; stride: number | readonly number[]; padding: number | readonly number[]; dilation: number | readonly number[]; groups: number; bias: boolean; padding_mode: 'zeros' | 'reflect' | 'replicate' | 'circular'; device: DeviceLike | null; dtype: DType | null }
-  'nn.LazyConv2d': { out_channels: number; kernel_size: number | readonly number[]; stride: number | readonly number[]; padding: number | readonly number[]; dilation: number | readonly number[]; groups: number; bias: boolean; padding_mode: 'zeros' | 'reflect' | 'replicate' | 'circular'; device: DeviceLike | null; dtype: DType | null }
-  'nn.LazyConv3d': { out_channels: number; kernel_size: number | readonly number[]; stride: number | readonly number[]; padding: number | readonly number[]; dilation: number | readonly number[]; groups: number; bias: boolean; padding_mode: 'zeros' | 'reflect' | 'replicate' | 'circular'; device: DeviceLike | null; dtype: DType | null }
+  'nn.LazyBatchNorm1d': { eps: number; momentum: number | null; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
+  'nn.LazyBatchNorm2d': { eps: number; momentum: number | null; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
+  'nn.LazyBatchNorm3d': { eps: number; momentum: number | null; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
+  'nn.LazyConv1d': { out_channels: number; kernel_size: number | readonly number[]; stride: number | readonly number[]; padding: number | readonly number[] | string; dilation: number | readonly number[]; groups: number; bias: boolean; padding_mode: 'zeros' | 'reflect' | 'replicate' | 'circular'; device: DeviceLike | null; dtype: DType | null }
+  'nn.LazyConv2d': { out_channels: number; kernel_size: number | readonly number[]; stride: number | readonly number[]; padding: number | readonly number[] | string; dilation: number | readonly number[]; groups: number; bias: boolean; padding_mode: 'zeros' | 'reflect' | 'replicate' | 'circular'; device: DeviceLike | null; dtype: DType | null }
+  'nn.LazyConv3d': { out_channels: number; kernel_size: number | readonly number[]; stride: number | readonly number[]; padding: number | readonly number[] | string; dilation: number | readonly number[]; groups: number; bias: boolean; padding_mode: 'zeros' | 'reflect' | 'replicate' | 'circular'; device: DeviceLike | null; dtype: DType | null }
   'nn.LazyConvTranspose1d': { out_channels: number; kernel_size: number | readonly number[]; stride: number | readonly number[]; padding: number | readonly number[]; output_padding: number | readonly number[]; groups: number; bias: boolean; dilation: number | readonly number[]; padding_mode: 'zeros' | 'reflect' | 'replicate' | 'circular'; device: DeviceLike | null; dtype: DType | null }
   'nn.LazyConvTranspose2d': { out_channels: number; kernel_size: number | readonly number[]; stride: number | readonly number[]; padding: number | readonly number[]; output_padding: number | readonly number[]; groups: number; bias: boolean; dilation: number; padding_mode: 'zeros' | 'reflect' | 'replicate' | 'circular'; device: DeviceLike | null; dtype: DType | null }
   'nn.LazyConvTranspose3d': { out_channels: number; kernel_size: number | readonly number[]; stride: number | readonly number[]; padding: number | readonly number[]; output_padding: number | readonly number[]; groups: number; bias: boolean; dilation: number | readonly number[]; padding_mode: 'zeros' | 'reflect' | 'replicate' | 'circular'; device: DeviceLike | null; dtype: DType | null }
-  'nn.LazyInstanceNorm1d': { eps: number; momentum: number; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
-  'nn.LazyInstanceNorm2d': { eps: number; momentum: number; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
-  'nn.LazyInstanceNorm3d': { eps: number; momentum: number; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
+  'nn.LazyInstanceNorm1d': { eps: number; momentum: number | null; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
+  'nn.LazyInstanceNorm2d': { eps: number; momentum: number | null; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
+  'nn.LazyInstanceNorm3d': { eps: number; momentum: number | null; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
   'nn.LazyLinear': { out_features: number; bias: boolean; device: DeviceLike | null; dtype: DType | null }
   'nn.LeakyReLU': { negative_slope: number; inplace: boolean }
   'nn.Linear': { in_features: number; out_features: number; bias: boolean; device: DeviceLike | null; dtype: DType | null }
@@ -2076,7 +2154,7 @@ export interface Values {
   'nn.RMSNorm': { normalized_shape: number | readonly number[]; eps: number | null; elementwise_affine: boolean; device: DeviceLike | null; dtype: DType | null }
   'nn.RNN': { input_size: number; hidden_size: number; num_layers: number; nonlinearity: 'tanh' | 'relu'; bias: boolean; batch_first: boolean; dropout: number; bidirectional: boolean; device: DeviceLike | null; dtype: DType | null }
   'nn.RNNBase': { mode: 'RNN_TANH' | 'RNN_RELU' | 'LSTM' | 'GRU'; input_size: number; hidden_size: number; num_layers: number; bias: boolean; batch_first: boolean; dropout: number; bidirectional: boolean; proj_size: number; device: DeviceLike | null; dtype: DType | null }
-  'nn.RNNCell': { input_size: number; hidden_size: number; bias: boolean; nonlinearity: string; device: DeviceLike | null; dtype: DType | null }
+  'nn.RNNCell': { input_size: number; hidden_size: number; bias: boolean; nonlinearity: 'tanh' | 'relu'; device: DeviceLike | null; dtype: DType | null }
   'nn.RNNCellBase': { input_size: number; hidden_size: number; bias: boolean; num_chunks: number; device: DeviceLike | null; dtype: DType | null }
   'nn.RReLU': { lower: number; upper: number; inplace: boolean }
   'nn.ReLU': { inplace: boolean }
@@ -2196,6 +2274,16 @@ export interface Values {
   'nn.ParameterDict.setdefault': { key: string; default: unknown }
   'nn.ParameterDict.update': { parameters: unknown }
   'nn.ParameterDict.values': {  }
+  'nn.Embedding.from_pretrained': { embeddings: Tensor; freeze: boolean; padding_idx: number | null; max_norm: number | null; norm_type: number; scale_grad_by_freq: boolean; sparse: boolean }
+  'nn.EmbeddingBag.from_pretrained': { embeddings: Tensor; freeze: boolean; max_norm: number | null; norm_type: number; scale_grad_by_freq: boolean; mode: 'sum' | 'mean' | 'max'; sparse: boolean; include_last_offset: boolean; padding_idx: number | null }
+  'nn.SyncBatchNorm.convert_sync_batchnorm': { module: Module; process_group: unknown }
+  'nn.ConvTranspose1d.forward': { input: Tensor; output_size: readonly number[] | null }
+  'nn.ConvTranspose2d.forward': { input: Tensor; output_size: readonly number[] | null }
+  'nn.ConvTranspose3d.forward': { input: Tensor; output_size: readonly number[] | null }
+  'nn.EmbeddingBag.forward': { input: Tensor; offsets: Tensor | null; per_sample_weights: Tensor | null }
+  'nn.RNNCell.forward': { input: Tensor; hx: Tensor | null }
+  'nn.LSTMCell.forward': { input: Tensor; hx: readonly (Tensor)[] | null }
+  'nn.GRUCell.forward': { input: Tensor; hx: Tensor | null }
   'nn.init.calculate_gain': { nonlinearity: 'linear' | 'conv1d' | 'conv2d' | 'conv3d' | 'conv_transpose1d' | 'conv_transpose2d' | 'conv_transpose3d' | 'sigmoid' | 'tanh' | 'relu' | 'leaky_relu' | 'selu'; param: number | null }
   'nn.init.constant_': { tensor: Tensor; val: number }
   'nn.init.dirac_': { tensor: Tensor; groups: number }

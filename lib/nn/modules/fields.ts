@@ -185,6 +185,7 @@ export function partRecord<K extends Kind>(module: Fields, kind: K): Record<stri
 
 /** The names of the module's own buffers that are not in its state_dict. */
 export function nonPersistentBuffers(module: Fields): Set<string> {
+  settleFields(module)
   const own = [...ledgerOf(module)].filter(([, { kind, persistent }]) => kind === 'buffer' && !persistent)
   return new Set(own.map(([name]) => name))
 }

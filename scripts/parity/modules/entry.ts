@@ -1,0 +1,64 @@
+// What scripts/parity/modules/export_modules.py writes: PyTorch's own tests of modules as constructors, calls and
+// results.
+
+import { readFileSync } from 'node:fs'
+import { load_file } from '../../../lib/safetensors/index.js'
+import type { ResultRecord, TensorRecord, Tensors } from '../entry.js'
+
+export interface ArgumentsRecord {
+  args: unknown[]
+  kwargs?: Record<string, unknown>
+}
+
+/** A tensor of a state_dict; `hash` has several where kernels round initial values differently. */
+export type StateRow =
+  | [name: string, uninitialized: string]
+  | [name: string, dtype: string, shape: number[], hash: string]
+
+export interface ModuleCase extends ArgumentsRecord {
+  dtype: string
+  training: boolean
+  module: string
+  /** The state_dict after construction, and its versions by module. */
+  initial: StateRow[]
+  versions: Record<string, number>
+  parameters: string[]
+  printed: string
+  /** The same after the first call of a lazy module. */
+  materialized?: StateRow[]
+  printed_materialized?: string
+  /** What requires gradients, to which the arguments refer. */
+  inputs: TensorRecord[]
+  forward: ArgumentsRecord
+  /** Whether the module works in place, on copies. */
+  cloned?: boolean
+  results: ResultRecord[]
+  cotangents?: TensorRecord[]
+  /** Of the inputs, then of the parameters. */
+  gradients?: (TensorRecord | null)[]
+  /** After the call. */
+  buffers?: [name: string, TensorRecord][]
+}
+
+export interface ModuleError extends ArgumentsRecord {
+  module: string
+  /** Where it is the call that fails. */
+  forward?: ArgumentsRecord
+  error: string
+  type: string
+  pattern: string
+}
+
+export interface ModuleEntry {
+  name: string
+  cases: ModuleCase[]
+  errors: ModuleError[]
+  /** Samples that the files cannot hold. */
+  skipped: string[]
+}
+
+/** An entry's file, or a file of several, with the tensors beside it. */
+export function readEntries(stem: string): { entries: ModuleEntry[]; tensors: Tensors } {
+  const content = JSON.parse(readFileSync(`${stem}.json`, 'utf8')) as ModuleEntry | ModuleEntry[]
+  return { entries: [content].flat(), tensors: load_file(`${stem}.safetensors`) }
+}

@@ -1,0 +1,120 @@
+"""Writes what PyTorch's own tests of modules (module_db) and optimizers (optim_db) make, call and get, for
+scripts/parity/run.ts.
+
+python3 scripts/parity/modules/export_modules.py FOLDER [--only NAME ...] [--sample SEED]
+
+For each module, dtype, mode (train, eval) and sample: what the constructor is given; the state under a seed (names,
+dtypes, shapes and hashes of the initial values); what it prints; what a call gives, under another seed; the gradients
+of inputs and parameters for given gradients of the results; the buffers after the call. With each number how far apart
+the results of legitimate kernels lie (../spread.py). For each error sample: the call and the message. One JSON file and
+one safetensors file an entry; with --sample a few small cases of each entry, in one of each.
+
+Needs PyTorch, numpy, expecttest and safetensors.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import re
+import sys
+import tempfile
+import warnings
+
+import torch
+from safetensors.torch import save_file
+
+import module_cases
+from module_cases import NotExported, tensors_in
+from module_spread import MODES, add_spreads, chooser, compute_all, fresh
+
+warnings.simplefilter("ignore")
+
+
+def entry(info, tensors, seed, folder):
+    """The entry's cases; `folder` gets what module_spread.py computes them from."""
+    cases, skipped = [], []
+    given, numbers = {}, {}
+    for place, sample in enumerate(module_cases.samples_of(info, chooser(info, seed), skipped)):
+        start = len(tensors)
+        leaves = []
+
+        def keep(arguments):
+            leaves[:] = [fresh(tensor) for tensor in tensors_in(arguments)]
+            return arguments
+
+        try:
+            if sample.size() > 2**20:
+                raise NotExported(f"an input of {sample.size():,} elements")
+            case, results = module_cases.one(sample, tensors, keep)
+            case["place"] = place
+            cases.append(case)
+            given[place] = list(leaves), case.get("draws", False)
+            numbers[place] = results
+        except Exception as reason:
+            for key in [key for key in tensors if int(key) >= start]:
+                del tensors[key]
+            text = f"{type(reason).__name__}: {reason}".split("\n")[0][:200]
+            skipped.append(f"{sample.dtype}: {text.removeprefix('NotExported: ')}")
+    torch.save(given, folder / f"{info.name}.inputs.pt")
+    torch.save(numbers, folder / f"{info.name}.main.pt")
+    errors = module_cases.error_cases(info, tensors, skipped)
+    return {
+        "name": info.name,
+        "cases": cases,
+        "errors": errors if seed is None else errors[:2],
+        "skipped": sorted({f"{text} ({skipped.count(text)} samples)" for text in skipped}),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=pathlib.Path)
+    parser.add_argument("--only", nargs="*")
+    parser.add_argument("--sample", type=int)
+    options = parser.parse_args()
+    if os.environ.get("PYTHONHASHSEED") != "0":
+        # Some samples come out of sets: all processes must see them in one order, and the next export too.
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "PYTHONHASHSEED": "0"})
+    options.folder.mkdir(parents=True, exist_ok=True)
+    # The cases are small, and the processors have other modes to compute.
+    torch.set_num_threads(1)
+    chosen = module_cases.entries(options.only)
+    of, done = len(chosen) * (1 + len(MODES)), 0
+
+    def progress(what):
+        nonlocal done
+        print(json.dumps({"done": done, "of": of, "entry": what}), flush=True)
+        done += 1
+
+    together = []
+    shared = {}
+    with tempfile.TemporaryDirectory() as name:
+        work = pathlib.Path(name)
+        for info in chosen:
+            progress(info.name)
+            tensors = shared if options.sample is not None else {}
+            content = entry(info, tensors, options.sample, work)
+            together.append(content if options.sample is not None else content["name"])
+            if options.sample is None:
+                (options.folder / f"{info.name}.json").write_text(json.dumps(content))
+                save_file(tensors, options.folder / f"{info.name}.safetensors")
+        compute_all(work, options.only, options.sample, progress)
+        for content in together:
+            if options.sample is not None:
+                add_spreads(content, work)
+                content["skipped"] = []
+                continue
+            file = options.folder / f"{content}.json"
+            content = json.loads(file.read_text())
+            add_spreads(content, work)
+            file.write_text(json.dumps(content))
+    if options.sample is not None:
+        text = json.dumps(together, separators=(",", ":"))
+        used = set(re.findall(r'"tensor":"(\d+)"', text))
+        (options.folder / "modules.json").write_text(text + "\n")
+        save_file({key: shared[key] for key in shared if key in used}, options.folder / "modules.safetensors")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
