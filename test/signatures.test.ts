@@ -46,6 +46,7 @@ const CLASSES: Record<string, [Class, (() => object) | null]> = {
   'nn.ModuleList': [nn.ModuleList, () => new nn.ModuleList()],
   'nn.ModuleDict': [nn.ModuleDict, () => new nn.ModuleDict()],
   'nn.ParameterList': [nn.ParameterList, () => new nn.ParameterList()],
+  'nn.ParameterDict': [nn.ParameterDict, () => new nn.ParameterDict()],
   'nn.RNNBase': [nn.RNNBase, () => new nn.RNN(1, 1)],
   'nn.utils.rnn.PackedSequence': [nn.utils.rnn.PackedSequence, () => nn.utils.rnn.pack_sequence([torch.ones(1)])],
   'optim.Optimizer': [optim.Optimizer, () => new optim.SGD([torch.ones(1, { requires_grad: true })])],
@@ -112,7 +113,9 @@ const OTHERWISE: [reason: string, names: string[]][] = [
     words(`
       torch.keep torch.from_shared testing.equality_tester cuda.graphed_step cuda.synchronize_async profiler.profile
       Tensor.to_typed_array Tensor.index_set_ cuda.Stream.equals
-      nn.Sequential.at nn.ModuleList.at nn.ParameterList.at nn.utils.rnn.PackedSequence.with_data`),
+      nn.Sequential.at nn.ModuleList.at nn.ParameterList.at nn.Sequential.slice nn.ModuleList.slice
+      nn.ParameterList.slice nn.Sequential.add nn.ModuleList.add nn.Sequential.mul nn.ModuleDict.has nn.ParameterDict.has
+      nn.ParameterDict.or nn.ParameterDict.reversed nn.utils.rnn.PackedSequence.with_data`),
   ],
   [
     'reads by the signature of another name',
@@ -132,7 +135,7 @@ const OTHERWISE: [reason: string, names: string[]][] = [
     'for subclasses to override',
     words(`
       nn.Module.forward nn.Module.set_extra_state nn.Module.moved nn.Module.extra_repr nn.Sequential.forward nn.RNNBase.moved nn.RNNBase.run
-      nn.RNNBase.extra_repr nn.ParameterList.extra_repr optim.Optimizer.checkOptions optim.Optimizer.stepGroup
+      nn.RNNBase.extra_repr nn.ParameterList.extra_repr nn.ParameterDict.extra_repr optim.Optimizer.checkOptions optim.Optimizer.stepGroup
       optim.Optimizer.stateOf optim.Optimizer.keepState optim.Optimizer.handles`),
   ],
   [

@@ -88,7 +88,15 @@ const NAMES: Record<string, string> = {
   TensorFunction: 'function',
 }
 /** Types whose values are plain objects. */
-const OBJECTS = new Set(['StateDict', 'Metadata', 'NamedModules', 'ParamGroup', 'Settings', 'OptimizerState'])
+const OBJECTS = new Set([
+  'StateDict',
+  'Metadata',
+  'NamedModules',
+  'NamedValues',
+  'ParamGroup',
+  'Settings',
+  'OptimizerState',
+])
 
 const anything: Test = () => true
 

@@ -174,6 +174,7 @@ MODULES = [
     module("ModuleDict", {"named": {"left": LINEAR, "right": module("ModuleDict", {"named": {"inner": TANH}})}}),
     module("ParameterList"),
     module("ParameterList", {"list": [{"zeros": [2, 3]}, {"zeros": []}, {"zeros": [0], "dtype": "float64"}]}),
+    module("ParameterDict", {"named": {"a": {"zeros": [2, 3]}, "b": {"zeros": [1], "dtype": "float64"}}}),
     module("Sequential", module("ParameterList", {"list": [{"zeros": [4]}]}), TANH),
 ]
 

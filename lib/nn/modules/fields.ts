@@ -31,6 +31,9 @@ const EXPECTED: Record<Kind, [what: string, expected: string]> = {
   module: ['child module', 'nn.Module or null'],
 }
 
+/** The method of this name may take another value than the one that a field is assigned. */
+export const TAKEN = Symbol('taken')
+
 let ledgerOf: (module: Fields) => Map<string, Part>
 
 /**
@@ -44,7 +47,13 @@ export class Fields extends Callable {
     ledgerOf = (module) => module.#ledger
   }
 
-  [ASSIGNED](name: string | symbol, value: unknown): boolean {
+  /** What a field becomes that is assigned this value. */
+  [TAKEN](_name: string, value: unknown): unknown {
+    return value
+  }
+
+  [ASSIGNED](name: string | symbol, given: unknown): boolean {
+    const value = typeof name === 'string' ? this[TAKEN](name, given) : given
     const kind = kindOf(value)
     if (kind === null || typeof name !== 'string') return false
     put(this, name, kind, value)
@@ -92,8 +101,9 @@ function put(module: Fields, name: string, kind: Kind, given: unknown, persisten
 }
 
 /** module.name = value, where the field is a part. */
-function assign(module: Fields, name: string, value: unknown, hint = ''): void {
+function assign(module: Fields, name: string, given: unknown, hint = ''): void {
   const part = ledgerOf(module).get(name) as Part
+  const value = module[TAKEN](name, given)
   const kind = kindOf(value)
   const fits =
     value === null ||
@@ -171,7 +181,18 @@ export function partsOf<K extends Kind>(module: Fields, kind: K): [name: string,
     if (part === undefined) refuseHidden(module, name, value)
     else if (part.kind === kind && value !== null && value !== undefined) found.push([name, value as Kinds[K]])
   })
-  return found
+  return inOrder(module, found)
+}
+
+const isPosition = (name: string): boolean => /^\d/.test(name)
+
+/** The parts as they were registered: JavaScript has fields whose names are numbers before all others, by number. */
+function inOrder<T>(module: Fields, parts: [name: string, part: T][]): [name: string, part: T][] {
+  if (parts.length < 2 || !isPosition(parts[0]?.[0] as string)) return parts
+  const found = new Map(parts)
+  return [...ledgerOf(module).keys()].flatMap((name): [string, T][] =>
+    found.has(name) ? [[name, found.get(name) as T]] : [],
+  )
 }
 
 /** The module's own parts of one kind by name, also those that are null. */
