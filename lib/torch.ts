@@ -74,6 +74,7 @@ export {
   uint64,
 } from './core/dtype.js'
 export * as cuda from './cuda/index.js'
+export * as func from './func.js'
 export * as fft from './generated/fft.js'
 export * from './generated/functions.js'
 export * as linalg from './generated/linalg.js'

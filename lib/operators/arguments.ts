@@ -90,6 +90,7 @@ const NAMES: Record<string, string> = {
 /** Types whose values are plain objects. */
 const OBJECTS = new Set([
   'StateDict',
+  'StateDicts',
   'Metadata',
   'NamedModules',
   'NamedValues',

@@ -142,10 +142,52 @@ MODULES = [
         for dims in [1, 2, 3]
         for options in [{}, {"eps": 1e-3, "momentum": None, "affine": True, "bias": False}, {"affine": False, "track_running_stats": True}]
     ),
+    *(
+        module(f"{kind}{dims}d", 4, 6, 3, **options)
+        for kind in ["Conv", "ConvTranspose"]
+        for dims in [1, 2, 3]
+        for options in [
+            {},
+            {"stride": 2, "padding": 1, "dilation": 2, "groups": 2, "bias": False},
+            {"padding": "same"} if kind == "Conv" else {"stride": 2, "output_padding": 1},
+        ]
+    ),
+    module("Conv2d", 4, 6, {"list": [2, 3]}, padding_mode="circular", padding="valid"),
+    *(module(f"LazyConv{transpose}{dims}d", 4, 3, bias=False) for transpose in ["", "Transpose"] for dims in [1, 2, 3]),
+    module("LazyConv2d", 4, (2, 3), 2, padding="valid", groups=2),
+    *(module(f"Lazy{kind}Norm{dims}d", eps=1e-3, **options) for kind in ["Batch", "Instance"] for dims in [1, 2, 3]
+      for options in [{}, {"affine": False, "bias": False}]),
+    module("PReLU"),
+    module("PReLU", 3, 0.5),
+    module("Bilinear", 2, 3, 4),
+    module("Bilinear", 2, 3, 4, bias=False),
+    module("EmbeddingBag", 5, 3),
+    module("EmbeddingBag", 5, 3, max_norm=1.5, norm_type=2.5, scale_grad_by_freq=True, mode="sum", sparse=True, padding_idx=-1),
+    module("RNNCell", 2, 3),
+    module("RNNCell", 2, 3, bias=False, nonlinearity="relu"),
+    module("LSTMCell", 2, 3, bias=False),
+    module("GRUCell", 2, 3),
     module("MSELoss"),
     module("L1Loss", reduction="sum"),
     module("NLLLoss", ignore_index=2),
     module("CrossEntropyLoss", label_smoothing=0.1),
+    *(
+        module(name)
+        for name in [
+            "SmoothL1Loss", "HuberLoss", "PoissonNLLLoss", "GaussianNLLLoss", "KLDivLoss", "BCELoss", "BCEWithLogitsLoss",
+            "SoftMarginLoss", "NLLLoss2d", "MultiMarginLoss", "MultiLabelMarginLoss", "MultiLabelSoftMarginLoss", "CTCLoss",
+            "HingeEmbeddingLoss", "CosineEmbeddingLoss", "MarginRankingLoss", "TripletMarginLoss",
+            "TripletMarginWithDistanceLoss",
+        ]
+    ),
+    module("AdaptiveLogSoftmaxWithLoss", 8, 20, [5, 10], head_bias=True),
+    module("LinearCrossEntropyLoss", 2, 3),
+    module("LinearCrossEntropyLoss", 2, 3, out_features=[4], bias=True, reduction="sum", ignore_index=1, label_smoothing=0.1),
+    module("LinearCrossEntropyLoss", 2, 3, out_features=[4, 5], options=module("LinearCrossEntropyOptions")),
+    module(
+        "LinearCrossEntropyLoss", 2, 3, label_smoothing=1.0,
+        options=module("LinearCrossEntropyOptions", True, 4, None, "compact"),
+    ),
     *(
         module(name, 3, 4, **options)
         for name in ["RNN", "LSTM", "GRU"]
@@ -179,11 +221,16 @@ MODULES = [
 ]
 
 
+def option_of(value):
+    """Sizes are tuples in Python, which prints them so."""
+    return tuple(value) if isinstance(value, list) else build(value)
+
+
 def build(spec):
     if not isinstance(spec, dict):
         return spec
     if "module" in spec:
-        return getattr(nn, spec["module"])(*map(build, spec["args"]), **spec["options"])
+        return getattr(nn, spec["module"])(*map(build, spec["args"]), **{name: option_of(option) for name, option in spec["options"].items()})
     if "named" in spec:
         return OrderedDict((name, build(part)) for name, part in spec["named"].items())
     if "list" in spec:

@@ -4,7 +4,9 @@ import type { DeviceLike, MemoryFormat } from '../../core/device.js'
 import type { DType } from '../../core/dtype.js'
 import type { Generator } from '../../operators/generator.js'
 import type { Tensor } from '../../core/tensor.js'
+import type { LinearCrossEntropyOptions } from '../../nn/functional/linear_cross_entropy_options.js'
 import type { PackedSequence } from '../../nn/utils/rnn.js'
+import type { BasePruningMethod } from '../../nn/utils/pruning_method.js'
 import type { Module } from '../../nn/modules/module.js'
 import type { BackwardHook, BackwardPreHook, ForwardHook, ForwardPreHook, RegistrationHook } from '../../nn/modules/hooks.js'
 import type { LoadPostHook, LoadPreHook, StateDictHook, StateDictPreHook } from '../../nn/modules/state_dict.js'
@@ -480,7 +482,7 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.KLDivLoss.html
    */
-  'nn.KLDivLoss': [size_average?: boolean | null | Keywords<'nn.KLDivLoss'> | undefined, reduce?: boolean | null | Keywords<'nn.KLDivLoss'> | undefined, reduction?: Reduction | Keywords<'nn.KLDivLoss'> | undefined, log_target?: boolean | Keywords<'nn.KLDivLoss'> | undefined]
+  'nn.KLDivLoss': [size_average?: boolean | null | Keywords<'nn.KLDivLoss'> | undefined, reduce?: boolean | null | Keywords<'nn.KLDivLoss'> | undefined, reduction?: 'none' | 'mean' | 'batchmean' | 'sum' | Keywords<'nn.KLDivLoss'> | undefined, log_target?: boolean | Keywords<'nn.KLDivLoss'> | undefined]
 
   /**
    * `torch.nn.L1Loss(size_average=None, reduce=None, reduction='mean')`
@@ -585,7 +587,7 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.LazyConvTranspose2d.html
    */
-  'nn.LazyConvTranspose2d': [options: { out_channels: number; kernel_size: number | readonly number[] } & Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'>] | [out_channels: number, options: { kernel_size: number | readonly number[] } & Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'>] | [out_channels: number, kernel_size: number | readonly number[], stride?: number | readonly number[] | Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'> | undefined, padding?: number | readonly number[] | Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'> | undefined, output_padding?: number | readonly number[] | Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'> | undefined, groups?: number | Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'> | undefined, bias?: boolean | Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'> | undefined, dilation?: number | Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'> | undefined, padding_mode?: 'zeros' | 'reflect' | 'replicate' | 'circular' | Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'> | undefined, device?: DeviceLike | null | Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'> | undefined, dtype?: DType | null | Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'> | undefined]
+  'nn.LazyConvTranspose2d': [options: { out_channels: number; kernel_size: number | readonly number[] } & Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'>] | [out_channels: number, options: { kernel_size: number | readonly number[] } & Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'>] | [out_channels: number, kernel_size: number | readonly number[], stride?: number | readonly number[] | Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'> | undefined, padding?: number | readonly number[] | Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'> | undefined, output_padding?: number | readonly number[] | Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'> | undefined, groups?: number | Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'> | undefined, bias?: boolean | Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'> | undefined, dilation?: number | readonly number[] | Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'> | undefined, padding_mode?: 'zeros' | 'reflect' | 'replicate' | 'circular' | Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'> | undefined, device?: DeviceLike | null | Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'> | undefined, dtype?: DType | null | Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'> | undefined]
 
   /**
    * `torch.nn.LazyConvTranspose3d(out_channels, kernel_size, stride=1, padding=0, output_padding=0, groups=1, bias=True, dilation=1, padding_mode='zeros', device=None, dtype=None)`
@@ -781,7 +783,7 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.MultiheadAttention.html
    */
-  'nn.MultiheadAttention': [options: { embed_dim: unknown; num_heads: unknown } & Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'>] | [embed_dim: unknown, options: { num_heads: unknown } & Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'>] | [embed_dim: unknown, num_heads: unknown, dropout?: number | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, bias?: boolean | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, add_bias_kv?: boolean | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, add_zero_attn?: boolean | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, kdim?: unknown | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, vdim?: unknown | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, batch_first?: boolean | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, device?: DeviceLike | null | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, dtype?: DType | null | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined]
+  'nn.MultiheadAttention': [options: { embed_dim: number; num_heads: number } & Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'>] | [embed_dim: number, options: { num_heads: number } & Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'>] | [embed_dim: number, num_heads: number, dropout?: number | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, bias?: boolean | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, add_bias_kv?: boolean | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, add_zero_attn?: boolean | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, kdim?: number | null | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, vdim?: number | null | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, batch_first?: boolean | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, device?: DeviceLike | null | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, dtype?: DType | null | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined]
 
   /**
    * `torch.nn.NLLLoss(weight=None, size_average=None, ignore_index=-100, reduce=None, reduction='mean')`
@@ -1068,35 +1070,35 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.Transformer.html
    */
-  'nn.Transformer': [d_model?: number | Keywords<'nn.Transformer'> | undefined, nhead?: number | Keywords<'nn.Transformer'> | undefined, num_encoder_layers?: number | Keywords<'nn.Transformer'> | undefined, num_decoder_layers?: number | Keywords<'nn.Transformer'> | undefined, dim_feedforward?: number | Keywords<'nn.Transformer'> | undefined, dropout?: number | Keywords<'nn.Transformer'> | undefined, activation?: unknown | Keywords<'nn.Transformer'> | undefined, custom_encoder?: unknown | Keywords<'nn.Transformer'> | undefined, custom_decoder?: unknown | Keywords<'nn.Transformer'> | undefined, layer_norm_eps?: number | Keywords<'nn.Transformer'> | undefined, batch_first?: boolean | Keywords<'nn.Transformer'> | undefined, norm_first?: boolean | Keywords<'nn.Transformer'> | undefined, bias?: boolean | Keywords<'nn.Transformer'> | undefined, device?: DeviceLike | null | Keywords<'nn.Transformer'> | undefined, dtype?: DType | null | Keywords<'nn.Transformer'> | undefined]
+  'nn.Transformer': [d_model?: number | Keywords<'nn.Transformer'> | undefined, nhead?: number | Keywords<'nn.Transformer'> | undefined, num_encoder_layers?: number | Keywords<'nn.Transformer'> | undefined, num_decoder_layers?: number | Keywords<'nn.Transformer'> | undefined, dim_feedforward?: number | Keywords<'nn.Transformer'> | undefined, dropout?: number | Keywords<'nn.Transformer'> | undefined, activation?: ((input: Tensor) => Tensor) | 'relu' | 'gelu' | Keywords<'nn.Transformer'> | undefined, custom_encoder?: Module | null | Keywords<'nn.Transformer'> | undefined, custom_decoder?: Module | null | Keywords<'nn.Transformer'> | undefined, layer_norm_eps?: number | Keywords<'nn.Transformer'> | undefined, batch_first?: boolean | Keywords<'nn.Transformer'> | undefined, norm_first?: boolean | Keywords<'nn.Transformer'> | undefined, bias?: boolean | Keywords<'nn.Transformer'> | undefined, device?: DeviceLike | null | Keywords<'nn.Transformer'> | undefined, dtype?: DType | null | Keywords<'nn.Transformer'> | undefined]
 
   /**
    * `torch.nn.TransformerDecoder(decoder_layer, num_layers, norm=None)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.TransformerDecoder.html
    */
-  'nn.TransformerDecoder': [options: { decoder_layer: unknown; num_layers: number } & Keywords<'nn.TransformerDecoder', 'decoder_layer' | 'num_layers'>] | [decoder_layer: unknown, options: { num_layers: number } & Keywords<'nn.TransformerDecoder', 'decoder_layer' | 'num_layers'>] | [decoder_layer: unknown, num_layers: number, norm?: Module | null | Keywords<'nn.TransformerDecoder', 'decoder_layer' | 'num_layers'> | undefined]
+  'nn.TransformerDecoder': [options: { decoder_layer: Module; num_layers: number } & Keywords<'nn.TransformerDecoder', 'decoder_layer' | 'num_layers'>] | [decoder_layer: Module, options: { num_layers: number } & Keywords<'nn.TransformerDecoder', 'decoder_layer' | 'num_layers'>] | [decoder_layer: Module, num_layers: number, norm?: Module | null | Keywords<'nn.TransformerDecoder', 'decoder_layer' | 'num_layers'> | undefined]
 
   /**
    * `torch.nn.TransformerDecoderLayer(d_model, nhead, dim_feedforward=2048, dropout=0.1, activation='relu', layer_norm_eps=1e-05, batch_first=False, norm_first=False, bias=True, device=None, dtype=None)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.TransformerDecoderLayer.html
    */
-  'nn.TransformerDecoderLayer': [options: { d_model: number; nhead: number } & Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'>] | [d_model: number, options: { nhead: number } & Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'>] | [d_model: number, nhead: number, dim_feedforward?: number | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, dropout?: number | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, activation?: unknown | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, layer_norm_eps?: number | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, batch_first?: boolean | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, norm_first?: boolean | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, bias?: boolean | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, device?: DeviceLike | null | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, dtype?: DType | null | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined]
+  'nn.TransformerDecoderLayer': [options: { d_model: number; nhead: number } & Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'>] | [d_model: number, options: { nhead: number } & Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'>] | [d_model: number, nhead: number, dim_feedforward?: number | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, dropout?: number | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, activation?: ((input: Tensor) => Tensor) | 'relu' | 'gelu' | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, layer_norm_eps?: number | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, batch_first?: boolean | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, norm_first?: boolean | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, bias?: boolean | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, device?: DeviceLike | null | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, dtype?: DType | null | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined]
 
   /**
    * `torch.nn.TransformerEncoder(encoder_layer, num_layers, norm=None, enable_nested_tensor=True, mask_check=True)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.TransformerEncoder.html
    */
-  'nn.TransformerEncoder': [options: { encoder_layer: unknown; num_layers: number } & Keywords<'nn.TransformerEncoder', 'encoder_layer' | 'num_layers'>] | [encoder_layer: unknown, options: { num_layers: number } & Keywords<'nn.TransformerEncoder', 'encoder_layer' | 'num_layers'>] | [encoder_layer: unknown, num_layers: number, norm?: Module | null | Keywords<'nn.TransformerEncoder', 'encoder_layer' | 'num_layers'> | undefined, enable_nested_tensor?: boolean | Keywords<'nn.TransformerEncoder', 'encoder_layer' | 'num_layers'> | undefined, mask_check?: boolean | Keywords<'nn.TransformerEncoder', 'encoder_layer' | 'num_layers'> | undefined]
+  'nn.TransformerEncoder': [options: { encoder_layer: Module; num_layers: number } & Keywords<'nn.TransformerEncoder', 'encoder_layer' | 'num_layers'>] | [encoder_layer: Module, options: { num_layers: number } & Keywords<'nn.TransformerEncoder', 'encoder_layer' | 'num_layers'>] | [encoder_layer: Module, num_layers: number, norm?: Module | null | Keywords<'nn.TransformerEncoder', 'encoder_layer' | 'num_layers'> | undefined, enable_nested_tensor?: boolean | Keywords<'nn.TransformerEncoder', 'encoder_layer' | 'num_layers'> | undefined, mask_check?: boolean | Keywords<'nn.TransformerEncoder', 'encoder_layer' | 'num_layers'> | undefined]
 
   /**
    * `torch.nn.TransformerEncoderLayer(d_model, nhead, dim_feedforward=2048, dropout=0.1, activation='relu', layer_norm_eps=1e-05, batch_first=False, norm_first=False, bias=True, device=None, dtype=None)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.TransformerEncoderLayer.html
    */
-  'nn.TransformerEncoderLayer': [options: { d_model: number; nhead: number } & Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'>] | [d_model: number, options: { nhead: number } & Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'>] | [d_model: number, nhead: number, dim_feedforward?: number | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, dropout?: number | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, activation?: unknown | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, layer_norm_eps?: number | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, batch_first?: boolean | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, norm_first?: boolean | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, bias?: boolean | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, device?: DeviceLike | null | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, dtype?: DType | null | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined]
+  'nn.TransformerEncoderLayer': [options: { d_model: number; nhead: number } & Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'>] | [d_model: number, options: { nhead: number } & Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'>] | [d_model: number, nhead: number, dim_feedforward?: number | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, dropout?: number | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, activation?: ((input: Tensor) => Tensor) | 'relu' | 'gelu' | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, layer_norm_eps?: number | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, batch_first?: boolean | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, norm_first?: boolean | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, bias?: boolean | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, device?: DeviceLike | null | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, dtype?: DType | null | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined]
 
   /**
    * `torch.nn.TripletMarginLoss(margin=1, p=2, eps=1e-06, swap=False, size_average=None, reduce=None, reduction='mean')`
@@ -1915,21 +1917,21 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.convert_conv2d_weight_memory_format.html
    */
-  'nn.utils.convert_conv2d_weight_memory_format': [options: { module: unknown; memory_format: MemoryFormat }] | [module: unknown, options: { memory_format: MemoryFormat }] | [module: unknown, memory_format: MemoryFormat]
+  'nn.utils.convert_conv2d_weight_memory_format': [options: { module: Module; memory_format: MemoryFormat }] | [module: Module, options: { memory_format: MemoryFormat }] | [module: Module, memory_format: MemoryFormat]
 
   /**
    * `torch.nn.utils.convert_conv3d_weight_memory_format(module, memory_format)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.convert_conv3d_weight_memory_format.html
    */
-  'nn.utils.convert_conv3d_weight_memory_format': [options: { module: unknown; memory_format: MemoryFormat }] | [module: unknown, options: { memory_format: MemoryFormat }] | [module: unknown, memory_format: MemoryFormat]
+  'nn.utils.convert_conv3d_weight_memory_format': [options: { module: Module; memory_format: MemoryFormat }] | [module: Module, options: { memory_format: MemoryFormat }] | [module: Module, memory_format: MemoryFormat]
 
   /**
    * `torch.nn.utils.fuse_conv_bn_eval(conv, bn, transpose=False)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.fuse_conv_bn_eval.html
    */
-  'nn.utils.fuse_conv_bn_eval': [options: { conv: unknown; bn: unknown } & Keywords<'nn.utils.fuse_conv_bn_eval', 'conv' | 'bn'>] | [conv: unknown, options: { bn: unknown } & Keywords<'nn.utils.fuse_conv_bn_eval', 'conv' | 'bn'>] | [conv: unknown, bn: unknown, transpose?: boolean | Keywords<'nn.utils.fuse_conv_bn_eval', 'conv' | 'bn'> | undefined]
+  'nn.utils.fuse_conv_bn_eval': [options: { conv: Module; bn: Module } & Keywords<'nn.utils.fuse_conv_bn_eval', 'conv' | 'bn'>] | [conv: Module, options: { bn: Module } & Keywords<'nn.utils.fuse_conv_bn_eval', 'conv' | 'bn'>] | [conv: Module, bn: Module, transpose?: boolean | Keywords<'nn.utils.fuse_conv_bn_eval', 'conv' | 'bn'> | undefined]
 
   /**
    * `torch.nn.utils.fuse_conv_bn_weights(conv_w, conv_b, bn_rm, bn_rv, bn_eps, bn_w, bn_b, transpose=False)`
@@ -1943,7 +1945,7 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.fuse_linear_bn_eval.html
    */
-  'nn.utils.fuse_linear_bn_eval': [options: { linear: unknown; bn: unknown }] | [linear: unknown, options: { bn: unknown }] | [linear: unknown, bn: unknown]
+  'nn.utils.fuse_linear_bn_eval': [options: { linear: Module; bn: Module }] | [linear: Module, options: { bn: Module }] | [linear: Module, bn: Module]
 
   /**
    * `torch.nn.utils.fuse_linear_bn_weights(linear_w, linear_b, bn_rm, bn_rv, bn_eps, bn_w, bn_b)`
@@ -1964,14 +1966,490 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.parameters_to_vector.html
    */
-  'nn.utils.parameters_to_vector': [parameters: ({ parameters: readonly Tensor[] }) | readonly Tensor[]]
+  'nn.utils.parameters_to_vector': [parameters: ({ parameters: Iterable<Tensor> }) | Iterable<Tensor>]
+
+  /**
+   * `torch.nn.utils.remove_spectral_norm(module, name='weight')`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.remove_spectral_norm.html
+   */
+  'nn.utils.remove_spectral_norm': [module: ({ module: Module } & Keywords<'nn.utils.remove_spectral_norm', 'module'>) | Module, name?: string | Keywords<'nn.utils.remove_spectral_norm', 'module'> | undefined]
+
+  /**
+   * `torch.nn.utils.remove_weight_norm(module, name='weight')`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.remove_weight_norm.html
+   */
+  'nn.utils.remove_weight_norm': [module: ({ module: Module } & Keywords<'nn.utils.remove_weight_norm', 'module'>) | Module, name?: string | Keywords<'nn.utils.remove_weight_norm', 'module'> | undefined]
+
+  /**
+   * `torch.nn.utils.spectral_norm(module, name='weight', n_power_iterations=1, eps=1e-12, dim=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.spectral_norm.html
+   */
+  'nn.utils.spectral_norm': [module: ({ module: Module } & Keywords<'nn.utils.spectral_norm', 'module'>) | Module, name?: string | Keywords<'nn.utils.spectral_norm', 'module'> | undefined, n_power_iterations?: number | Keywords<'nn.utils.spectral_norm', 'module'> | undefined, eps?: number | Keywords<'nn.utils.spectral_norm', 'module'> | undefined, dim?: number | null | Keywords<'nn.utils.spectral_norm', 'module'> | undefined]
 
   /**
    * `torch.nn.utils.vector_to_parameters(vec, parameters)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.vector_to_parameters.html
    */
-  'nn.utils.vector_to_parameters': [options: { vec: Tensor; parameters: readonly Tensor[] }] | [vec: Tensor, options: { parameters: readonly Tensor[] }] | [vec: Tensor, parameters: readonly Tensor[]]
+  'nn.utils.vector_to_parameters': [options: { vec: Tensor; parameters: Iterable<Tensor> }] | [vec: Tensor, options: { parameters: Iterable<Tensor> }] | [vec: Tensor, parameters: Iterable<Tensor>]
+
+  /**
+   * `torch.nn.utils.weight_norm(module, name='weight', dim=0)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.weight_norm.html
+   */
+  'nn.utils.weight_norm': [module: ({ module: Module } & Keywords<'nn.utils.weight_norm', 'module'>) | Module, name?: string | Keywords<'nn.utils.weight_norm', 'module'> | undefined, dim?: number | null | Keywords<'nn.utils.weight_norm', 'module'> | undefined]
+
+  /**
+   * `torch.nn.utils.parametrize.is_parametrized(module, tensor_name=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.parametrize.is_parametrized.html
+   */
+  'nn.utils.parametrize.is_parametrized': [module: ({ module: Module } & Keywords<'nn.utils.parametrize.is_parametrized', 'module'>) | Module, tensor_name?: string | null | Keywords<'nn.utils.parametrize.is_parametrized', 'module'> | undefined]
+
+  /**
+   * `torch.nn.utils.parametrize.register_parametrization(module, tensor_name, parametrization, *, unsafe=False)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.parametrize.register_parametrization.html
+   */
+  'nn.utils.parametrize.register_parametrization': [options: { module: Module; tensor_name: string; parametrization: Module } & Keywords<'nn.utils.parametrize.register_parametrization', 'module' | 'tensor_name' | 'parametrization'>] | [module: Module, options: { tensor_name: string; parametrization: Module } & Keywords<'nn.utils.parametrize.register_parametrization', 'module' | 'tensor_name' | 'parametrization'>] | [module: Module, tensor_name: string, options: { parametrization: Module } & Keywords<'nn.utils.parametrize.register_parametrization', 'module' | 'tensor_name' | 'parametrization'>] | [module: Module, tensor_name: string, parametrization: Module, options?: Keywords<'nn.utils.parametrize.register_parametrization', 'module' | 'tensor_name' | 'parametrization'> | undefined]
+
+  /**
+   * `torch.nn.utils.parametrize.remove_parametrizations(module, tensor_name, leave_parametrized=True)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.parametrize.remove_parametrizations.html
+   */
+  'nn.utils.parametrize.remove_parametrizations': [options: { module: Module; tensor_name: string } & Keywords<'nn.utils.parametrize.remove_parametrizations', 'module' | 'tensor_name'>] | [module: Module, options: { tensor_name: string } & Keywords<'nn.utils.parametrize.remove_parametrizations', 'module' | 'tensor_name'>] | [module: Module, tensor_name: string, leave_parametrized?: boolean | Keywords<'nn.utils.parametrize.remove_parametrizations', 'module' | 'tensor_name'> | undefined]
+
+  /**
+   * `torch.nn.utils.parametrize.transfer_parametrizations_and_params(from_module, to_module, tensor_name=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.parametrize.transfer_parametrizations_and_params.html
+   */
+  'nn.utils.parametrize.transfer_parametrizations_and_params': [options: { from_module: Module; to_module: Module } & Keywords<'nn.utils.parametrize.transfer_parametrizations_and_params', 'from_module' | 'to_module'>] | [from_module: Module, options: { to_module: Module } & Keywords<'nn.utils.parametrize.transfer_parametrizations_and_params', 'from_module' | 'to_module'>] | [from_module: Module, to_module: Module, tensor_name?: string | null | Keywords<'nn.utils.parametrize.transfer_parametrizations_and_params', 'from_module' | 'to_module'> | undefined]
+
+  /**
+   * `torch.nn.utils.parametrize.type_before_parametrizations(module)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.parametrize.type_before_parametrizations.html
+   */
+  'nn.utils.parametrize.type_before_parametrizations': [module: ({ module: Module }) | Module]
+
+  /**
+   * `torch.nn.utils.parametrize.ParametrizationList(modules, original, unsafe=False)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.parametrize.ParametrizationList.html
+   */
+  'nn.utils.parametrize.ParametrizationList': [options: { modules: Iterable<Module>; original: Tensor | Parameter } & Keywords<'nn.utils.parametrize.ParametrizationList', 'modules' | 'original'>] | [modules: Iterable<Module>, options: { original: Tensor | Parameter } & Keywords<'nn.utils.parametrize.ParametrizationList', 'modules' | 'original'>] | [modules: Iterable<Module>, original: Tensor | Parameter, unsafe?: boolean | Keywords<'nn.utils.parametrize.ParametrizationList', 'modules' | 'original'> | undefined]
+
+  /**
+   * `torch.nn.utils.parametrize.ParametrizationList.right_inverse(value)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.parametrize.ParametrizationList.html#torch.nn.utils.parametrize.ParametrizationList.right_inverse
+   */
+  'nn.utils.parametrize.ParametrizationList.right_inverse': [value: ({ value: Tensor }) | Tensor]
+
+  /**
+   * `torch.nn.utils.parametrizations.orthogonal(module, name='weight', orthogonal_map=None, *, use_trivialization=True)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.parametrizations.orthogonal.html
+   */
+  'nn.utils.parametrizations.orthogonal': [module: ({ module: Module } & Keywords<'nn.utils.parametrizations.orthogonal', 'module'>) | Module, name?: string | Keywords<'nn.utils.parametrizations.orthogonal', 'module'> | undefined, orthogonal_map?: string | null | Keywords<'nn.utils.parametrizations.orthogonal', 'module'> | undefined, options?: Keywords<'nn.utils.parametrizations.orthogonal', 'module'> | undefined]
+
+  /**
+   * `torch.nn.utils.parametrizations.spectral_norm(module, name='weight', n_power_iterations=1, eps=1e-12, dim=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.parametrizations.spectral_norm.html
+   */
+  'nn.utils.parametrizations.spectral_norm': [module: ({ module: Module } & Keywords<'nn.utils.parametrizations.spectral_norm', 'module'>) | Module, name?: string | Keywords<'nn.utils.parametrizations.spectral_norm', 'module'> | undefined, n_power_iterations?: number | Keywords<'nn.utils.parametrizations.spectral_norm', 'module'> | undefined, eps?: number | Keywords<'nn.utils.parametrizations.spectral_norm', 'module'> | undefined, dim?: number | null | Keywords<'nn.utils.parametrizations.spectral_norm', 'module'> | undefined]
+
+  /**
+   * `torch.nn.utils.parametrizations.weight_norm(module, name='weight', dim=0)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.parametrizations.weight_norm.html
+   */
+  'nn.utils.parametrizations.weight_norm': [module: ({ module: Module } & Keywords<'nn.utils.parametrizations.weight_norm', 'module'>) | Module, name?: string | Keywords<'nn.utils.parametrizations.weight_norm', 'module'> | undefined, dim?: number | null | Keywords<'nn.utils.parametrizations.weight_norm', 'module'> | undefined]
+
+  /**
+   * `torch.nn.utils.prune.custom_from_mask(module, name, mask)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.custom_from_mask.html
+   */
+  'nn.utils.prune.custom_from_mask': [options: { module: Module; name: string; mask: Tensor }] | [module: Module, options: { name: string; mask: Tensor }] | [module: Module, name: string, options: { mask: Tensor }] | [module: Module, name: string, mask: Tensor]
+
+  /**
+   * `torch.nn.utils.prune.identity(module, name)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.identity.html
+   */
+  'nn.utils.prune.identity': [options: { module: Module; name: string }] | [module: Module, options: { name: string }] | [module: Module, name: string]
+
+  /**
+   * `torch.nn.utils.prune.is_pruned(module)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.is_pruned.html
+   */
+  'nn.utils.prune.is_pruned': [module: ({ module: Module }) | Module]
+
+  /**
+   * `torch.nn.utils.prune.l1_unstructured(module, name, amount, importance_scores=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.l1_unstructured.html
+   */
+  'nn.utils.prune.l1_unstructured': [options: { module: Module; name: string; amount: number } & Keywords<'nn.utils.prune.l1_unstructured', 'module' | 'name' | 'amount'>] | [module: Module, options: { name: string; amount: number } & Keywords<'nn.utils.prune.l1_unstructured', 'module' | 'name' | 'amount'>] | [module: Module, name: string, options: { amount: number } & Keywords<'nn.utils.prune.l1_unstructured', 'module' | 'name' | 'amount'>] | [module: Module, name: string, amount: number, importance_scores?: Tensor | null | Keywords<'nn.utils.prune.l1_unstructured', 'module' | 'name' | 'amount'> | undefined]
+
+  /**
+   * `torch.nn.utils.prune.ln_structured(module, name, amount, n, dim, importance_scores=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.ln_structured.html
+   */
+  'nn.utils.prune.ln_structured': [options: { module: Module; name: string; amount: number; n: number | 'fro' | 'nuc'; dim: number } & Keywords<'nn.utils.prune.ln_structured', 'module' | 'name' | 'amount' | 'n' | 'dim'>] | [module: Module, options: { name: string; amount: number; n: number | 'fro' | 'nuc'; dim: number } & Keywords<'nn.utils.prune.ln_structured', 'module' | 'name' | 'amount' | 'n' | 'dim'>] | [module: Module, name: string, options: { amount: number; n: number | 'fro' | 'nuc'; dim: number } & Keywords<'nn.utils.prune.ln_structured', 'module' | 'name' | 'amount' | 'n' | 'dim'>] | [module: Module, name: string, amount: number, options: { n: number | 'fro' | 'nuc'; dim: number } & Keywords<'nn.utils.prune.ln_structured', 'module' | 'name' | 'amount' | 'n' | 'dim'>] | [module: Module, name: string, amount: number, n: number | 'fro' | 'nuc', options: { dim: number } & Keywords<'nn.utils.prune.ln_structured', 'module' | 'name' | 'amount' | 'n' | 'dim'>] | [module: Module, name: string, amount: number, n: number | 'fro' | 'nuc', dim: number, importance_scores?: Tensor | null | Keywords<'nn.utils.prune.ln_structured', 'module' | 'name' | 'amount' | 'n' | 'dim'> | undefined]
+
+  /**
+   * `torch.nn.utils.prune.random_structured(module, name, amount, dim)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.random_structured.html
+   */
+  'nn.utils.prune.random_structured': [options: { module: Module; name: string; amount: number; dim: number }] | [module: Module, options: { name: string; amount: number; dim: number }] | [module: Module, name: string, options: { amount: number; dim: number }] | [module: Module, name: string, amount: number, options: { dim: number }] | [module: Module, name: string, amount: number, dim: number]
+
+  /**
+   * `torch.nn.utils.prune.random_unstructured(module, name, amount)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.random_unstructured.html
+   */
+  'nn.utils.prune.random_unstructured': [options: { module: Module; name: string; amount: number }] | [module: Module, options: { name: string; amount: number }] | [module: Module, name: string, options: { amount: number }] | [module: Module, name: string, amount: number]
+
+  /**
+   * `torch.nn.utils.prune.remove(module, name)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.remove.html
+   */
+  'nn.utils.prune.remove': [options: { module: Module; name: string }] | [module: Module, options: { name: string }] | [module: Module, name: string]
+
+  /**
+   * `torch.nn.utils.prune.BasePruningMethod.apply_mask(module)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.BasePruningMethod.html#torch.nn.utils.prune.BasePruningMethod.apply_mask
+   */
+  'nn.utils.prune.BasePruningMethod.apply_mask': [module: ({ module: Module }) | Module]
+
+  /**
+   * `torch.nn.utils.prune.BasePruningMethod.compute_mask(t, default_mask)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.BasePruningMethod.html#torch.nn.utils.prune.BasePruningMethod.compute_mask
+   */
+  'nn.utils.prune.BasePruningMethod.compute_mask': [options: { t: Tensor; default_mask: Tensor | null }] | [t: Tensor, options: { default_mask: Tensor | null }] | [t: Tensor, default_mask: Tensor | null]
+
+  /**
+   * `torch.nn.utils.prune.BasePruningMethod.prune(t, default_mask=None, importance_scores=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.BasePruningMethod.html#torch.nn.utils.prune.BasePruningMethod.prune
+   */
+  'nn.utils.prune.BasePruningMethod.prune': [t: ({ t: Tensor } & Keywords<'nn.utils.prune.BasePruningMethod.prune', 't'>) | Tensor, default_mask?: Tensor | null | Keywords<'nn.utils.prune.BasePruningMethod.prune', 't'> | undefined, importance_scores?: Tensor | null | Keywords<'nn.utils.prune.BasePruningMethod.prune', 't'> | undefined]
+
+  /**
+   * `torch.nn.utils.prune.BasePruningMethod.remove(module)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.BasePruningMethod.html#torch.nn.utils.prune.BasePruningMethod.remove
+   */
+  'nn.utils.prune.BasePruningMethod.remove': [module: ({ module: Module }) | Module]
+
+  /**
+   * `torch.nn.utils.prune.CustomFromMask(mask)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.CustomFromMask.html
+   */
+  'nn.utils.prune.CustomFromMask': [mask: ({ mask: Tensor }) | Tensor]
+
+  /**
+   * `torch.nn.utils.prune.CustomFromMask.apply(module, name, mask)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.CustomFromMask.html#torch.nn.utils.prune.CustomFromMask.apply
+   */
+  'nn.utils.prune.CustomFromMask.apply': [options: { module: Module; name: string; mask: Tensor }] | [module: Module, options: { name: string; mask: Tensor }] | [module: Module, name: string, options: { mask: Tensor }] | [module: Module, name: string, mask: Tensor]
+
+  /**
+   * `torch.nn.utils.prune.CustomFromMask.compute_mask(t, default_mask)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.CustomFromMask.html#torch.nn.utils.prune.CustomFromMask.compute_mask
+   */
+  'nn.utils.prune.CustomFromMask.compute_mask': [options: { t: Tensor; default_mask: Tensor | null }] | [t: Tensor, options: { default_mask: Tensor | null }] | [t: Tensor, default_mask: Tensor | null]
+
+  /**
+   * `torch.nn.utils.prune.Identity.apply(module, name)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.Identity.html#torch.nn.utils.prune.Identity.apply
+   */
+  'nn.utils.prune.Identity.apply': [options: { module: Module; name: string }] | [module: Module, options: { name: string }] | [module: Module, name: string]
+
+  /**
+   * `torch.nn.utils.prune.Identity.compute_mask(t, default_mask)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.Identity.html#torch.nn.utils.prune.Identity.compute_mask
+   */
+  'nn.utils.prune.Identity.compute_mask': [options: { t: Tensor; default_mask: Tensor | null }] | [t: Tensor, options: { default_mask: Tensor | null }] | [t: Tensor, default_mask: Tensor | null]
+
+  /**
+   * `torch.nn.utils.prune.L1Unstructured(amount)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.L1Unstructured.html
+   */
+  'nn.utils.prune.L1Unstructured': [amount: ({ amount: number }) | number]
+
+  /**
+   * `torch.nn.utils.prune.L1Unstructured.apply(module, name, amount, importance_scores=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.L1Unstructured.html#torch.nn.utils.prune.L1Unstructured.apply
+   */
+  'nn.utils.prune.L1Unstructured.apply': [options: { module: Module; name: string; amount: number } & Keywords<'nn.utils.prune.L1Unstructured.apply', 'module' | 'name' | 'amount'>] | [module: Module, options: { name: string; amount: number } & Keywords<'nn.utils.prune.L1Unstructured.apply', 'module' | 'name' | 'amount'>] | [module: Module, name: string, options: { amount: number } & Keywords<'nn.utils.prune.L1Unstructured.apply', 'module' | 'name' | 'amount'>] | [module: Module, name: string, amount: number, importance_scores?: Tensor | null | Keywords<'nn.utils.prune.L1Unstructured.apply', 'module' | 'name' | 'amount'> | undefined]
+
+  /**
+   * `torch.nn.utils.prune.L1Unstructured.compute_mask(t, default_mask)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.L1Unstructured.html#torch.nn.utils.prune.L1Unstructured.compute_mask
+   */
+  'nn.utils.prune.L1Unstructured.compute_mask': [options: { t: Tensor; default_mask: Tensor | null }] | [t: Tensor, options: { default_mask: Tensor | null }] | [t: Tensor, default_mask: Tensor | null]
+
+  /**
+   * `torch.nn.utils.prune.LnStructured(amount, n, dim=-1)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.LnStructured.html
+   */
+  'nn.utils.prune.LnStructured': [options: { amount: number; n: number | 'fro' | 'nuc' } & Keywords<'nn.utils.prune.LnStructured', 'amount' | 'n'>] | [amount: number, options: { n: number | 'fro' | 'nuc' } & Keywords<'nn.utils.prune.LnStructured', 'amount' | 'n'>] | [amount: number, n: number | 'fro' | 'nuc', dim?: number | Keywords<'nn.utils.prune.LnStructured', 'amount' | 'n'> | undefined]
+
+  /**
+   * `torch.nn.utils.prune.LnStructured.apply(module, name, amount, n, dim, importance_scores=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.LnStructured.html#torch.nn.utils.prune.LnStructured.apply
+   */
+  'nn.utils.prune.LnStructured.apply': [options: { module: Module; name: string; amount: number; n: number | 'fro' | 'nuc'; dim: number } & Keywords<'nn.utils.prune.LnStructured.apply', 'module' | 'name' | 'amount' | 'n' | 'dim'>] | [module: Module, options: { name: string; amount: number; n: number | 'fro' | 'nuc'; dim: number } & Keywords<'nn.utils.prune.LnStructured.apply', 'module' | 'name' | 'amount' | 'n' | 'dim'>] | [module: Module, name: string, options: { amount: number; n: number | 'fro' | 'nuc'; dim: number } & Keywords<'nn.utils.prune.LnStructured.apply', 'module' | 'name' | 'amount' | 'n' | 'dim'>] | [module: Module, name: string, amount: number, options: { n: number | 'fro' | 'nuc'; dim: number } & Keywords<'nn.utils.prune.LnStructured.apply', 'module' | 'name' | 'amount' | 'n' | 'dim'>] | [module: Module, name: string, amount: number, n: number | 'fro' | 'nuc', options: { dim: number } & Keywords<'nn.utils.prune.LnStructured.apply', 'module' | 'name' | 'amount' | 'n' | 'dim'>] | [module: Module, name: string, amount: number, n: number | 'fro' | 'nuc', dim: number, importance_scores?: Tensor | null | Keywords<'nn.utils.prune.LnStructured.apply', 'module' | 'name' | 'amount' | 'n' | 'dim'> | undefined]
+
+  /**
+   * `torch.nn.utils.prune.LnStructured.compute_mask(t, default_mask)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.LnStructured.html#torch.nn.utils.prune.LnStructured.compute_mask
+   */
+  'nn.utils.prune.LnStructured.compute_mask': [options: { t: Tensor; default_mask: Tensor | null }] | [t: Tensor, options: { default_mask: Tensor | null }] | [t: Tensor, default_mask: Tensor | null]
+
+  /**
+   * `torch.nn.utils.prune.PruningContainer()`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.PruningContainer.html
+   */
+  'nn.utils.prune.PruningContainer': []
+
+  /**
+   * `torch.nn.utils.prune.PruningContainer.add_pruning_method(method)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.PruningContainer.html#torch.nn.utils.prune.PruningContainer.add_pruning_method
+   */
+  'nn.utils.prune.PruningContainer.add_pruning_method': [method: ({ method: BasePruningMethod }) | BasePruningMethod]
+
+  /**
+   * `torch.nn.utils.prune.PruningContainer.compute_mask(t, default_mask)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.PruningContainer.html#torch.nn.utils.prune.PruningContainer.compute_mask
+   */
+  'nn.utils.prune.PruningContainer.compute_mask': [options: { t: Tensor; default_mask: Tensor | null }] | [t: Tensor, options: { default_mask: Tensor | null }] | [t: Tensor, default_mask: Tensor | null]
+
+  /**
+   * `torch.nn.utils.prune.RandomStructured(amount, dim=-1)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.RandomStructured.html
+   */
+  'nn.utils.prune.RandomStructured': [amount: ({ amount: number } & Keywords<'nn.utils.prune.RandomStructured', 'amount'>) | number, dim?: number | Keywords<'nn.utils.prune.RandomStructured', 'amount'> | undefined]
+
+  /**
+   * `torch.nn.utils.prune.RandomStructured.apply(module, name, amount, dim=-1)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.RandomStructured.html#torch.nn.utils.prune.RandomStructured.apply
+   */
+  'nn.utils.prune.RandomStructured.apply': [options: { module: Module; name: string; amount: number } & Keywords<'nn.utils.prune.RandomStructured.apply', 'module' | 'name' | 'amount'>] | [module: Module, options: { name: string; amount: number } & Keywords<'nn.utils.prune.RandomStructured.apply', 'module' | 'name' | 'amount'>] | [module: Module, name: string, options: { amount: number } & Keywords<'nn.utils.prune.RandomStructured.apply', 'module' | 'name' | 'amount'>] | [module: Module, name: string, amount: number, dim?: number | Keywords<'nn.utils.prune.RandomStructured.apply', 'module' | 'name' | 'amount'> | undefined]
+
+  /**
+   * `torch.nn.utils.prune.RandomStructured.compute_mask(t, default_mask)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.RandomStructured.html#torch.nn.utils.prune.RandomStructured.compute_mask
+   */
+  'nn.utils.prune.RandomStructured.compute_mask': [options: { t: Tensor; default_mask: Tensor | null }] | [t: Tensor, options: { default_mask: Tensor | null }] | [t: Tensor, default_mask: Tensor | null]
+
+  /**
+   * `torch.nn.utils.prune.RandomUnstructured(amount)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.RandomUnstructured.html
+   */
+  'nn.utils.prune.RandomUnstructured': [amount: ({ amount: number }) | number]
+
+  /**
+   * `torch.nn.utils.prune.RandomUnstructured.apply(module, name, amount)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.RandomUnstructured.html#torch.nn.utils.prune.RandomUnstructured.apply
+   */
+  'nn.utils.prune.RandomUnstructured.apply': [options: { module: Module; name: string; amount: number }] | [module: Module, options: { name: string; amount: number }] | [module: Module, name: string, options: { amount: number }] | [module: Module, name: string, amount: number]
+
+  /**
+   * `torch.nn.utils.prune.RandomUnstructured.compute_mask(t, default_mask)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.RandomUnstructured.html#torch.nn.utils.prune.RandomUnstructured.compute_mask
+   */
+  'nn.utils.prune.RandomUnstructured.compute_mask': [options: { t: Tensor; default_mask: Tensor | null }] | [t: Tensor, options: { default_mask: Tensor | null }] | [t: Tensor, default_mask: Tensor | null]
+
+  /**
+   * `torch.nn.utils.stateless.functional_call(module, parameters_and_buffers, args=None, kwargs=None, *, tie_weights=True, strict=False)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.stateless.functional_call.html
+   */
+  'nn.utils.stateless.functional_call': [options: { module: Module; parameters_and_buffers: Readonly<Record<string, Tensor>> } & Keywords<'nn.utils.stateless.functional_call', 'module' | 'parameters_and_buffers'>] | [module: Module, options: { parameters_and_buffers: Readonly<Record<string, Tensor>> } & Keywords<'nn.utils.stateless.functional_call', 'module' | 'parameters_and_buffers'>] | [module: Module, parameters_and_buffers: Readonly<Record<string, Tensor>>, args?: unknown | Keywords<'nn.utils.stateless.functional_call', 'module' | 'parameters_and_buffers'> | undefined, kwargs?: object | null | Keywords<'nn.utils.stateless.functional_call', 'module' | 'parameters_and_buffers'> | undefined, options?: Keywords<'nn.utils.stateless.functional_call', 'module' | 'parameters_and_buffers'> | undefined]
+
+  /**
+   * `torch.func.functional_call(module, parameter_and_buffer_dicts, args=None, kwargs=None, *, tie_weights=True, strict=False)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.func.functional_call.html
+   */
+  'func.functional_call': [options: { module: Module; parameter_and_buffer_dicts: Readonly<Record<string, Tensor>> | readonly Readonly<Record<string, Tensor>>[] } & Keywords<'func.functional_call', 'module' | 'parameter_and_buffer_dicts'>] | [module: Module, options: { parameter_and_buffer_dicts: Readonly<Record<string, Tensor>> | readonly Readonly<Record<string, Tensor>>[] } & Keywords<'func.functional_call', 'module' | 'parameter_and_buffer_dicts'>] | [module: Module, parameter_and_buffer_dicts: Readonly<Record<string, Tensor>> | readonly Readonly<Record<string, Tensor>>[], args?: unknown | Keywords<'func.functional_call', 'module' | 'parameter_and_buffer_dicts'> | undefined, kwargs?: object | null | Keywords<'func.functional_call', 'module' | 'parameter_and_buffer_dicts'> | undefined, options?: Keywords<'func.functional_call', 'module' | 'parameter_and_buffer_dicts'> | undefined]
+
+  /**
+   * `torch.func.stack_module_state(models)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.func.stack_module_state.html
+   */
+  'func.stack_module_state': [models: ({ models: Iterable<Module> }) | Iterable<Module>]
+
+  /**
+   * `torch.nn.attention.activate_flash_attention_impl(impl)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.activate_flash_attention_impl.html
+   */
+  'nn.attention.activate_flash_attention_impl': [impl: ({ impl: string }) | string]
+
+  /**
+   * `torch.nn.attention.current_flash_attention_impl()`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.current_flash_attention_impl.html
+   */
+  'nn.attention.current_flash_attention_impl': []
+
+  /**
+   * `torch.nn.attention.list_flash_attention_impls()`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.list_flash_attention_impls.html
+   */
+  'nn.attention.list_flash_attention_impls': []
+
+  /**
+   * `torch.nn.attention.register_flash_attention_impl(impl, *, register_fn)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.register_flash_attention_impl.html
+   */
+  'nn.attention.register_flash_attention_impl': [impl: ({ impl: string } & Keywords<'nn.attention.register_flash_attention_impl', 'impl' | 'register_fn'>) | string, options?: Keywords<'nn.attention.register_flash_attention_impl', 'impl' | 'register_fn'> | undefined]
+
+  /**
+   * `torch.nn.attention.sdpa_kernel(backends, set_priority=False)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.sdpa_kernel.html
+   */
+  'nn.attention.sdpa_kernel': [backends: ({ backends: number | readonly number[] } & Keywords<'nn.attention.sdpa_kernel', 'backends'>) | number | readonly number[], set_priority?: boolean | Keywords<'nn.attention.sdpa_kernel', 'backends'> | undefined]
+
+  /**
+   * `torch.nn.attention.flex_attention.create_block_mask(mask_mod, B, H, Q_LEN, KV_LEN, device=None, BLOCK_SIZE=128, separate_full_blocks=True, compute_dq_write_order=False, dq_kv_order=True)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.flex_attention.create_block_mask.html
+   */
+  'nn.attention.flex_attention.create_block_mask': [options: { mask_mod: ((...inputs: any[]) => any); B: number | null; H: number | null; Q_LEN: number; KV_LEN: number } & Keywords<'nn.attention.flex_attention.create_block_mask', 'mask_mod' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'>] | [mask_mod: ((...inputs: any[]) => any), options: { B: number | null; H: number | null; Q_LEN: number; KV_LEN: number } & Keywords<'nn.attention.flex_attention.create_block_mask', 'mask_mod' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'>] | [mask_mod: ((...inputs: any[]) => any), B: number | null, options: { H: number | null; Q_LEN: number; KV_LEN: number } & Keywords<'nn.attention.flex_attention.create_block_mask', 'mask_mod' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'>] | [mask_mod: ((...inputs: any[]) => any), B: number | null, H: number | null, options: { Q_LEN: number; KV_LEN: number } & Keywords<'nn.attention.flex_attention.create_block_mask', 'mask_mod' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'>] | [mask_mod: ((...inputs: any[]) => any), B: number | null, H: number | null, Q_LEN: number, options: { KV_LEN: number } & Keywords<'nn.attention.flex_attention.create_block_mask', 'mask_mod' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'>] | [mask_mod: ((...inputs: any[]) => any), B: number | null, H: number | null, Q_LEN: number, KV_LEN: number, device?: DeviceLike | null | Keywords<'nn.attention.flex_attention.create_block_mask', 'mask_mod' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'> | undefined, BLOCK_SIZE?: number | readonly number[] | Keywords<'nn.attention.flex_attention.create_block_mask', 'mask_mod' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'> | undefined, _compile?: boolean | Keywords<'nn.attention.flex_attention.create_block_mask', 'mask_mod' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'> | undefined, separate_full_blocks?: boolean | Keywords<'nn.attention.flex_attention.create_block_mask', 'mask_mod' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'> | undefined, compute_dq_write_order?: boolean | Keywords<'nn.attention.flex_attention.create_block_mask', 'mask_mod' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'> | undefined, dq_kv_order?: boolean | Keywords<'nn.attention.flex_attention.create_block_mask', 'mask_mod' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'> | undefined]
+
+  /**
+   * `torch.nn.attention.flex_attention.create_mask(mod_fn, B, H, Q_LEN, KV_LEN, device=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.flex_attention.create_mask.html
+   */
+  'nn.attention.flex_attention.create_mask': [options: { mod_fn: ((...inputs: any[]) => any); B: number | null; H: number | null; Q_LEN: number; KV_LEN: number } & Keywords<'nn.attention.flex_attention.create_mask', 'mod_fn' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'>] | [mod_fn: ((...inputs: any[]) => any), options: { B: number | null; H: number | null; Q_LEN: number; KV_LEN: number } & Keywords<'nn.attention.flex_attention.create_mask', 'mod_fn' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'>] | [mod_fn: ((...inputs: any[]) => any), B: number | null, options: { H: number | null; Q_LEN: number; KV_LEN: number } & Keywords<'nn.attention.flex_attention.create_mask', 'mod_fn' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'>] | [mod_fn: ((...inputs: any[]) => any), B: number | null, H: number | null, options: { Q_LEN: number; KV_LEN: number } & Keywords<'nn.attention.flex_attention.create_mask', 'mod_fn' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'>] | [mod_fn: ((...inputs: any[]) => any), B: number | null, H: number | null, Q_LEN: number, options: { KV_LEN: number } & Keywords<'nn.attention.flex_attention.create_mask', 'mod_fn' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'>] | [mod_fn: ((...inputs: any[]) => any), B: number | null, H: number | null, Q_LEN: number, KV_LEN: number, device?: DeviceLike | null | Keywords<'nn.attention.flex_attention.create_mask', 'mod_fn' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'> | undefined]
+
+  /**
+   * `torch.nn.attention.flex_attention.flex_attention(query, key, value, score_mod=None, block_mask=None, scale=None, enable_gqa=False, return_lse=False, kernel_options=None, *, return_aux=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.flex_attention.flex_attention.html
+   */
+  'nn.attention.flex_attention.flex_attention': [options: { query: Tensor; key: Tensor; value: Tensor } & Keywords<'nn.attention.flex_attention.flex_attention', 'query' | 'key' | 'value'>] | [query: Tensor, options: { key: Tensor; value: Tensor } & Keywords<'nn.attention.flex_attention.flex_attention', 'query' | 'key' | 'value'>] | [query: Tensor, key: Tensor, options: { value: Tensor } & Keywords<'nn.attention.flex_attention.flex_attention', 'query' | 'key' | 'value'>] | [query: Tensor, key: Tensor, value: Tensor, score_mod?: ((...inputs: any[]) => any) | null | Keywords<'nn.attention.flex_attention.flex_attention', 'query' | 'key' | 'value'> | undefined, block_mask?: unknown | Keywords<'nn.attention.flex_attention.flex_attention', 'query' | 'key' | 'value'> | undefined, scale?: number | null | Keywords<'nn.attention.flex_attention.flex_attention', 'query' | 'key' | 'value'> | undefined, enable_gqa?: boolean | Keywords<'nn.attention.flex_attention.flex_attention', 'query' | 'key' | 'value'> | undefined, return_lse?: boolean | Keywords<'nn.attention.flex_attention.flex_attention', 'query' | 'key' | 'value'> | undefined, kernel_options?: object | null | Keywords<'nn.attention.flex_attention.flex_attention', 'query' | 'key' | 'value'> | undefined, options?: Keywords<'nn.attention.flex_attention.flex_attention', 'query' | 'key' | 'value'> | undefined]
+
+  /**
+   * `torch.nn.attention.flex_attention.AuxOutput(lse=None, max_scores=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.flex_attention.AuxOutput.html
+   */
+  'nn.attention.flex_attention.AuxOutput': [lse?: Tensor | null | Keywords<'nn.attention.flex_attention.AuxOutput'> | undefined, max_scores?: Tensor | null | Keywords<'nn.attention.flex_attention.AuxOutput'> | undefined]
+
+  /**
+   * `torch.nn.attention.flex_attention.AuxRequest(lse=False, max_scores=False)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.flex_attention.AuxRequest.html
+   */
+  'nn.attention.flex_attention.AuxRequest': [lse?: boolean | Keywords<'nn.attention.flex_attention.AuxRequest'> | undefined, max_scores?: boolean | Keywords<'nn.attention.flex_attention.AuxRequest'> | undefined]
+
+  /**
+   * `torch.nn.attention.flex_attention.BlockMask(seq_lengths, kv_num_blocks, kv_indices, full_kv_num_blocks, full_kv_indices, q_num_blocks, q_indices, full_q_num_blocks, full_q_indices, BLOCK_SIZE=(128, 128), mask_mod=None, *, dq_write_order=None, dq_write_order_full=None, dq_kv_order=None, dq_kv_order_spt=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.flex_attention.BlockMask.html
+   */
+  'nn.attention.flex_attention.BlockMask': [options: { seq_lengths: readonly number[]; kv_num_blocks: Tensor; kv_indices: Tensor; full_kv_num_blocks: Tensor | null; full_kv_indices: Tensor | null; q_num_blocks: Tensor | null; q_indices: Tensor | null; full_q_num_blocks: Tensor | null; full_q_indices: Tensor | null } & Keywords<'nn.attention.flex_attention.BlockMask', 'seq_lengths' | 'kv_num_blocks' | 'kv_indices' | 'full_kv_num_blocks' | 'full_kv_indices' | 'q_num_blocks' | 'q_indices' | 'full_q_num_blocks' | 'full_q_indices'>] | [seq_lengths: readonly number[], options: { kv_num_blocks: Tensor; kv_indices: Tensor; full_kv_num_blocks: Tensor | null; full_kv_indices: Tensor | null; q_num_blocks: Tensor | null; q_indices: Tensor | null; full_q_num_blocks: Tensor | null; full_q_indices: Tensor | null } & Keywords<'nn.attention.flex_attention.BlockMask', 'seq_lengths' | 'kv_num_blocks' | 'kv_indices' | 'full_kv_num_blocks' | 'full_kv_indices' | 'q_num_blocks' | 'q_indices' | 'full_q_num_blocks' | 'full_q_indices'>] | [seq_lengths: readonly number[], kv_num_blocks: Tensor, options: { kv_indices: Tensor; full_kv_num_blocks: Tensor | null; full_kv_indices: Tensor | null; q_num_blocks: Tensor | null; q_indices: Tensor | null; full_q_num_blocks: Tensor | null; full_q_indices: Tensor | null } & Keywords<'nn.attention.flex_attention.BlockMask', 'seq_lengths' | 'kv_num_blocks' | 'kv_indices' | 'full_kv_num_blocks' | 'full_kv_indices' | 'q_num_blocks' | 'q_indices' | 'full_q_num_blocks' | 'full_q_indices'>] | [seq_lengths: readonly number[], kv_num_blocks: Tensor, kv_indices: Tensor, options: { full_kv_num_blocks: Tensor | null; full_kv_indices: Tensor | null; q_num_blocks: Tensor | null; q_indices: Tensor | null; full_q_num_blocks: Tensor | null; full_q_indices: Tensor | null } & Keywords<'nn.attention.flex_attention.BlockMask', 'seq_lengths' | 'kv_num_blocks' | 'kv_indices' | 'full_kv_num_blocks' | 'full_kv_indices' | 'q_num_blocks' | 'q_indices' | 'full_q_num_blocks' | 'full_q_indices'>] | [seq_lengths: readonly number[], kv_num_blocks: Tensor, kv_indices: Tensor, full_kv_num_blocks: Tensor | null, options: { full_kv_indices: Tensor | null; q_num_blocks: Tensor | null; q_indices: Tensor | null; full_q_num_blocks: Tensor | null; full_q_indices: Tensor | null } & Keywords<'nn.attention.flex_attention.BlockMask', 'seq_lengths' | 'kv_num_blocks' | 'kv_indices' | 'full_kv_num_blocks' | 'full_kv_indices' | 'q_num_blocks' | 'q_indices' | 'full_q_num_blocks' | 'full_q_indices'>] | [seq_lengths: readonly number[], kv_num_blocks: Tensor, kv_indices: Tensor, full_kv_num_blocks: Tensor | null, full_kv_indices: Tensor | null, options: { q_num_blocks: Tensor | null; q_indices: Tensor | null; full_q_num_blocks: Tensor | null; full_q_indices: Tensor | null } & Keywords<'nn.attention.flex_attention.BlockMask', 'seq_lengths' | 'kv_num_blocks' | 'kv_indices' | 'full_kv_num_blocks' | 'full_kv_indices' | 'q_num_blocks' | 'q_indices' | 'full_q_num_blocks' | 'full_q_indices'>] | [seq_lengths: readonly number[], kv_num_blocks: Tensor, kv_indices: Tensor, full_kv_num_blocks: Tensor | null, full_kv_indices: Tensor | null, q_num_blocks: Tensor | null, options: { q_indices: Tensor | null; full_q_num_blocks: Tensor | null; full_q_indices: Tensor | null } & Keywords<'nn.attention.flex_attention.BlockMask', 'seq_lengths' | 'kv_num_blocks' | 'kv_indices' | 'full_kv_num_blocks' | 'full_kv_indices' | 'q_num_blocks' | 'q_indices' | 'full_q_num_blocks' | 'full_q_indices'>] | [seq_lengths: readonly number[], kv_num_blocks: Tensor, kv_indices: Tensor, full_kv_num_blocks: Tensor | null, full_kv_indices: Tensor | null, q_num_blocks: Tensor | null, q_indices: Tensor | null, options: { full_q_num_blocks: Tensor | null; full_q_indices: Tensor | null } & Keywords<'nn.attention.flex_attention.BlockMask', 'seq_lengths' | 'kv_num_blocks' | 'kv_indices' | 'full_kv_num_blocks' | 'full_kv_indices' | 'q_num_blocks' | 'q_indices' | 'full_q_num_blocks' | 'full_q_indices'>] | [seq_lengths: readonly number[], kv_num_blocks: Tensor, kv_indices: Tensor, full_kv_num_blocks: Tensor | null, full_kv_indices: Tensor | null, q_num_blocks: Tensor | null, q_indices: Tensor | null, full_q_num_blocks: Tensor | null, options: { full_q_indices: Tensor | null } & Keywords<'nn.attention.flex_attention.BlockMask', 'seq_lengths' | 'kv_num_blocks' | 'kv_indices' | 'full_kv_num_blocks' | 'full_kv_indices' | 'q_num_blocks' | 'q_indices' | 'full_q_num_blocks' | 'full_q_indices'>] | [seq_lengths: readonly number[], kv_num_blocks: Tensor, kv_indices: Tensor, full_kv_num_blocks: Tensor | null, full_kv_indices: Tensor | null, q_num_blocks: Tensor | null, q_indices: Tensor | null, full_q_num_blocks: Tensor | null, full_q_indices: Tensor | null, BLOCK_SIZE?: number | readonly number[] | Keywords<'nn.attention.flex_attention.BlockMask', 'seq_lengths' | 'kv_num_blocks' | 'kv_indices' | 'full_kv_num_blocks' | 'full_kv_indices' | 'q_num_blocks' | 'q_indices' | 'full_q_num_blocks' | 'full_q_indices'> | undefined, mask_mod?: ((...inputs: any[]) => any) | null | Keywords<'nn.attention.flex_attention.BlockMask', 'seq_lengths' | 'kv_num_blocks' | 'kv_indices' | 'full_kv_num_blocks' | 'full_kv_indices' | 'q_num_blocks' | 'q_indices' | 'full_q_num_blocks' | 'full_q_indices'> | undefined, options?: Keywords<'nn.attention.flex_attention.BlockMask', 'seq_lengths' | 'kv_num_blocks' | 'kv_indices' | 'full_kv_num_blocks' | 'full_kv_indices' | 'q_num_blocks' | 'q_indices' | 'full_q_num_blocks' | 'full_q_indices'> | undefined]
+
+  /**
+   * `torch.nn.attention.flex_attention.BlockMask.as_tuple(flatten=True)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.flex_attention.BlockMask.html#torch.nn.attention.flex_attention.BlockMask.as_tuple
+   */
+  'nn.attention.flex_attention.BlockMask.as_tuple': [flatten?: boolean | Keywords<'nn.attention.flex_attention.BlockMask.as_tuple'> | undefined]
+
+  /**
+   * `torch.nn.attention.flex_attention.BlockMask.numel()`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.flex_attention.BlockMask.html#torch.nn.attention.flex_attention.BlockMask.numel
+   */
+  'nn.attention.flex_attention.BlockMask.numel': []
+
+  /**
+   * `torch.nn.attention.flex_attention.BlockMask.sparsity()`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.flex_attention.BlockMask.html#torch.nn.attention.flex_attention.BlockMask.sparsity
+   */
+  'nn.attention.flex_attention.BlockMask.sparsity': []
+
+  /**
+   * `torch.nn.attention.flex_attention.BlockMask.to(device)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.flex_attention.BlockMask.html#torch.nn.attention.flex_attention.BlockMask.to
+   */
+  'nn.attention.flex_attention.BlockMask.to': [device: ({ device: DeviceLike | null }) | DeviceLike | null]
+
+  /**
+   * `torch.nn.attention.flex_attention.BlockMask.to_dense()`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.flex_attention.BlockMask.html#torch.nn.attention.flex_attention.BlockMask.to_dense
+   */
+  'nn.attention.flex_attention.BlockMask.to_dense': []
+
+  /**
+   * `torch.nn.attention.flex_attention.BlockMask.to_string(grid_size=(20, 20), limit=4)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.flex_attention.BlockMask.html#torch.nn.attention.flex_attention.BlockMask.to_string
+   */
+  'nn.attention.flex_attention.BlockMask.to_string': [grid_size?: number | readonly number[] | Keywords<'nn.attention.flex_attention.BlockMask.to_string'> | undefined, limit?: number | Keywords<'nn.attention.flex_attention.BlockMask.to_string'> | undefined]
+
+  /**
+   * `torch.nn.attention.flex_attention.BlockMask.from_kv_blocks(kv_num_blocks, kv_indices, full_kv_num_blocks=None, full_kv_indices=None, BLOCK_SIZE=128, mask_mod=None, seq_lengths=None, compute_q_blocks=True, *, dq_write_order=None, dq_write_order_full=None, dq_kv_order=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.flex_attention.BlockMask.html#torch.nn.attention.flex_attention.BlockMask.from_kv_blocks
+   */
+  'nn.attention.flex_attention.BlockMask.from_kv_blocks': [options: { kv_num_blocks: Tensor; kv_indices: Tensor } & Keywords<'nn.attention.flex_attention.BlockMask.from_kv_blocks', 'kv_num_blocks' | 'kv_indices'>] | [kv_num_blocks: Tensor, options: { kv_indices: Tensor } & Keywords<'nn.attention.flex_attention.BlockMask.from_kv_blocks', 'kv_num_blocks' | 'kv_indices'>] | [kv_num_blocks: Tensor, kv_indices: Tensor, full_kv_num_blocks?: Tensor | null | Keywords<'nn.attention.flex_attention.BlockMask.from_kv_blocks', 'kv_num_blocks' | 'kv_indices'> | undefined, full_kv_indices?: Tensor | null | Keywords<'nn.attention.flex_attention.BlockMask.from_kv_blocks', 'kv_num_blocks' | 'kv_indices'> | undefined, BLOCK_SIZE?: number | readonly number[] | Keywords<'nn.attention.flex_attention.BlockMask.from_kv_blocks', 'kv_num_blocks' | 'kv_indices'> | undefined, mask_mod?: ((...inputs: any[]) => any) | null | Keywords<'nn.attention.flex_attention.BlockMask.from_kv_blocks', 'kv_num_blocks' | 'kv_indices'> | undefined, seq_lengths?: readonly number[] | null | Keywords<'nn.attention.flex_attention.BlockMask.from_kv_blocks', 'kv_num_blocks' | 'kv_indices'> | undefined, compute_q_blocks?: boolean | Keywords<'nn.attention.flex_attention.BlockMask.from_kv_blocks', 'kv_num_blocks' | 'kv_indices'> | undefined, options?: Keywords<'nn.attention.flex_attention.BlockMask.from_kv_blocks', 'kv_num_blocks' | 'kv_indices'> | undefined]
+
+  /**
+   * `torch.nn.attention.bias.CausalBias(variant, seq_len_q, seq_len_kv)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.bias.CausalBias.html
+   */
+  'nn.attention.bias.CausalBias': [options: { variant: unknown; seq_len_q: number; seq_len_kv: number }] | [variant: unknown, options: { seq_len_q: number; seq_len_kv: number }] | [variant: unknown, seq_len_q: number, options: { seq_len_kv: number }] | [variant: unknown, seq_len_q: number, seq_len_kv: number]
 
   /**
    * `torch.nn.utils.rnn.PackedSequence(data, batch_sizes=None, sorted_indices=None, unsorted_indices=None)`
@@ -1999,7 +2477,7 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.rnn.pack_sequence.html
    */
-  'nn.utils.rnn.pack_sequence': [sequences: ({ sequences: readonly Tensor[] } & Keywords<'nn.utils.rnn.pack_sequence', 'sequences'>) | readonly Tensor[], enforce_sorted?: boolean | Keywords<'nn.utils.rnn.pack_sequence', 'sequences'> | undefined]
+  'nn.utils.rnn.pack_sequence': [sequences: ({ sequences: Tensor | Iterable<Tensor> } & Keywords<'nn.utils.rnn.pack_sequence', 'sequences'>) | Tensor | Iterable<Tensor>, enforce_sorted?: boolean | Keywords<'nn.utils.rnn.pack_sequence', 'sequences'> | undefined]
 
   /**
    * `torch.nn.utils.rnn.pad_packed_sequence(sequence, batch_first=False, padding_value=0, total_length=None)`
@@ -2013,7 +2491,7 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.rnn.pad_sequence.html
    */
-  'nn.utils.rnn.pad_sequence': [sequences: ({ sequences: readonly Tensor[] } & Keywords<'nn.utils.rnn.pad_sequence', 'sequences'>) | readonly Tensor[], batch_first?: boolean | Keywords<'nn.utils.rnn.pad_sequence', 'sequences'> | undefined, padding_value?: number | Keywords<'nn.utils.rnn.pad_sequence', 'sequences'> | undefined, padding_side?: 'left' | 'right' | Keywords<'nn.utils.rnn.pad_sequence', 'sequences'> | undefined]
+  'nn.utils.rnn.pad_sequence': [sequences: ({ sequences: Tensor | Iterable<Tensor> } & Keywords<'nn.utils.rnn.pad_sequence', 'sequences'>) | Tensor | Iterable<Tensor>, batch_first?: boolean | Keywords<'nn.utils.rnn.pad_sequence', 'sequences'> | undefined, padding_value?: number | Keywords<'nn.utils.rnn.pad_sequence', 'sequences'> | undefined, padding_side?: 'left' | 'right' | Keywords<'nn.utils.rnn.pad_sequence', 'sequences'> | undefined]
 
   /**
    * `torch.nn.utils.rnn.unpack_sequence(packed_sequences)`
@@ -2097,7 +2575,7 @@ export interface Values {
   'nn.InstanceNorm1d': { num_features: number; eps: number; momentum: number | null; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
   'nn.InstanceNorm2d': { num_features: number; eps: number; momentum: number | null; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
   'nn.InstanceNorm3d': { num_features: number; eps: number; momentum: number | null; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
-  'nn.KLDivLoss': { size_average: boolean | null; reduce: boolean | null; reduction: Reduction; log_target: boolean }
+  'nn.KLDivLoss': { size_average: boolean | null; reduce: boolean | null; reduction: 'none' | 'mean' | 'batchmean' | 'sum'; log_target: boolean }
   'nn.L1Loss': { size_average: boolean | null; reduce: boolean | null; reduction: Reduction }
   'nn.LPPool1d': { norm_type: number; kernel_size: number | readonly number[]; stride: number | readonly number[] | null; ceil_mode: boolean }
   'nn.LPPool2d': { norm_type: number; kernel_size: number | readonly number[]; stride: number | readonly number[] | null; ceil_mode: boolean }
@@ -2112,7 +2590,7 @@ export interface Values {
   'nn.LazyConv2d': { out_channels: number; kernel_size: number | readonly number[]; stride: number | readonly number[]; padding: number | readonly number[] | string; dilation: number | readonly number[]; groups: number; bias: boolean; padding_mode: 'zeros' | 'reflect' | 'replicate' | 'circular'; device: DeviceLike | null; dtype: DType | null }
   'nn.LazyConv3d': { out_channels: number; kernel_size: number | readonly number[]; stride: number | readonly number[]; padding: number | readonly number[] | string; dilation: number | readonly number[]; groups: number; bias: boolean; padding_mode: 'zeros' | 'reflect' | 'replicate' | 'circular'; device: DeviceLike | null; dtype: DType | null }
   'nn.LazyConvTranspose1d': { out_channels: number; kernel_size: number | readonly number[]; stride: number | readonly number[]; padding: number | readonly number[]; output_padding: number | readonly number[]; groups: number; bias: boolean; dilation: number | readonly number[]; padding_mode: 'zeros' | 'reflect' | 'replicate' | 'circular'; device: DeviceLike | null; dtype: DType | null }
-  'nn.LazyConvTranspose2d': { out_channels: number; kernel_size: number | readonly number[]; stride: number | readonly number[]; padding: number | readonly number[]; output_padding: number | readonly number[]; groups: number; bias: boolean; dilation: number; padding_mode: 'zeros' | 'reflect' | 'replicate' | 'circular'; device: DeviceLike | null; dtype: DType | null }
+  'nn.LazyConvTranspose2d': { out_channels: number; kernel_size: number | readonly number[]; stride: number | readonly number[]; padding: number | readonly number[]; output_padding: number | readonly number[]; groups: number; bias: boolean; dilation: number | readonly number[]; padding_mode: 'zeros' | 'reflect' | 'replicate' | 'circular'; device: DeviceLike | null; dtype: DType | null }
   'nn.LazyConvTranspose3d': { out_channels: number; kernel_size: number | readonly number[]; stride: number | readonly number[]; padding: number | readonly number[]; output_padding: number | readonly number[]; groups: number; bias: boolean; dilation: number | readonly number[]; padding_mode: 'zeros' | 'reflect' | 'replicate' | 'circular'; device: DeviceLike | null; dtype: DType | null }
   'nn.LazyInstanceNorm1d': { eps: number; momentum: number | null; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
   'nn.LazyInstanceNorm2d': { eps: number; momentum: number | null; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
@@ -2120,7 +2598,7 @@ export interface Values {
   'nn.LazyLinear': { out_features: number; bias: boolean; device: DeviceLike | null; dtype: DType | null }
   'nn.LeakyReLU': { negative_slope: number; inplace: boolean }
   'nn.Linear': { in_features: number; out_features: number; bias: boolean; device: DeviceLike | null; dtype: DType | null }
-  'nn.LinearCrossEntropyLoss': { in_features: number; num_classes: number; out_features: readonly number[]; bias: boolean; device: DeviceLike | null; dtype: DType | null; reduction: Reduction; weight: Tensor | null; ignore_index: number | null; label_smoothing: number; options: unknown }
+  'nn.LinearCrossEntropyLoss': { in_features: number; num_classes: number; out_features: readonly number[]; bias: boolean; device: DeviceLike | null; dtype: DType | null; reduction: Reduction; weight: Tensor | null; ignore_index: number | null; label_smoothing: number; options: LinearCrossEntropyOptions | null }
   'nn.LinearCrossEntropyOptions': { allow_retain_graph: boolean; batch_chunk_size: number | null; chunking_method: string | null; acc_policy: 'accurate' | 'balanced' | 'compact' | 'auto'; acc_dtype: DType | null }
   'nn.LocalResponseNorm': { size: number; alpha: number; beta: number; k: number }
   'nn.LogSigmoid': {  }
@@ -2140,7 +2618,7 @@ export interface Values {
   'nn.MultiLabelMarginLoss': { size_average: boolean | null; reduce: boolean | null; reduction: Reduction }
   'nn.MultiLabelSoftMarginLoss': { weight: Tensor | null; size_average: boolean | null; reduce: boolean | null; reduction: Reduction }
   'nn.MultiMarginLoss': { p: number; margin: number; weight: Tensor | null; size_average: boolean | null; reduce: boolean | null; reduction: Reduction }
-  'nn.MultiheadAttention': { embed_dim: unknown; num_heads: unknown; dropout: number; bias: boolean; add_bias_kv: boolean; add_zero_attn: boolean; kdim: unknown; vdim: unknown; batch_first: boolean; device: DeviceLike | null; dtype: DType | null }
+  'nn.MultiheadAttention': { embed_dim: number; num_heads: number; dropout: number; bias: boolean; add_bias_kv: boolean; add_zero_attn: boolean; kdim: number | null; vdim: number | null; batch_first: boolean; device: DeviceLike | null; dtype: DType | null }
   'nn.NLLLoss': { weight: Tensor | null; size_average: boolean | null; ignore_index: number; reduce: boolean | null; reduction: Reduction }
   'nn.NLLLoss2d': { weight: Tensor | null; size_average: boolean | null; ignore_index: number; reduce: boolean | null; reduction: Reduction }
   'nn.PReLU': { num_parameters: number; init: number; device: DeviceLike | null; dtype: DType | null }
@@ -2181,13 +2659,13 @@ export interface Values {
   'nn.Tanh': {  }
   'nn.Tanhshrink': {  }
   'nn.Threshold': { threshold: number; value: number; inplace: boolean }
-  'nn.Transformer': { d_model: number; nhead: number; num_encoder_layers: number; num_decoder_layers: number; dim_feedforward: number; dropout: number; activation: unknown; custom_encoder: unknown; custom_decoder: unknown; layer_norm_eps: number; batch_first: boolean; norm_first: boolean; bias: boolean; device: DeviceLike | null; dtype: DType | null }
-  'nn.TransformerDecoder': { decoder_layer: unknown; num_layers: number; norm: Module | null }
-  'nn.TransformerDecoderLayer': { d_model: number; nhead: number; dim_feedforward: number; dropout: number; activation: unknown; layer_norm_eps: number; batch_first: boolean; norm_first: boolean; bias: boolean; device: DeviceLike | null; dtype: DType | null }
-  'nn.TransformerEncoder': { encoder_layer: unknown; num_layers: number; norm: Module | null; enable_nested_tensor: boolean; mask_check: boolean }
-  'nn.TransformerEncoderLayer': { d_model: number; nhead: number; dim_feedforward: number; dropout: number; activation: unknown; layer_norm_eps: number; batch_first: boolean; norm_first: boolean; bias: boolean; device: DeviceLike | null; dtype: DType | null }
+  'nn.Transformer': { d_model: number; nhead: number; num_encoder_layers: number; num_decoder_layers: number; dim_feedforward: number; dropout: number; activation: ((input: Tensor) => Tensor) | 'relu' | 'gelu'; custom_encoder: Module | null; custom_decoder: Module | null; layer_norm_eps: number; batch_first: boolean; norm_first: boolean; bias: boolean; device: DeviceLike | null; dtype: DType | null }
+  'nn.TransformerDecoder': { decoder_layer: Module; num_layers: number; norm: Module | null }
+  'nn.TransformerDecoderLayer': { d_model: number; nhead: number; dim_feedforward: number; dropout: number; activation: ((input: Tensor) => Tensor) | 'relu' | 'gelu'; layer_norm_eps: number; batch_first: boolean; norm_first: boolean; bias: boolean; device: DeviceLike | null; dtype: DType | null }
+  'nn.TransformerEncoder': { encoder_layer: Module; num_layers: number; norm: Module | null; enable_nested_tensor: boolean; mask_check: boolean }
+  'nn.TransformerEncoderLayer': { d_model: number; nhead: number; dim_feedforward: number; dropout: number; activation: ((input: Tensor) => Tensor) | 'relu' | 'gelu'; layer_norm_eps: number; batch_first: boolean; norm_first: boolean; bias: boolean; device: DeviceLike | null; dtype: DType | null }
   'nn.TripletMarginLoss': { margin: number; p: number; eps: number; swap: boolean; size_average: boolean | null; reduce: boolean | null; reduction: Reduction }
-  'nn.TripletMarginWithDistanceLoss': { distance_function: unknown; margin: number; swap: boolean; reduction: Reduction }
+  'nn.TripletMarginWithDistanceLoss': { distance_function: ((x: Tensor, y: Tensor) => Tensor) | null; margin: number; swap: boolean; reduction: Reduction }
   'nn.Unflatten': { dim: number; unflattened_size: readonly number[] }
   'nn.Unfold': { kernel_size: number | readonly number[]; dilation: number | readonly number[]; padding: number | readonly number[]; stride: number | readonly number[] }
   'nn.UninitializedBuffer': { requires_grad: boolean; device: DeviceLike | null; dtype: DType | null; persistent: boolean }
@@ -2302,21 +2780,89 @@ export interface Values {
   'nn.utils.clip_grad_norm_': { parameters: Tensor | Iterable<Tensor>; max_norm: number; norm_type: number; error_if_nonfinite: boolean; foreach: boolean | null }
   'nn.utils.clip_grad_value_': { parameters: Tensor | Iterable<Tensor>; clip_value: number; foreach: boolean | null }
   'nn.utils.clip_grads_with_norm_': { parameters: Tensor | Iterable<Tensor>; max_norm: number; total_norm: Tensor; foreach: boolean | null }
-  'nn.utils.convert_conv2d_weight_memory_format': { module: unknown; memory_format: MemoryFormat }
-  'nn.utils.convert_conv3d_weight_memory_format': { module: unknown; memory_format: MemoryFormat }
-  'nn.utils.fuse_conv_bn_eval': { conv: unknown; bn: unknown; transpose: boolean }
+  'nn.utils.convert_conv2d_weight_memory_format': { module: Module; memory_format: MemoryFormat }
+  'nn.utils.convert_conv3d_weight_memory_format': { module: Module; memory_format: MemoryFormat }
+  'nn.utils.fuse_conv_bn_eval': { conv: Module; bn: Module; transpose: boolean }
   'nn.utils.fuse_conv_bn_weights': { conv_w: Tensor; conv_b: Tensor | null; bn_rm: Tensor; bn_rv: Tensor; bn_eps: number; bn_w: Tensor | null; bn_b: Tensor | null; transpose: boolean }
-  'nn.utils.fuse_linear_bn_eval': { linear: unknown; bn: unknown }
+  'nn.utils.fuse_linear_bn_eval': { linear: Module; bn: Module }
   'nn.utils.fuse_linear_bn_weights': { linear_w: Tensor; linear_b: Tensor | null; bn_rm: Tensor; bn_rv: Tensor; bn_eps: number; bn_w: Tensor; bn_b: Tensor }
   'nn.utils.get_total_norm': { tensors: Tensor | Iterable<Tensor>; norm_type: number; error_if_nonfinite: boolean; foreach: boolean | null }
-  'nn.utils.parameters_to_vector': { parameters: readonly Tensor[] }
-  'nn.utils.vector_to_parameters': { vec: Tensor; parameters: readonly Tensor[] }
+  'nn.utils.parameters_to_vector': { parameters: Iterable<Tensor> }
+  'nn.utils.remove_spectral_norm': { module: Module; name: string }
+  'nn.utils.remove_weight_norm': { module: Module; name: string }
+  'nn.utils.spectral_norm': { module: Module; name: string; n_power_iterations: number; eps: number; dim: number | null }
+  'nn.utils.vector_to_parameters': { vec: Tensor; parameters: Iterable<Tensor> }
+  'nn.utils.weight_norm': { module: Module; name: string; dim: number | null }
+  'nn.utils.parametrize.is_parametrized': { module: Module; tensor_name: string | null }
+  'nn.utils.parametrize.register_parametrization': { module: Module; tensor_name: string; parametrization: Module; unsafe: boolean }
+  'nn.utils.parametrize.remove_parametrizations': { module: Module; tensor_name: string; leave_parametrized: boolean }
+  'nn.utils.parametrize.transfer_parametrizations_and_params': { from_module: Module; to_module: Module; tensor_name: string | null }
+  'nn.utils.parametrize.type_before_parametrizations': { module: Module }
+  'nn.utils.parametrize.ParametrizationList': { modules: Iterable<Module>; original: Tensor | Parameter; unsafe: boolean }
+  'nn.utils.parametrize.ParametrizationList.right_inverse': { value: Tensor }
+  'nn.utils.parametrizations.orthogonal': { module: Module; name: string; orthogonal_map: string | null; use_trivialization: boolean }
+  'nn.utils.parametrizations.spectral_norm': { module: Module; name: string; n_power_iterations: number; eps: number; dim: number | null }
+  'nn.utils.parametrizations.weight_norm': { module: Module; name: string; dim: number | null }
+  'nn.utils.prune.custom_from_mask': { module: Module; name: string; mask: Tensor }
+  'nn.utils.prune.identity': { module: Module; name: string }
+  'nn.utils.prune.is_pruned': { module: Module }
+  'nn.utils.prune.l1_unstructured': { module: Module; name: string; amount: number; importance_scores: Tensor | null }
+  'nn.utils.prune.ln_structured': { module: Module; name: string; amount: number; n: number | 'fro' | 'nuc'; dim: number; importance_scores: Tensor | null }
+  'nn.utils.prune.random_structured': { module: Module; name: string; amount: number; dim: number }
+  'nn.utils.prune.random_unstructured': { module: Module; name: string; amount: number }
+  'nn.utils.prune.remove': { module: Module; name: string }
+  'nn.utils.prune.BasePruningMethod.apply_mask': { module: Module }
+  'nn.utils.prune.BasePruningMethod.compute_mask': { t: Tensor; default_mask: Tensor | null }
+  'nn.utils.prune.BasePruningMethod.prune': { t: Tensor; default_mask: Tensor | null; importance_scores: Tensor | null }
+  'nn.utils.prune.BasePruningMethod.remove': { module: Module }
+  'nn.utils.prune.CustomFromMask': { mask: Tensor }
+  'nn.utils.prune.CustomFromMask.apply': { module: Module; name: string; mask: Tensor }
+  'nn.utils.prune.CustomFromMask.compute_mask': { t: Tensor; default_mask: Tensor | null }
+  'nn.utils.prune.Identity.apply': { module: Module; name: string }
+  'nn.utils.prune.Identity.compute_mask': { t: Tensor; default_mask: Tensor | null }
+  'nn.utils.prune.L1Unstructured': { amount: number }
+  'nn.utils.prune.L1Unstructured.apply': { module: Module; name: string; amount: number; importance_scores: Tensor | null }
+  'nn.utils.prune.L1Unstructured.compute_mask': { t: Tensor; default_mask: Tensor | null }
+  'nn.utils.prune.LnStructured': { amount: number; n: number | 'fro' | 'nuc'; dim: number }
+  'nn.utils.prune.LnStructured.apply': { module: Module; name: string; amount: number; n: number | 'fro' | 'nuc'; dim: number; importance_scores: Tensor | null }
+  'nn.utils.prune.LnStructured.compute_mask': { t: Tensor; default_mask: Tensor | null }
+  'nn.utils.prune.PruningContainer': {  }
+  'nn.utils.prune.PruningContainer.add_pruning_method': { method: BasePruningMethod }
+  'nn.utils.prune.PruningContainer.compute_mask': { t: Tensor; default_mask: Tensor | null }
+  'nn.utils.prune.RandomStructured': { amount: number; dim: number }
+  'nn.utils.prune.RandomStructured.apply': { module: Module; name: string; amount: number; dim: number }
+  'nn.utils.prune.RandomStructured.compute_mask': { t: Tensor; default_mask: Tensor | null }
+  'nn.utils.prune.RandomUnstructured': { amount: number }
+  'nn.utils.prune.RandomUnstructured.apply': { module: Module; name: string; amount: number }
+  'nn.utils.prune.RandomUnstructured.compute_mask': { t: Tensor; default_mask: Tensor | null }
+  'nn.utils.stateless.functional_call': { module: Module; parameters_and_buffers: Readonly<Record<string, Tensor>>; args: unknown; kwargs: object | null; tie_weights: boolean; strict: boolean }
+  'func.functional_call': { module: Module; parameter_and_buffer_dicts: Readonly<Record<string, Tensor>> | readonly Readonly<Record<string, Tensor>>[]; args: unknown; kwargs: object | null; tie_weights: boolean; strict: boolean }
+  'func.stack_module_state': { models: Iterable<Module> }
+  'nn.attention.activate_flash_attention_impl': { impl: string }
+  'nn.attention.current_flash_attention_impl': {  }
+  'nn.attention.list_flash_attention_impls': {  }
+  'nn.attention.register_flash_attention_impl': { impl: string; register_fn: ((...inputs: any[]) => any) }
+  'nn.attention.sdpa_kernel': { backends: number | readonly number[]; set_priority: boolean }
+  'nn.attention.flex_attention.create_block_mask': { mask_mod: ((...inputs: any[]) => any); B: number | null; H: number | null; Q_LEN: number; KV_LEN: number; device: DeviceLike | null; BLOCK_SIZE: number | readonly number[]; _compile: boolean; separate_full_blocks: boolean; compute_dq_write_order: boolean; dq_kv_order: boolean }
+  'nn.attention.flex_attention.create_mask': { mod_fn: ((...inputs: any[]) => any); B: number | null; H: number | null; Q_LEN: number; KV_LEN: number; device: DeviceLike | null }
+  'nn.attention.flex_attention.flex_attention': { query: Tensor; key: Tensor; value: Tensor; score_mod: ((...inputs: any[]) => any) | null; block_mask: unknown; scale: number | null; enable_gqa: boolean; return_lse: boolean; kernel_options: object | null; return_aux: object | null }
+  'nn.attention.flex_attention.AuxOutput': { lse: Tensor | null; max_scores: Tensor | null }
+  'nn.attention.flex_attention.AuxRequest': { lse: boolean; max_scores: boolean }
+  'nn.attention.flex_attention.BlockMask': { seq_lengths: readonly number[]; kv_num_blocks: Tensor; kv_indices: Tensor; full_kv_num_blocks: Tensor | null; full_kv_indices: Tensor | null; q_num_blocks: Tensor | null; q_indices: Tensor | null; full_q_num_blocks: Tensor | null; full_q_indices: Tensor | null; BLOCK_SIZE: number | readonly number[]; mask_mod: ((...inputs: any[]) => any) | null; dq_write_order: Tensor | null; dq_write_order_full: Tensor | null; dq_kv_order: Tensor | null; dq_kv_order_spt: boolean | null }
+  'nn.attention.flex_attention.BlockMask.as_tuple': { flatten: boolean }
+  'nn.attention.flex_attention.BlockMask.numel': {  }
+  'nn.attention.flex_attention.BlockMask.sparsity': {  }
+  'nn.attention.flex_attention.BlockMask.to': { device: DeviceLike | null }
+  'nn.attention.flex_attention.BlockMask.to_dense': {  }
+  'nn.attention.flex_attention.BlockMask.to_string': { grid_size: number | readonly number[]; limit: number }
+  'nn.attention.flex_attention.BlockMask.from_kv_blocks': { kv_num_blocks: Tensor; kv_indices: Tensor; full_kv_num_blocks: Tensor | null; full_kv_indices: Tensor | null; BLOCK_SIZE: number | readonly number[]; mask_mod: ((...inputs: any[]) => any) | null; seq_lengths: readonly number[] | null; compute_q_blocks: boolean; dq_write_order: Tensor | null; dq_write_order_full: Tensor | null; dq_kv_order: Tensor | boolean | null }
+  'nn.attention.bias.CausalBias': { variant: unknown; seq_len_q: number; seq_len_kv: number }
   'nn.utils.rnn.PackedSequence': { data: Tensor; batch_sizes: Tensor | null; sorted_indices: Tensor | null; unsorted_indices: Tensor | null }
   'nn.utils.rnn.invert_permutation': { permutation: Tensor | null }
   'nn.utils.rnn.pack_padded_sequence': { input: Tensor; lengths: Tensor | readonly number[]; batch_first: boolean; enforce_sorted: boolean }
-  'nn.utils.rnn.pack_sequence': { sequences: readonly Tensor[]; enforce_sorted: boolean }
+  'nn.utils.rnn.pack_sequence': { sequences: Tensor | Iterable<Tensor>; enforce_sorted: boolean }
   'nn.utils.rnn.pad_packed_sequence': { sequence: PackedSequence; batch_first: boolean; padding_value: number; total_length: number | null }
-  'nn.utils.rnn.pad_sequence': { sequences: readonly Tensor[]; batch_first: boolean; padding_value: number; padding_side: 'left' | 'right' }
+  'nn.utils.rnn.pad_sequence': { sequences: Tensor | Iterable<Tensor>; batch_first: boolean; padding_value: number; padding_side: 'left' | 'right' }
   'nn.utils.rnn.unpack_sequence': { packed_sequences: PackedSequence }
   'nn.utils.rnn.unpad_sequence': { padded_sequences: Tensor; lengths: Tensor | readonly number[]; batch_first: boolean }
 }

@@ -6,7 +6,7 @@ import { ones, zeros } from '../../generated/functions.js'
 import { batch_norm } from '../functional/normalization.js'
 import { type Arguments, read } from '../generated/arguments.js'
 import type { Parameter } from '../parameter.js'
-import { type LoadArguments, loadsUnwatched } from './loading.js'
+import { loadsUnwatched } from './loading.js'
 import { Module } from './module.js'
 import { settings } from './module_printing.js'
 import { addAffine, checkDims, resetAffine } from './norm_parts.js'
@@ -16,8 +16,8 @@ export abstract class _NormBase extends Module {
   num_features: number
   eps: number
   momentum: number | null
-  readonly affine: boolean
-  readonly track_running_stats: boolean
+  affine: boolean
+  track_running_stats: boolean
   declare weight: Parameter | null
   declare bias: Parameter | null
   declare running_mean: Tensor | null
@@ -59,18 +59,17 @@ export abstract class _NormBase extends Module {
     throw new Error(`${this.constructor.name} has no _check_input_dim`)
   }
 
+  /** A state's version 2 has num_batches_tracked. */
   override get _version(): number {
     return 2
   }
 
-  /** A state of version 1, or without a version, may lack num_batches_tracked, which is kept then. */
-  override _load_from_state_dict(...args: LoadArguments): void {
-    const [state_dict, prefix, { version = 1 }] = args
-    const { num_batches_tracked } = this
+  override _load_from_state_dict(...args: Parameters<Module['_load_from_state_dict']>): void {
+    const [state, prefix, { version }] = args
     const key = `${prefix}num_batches_tracked`
-    if (version < 2 && this.track_running_stats && !Object.hasOwn(state_dict, key)) {
-      const known = num_batches_tracked !== null && !num_batches_tracked.is_meta
-      state_dict[key] = known ? num_batches_tracked : zeros([], { dtype: dtypes.int64 })
+    if ((version === undefined || version < 2) && this.track_running_stats && !Object.hasOwn(state, key)) {
+      const own = this.num_batches_tracked
+      state[key] = own !== null && !own.is_meta ? own : zeros([], { dtype: dtypes.int64 })
     }
     super._load_from_state_dict(...args)
   }

@@ -1,5 +1,6 @@
 // Modules that drop at random while training, and give their input otherwise. Their masks are Python's for the same seed.
 
+import { pythonRepr } from '../../core/python_repr.js'
 import type { Tensor } from '../../core/tensor.js'
 import * as F from '../functional/index.js'
 import type { Values } from '../generated/arguments.js'
@@ -9,7 +10,8 @@ const PRINTED = '{p=}, {inplace=}'
 
 function checked(values: Values['nn.Dropout']): Values['nn.Dropout'] {
   const { p } = values
-  if (!(p >= 0 && p <= 1)) throw new RangeError(`dropout probability has to be between 0 and 1, but got ${p}`)
+  if (!(p >= 0 && p <= 1))
+    throw new RangeError(`dropout probability has to be between 0 and 1, but got ${pythonRepr(p)}`)
   return values
 }
 

@@ -55,7 +55,10 @@ export class Fields extends Callable {
   [ASSIGNED](name: string | symbol, given: unknown): boolean {
     const value = typeof name === 'string' ? this[TAKEN](name, given) : given
     const kind = kindOf(value)
-    if (kind === null || typeof name !== 'string') return false
+    if (typeof name !== 'string') return false
+    // The field is not there, so a part of this name was deleted. (A method may be put on a class's prototype too.)
+    if (#ledger in this) this.#ledger.delete(name)
+    if (kind === null) return false
     put(this, name, kind, value)
     return true
   }
@@ -193,6 +196,29 @@ function inOrder<T>(module: Fields, parts: [name: string, part: T][]): [name: st
   return [...ledgerOf(module).keys()].flatMap((name): [string, T][] =>
     found.has(name) ? [[name, found.get(name) as T]] : [],
   )
+}
+
+/** The kind of part that a field is, or null. */
+export function partKind(module: Fields, name: string): Kind | null {
+  settleFields(module)
+  return ledgerOf(module).get(name)?.kind ?? null
+}
+
+/** Takes a part away, so that its name is free. Nothing where there is none. */
+export function unregister(module: Fields, name: string): void {
+  ledgerOf(module).delete(name)
+  delete (module as unknown as Record<string, unknown>)[name]
+}
+
+/**
+ * Puts a value into a part's place, unchecked: it may be a tensor that is computed, where a parameter stands. Gives the
+ * value that was there.
+ */
+export function swapPart(module: Fields, name: string, value: unknown): unknown {
+  const part = ledgerOf(module).get(name) as Part
+  const before = part.value
+  part.value = value
+  return before
 }
 
 /** The module's own parts of one kind by name, also those that are null. */

@@ -5,6 +5,7 @@ import { warn } from '../../core/warn.js'
 import { instance_norm } from '../functional/normalization.js'
 import { type Arguments, read } from '../generated/arguments.js'
 import { _NormBase } from './batchnorm.js'
+import { loadsUnwatched } from './loading.js'
 import { checkDims } from './norm_parts.js'
 
 /**
@@ -19,6 +20,18 @@ export abstract class _InstanceNorm extends _NormBase {
   /** The number of dimensions of a sample without a batch. */
   _get_no_batch_dim(): number {
     throw new Error(`${this.constructor.name} has no _get_no_batch_dim`)
+  }
+
+  override _load_from_state_dict(...args: Parameters<_NormBase['_load_from_state_dict']>): void {
+    const [state, prefix, { version }, , , , errors] = args
+    if (version === undefined && !this.track_running_stats) {
+      const keys = ['running_mean', 'running_var']
+        .map((name) => prefix + name)
+        .filter((key) => Object.hasOwn(state, key))
+      if (keys.length > 0) errors.push(oldStatistics(keys, this.constructor.name))
+      for (const key of keys) delete state[key]
+    }
+    super._load_from_state_dict(...args)
   }
 
   forward(input: Tensor): Tensor {
@@ -46,6 +59,19 @@ export abstract class _InstanceNorm extends _NormBase {
     const own = this.training || !this.track_running_stats
     return instance_norm(input, running_mean, running_var, weight, bias, own, momentum ?? 0, eps)
   }
+}
+
+loadsUnwatched(_InstanceNorm)
+
+/** What is said of a state from before version 1, when running statistics were always kept. */
+function oldStatistics(keys: readonly string[], name: string): string {
+  return (
+    `Unexpected running stats buffer(s) ${keys.map((key) => `"${key}"`).join(' and ')} for ${name} with ` +
+    'track_running_stats=False. If state_dict is a checkpoint saved before 0.4.0, this may be expected because ' +
+    `${name} does not track running stats by default since 0.4.0. Please remove these keys from state_dict. If the ` +
+    `running stats are actually needed, instead set track_running_stats=True in ${name} to enable them. See the ` +
+    `documentation of ${name} for details.`
+  )
 }
 
 /**

@@ -1,17 +1,11 @@
 // What normalising layers share: a factor that starts at one, a summand that starts at zero, a check of their input.
 
-import type { DeviceLike } from '../../core/device.js'
-import type { DType } from '../../core/dtype.js'
 import type { Tensor } from '../../core/tensor.js'
 import { empty } from '../../generated/functions.js'
 import * as init from '../init.js'
 import { Parameter } from '../parameter.js'
+import type { Factory } from './factory.js'
 import type { Module } from './module.js'
-
-export interface Factory {
-  device: DeviceLike | null
-  dtype: DType | null
-}
 
 /** Gives a module the parameter `name` without values yet, or takes the name for none. */
 export function addParameter(

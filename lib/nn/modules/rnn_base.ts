@@ -234,8 +234,17 @@ export class RNNBase extends Module {
     const c = this.#state(c_0, batch, this.hidden_size, 'hidden[1]', order)
     const batchDim = this.batch_first ? 0 : 1
     const sequences = batch === null ? data.unsqueeze(batchDim) : data
-    const weights: number[] = []
-    for (const names of this.#weightNames) for (const name of names) weights.push(handleOf(this.#weight(name)))
+    const options = recurrentOptions({
+      has_biases: this.bias,
+      num_layers: this.num_layers,
+      dropout: this.dropout,
+      train: this.training,
+      bidirectional: this.bidirectional,
+      batch_first: this.batch_first,
+      fused: tstorch.fused,
+    })
+    // A parametrized weight is a tensor that nothing else holds: from its handle to the call nothing may be made.
+    const weights = this.all_weights.flat()
     const [output, ...states] = native
       .recurrent(
         CELL[this.mode],
@@ -243,16 +252,8 @@ export class RNNBase extends Module {
         packed === null ? null : handleOf(packed.batch_sizes),
         h === null ? null : handleOf(h),
         c === null ? null : handleOf(c),
-        weights,
-        recurrentOptions({
-          has_biases: this.bias,
-          num_layers: this.num_layers,
-          dropout: this.dropout,
-          train: this.training,
-          bidirectional: this.bidirectional,
-          batch_first: this.batch_first,
-          fused: tstorch.fused,
-        }),
+        weights.map(handleOf),
+        options,
       )
       .map(wrap) as [Tensor, ...Tensor[]]
     if (packed !== null) {
