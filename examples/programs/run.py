@@ -6,7 +6,7 @@ import sys
 
 import torch
 
-NAMES = ["digits", "dcgan", "vae", "seq2seq", "gpt", "lstmcell_lbfgs", "word_lm"]
+NAMES = ["digits", "dcgan", "vae", "seq2seq", "transformer_lm", "gpt", "lstmcell_lbfgs", "word_lm"]
 STEPS = 30
 
 

@@ -4,7 +4,9 @@
 import torch, { type Tensor } from 'tstorch'
 import { isMain } from '../command.js'
 
-export const NAMES = [...['digits', 'dcgan', 'vae', 'seq2seq', 'gpt', 'lstmcell_lbfgs', 'word_lm']] as const
+export const NAMES = [
+  ...['digits', 'dcgan', 'vae', 'seq2seq', 'transformer_lm', 'gpt', 'lstmcell_lbfgs', 'word_lm'],
+] as const
 export const STEPS = 30
 
 /** A program makes its model and its data, and gives the function that trains one step and gives the loss. */

@@ -115,6 +115,7 @@ const PROGRAMS: [name: string, title: string, steps: number][] = [
   ['dcgan', 'DCGAN: discriminator and generator', 60],
   ['vae', 'variational autoencoder', 300],
   ['seq2seq', 'sequence to sequence with attention', 60],
+  ['transformer_lm', 'language model, 2 layers of nn.TransformerEncoder', 60],
   ['gpt', 'GPT, 2 blocks of width 32', 60],
   ['lstmcell_lbfgs', 'LSTM cells in double precision, LBFGS', 10],
   ['word_lm', 'word language model with tied weights', 100],
