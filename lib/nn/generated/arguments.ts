@@ -1448,7 +1448,7 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.Module.html#torch.nn.Module.to_empty
    */
-  'nn.Module.to_empty': [options?: Keywords<'nn.Module.to_empty', 'device'> | undefined]
+  'nn.Module.to_empty': [options: { device: DeviceLike | null } & Keywords<'nn.Module.to_empty', 'device'>]
 
   /**
    * `torch.nn.Module.train(mode=True)`
@@ -2393,7 +2393,7 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.register_flash_attention_impl.html
    */
-  'nn.attention.register_flash_attention_impl': [impl: ({ impl: string } & Keywords<'nn.attention.register_flash_attention_impl', 'impl' | 'register_fn'>) | string, options?: Keywords<'nn.attention.register_flash_attention_impl', 'impl' | 'register_fn'> | undefined]
+  'nn.attention.register_flash_attention_impl': [impl: ({ impl: string; register_fn: ((...inputs: any[]) => any) } & Keywords<'nn.attention.register_flash_attention_impl', 'impl' | 'register_fn'>) | string, options: { register_fn: ((...inputs: any[]) => any) } & Keywords<'nn.attention.register_flash_attention_impl', 'impl' | 'register_fn'>]
 
   /**
    * `torch.nn.attention.sdpa_kernel(backends, set_priority=False)`
