@@ -22,7 +22,8 @@ export function asksForGradients(tensors: readonly (Tensor | null)[]): boolean {
 export const isOnCpuOrGpu = (tensor: Tensor | null): boolean =>
   tensor === null || tensor.device.type === 'cpu' || tensor.device.type === 'cuda'
 
-export const isAutocasting = (): boolean => is_autocast_enabled('cpu') || is_autocast_enabled('cuda')
+/** Whether autocast is at work on GPUs. As in Python, that on CPUs does not count here. */
+export const isAutocasting = (): boolean => is_autocast_enabled('cuda')
 
 /**
  * Attention of several heads (Vaswani et al. 2017): Concat(head_1, ..., head_h) W^O with
@@ -56,8 +57,8 @@ export class MultiheadAttention extends Module {
   declare in_proj_weight: Parameter | null
   declare in_proj_bias: Parameter | null
   out_proj: NonDynamicallyQuantizableLinear
-  bias_k: Parameter | null
-  bias_v: Parameter | null
+  declare bias_k: Parameter | null
+  declare bias_v: Parameter | null
   add_zero_attn: boolean
 
   constructor(...args: Arguments['nn.MultiheadAttention']) {
@@ -169,11 +170,8 @@ export class MultiheadAttention extends Module {
   /**
    * One mask of both, and its kind: 1 for keys (N, L), 2 for all (N, num_heads, L, L), null for none. `query`: (N, L, E).
    */
-  merge_masks(
-    attn_mask: Tensor | null,
-    key_padding_mask: Tensor | null,
-    query: Tensor,
-  ): [mask: Tensor | null, mask_type: number | null] {
+  merge_masks(...args: Arguments['nn.MultiheadAttention.merge_masks']): [mask: Tensor | null, mask_type: number | null] {
+    const { attn_mask, key_padding_mask, query } = read('nn.MultiheadAttention.merge_masks', args)
     if (attn_mask === null) return [key_padding_mask, key_padding_mask === null ? null : 1]
     const [batch, length] = [query.size(0), query.size(1)]
     const all =
