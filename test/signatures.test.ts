@@ -59,6 +59,7 @@ const CLASSES: Record<string, [Class, (() => object) | null]> = {
   'nn.ModuleList': [nn.ModuleList, () => new nn.ModuleList()],
   'nn.ModuleDict': [nn.ModuleDict, () => new nn.ModuleDict()],
   'nn.ParameterList': [nn.ParameterList, () => new nn.ParameterList()],
+  'nn.ParameterDict': [nn.ParameterDict, () => new nn.ParameterDict()],
   'nn.RNNBase': [nn.RNNBase, () => new nn.RNN(1, 1)],
   'nn.attention.flex_attention.BlockMask': [
     nn.attention.flex_attention.BlockMask,
@@ -178,7 +179,9 @@ const OTHERWISE: [reason: string, names: string[]][] = [
     words(`
       torch.keep torch.from_shared testing.equality_tester cuda.graphed_step cuda.synchronize_async profiler.profile
       Tensor.to_typed_array Tensor.index_set_ cuda.Stream.equals
-      nn.utils.prune.PruningContainer.at nn.Sequential.at nn.ModuleList.at nn.ParameterList.at nn.utils.rnn.PackedSequence.with_data`),
+      nn.utils.prune.PruningContainer.at nn.Sequential.at nn.ModuleList.at nn.ParameterList.at nn.Sequential.slice nn.ModuleList.slice
+      nn.ParameterList.slice nn.Sequential.add nn.ModuleList.add nn.Sequential.mul nn.ModuleDict.has nn.ParameterDict.has
+      nn.ParameterDict.or nn.ParameterDict.reversed nn.utils.rnn.PackedSequence.with_data`),
   ],
   [
     'reads by the signature of another name',
@@ -203,9 +206,9 @@ const OTHERWISE: [reason: string, names: string[]][] = [
   [
     'for subclasses to override',
     words(`
-      nn.utils.parametrize.ParametrizationList.forward nn.utils.prune.BasePruningMethod
+      nn.utils.parametrize.ParametrizationList.forward nn.utils.prune.BasePruningMethod torch.deepcopy
       nn.Module.forward nn.Module.set_extra_state nn.Module.moved nn.Module.extra_repr nn.Sequential.forward nn.RNNBase.moved nn.RNNBase.run
-      nn.RNNBase.extra_repr nn.ParameterList.extra_repr optim.Optimizer.checkOptions optim.Optimizer.stepGroup
+      nn.RNNBase.extra_repr nn.ParameterList.extra_repr nn.ParameterDict.extra_repr optim.Optimizer.checkOptions optim.Optimizer.stepGroup
       optim.Optimizer.stateOf optim.Optimizer.keepState optim.Optimizer.checkState optim.Optimizer.stateFor
       optim.lr_scheduler.SequentialLR.state_dict optim.lr_scheduler.SequentialLR.load_state_dict
       optim.LBFGS.checkOptions optim.lr_scheduler.LRScheduler.stateWithout

@@ -9,7 +9,7 @@ export * from './modules/adaptive_pooling.js'
 export { BatchNorm1d, BatchNorm2d, BatchNorm3d, SyncBatchNorm } from './modules/batchnorm.js'
 export { Bilinear } from './modules/bilinear.js'
 export * from './modules/channelshuffle.js'
-export { ModuleDict, ModuleList, ParameterList, Sequential } from './modules/container.js'
+export { ModuleList, Sequential } from './modules/container.js'
 export { Conv1d, Conv2d, Conv3d } from './modules/conv.js'
 export { ConvTranspose1d, ConvTranspose2d, ConvTranspose3d } from './modules/conv_transpose.js'
 export * from './modules/distance.js'
@@ -27,9 +27,12 @@ export * from './modules/loss.js'
 export * from './modules/loss_classes.js'
 export * from './modules/loss_distances.js'
 export { Module } from './modules/module.js'
+export { ModuleDict } from './modules/module_dict.js'
+export { MultiheadAttention } from './modules/multihead_attention.js'
 export { CrossMapLRN2d, GroupNorm, LayerNorm, LocalResponseNorm, RMSNorm } from './modules/normalization.js'
 export { MultiheadAttention } from './modules/multihead_attention.js'
 export * from './modules/padding.js'
+export { ParameterDict, ParameterList } from './modules/parameter_containers.js'
 export * from './modules/pixelshuffle.js'
 export * from './modules/pooling.js'
 export { PReLU } from './modules/prelu.js'
@@ -47,6 +50,13 @@ export type {
   StateDictHook,
   StateDictPreHook,
 } from './modules/state_dict.js'
+export {
+  Transformer,
+  TransformerDecoder,
+  TransformerDecoderLayer,
+  TransformerEncoder,
+  TransformerEncoderLayer,
+} from './modules/transformer.js'
 export * from './modules/upsampling.js'
 export * as parameter from './parameter.js'
 export { Buffer, Parameter, UninitializedBuffer, UninitializedParameter } from './parameter.js'

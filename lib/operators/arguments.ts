@@ -93,6 +93,7 @@ const OBJECTS = new Set([
   'StateDicts',
   'Metadata',
   'NamedModules',
+  'NamedValues',
   'ParamGroup',
   'Settings',
   'OptimizerState',

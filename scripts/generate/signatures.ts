@@ -50,6 +50,7 @@ const TYPES: Record<string, string> = {
   Module: 'Module',
   Modules: 'Iterable<Module>',
   NamedModules: 'Readonly<Record<string, Module>>',
+  NamedValues: 'Readonly<Record<string, unknown>>',
   ModuleSet: 'Set<Module>',
   ModuleFunction: '((module: Module) => void)',
   Parameter: 'Parameter',

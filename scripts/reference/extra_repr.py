@@ -206,6 +206,14 @@ MODULES = [
     module("RNN", 3, 4, nonlinearity="relu"),
     module("LSTM", 3, 4, proj_size=2),
     module("LSTM", 3, 4, num_layers=2, bias=False, dropout=0.5, proj_size=2),
+    module("MultiheadAttention", 8, 2),
+    module("MultiheadAttention", 8, 2, kdim=4, vdim=6, add_bias_kv=True, bias=False),
+    module("TransformerEncoderLayer", 8, 2, 16),
+    module("TransformerEncoderLayer", 8, 2, 16, activation="gelu", norm_first=True, bias=False),
+    module("TransformerDecoderLayer", 8, 2, 16, layer_norm_eps=1e-3),
+    module("TransformerEncoder", module("TransformerEncoderLayer", 8, 2, 16, batch_first=True), 2),
+    module("TransformerDecoder", module("TransformerDecoderLayer", 8, 2, 16), 2, module("LayerNorm", 8)),
+    module("Transformer", 8, 2, 1, 2, 16),
     module("Sequential"),
     module("Sequential", LINEAR, module("Sequential", TANH, module("ReLU", inplace=True))),
     module("Sequential", {"named": {"first": LINEAR, "second": TANH}}),
@@ -216,6 +224,7 @@ MODULES = [
     module("ModuleDict", {"named": {"left": LINEAR, "right": module("ModuleDict", {"named": {"inner": TANH}})}}),
     module("ParameterList"),
     module("ParameterList", {"list": [{"zeros": [2, 3]}, {"zeros": []}, {"zeros": [0], "dtype": "float64"}]}),
+    module("ParameterDict", {"named": {"a": {"zeros": [2, 3]}, "b": {"zeros": [1], "dtype": "float64"}}}),
     module("Sequential", module("ParameterList", {"list": [{"zeros": [4]}]}), TANH),
 ]
 

@@ -825,7 +825,7 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.ParameterDict.html
    */
-  'nn.ParameterDict': [parameters?: unknown | Keywords<'nn.ParameterDict'> | undefined]
+  'nn.ParameterDict': [parameters?: Readonly<Record<string, unknown>> | null | Keywords<'nn.ParameterDict'> | undefined]
 
   /**
    * `torch.nn.ParameterList(values=None)`
@@ -1630,7 +1630,7 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.ParameterList.html#torch.nn.ParameterList.append
    */
-  'nn.ParameterList.append': [value: ({ value: Tensor }) | Tensor]
+  'nn.ParameterList.append': [value: ({ value: unknown }) | unknown]
 
   /**
    * `torch.nn.ParameterList.extend(values)`
@@ -1707,7 +1707,7 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.ParameterDict.html#torch.nn.ParameterDict.update
    */
-  'nn.ParameterDict.update': [parameters: ({ parameters: unknown }) | unknown]
+  'nn.ParameterDict.update': [parameters: ({ parameters: Readonly<Record<string, unknown>> | null }) | Readonly<Record<string, unknown>> | null]
 
   /**
    * `torch.nn.ParameterDict.values()`
@@ -2680,7 +2680,7 @@ export interface Values {
   'nn.PReLU': { num_parameters: number; init: number; device: DeviceLike | null; dtype: DType | null }
   'nn.PairwiseDistance': { p: number; eps: number; keepdim: boolean }
   'nn.Parameter': { data: Tensor | null; requires_grad: boolean }
-  'nn.ParameterDict': { parameters: unknown }
+  'nn.ParameterDict': { parameters: Readonly<Record<string, unknown>> | null }
   'nn.ParameterList': { values: Iterable<Tensor> | null }
   'nn.PixelShuffle': { upscale_factor: number }
   'nn.PixelUnshuffle': { downscale_factor: number }
@@ -2795,7 +2795,7 @@ export interface Values {
   'nn.ModuleDict.pop': { key: string }
   'nn.ModuleDict.update': { modules: Readonly<Record<string, Module>> }
   'nn.ModuleDict.values': {  }
-  'nn.ParameterList.append': { value: Tensor }
+  'nn.ParameterList.append': { value: unknown }
   'nn.ParameterList.extend': { values: Iterable<Tensor> }
   'nn.ParameterDict.clear': {  }
   'nn.ParameterDict.copy': {  }
@@ -2806,7 +2806,7 @@ export interface Values {
   'nn.ParameterDict.pop': { key: string }
   'nn.ParameterDict.popitem': {  }
   'nn.ParameterDict.setdefault': { key: string; default: unknown }
-  'nn.ParameterDict.update': { parameters: unknown }
+  'nn.ParameterDict.update': { parameters: Readonly<Record<string, unknown>> | null }
   'nn.ParameterDict.values': {  }
   'nn.Embedding.from_pretrained': { embeddings: Tensor; freeze: boolean; padding_idx: number | null; max_norm: number | null; norm_type: number; scale_grad_by_freq: boolean; sparse: boolean }
   'nn.EmbeddingBag.from_pretrained': { embeddings: Tensor; freeze: boolean; max_norm: number | null; norm_type: number; scale_grad_by_freq: boolean; mode: 'sum' | 'mean' | 'max'; sparse: boolean; include_last_offset: boolean; padding_idx: number | null }

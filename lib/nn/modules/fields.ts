@@ -32,6 +32,9 @@ const EXPECTED: Record<Kind, [what: string, expected: string]> = {
   module: ['child module', 'nn.Module or null'],
 }
 
+/** The method of this name may take another value than the one that a field is assigned. */
+export const TAKEN = Symbol('taken')
+
 let ledgerOf: (module: Fields) => Map<string, Part>
 
 /**
@@ -45,7 +48,13 @@ export class Fields extends Callable {
     ledgerOf = (module) => module.#ledger
   }
 
-  [ASSIGNED](name: string | symbol, value: unknown): boolean {
+  /** What a field becomes that is assigned this value. */
+  [TAKEN](_name: string, value: unknown): unknown {
+    return value
+  }
+
+  [ASSIGNED](name: string | symbol, given: unknown): boolean {
+    const value = typeof name === 'string' ? this[TAKEN](name, given) : given
     const kind = kindOf(value)
     if (typeof name !== 'string') return false
     // The field is not there, so a part of this name was deleted. (A method may be put on a class's prototype too.)
@@ -96,8 +105,9 @@ function put(module: Fields, name: string, kind: Kind, given: unknown, persisten
 }
 
 /** module.name = value, where the field is a part. */
-function assign(module: Fields, name: string, value: unknown, hint = ''): void {
+function assign(module: Fields, name: string, given: unknown, hint = ''): void {
   const part = ledgerOf(module).get(name) as Part
+  const value = module[TAKEN](name, given)
   const kind = kindOf(value)
   const fits =
     value === null ||
@@ -175,7 +185,18 @@ export function partsOf<K extends Kind>(module: Fields, kind: K): [name: string,
     if (part === undefined) refuseHidden(module, name, value)
     else if (part.kind === kind && value !== null && value !== undefined) found.push([name, value as Kinds[K]])
   })
-  return found
+  return inOrder(module, found)
+}
+
+const isPosition = (name: string): boolean => /^\d/.test(name)
+
+/** The parts as they were registered: JavaScript has fields whose names are numbers before all others, by number. */
+function inOrder<T>(module: Fields, parts: [name: string, part: T][]): [name: string, part: T][] {
+  if (parts.length < 2 || !isPosition(parts[0]?.[0] as string)) return parts
+  const found = new Map(parts)
+  return [...ledgerOf(module).keys()].flatMap((name): [string, T][] =>
+    found.has(name) ? [[name, found.get(name) as T]] : [],
+  )
 }
 
 /** The kind of part that a field is, or null. */

@@ -20,6 +20,9 @@ import {
 
 type Load = Stateful['_load_from_state_dict']
 
+/** What `_load_from_state_dict` is called with. */
+export type LoadArguments = Parameters<Load>
+
 /** Ways of loading that look at nothing they loaded. */
 const unwatching = new WeakSet<Load>()
 
