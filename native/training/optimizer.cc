@@ -109,8 +109,9 @@ void check_capturable(std::initializer_list<at::Tensor> tensors, const char* nam
 void check_fused(const at::Tensor& parameter) {
   TORCH_CHECK(parameter.is_floating_point() && (parameter.is_cpu() || parameter.is_cuda()),
               "`fused=True` requires all the params to be floating point Tensors of supported "
-              "devices: ['cuda', 'cpu'] but ",
-              parameter.scalar_type(), " and ", parameter.device().type());
+              "devices: ['mps', 'cuda', 'xpu', 'hpu', 'cpu', 'mtia', 'privateuseone'] but torch.",
+              c10::getDtypeNames(parameter.scalar_type()).first, " and ",
+              c10::DeviceTypeName(parameter.device().type(), true));
 }
 
 bool is_fusable(const Member& member, std::initializer_list<size_t> like) {
