@@ -74,6 +74,7 @@ export {
   uint64,
 } from './core/dtype.js'
 export * as cuda from './cuda/index.js'
+export * as func from './func.js'
 export * as fft from './generated/fft.js'
 export * from './generated/functions.js'
 export * as linalg from './generated/linalg.js'
@@ -88,6 +89,7 @@ export {
   set_rng_state,
 } from './operators/generator.js'
 export * as sparse from './sparse.js'
+export { deepcopy } from './tensor/deepcopy.js'
 export type { Element, NestedArray, NestedList, TypedArray } from './tensor/elements.js'
 export * from './tensor/factories.js'
 export * from './tensor/functions.js'

@@ -27,24 +27,109 @@ struct RecurrentOptions {
   bool fused;  // not by libtorch's operators, where there is a choice
 };
 
-struct SgdOptions {
-  double lr;  // of no account where a tensor takes its place
-  double momentum;
-  double dampening;
+// How an optimizer's step is computed: Single, Foreach and Fused are Python's implementations,
+// Default the one of them that Python takes by itself, Own the quickest there is.
+enum class Implementation { Single, Foreach, Fused, Default, Own };
+
+// What the settings of all optimizers have in common. A tensor may take the place of the numbers.
+struct StepOptions {
+  double lr;
   double weight_decay;
-  bool nesterov;
   bool maximize;
-  bool fused;  // by libtorch's fused kernel for all parameters, where there is a choice
+  bool capturable;
+  bool differentiable;
+  int64_t implementation;
+  bool double_counts;  // steps are counted in float64
+};
+
+struct AdadeltaOptions {
+  double rho;
+  double eps;
+};
+
+struct AdafactorOptions {
+  double beta2_decay;
+  double eps1;  // NaN: the dtype's
+  double eps2;
+  double d;
+};
+
+struct AdagradOptions {
+  double lr_decay;
+  double initial_accumulator_value;
+  double eps;
 };
 
 struct AdamOptions {
-  double lr;
   double beta1;
   double beta2;
   double eps;
-  double weight_decay;
   bool amsgrad;
-  bool maximize;
   bool decoupled_weight_decay;
-  bool fused;  // as in SgdOptions
+};
+
+struct AdamaxOptions {
+  double beta1;
+  double beta2;
+  double eps;
+};
+
+struct AsgdOptions {
+  double lambd;
+  double alpha;
+  double t0;
+};
+
+enum class MuonRate { Original, MatchRmsAdamw };
+
+struct MuonOptions {
+  double momentum;
+  bool nesterov;
+  double a;
+  double b;
+  double c;
+  double eps;
+  int64_t ns_steps;
+  int64_t rate;  // a MuonRate
+};
+
+struct NadamOptions {
+  double beta1;
+  double beta2;
+  double eps;
+  double momentum_decay;
+  bool decoupled_weight_decay;
+};
+
+struct RadamOptions {
+  double beta1;
+  double beta2;
+  double eps;
+  bool decoupled_weight_decay;
+};
+
+struct RmspropOptions {
+  double alpha;
+  double eps;
+  double momentum;
+  bool centered;
+};
+
+struct RpropOptions {
+  double eta_minus;
+  double eta_plus;
+  double least;
+  double most;
+};
+
+struct SgdOptions {
+  double momentum;
+  double dampening;
+  bool nesterov;
+};
+
+struct SparseAdamOptions {
+  double beta1;
+  double beta2;
+  double eps;
 };

@@ -21,9 +21,23 @@ void export_recurrent(Environment& env, napi_value exports);
 // training/
 void export_linear(Environment& env, napi_value exports);
 void export_gradients(Environment& env, napi_value exports);
-void export_sgd(Environment& env, napi_value exports);
+// training/optimizers/
+void export_adadelta(Environment& env, napi_value exports);
+void export_adafactor(Environment& env, napi_value exports);
+void export_adagrad(Environment& env, napi_value exports);
 void export_adam(Environment& env, napi_value exports);
+void export_adamax(Environment& env, napi_value exports);
+void export_asgd(Environment& env, napi_value exports);
+void export_muon(Environment& env, napi_value exports);
+void export_nadam(Environment& env, napi_value exports);
+void export_radam(Environment& env, napi_value exports);
+void export_rmsprop(Environment& env, napi_value exports);
+void export_rprop(Environment& env, napi_value exports);
+void export_sgd(Environment& env, napi_value exports);
+void export_sparse_adam(Environment& env, napi_value exports);
+void export_lbfgs(Environment& env, napi_value exports);
 // runtime/
+void export_mathematics(Environment& env, napi_value exports);
 void export_process(Environment& env, napi_value exports);
 void export_generators(Environment& env, napi_value exports);
 void export_switches(Environment& env, napi_value exports);

@@ -17,7 +17,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['nn'],
   ['optim'],
   ['cuda'],
-  ['utils', 'signal', 'masked.ts', 'sparse.ts', 'testing.ts', 'profiler.ts', 'safetensors'],
+  ['utils', 'func.ts', 'signal', 'masked.ts', 'sparse.ts', 'testing.ts', 'profiler.ts', 'safetensors'],
   ['torch.ts'],
   ['index.ts'],
   ['plot'],

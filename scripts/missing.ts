@@ -22,6 +22,14 @@ const INSTEAD: Record<string, string> = {
   'torch.Tensor.share_memory_': '`tensor.share()`',
   'torch.save': '`torch.safetensors.save_file`',
   'torch.load': '`torch.safetensors.load_file`',
+  'torch.nn.functional.has_torch_function': 'nothing: classes cannot take over operators here',
+  'torch.nn.functional.has_torch_function_unary': 'nothing: as above',
+  'torch.nn.functional.has_torch_function_variadic': 'nothing: as above',
+  'torch.nn.functional.assert_int_or_pair': 'nothing: a check of TorchScript’s',
+  'torch.nn.attention.WARN_FOR_UNFUSED_KERNELS': 'nothing: a variable of a module cannot be assigned in JavaScript',
+  'torch.nn.attention.flex_attention.FlexKernelOptions': 'the type of that name',
+  'torch.nn.attention.varlen.':
+    '`scaled_dot_product_attention` for each sequence: it needs a kernel that is CUDA’s alone',
   'torch.random.': '`torch.manual_seed`, `seed`, `initial_seed`, `get_rng_state`, `set_rng_state`',
   'torch.cuda.memory.': '`torch.cuda.memory_allocated` and others',
 }

@@ -53,6 +53,9 @@ export function gradsOf(module: nn.Module): Json {
 /** A value as JSON. */
 export function seen(value: Any): Json {
   if (value === undefined || value === null) return null
+  if (value instanceof nn.UninitializedParameter || value instanceof nn.UninitializedBuffer) {
+    return [`uninitialized ${String(value.dtype).slice('torch.'.length)} on ${value.device.type}`]
+  }
   if (value instanceof torch.Tensor) {
     return value.device.type === 'meta' ? [describe(value)] : [describe(value), ...elements(value)]
   }

@@ -9,7 +9,8 @@ type Any = any
 
 /** A loss in which each element has a weight of its own. */
 function weighted(outputs: Any): Tensor | null {
-  const tensors = [outputs].flat(2).filter((part) => part instanceof torch.Tensor && part.requires_grad)
+  const listed = outputs instanceof torch.Tensor ? [outputs] : [...outputs]
+  const tensors = listed.flat(2).filter((part) => part instanceof torch.Tensor && part.requires_grad)
   return tensors.reduce((sum: Tensor | null, part: Tensor) => {
     const term = part
       .to_dense()

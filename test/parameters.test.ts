@@ -35,6 +35,13 @@ const { callables } = fixture<{ callables: Record<string, Entry> }>('parameters.
 const ELSEWHERE: [start: RegExp, where: string][] = [
   [/^(nn\.functional|masked|signal\.windows)\./, 'parity.test.ts'],
   [/^safetensors\./, 'safetensors.test.ts'],
+  [/^optim\.(lr_scheduler\.(LRScheduler|SequentialLR\.|(\w+\.(step|scale_fn)$))|swa_utils\.|LBFGS\.)/, 'test/optim'],
+  [/^nn\.(modules\.module|attention|utils\.(prune|parametrize|parametrizations|stateless))\.|^func\./, 'test/nn'],
+  [
+    /^nn\.utils\.(remove_)?(spectral|weight)_norm$|^nn\.\w+\.(forward|from_pretrained|convert_sync_batchnorm|generate_square_subsequent_mask)$/,
+    'test/nn',
+  ],
+  [/^nn\.(SyncBatchNorm|LinearCrossEntropyOptions|RNNCellBase|Uninitialized\w+(\.\w+)?|Module\.to_empty)$/, 'test/nn'],
   [/^cuda\.|^(nn\.Module|Tensor)\.cuda$/, 'test/cuda'],
 ]
 
@@ -45,19 +52,19 @@ const IN_PLACE: Record<string, string> = {
 }
 /** Parameters without a case, and why. */
 const UNSEEN: Record<string, string> = {
+  'nn.FractionalMaxPool2d._random_samples': 'kept for forward, whose tests are in test/nn',
+  'nn.FractionalMaxPool3d._random_samples': 'kept for forward, whose tests are in test/nn',
+  'nn.LinearCrossEntropyLoss.options': 'settings of how it is computed, not of what',
   'nn.Module.named_modules.memo': 'the modules that are left out, in a set',
+  'nn.Transformer.custom_encoder': 'a module in the place of another',
+  'nn.Transformer.custom_decoder': 'a module in the place of another',
+  'optim.lr_scheduler.OneCycleLR.last_epoch': 'resumed in test/optim',
   'utils.checkpoint.checkpoint.context_fn': 'a function of two context managers',
 }
 /** Parameters that are refused, and why. */
 const forwardMode = 'there is no forward mode of automatic differentiation'
 const batched = 'there is no vmap'
-const recorded = 'steps are not recorded by autograd'
 const REFUSED: Record<string, string> = {
-  'nn.Module.register_forward_hook.with_kwargs': 'keywords are the last of the arguments',
-  'nn.Module.register_forward_pre_hook.with_kwargs': 'keywords are the last of the arguments',
-  'optim.Adam.differentiable': recorded,
-  'optim.AdamW.differentiable': recorded,
-  'optim.SGD.differentiable': recorded,
   'autograd.grad.only_inputs': 'deprecated in Python',
   'autograd.grad.is_grads_batched': batched,
   'autograd.gradcheck.check_grad_dtypes': 'gradients have the dtype of their tensor',
@@ -147,7 +154,10 @@ function changed(base: Json, change: Json): Json {
 }
 
 /** JavaScript has one kind of numbers: 1.0 is 1. */
-const printed = (value: Json): Json => (typeof value === 'string' ? value.replaceAll(/(\d)\.0\b/g, '$1') : value)
+const printed = (value: Json): Json =>
+  typeof value === 'string'
+    ? value.replaceAll(/(\d)\.0\b/g, '$1').replaceAll(/[([](\d+(?:, \d+)*),?[)\]]/g, '($1)')
+    : value
 
 /**
  * The first difference, or null. Numbers may differ by what float32 loses in short sums and six written digits: 1e-5 of
@@ -208,7 +218,7 @@ test('every callable that is here has its cases', () => {
     const name = parameter.slice(key.length + 1)
     return given[name] === undefined && cases[name] === undefined
   })
-  expect(without).toEqual(Object.keys(UNSEEN))
+  expect(without.sort()).toEqual(Object.keys(UNSEEN).sort())
   console.info(`${walked.length} callables, ${parameters.length - without.length} parameters`)
   expect(walked.length).toBeGreaterThan(160)
   expect(parameters.length).toBeGreaterThan(420)

@@ -14,8 +14,21 @@ const SPACES: Record<string, object> = {
   'nn.functional': nn.functional,
   'nn.init': nn.init,
   'nn.utils': nn.utils,
+  'nn.attention': nn.attention,
+  'nn.attention.bias': nn.attention.bias,
+  'nn.attention.flex_attention': nn.attention.flex_attention,
+  'nn.utils.parametrizations': nn.utils.parametrizations,
+  'nn.utils.parametrize': nn.utils.parametrize,
+  'nn.utils.prune': nn.utils.prune,
   'nn.utils.rnn': nn.utils.rnn,
+  'nn.utils.stateless': nn.utils.stateless,
+  func: torch.func,
+  'nn.parameter': nn.parameter,
+  'nn.modules.lazy': nn.modules.lazy,
+  'nn.modules.module': nn.modules.module,
   optim,
+  'optim.lr_scheduler': optim.lr_scheduler,
+  'optim.swa_utils': optim.swa_utils,
   autograd: torch.autograd,
   'autograd.functional': torch.autograd.functional,
   amp: torch.amp,
@@ -34,6 +47,9 @@ const SPACES: Record<string, object> = {
 
 type Class = { prototype: object }
 
+const { lr_scheduler } = optim
+const descent = () => new optim.SGD([torch.ones(1, { requires_grad: true })])
+
 /** Classes with methods, and something to call the methods on; null where it takes a GPU. */
 const CLASSES: Record<string, [Class, (() => object) | null]> = {
   Tensor: [torch.Tensor, () => torch.ones(2, 2)],
@@ -43,9 +59,53 @@ const CLASSES: Record<string, [Class, (() => object) | null]> = {
   'nn.ModuleList': [nn.ModuleList, () => new nn.ModuleList()],
   'nn.ModuleDict': [nn.ModuleDict, () => new nn.ModuleDict()],
   'nn.ParameterList': [nn.ParameterList, () => new nn.ParameterList()],
+  'nn.ParameterDict': [nn.ParameterDict, () => new nn.ParameterDict()],
   'nn.RNNBase': [nn.RNNBase, () => new nn.RNN(1, 1)],
+  'nn.attention.flex_attention.BlockMask': [
+    nn.attention.flex_attention.BlockMask,
+    () => nn.attention.flex_attention.create_block_mask(nn.attention.flex_attention.noop_mask, 1, 1, 2, 2),
+  ],
+  'nn.utils.parametrize.ParametrizationList': [
+    nn.utils.parametrize.ParametrizationList,
+    () => new nn.utils.parametrize.ParametrizationList([new nn.Tanh()], torch.ones(1)),
+  ],
+  'nn.utils.prune.BasePruningMethod': [nn.utils.prune.BasePruningMethod, () => new nn.utils.prune.Identity()],
+  'nn.utils.prune.PruningContainer': [nn.utils.prune.PruningContainer, () => new nn.utils.prune.PruningContainer()],
+  'nn.utils.prune.Identity': [nn.utils.prune.Identity, () => new nn.utils.prune.Identity()],
+  'nn.utils.prune.RandomUnstructured': [
+    nn.utils.prune.RandomUnstructured,
+    () => new nn.utils.prune.RandomUnstructured(1),
+  ],
+  'nn.utils.prune.L1Unstructured': [nn.utils.prune.L1Unstructured, () => new nn.utils.prune.L1Unstructured(1)],
+  'nn.utils.prune.RandomStructured': [nn.utils.prune.RandomStructured, () => new nn.utils.prune.RandomStructured(1)],
+  'nn.utils.prune.LnStructured': [nn.utils.prune.LnStructured, () => new nn.utils.prune.LnStructured(1, 2)],
+  'nn.utils.prune.CustomFromMask': [
+    nn.utils.prune.CustomFromMask,
+    () => new nn.utils.prune.CustomFromMask(torch.ones(1)),
+  ],
   'nn.utils.rnn.PackedSequence': [nn.utils.rnn.PackedSequence, () => nn.utils.rnn.pack_sequence([torch.ones(1)])],
   'optim.Optimizer': [optim.Optimizer, () => new optim.SGD([torch.ones(1, { requires_grad: true })])],
+  'optim.LBFGS': [optim.LBFGS, () => new optim.LBFGS([torch.ones(1, { requires_grad: true })])],
+  'optim.lr_scheduler.LRScheduler': [lr_scheduler.LRScheduler, () => new lr_scheduler.StepLR(descent(), 1)],
+  'optim.lr_scheduler.ReduceLROnPlateau': [
+    lr_scheduler.ReduceLROnPlateau,
+    () => new lr_scheduler.ReduceLROnPlateau(descent()),
+  ],
+  'optim.lr_scheduler.SequentialLR': [
+    lr_scheduler.SequentialLR,
+    () => {
+      const optimizer = descent()
+      return new lr_scheduler.SequentialLR(optimizer, [new lr_scheduler.StepLR(optimizer, 1)], [])
+    },
+  ],
+  'optim.lr_scheduler.CosineAnnealingWarmRestarts': [
+    lr_scheduler.CosineAnnealingWarmRestarts,
+    () => new lr_scheduler.CosineAnnealingWarmRestarts(descent(), 1),
+  ],
+  'optim.lr_scheduler.CyclicLR': [
+    lr_scheduler.CyclicLR,
+    () => new lr_scheduler.CyclicLR(descent(), 0.1, 0.2, { cycle_momentum: false }),
+  ],
   'amp.GradScaler': [torch.amp.GradScaler, () => new torch.amp.GradScaler('cpu')],
   'cuda.Stream': [torch.cuda.Stream, null],
   'cuda.Event': [torch.cuda.Event, null],
@@ -62,6 +122,9 @@ const OTHERWISE: [reason: string, names: string[]][] = [
   [
     'takes no arguments',
     words(`
+      nn.utils.rnn.PackedSequence.pin_memory nn.utils.rnn.PackedSequence.is_pinned nn.utils.prune.Identity nn.attention.list_flash_attention_impls nn.attention.current_flash_attention_impl
+      nn.attention.restore_flash_attention_impl nn.attention.flex_attention.BlockMask.numel
+      nn.attention.flex_attention.BlockMask.sparsity nn.attention.flex_attention.BlockMask.to_dense
       torch.are_deterministic_algorithms_enabled torch.clear_autocast_cache torch.get_default_dtype
       torch.get_deterministic_debug_mode torch.get_float32_matmul_precision torch.get_num_threads
       torch.get_printoptions torch.get_rng_state torch.initial_seed torch.is_autocast_cache_enabled
@@ -72,7 +135,10 @@ const OTHERWISE: [reason: string, names: string[]][] = [
       cuda.is_current_stream_capturing cuda.seed cuda.seed_all Tensor.ndimension Tensor.nelement Tensor.element_size
       Tensor.dispose Tensor.share Tensor.tolist Tensor.float Tensor.double Tensor.half Tensor.bfloat16 Tensor.long
       Tensor.int Tensor.short Tensor.char Tensor.byte Tensor.bool Tensor.cfloat Tensor.cdouble Tensor.toJSON
+      nn.Module.share_memory
       nn.RNNBase.reset_parameters nn.RNNBase.flatten_parameters Generator.initial_seed Generator.get_state
+      optim.lr_scheduler.CosineAnnealingWarmRestarts.get_lr optim.lr_scheduler.CyclicLR.get_lr
+      optim.lr_scheduler.CyclicLR.state_dict optim.lr_scheduler.SequentialLR.state_dict
       cuda.Stream.synchronize_async cuda.Event.synchronize_async cuda.CUDAGraph.capture_end cuda.CUDAGraph.replay
       cuda.CUDAGraph.reset cuda.CUDAGraph.pool`),
   ],
@@ -81,18 +147,22 @@ const OTHERWISE: [reason: string, names: string[]][] = [
     words(`
       torch.no_grad torch.enable_grad torch.inference_mode torch.set_grad_enabled torch.printoptions torch.scope
       autograd.no_grad autograd.enable_grad autograd.inference_mode autograd.set_grad_enabled amp.autocast
-      cuda.device cuda.stream profiler.record_function`),
+      cuda.device cuda.stream profiler.record_function nn.utils.parametrize.cached
+      nn.attention.sdpa_kernel`),
   ],
   [
     'takes any number of arguments, all alike',
     words(`
-      torch.broadcast_shapes torch.slice nn.Identity nn.Sequential autograd.once_differentiable
+      nn.utils.prune.PruningContainer nn.attention.bias.causal_upper_left nn.attention.bias.causal_lower_right
+      nn.attention.flex_attention.or_masks nn.attention.flex_attention.and_masks
+      nn.attention.flex_attention.BlockMask.index
+      torch.broadcast_shapes torch.slice nn.Identity nn.Module.compile nn.Sequential autograd.once_differentiable
       utils.checkpoint.checkpoint utils.checkpoint.checkpoint_sequential`),
   ],
   [
     'takes one argument, which has no name in Python: C reads it',
     words(`
-      torch.is_tensor torch.device torch.get_autocast_dtype torch.is_autocast_enabled amp.is_autocast_available
+      torch.is_tensor nn.parameter.is_lazy nn.modules.lazy.LazyModuleMixin torch.device torch.get_autocast_dtype torch.is_autocast_enabled amp.is_autocast_available
       torch.set_default_dtype
       torch.BFloat16Tensor torch.BoolTensor torch.ByteTensor torch.CharTensor torch.DoubleTensor torch.FloatTensor
       torch.HalfTensor torch.IntTensor torch.LongTensor torch.ShortTensor`),
@@ -109,15 +179,25 @@ const OTHERWISE: [reason: string, names: string[]][] = [
     words(`
       torch.keep torch.from_shared testing.equality_tester cuda.graphed_step cuda.synchronize_async profiler.profile
       Tensor.to_typed_array Tensor.index_set_ cuda.Stream.equals
-      nn.Sequential.at nn.ModuleList.at nn.ParameterList.at nn.utils.rnn.PackedSequence.with_data`),
+      nn.utils.prune.PruningContainer.at nn.Sequential.at nn.ModuleList.at nn.ParameterList.at nn.Sequential.slice nn.ModuleList.slice
+      nn.ParameterList.slice nn.Sequential.add nn.ModuleList.add nn.Sequential.mul nn.ModuleDict.has nn.ParameterDict.has
+      nn.ParameterDict.or nn.ParameterDict.reversed nn.utils.rnn.PackedSequence.with_data`),
   ],
   [
     'reads by the signature of another name',
     words(`
+      nn.init.uniform nn.init.normal nn.init.constant nn.init.eye nn.init.dirac nn.init.xavier_uniform
+      nn.init.xavier_normal nn.init.kaiming_uniform nn.init.kaiming_normal nn.init.orthogonal nn.init.sparse
+      nn.utils.clip_grad_norm
+      nn.parameter.Parameter nn.parameter.Buffer nn.parameter.UninitializedParameter
+      nn.parameter.UninitializedBuffer nn.modules.module.Module
       Tensor.unique nn.Module.to nn.utils.rnn.PackedSequence.to nn.utils.rnn.PackedSequence.cpu
       nn.utils.rnn.PackedSequence.cuda nn.utils.rnn.PackedSequence.float nn.utils.rnn.PackedSequence.double
       nn.utils.rnn.PackedSequence.half nn.utils.rnn.PackedSequence.bfloat16 nn.utils.rnn.PackedSequence.long
-      nn.utils.rnn.PackedSequence.int Tensor.to Tensor.nonzero Tensor.lu Tensor.norm Tensor.split Tensor.stft Tensor.unique_consecutive`),
+      optim.lr_scheduler.ReduceLROnPlateau.load_state_dict optim.lr_scheduler.CyclicLR.load_state_dict
+      optim.lr_scheduler.SequentialLR.load_state_dict
+      nn.utils.rnn.PackedSequence.int nn.utils.rnn.PackedSequence.short nn.utils.rnn.PackedSequence.char
+      nn.utils.rnn.PackedSequence.byte Tensor.to Tensor.nonzero Tensor.lu Tensor.norm Tensor.split Tensor.stft Tensor.unique_consecutive`),
   ],
   [
     'an operator, perhaps under another name: read by its schema',
@@ -126,14 +206,22 @@ const OTHERWISE: [reason: string, names: string[]][] = [
   [
     'for subclasses to override',
     words(`
-      nn.Module.forward nn.Module.moved nn.Module.extra_repr nn.Sequential.forward nn.RNNBase.moved nn.RNNBase.run
-      nn.RNNBase.extra_repr nn.ParameterList.extra_repr optim.Optimizer.checkOptions optim.Optimizer.stepGroup
-      optim.Optimizer.stateOf optim.Optimizer.keepState optim.Optimizer.handles`),
+      nn.utils.parametrize.ParametrizationList.forward nn.utils.prune.BasePruningMethod torch.deepcopy
+      nn.Module.forward nn.Module.set_extra_state nn.Module.moved nn.Module.extra_repr nn.Sequential.forward nn.RNNBase.moved nn.RNNBase.run
+      nn.RNNBase.extra_repr nn.ParameterList.extra_repr nn.ParameterDict.extra_repr optim.Optimizer.checkOptions optim.Optimizer.stepGroup
+      optim.Optimizer.stateOf optim.Optimizer.keepState optim.Optimizer.checkState optim.Optimizer.stateFor
+      optim.lr_scheduler.SequentialLR.state_dict optim.lr_scheduler.SequentialLR.load_state_dict
+      optim.LBFGS.checkOptions optim.lr_scheduler.LRScheduler.stateWithout
+      optim.lr_scheduler.LRScheduler.loadFields optim.lr_scheduler.LRScheduler.settingRates`),
   ],
   [
     'JavaScript’s protocol',
-    words('nn.Module.toString nn.ModuleList.toString optim.Optimizer.toString Tensor.toString cuda.Stream.toString'),
+    words(
+      'nn.attention.flex_attention.BlockMask.toString nn.Module.toString nn.ModuleList.toString optim.Optimizer.toString Tensor.toString cuda.Stream.toString',
+    ),
   ],
+  ['hands keyword arguments on to the class that it is given', ['nn.utils.prune.global_unstructured']],
+  ['a mask: takes the positions', ['nn.attention.flex_attention.noop_mask']],
   ['takes a function or module, or several, and tensors for each', ['cuda.make_graphed_callables', 'cuda.graph']],
 ]
 const REASONS = new Map(OTHERWISE.flatMap(([reason, names]) => names.map((name) => [name, reason])))
@@ -145,6 +233,18 @@ interface Callable {
 }
 
 const isClass = (value: unknown): boolean => /^class\b/.test(Function.prototype.toString.call(value))
+
+/** What a class and the classes below it that are nobody's to name have, each name once. */
+function membersOf({ prototype }: Class): [name: string, member: PropertyDescriptor][] {
+  const named: unknown[] = [Object.prototype, ...Object.values(CLASSES).map(([{ prototype }]) => prototype)]
+  const found: Record<string, PropertyDescriptor> = {}
+  let layer: object | null = prototype
+  do {
+    Object.assign(found, { ...Object.getOwnPropertyDescriptors(layer), ...found })
+    layer = Object.getPrototypeOf(layer)
+  } while (layer !== null && !named.includes(layer))
+  return Object.entries(found)
+}
 
 function callables(): Callable[] {
   const found: Callable[] = []
@@ -158,7 +258,7 @@ function callables(): Callable[] {
     }
   }
   for (const [space, [owner, make]] of Object.entries(CLASSES)) {
-    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(owner.prototype))) {
+    for (const [name, { value }] of membersOf(owner)) {
       if (typeof value !== 'function' || name.startsWith('_') || name === 'constructor') continue
       const call = (...args: unknown[]) => value.apply(make === null ? Object.create(owner.prototype) : make(), args)
       found.push({ key: `${space}.${name}`, kind: 'method', call })

@@ -94,3 +94,5 @@ export const mkldnn = Object.seal({
     native.set_switch('mkldnn.enabled', on)
   },
 })
+
+export * as mha from './mha.js'

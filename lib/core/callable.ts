@@ -4,8 +4,12 @@
  */
 export const ASSIGNED = Symbol('assigned')
 
-interface Assigned {
+/** The method of this name answers for a field that is asked for and not there. */
+export const MISSING = Symbol('missing')
+
+interface Asked {
   [ASSIGNED]?(name: string | symbol, value: unknown): boolean
+  [MISSING]?(name: string): unknown
 }
 
 /**
@@ -27,11 +31,15 @@ export class Callable {
   }
 }
 
-// At the end of the prototype chain, where the assignment of a new field arrives and no call or known field does.
+// At the end of the prototype chain, where a new or unknown field arrives and no call or known field does.
 Object.setPrototypeOf(
   Callable.prototype,
   new Proxy(Object.create(Object.prototype), {
     set: (target, name, value, receiver) =>
-      (receiver as Assigned)[ASSIGNED]?.(name, value) || Reflect.set(target, name, value, receiver),
+      (receiver as Asked)[ASSIGNED]?.(name, value) || Reflect.set(target, name, value, receiver),
+    get(target, name, receiver) {
+      const known = Reflect.get(target, name, receiver)
+      return known !== undefined || typeof name === 'symbol' ? known : (receiver as Asked)[MISSING]?.(name)
+    },
   }),
 )

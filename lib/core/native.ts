@@ -98,6 +98,21 @@ export interface CudaNative {
   is_current_stream_capturing(): boolean
 }
 
+/** Updates the parameters that have a gradient. Gives the state tensors that are new, or null where none is. */
+export type OptimizerStep = (
+  parameters: Float64Array,
+  /** Those of one name follow each other, in the order of the parameters. */
+  states: Float64Array,
+  /** stepOptions() */
+  common: Float64Array,
+  /** What the optimizer's own function of the contract gives. */
+  options: Float64Array,
+  /** What stands for lr, weight_decay and the betas. */
+  tensors: (Handle | null)[] | null,
+  /** Where the counts of steps are numbers. */
+  counts: Float64Array | null,
+) => (Handle | null)[] | null
+
 export interface Native {
   readonly libtorch_version: string
   /** Where libtorch has CUDA. */
@@ -207,24 +222,36 @@ export interface Native {
   data(handle: Handle): Handle
   set_data(handle: Handle, data: Handle): void
 
-  sgd_step(
-    parameters: Float64Array,
-    buffers: Float64Array,
-    /** sgdOptions() */
-    options: Float64Array,
-    lr: Handle | null,
-  ): (Handle | null)[] | null
-  adam_step(
-    parameters: Float64Array,
-    averages: Float64Array,
-    squares: Float64Array,
-    maxima: Float64Array,
-    steps: Float64Array,
-    /** adamOptions() */
-    options: Float64Array,
-    lr: Handle | null,
-  ): void
-  clip_grad_norm(parameters: Handle[], max_norm: number, norm_type: number, error_if_nonfinite: boolean): Handle
+  adadelta_step: OptimizerStep
+  adafactor_step: OptimizerStep
+  adagrad_step: OptimizerStep
+  adam_step: OptimizerStep
+  adamax_step: OptimizerStep
+  asgd_step: OptimizerStep
+  muon_step: OptimizerStep
+  nadam_step: OptimizerStep
+  radam_step: OptimizerStep
+  rmsprop_step: OptimizerStep
+  rprop_step: OptimizerStep
+  sgd_step: OptimizerStep
+  sparse_adam_step: OptimizerStep
+  /** The gradients of all parameters as one vector. */
+  lbfgs_gradient(parameters: Float64Array): Handle
+  /** A copy of all parameters as one vector. */
+  lbfgs_parameters(parameters: Float64Array): Handle
+  /** Adds a vector times a number to the parameters. */
+  lbfgs_add(parameters: Float64Array, vector: Handle, step: number): void
+  /** Sets the parameters to what lbfgs_parameters read. */
+  lbfgs_restore(parameters: Float64Array, vector: Handle): void
+  /** The direction, and the factors of the first loop as one vector; an H_diag of null is 1. */
+  lbfgs_direction(
+    gradient: Handle,
+    old_dirs: Float64Array,
+    old_stps: Float64Array,
+    ro: Float64Array,
+    h_diag: Handle | null,
+  ): [direction: Handle, al: Handle | null]
+  clip_grad_norm(parameters: Handle[], max_norm: number, norm_type: number): Handle
   clip_grad_value(parameters: Handle[], clip_value: number): void
   zero_grad(parameters: Handle[], set_to_none: boolean): void
 
@@ -272,6 +299,10 @@ export interface Native {
   warn_by(warn: (message: string) => void): void
   /** Sets the function that makes the errors which native code throws. */
   make_errors_by(make: (type: string, message: string) => Error): void
+  /** The C library's, as in Python: JavaScript's differ in the last bit of some results. */
+  pow(base: number, exponent: number): number
+  cos(x: number): number
+  log(x: number): number
   cuda_device_count(): number
   cuda_built(): boolean
   default_dtype(): number
@@ -286,6 +317,9 @@ export interface Native {
 
   get_switch(name: string): boolean
   set_switch(name: string, on: boolean): void
+  /** Numbers of libtorch's SDPBackend, the first choice of attention first. */
+  sdp_priority_order(): number[]
+  set_sdp_priority_order(order: readonly number[]): void
   /** 0: no; 1: a warning; 2: an error. */
   deterministic_algorithms(): number
   use_deterministic_algorithms(on: boolean, warn_only: boolean): void

@@ -2,7 +2,7 @@
 export function pythonRepr(value: unknown): string {
   if (typeof value === 'boolean') return value ? 'True' : 'False'
   if (value === null) return 'None'
-  if (Array.isArray(value)) return `(${value.map(pythonRepr).join(', ')})`
+  if (Array.isArray(value)) return `(${value.map(pythonRepr).join(', ')}${value.length === 1 ? ',' : ''})`
   if (typeof value === 'number') return numberRepr(value)
   return String(value)
 }

@@ -39,6 +39,10 @@ interface Internals {
   /** @throws TypeError where the value is no tensor. */
   checkTensor(value: unknown): void
   handleOf(tensor: Tensor): Handle
+  /** The tensor's handle, also where it is withheld. */
+  heldHandleOf(tensor: Tensor): Handle
+  /** Withholds the tensor's handle from everything that asks for it, or gives it out again: `uninitialized`. */
+  withhold(tensor: Tensor, uninitialized: boolean): void
   /** The tensor of a handle that native code just made; the current scope owns it. */
   wrap(handle: Handle): Tensor
   /** The same, freed only by the garbage collector, even inside a scope. */
@@ -59,6 +63,7 @@ const edgesOfTensors = new WeakMap<Tensor, Edges>()
 export let internals: Internals
 
 export class Tensor {
+  /** 0 once it is freed, negative while it is withheld. */
   #handle: Handle
   #owner: Owner | null
   /** Unique in this thread. Two tensors are the same tensor iff their ids are equal. */
@@ -86,7 +91,8 @@ export class Tensor {
       } catch {
         throw new TypeError(noTensorMessage(tensor))
       }
-      if (handle === 0) throw new Error(freedMessage(tensor.#owner))
+      if (handle <= 0)
+        throw handle === 0 ? new Error(freedMessage(tensor.#owner)) : new RangeError(uninitialized(tensor))
       return handle
     }
     internals = {
@@ -104,6 +110,11 @@ export class Tensor {
         if (!internals.isTensor(value)) throw new TypeError(noTensorMessage(value))
       },
       handleOf: live,
+      heldHandleOf: (tensor) => (#handle in tensor && tensor.#handle < 0 ? -tensor.#handle : live(tensor)),
+      withhold(tensor, uninitialized) {
+        const handle = internals.heldHandleOf(tensor)
+        tensor.#handle = uninitialized ? -handle : handle
+      },
       wrap(handle) {
         const tensor = new Tensor(INTERNAL, handle)
         if (currentOwner === null) {
@@ -136,7 +147,7 @@ export class Tensor {
       free(tensor) {
         internals.checkTensor(tensor)
         if (tensor.#handle === 0) return
-        native.release(tensor.#handle)
+        native.release(Math.abs(tensor.#handle))
         tensor.#handle = 0
       },
       freeOwned(tensors, owner) {
@@ -394,6 +405,14 @@ function noTensorMessage(value: unknown): string {
   }
   const hint = kind === 'object' ? "; another thread's tensor comes by tensor.share() and torch.from_shared(token)" : ''
   return `expected a Tensor, not ${kind}${hint}`
+}
+
+function uninitialized(tensor: Tensor): string {
+  return (
+    'Attempted to use an uninitialized parameter. This error happens when you are using a `LazyModule` or explicitly ' +
+    `manipulating \`torch.nn.parameter.${tensor.constructor.name}\` objects. When using LazyModules Call \`forward\` with ` +
+    'a dummy batch to initialize the parameters before calling torch functions'
+  )
 }
 
 function freedMessage(owner: Owner | null): string {

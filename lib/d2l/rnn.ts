@@ -55,8 +55,8 @@ export class RNNModelScratch extends torch.Callable {
   readonly vocab_size: number
   readonly num_hiddens: number
   params: Params
-  readonly #init_state: InitState
-  readonly #forward_fn: ForwardFn
+  private readonly _init_state: InitState
+  private readonly _forward_fn: ForwardFn
 
   constructor(
     vocab_size: number,
@@ -70,18 +70,18 @@ export class RNNModelScratch extends torch.Callable {
     this.vocab_size = vocab_size
     this.num_hiddens = num_hiddens
     this.params = get_params(vocab_size, num_hiddens, device)
-    this.#init_state = init_state
-    this.#forward_fn = forward_fn
+    this._init_state = init_state
+    this._forward_fn = forward_fn
   }
 
   /** X: (batch_size, num_steps), token numbers. */
   override __call__(X: Tensor, state: State): [output: Tensor, state: State] {
     const inputs = nn.functional.one_hot(X.T, this.vocab_size).float() // (num_steps, batch_size, vocab_size)
-    return this.#forward_fn(inputs, state, this.params)
+    return this._forward_fn(inputs, state, this.params)
   }
 
   begin_state(batch_size: number, device: DeviceLike): State {
-    return this.#init_state(batch_size, this.num_hiddens, device)
+    return this._init_state(batch_size, this.num_hiddens, device)
   }
 }
 
@@ -105,11 +105,11 @@ export class RNNModel extends nn.Module {
   /** inputs: (batch_size, num_steps), token numbers. Returns (num_steps × batch_size, vocab_size) and the state. */
   forward(inputs: Tensor, state: State): [output: Tensor, state: State] {
     const X = nn.functional.one_hot(inputs.T, this.vocab_size).float()
-    const [Y, next] = this.#run(X, state)
+    const [Y, next] = this._run(X, state)
     return [this.linear(Y.reshape(-1, Y.size(-1))), next]
   }
 
-  #run(X: Tensor, state: State): [output: Tensor, state: State] {
+  private _run(X: Tensor, state: State): [output: Tensor, state: State] {
     if (this.rnn instanceof nn.LSTM) return this.rnn(X, state as [Tensor, Tensor])
     const [Y, h] = this.rnn(X, state[0])
     return [Y, [h]]

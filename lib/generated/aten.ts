@@ -27,6 +27,34 @@ interface _cudnn_rnn_flatten_weight_operator {
   (...args: [weight_arr: readonly Tensor[], weight_stride0: number, input_size: number, mode: number, hidden_size: number, proj_size: number, num_layers: number, batch_first: boolean, bidirectional: boolean] | [weight_arr: readonly Tensor[], options: { weight_stride0: number; input_size: number; mode: number; hidden_size: number; proj_size: number; num_layers: number; batch_first: boolean; bidirectional: boolean }] | [weight_arr: readonly Tensor[], weight_stride0: number, input_size: number, mode: number, hidden_size: number, proj_size: number, num_layers: number, batch_first: boolean, bidirectional: boolean, options: { out: Tensor }] | [weight_arr: readonly Tensor[], options: { weight_stride0: number; input_size: number; mode: number; hidden_size: number; proj_size: number; num_layers: number; batch_first: boolean; bidirectional: boolean; out: Tensor }]): Tensor
 }
 
+interface _foreach_mul__operator {
+  /**
+   * `aten::_foreach_mul_.List(Tensor(a!)[] self, Tensor[] other) -> ()`
+   *
+   * `aten::_foreach_mul_.Scalar(Tensor(a!)[] self, Scalar scalar) -> ()`
+   *
+   * `aten::_foreach_mul_.ScalarList(Tensor(a!)[] self, Scalar[] scalars) -> ()`
+   *
+   * `aten::_foreach_mul_.Tensor(Tensor(a!)[] self, Tensor other) -> ()`
+   */
+  (...args: [input: readonly Tensor[], other: readonly Tensor[]] | [input: readonly Tensor[], options: { other: readonly Tensor[] }] | [input: readonly Tensor[], scalar: Scalar] | [input: readonly Tensor[], options: { scalar: Scalar }] | [input: readonly Tensor[], scalars: readonly Scalar[]] | [input: readonly Tensor[], options: { scalars: readonly Scalar[] }] | [input: readonly Tensor[], other: Tensor] | [input: readonly Tensor[], options: { other: Tensor }]): void
+}
+
+interface _foreach_norm_operator {
+  /** `aten::_foreach_norm.Scalar(Tensor[] self, Scalar ord=2, ScalarType? dtype=None) -> Tensor[]` */
+  (input: readonly Tensor[], ord?: Scalar | undefined, dtype?: DType | null | undefined): Tensors
+  (input: readonly Tensor[], options?: { ord?: Scalar | undefined; dtype?: DType | null | undefined }): Tensors
+  (input: readonly Tensor[], ord: Scalar | undefined, options?: { dtype?: DType | null | undefined }): Tensors
+  /** `aten::_foreach_norm.Scalar_out(Tensor[] self, Scalar ord=2, ScalarType? dtype=None, *, Tensor(a!)[] out) -> ()` */
+  (input: readonly Tensor[], options: { ord?: Scalar | undefined; dtype?: DType | null | undefined; out: readonly Tensor[] }): void
+  (input: readonly Tensor[], ord: Scalar | undefined, options: { dtype?: DType | null | undefined; out: readonly Tensor[] }): void
+}
+
+interface _grouped_mm_operator {
+  /** `aten::_grouped_mm(Tensor self, Tensor mat2, Tensor? offs=None, Tensor? bias=None, ScalarType? out_dtype=None) -> Tensor` */
+  (...args: [input: Tensor, mat2: Tensor, offs?: Tensor | null | undefined, bias?: Tensor | null | undefined, out_dtype?: DType | null | undefined] | [input: Tensor, options: { mat2: Tensor; offs?: Tensor | null | undefined; bias?: Tensor | null | undefined; out_dtype?: DType | null | undefined }] | [input: Tensor, mat2: Tensor, options?: { offs?: Tensor | null | undefined; bias?: Tensor | null | undefined; out_dtype?: DType | null | undefined }] | [input: Tensor, mat2: Tensor, offs: Tensor | null | undefined, options?: { bias?: Tensor | null | undefined; out_dtype?: DType | null | undefined }] | [input: Tensor, mat2: Tensor, offs: Tensor | null | undefined, bias: Tensor | null | undefined, options?: { out_dtype?: DType | null | undefined }]): Tensor
+}
+
 interface _indices_operator {
   /** `aten::_indices(Tensor(a) self) -> Tensor(a)` */
   (input: Tensor): Tensor
@@ -35,6 +63,30 @@ interface _indices_operator {
 interface _lu_with_info_operator {
   /** `aten::_lu_with_info(Tensor self, bool pivot=True, bool check_errors=True) -> (Tensor LU, Tensor pivots, Tensor info)` */
   (...args: [input: Tensor, pivot?: boolean | undefined, check_errors?: boolean | undefined] | [input: Tensor, options?: { pivot?: boolean | undefined; check_errors?: boolean | undefined }] | [input: Tensor, pivot: boolean | undefined, options?: { check_errors?: boolean | undefined }]): Named<[LU: Tensor, pivots: Tensor, info: Tensor], { readonly LU: Tensor; readonly pivots: Tensor; readonly info: Tensor }>
+}
+
+interface _safe_softmax_operator {
+  /** `aten::_safe_softmax(Tensor self, int dim, ScalarType? dtype=None) -> Tensor` */
+  (...args: [input: Tensor, dim: number, dtype?: DType | null | undefined] | [input: Tensor, options: { dim: number; dtype?: DType | null | undefined }] | [input: Tensor, dim: number, options?: { dtype?: DType | null | undefined }]): Tensor
+}
+
+interface _scaled_grouped_mm_v2_operator {
+  /** `aten::_scaled_grouped_mm_v2(Tensor self, Tensor mat2, Tensor[] scale_a, int[] recipe_a, int[] swizzle_a, Tensor[] scale_b, int[] recipe_b, int[] swizzle_b, Tensor? offs=None, Tensor? bias=None, ScalarType? out_dtype=None, int[] contraction_dim=[], bool use_fast_accum=False) -> Tensor` */
+  (...args: [input: Tensor, mat2: Tensor, scale_a: readonly Tensor[], recipe_a: readonly number[], swizzle_a: readonly number[], scale_b: readonly Tensor[], recipe_b: readonly number[], swizzle_b: readonly number[], offs?: Tensor | null | undefined, bias?: Tensor | null | undefined, out_dtype?: DType | null | undefined, contraction_dim?: readonly number[] | undefined, use_fast_accum?: boolean | undefined] | [input: Tensor, options: { mat2: Tensor; scale_a: readonly Tensor[]; recipe_a: readonly number[]; swizzle_a: readonly number[]; scale_b: readonly Tensor[]; recipe_b: readonly number[]; swizzle_b: readonly number[]; offs?: Tensor | null | undefined; bias?: Tensor | null | undefined; out_dtype?: DType | null | undefined; contraction_dim?: readonly number[] | undefined; use_fast_accum?: boolean | undefined }] | [input: Tensor, mat2: Tensor, scale_a: readonly Tensor[], recipe_a: readonly number[], swizzle_a: readonly number[], scale_b: readonly Tensor[], recipe_b: readonly number[], swizzle_b: readonly number[], options?: { offs?: Tensor | null | undefined; bias?: Tensor | null | undefined; out_dtype?: DType | null | undefined; contraction_dim?: readonly number[] | undefined; use_fast_accum?: boolean | undefined }] | [input: Tensor, mat2: Tensor, scale_a: readonly Tensor[], recipe_a: readonly number[], swizzle_a: readonly number[], scale_b: readonly Tensor[], recipe_b: readonly number[], swizzle_b: readonly number[], offs: Tensor | null | undefined, options?: { bias?: Tensor | null | undefined; out_dtype?: DType | null | undefined; contraction_dim?: readonly number[] | undefined; use_fast_accum?: boolean | undefined }] | [input: Tensor, mat2: Tensor, scale_a: readonly Tensor[], recipe_a: readonly number[], swizzle_a: readonly number[], scale_b: readonly Tensor[], recipe_b: readonly number[], swizzle_b: readonly number[], offs: Tensor | null | undefined, bias: Tensor | null | undefined, options?: { out_dtype?: DType | null | undefined; contraction_dim?: readonly number[] | undefined; use_fast_accum?: boolean | undefined }] | [input: Tensor, mat2: Tensor, scale_a: readonly Tensor[], recipe_a: readonly number[], swizzle_a: readonly number[], scale_b: readonly Tensor[], recipe_b: readonly number[], swizzle_b: readonly number[], offs: Tensor | null | undefined, bias: Tensor | null | undefined, out_dtype: DType | null | undefined, options?: { contraction_dim?: readonly number[] | undefined; use_fast_accum?: boolean | undefined }] | [input: Tensor, mat2: Tensor, scale_a: readonly Tensor[], recipe_a: readonly number[], swizzle_a: readonly number[], scale_b: readonly Tensor[], recipe_b: readonly number[], swizzle_b: readonly number[], offs: Tensor | null | undefined, bias: Tensor | null | undefined, out_dtype: DType | null | undefined, contraction_dim: readonly number[] | undefined, options?: { use_fast_accum?: boolean | undefined }]): Tensor
+}
+
+interface _scaled_mm_v2_operator {
+  /**
+   * `aten::_scaled_mm_v2(Tensor self, Tensor mat2, Tensor[] scale_a, int[] recipe_a, int[] swizzle_a, Tensor[] scale_b, int[] recipe_b, int[] swizzle_b, Tensor? bias, ScalarType? out_dtype, int[] contraction_dim=[], bool use_fast_accum=False) -> Tensor`
+   *
+   * `aten::_scaled_mm_v2.out(Tensor self, Tensor mat2, Tensor[] scale_a, int[] recipe_a, int[] swizzle_a, Tensor[] scale_b, int[] recipe_b, int[] swizzle_b, Tensor? bias, ScalarType? out_dtype, int[] contraction_dim=[], bool use_fast_accum=False, *, Tensor(a!) out) -> Tensor(a!)`
+   */
+  (...args: [input: Tensor, mat2: Tensor, scale_a: readonly Tensor[], recipe_a: readonly number[], swizzle_a: readonly number[], scale_b: readonly Tensor[], recipe_b: readonly number[], swizzle_b: readonly number[], bias: Tensor | null, out_dtype: DType | null, contraction_dim?: readonly number[] | undefined, use_fast_accum?: boolean | undefined] | [input: Tensor, options: { mat2: Tensor; scale_a: readonly Tensor[]; recipe_a: readonly number[]; swizzle_a: readonly number[]; scale_b: readonly Tensor[]; recipe_b: readonly number[]; swizzle_b: readonly number[]; bias: Tensor | null; out_dtype: DType | null; contraction_dim?: readonly number[] | undefined; use_fast_accum?: boolean | undefined }] | [input: Tensor, mat2: Tensor, scale_a: readonly Tensor[], recipe_a: readonly number[], swizzle_a: readonly number[], scale_b: readonly Tensor[], recipe_b: readonly number[], swizzle_b: readonly number[], bias: Tensor | null, out_dtype: DType | null, options?: { contraction_dim?: readonly number[] | undefined; use_fast_accum?: boolean | undefined }] | [input: Tensor, mat2: Tensor, scale_a: readonly Tensor[], recipe_a: readonly number[], swizzle_a: readonly number[], scale_b: readonly Tensor[], recipe_b: readonly number[], swizzle_b: readonly number[], bias: Tensor | null, out_dtype: DType | null, contraction_dim: readonly number[] | undefined, options?: { use_fast_accum?: boolean | undefined }] | [input: Tensor, options: { mat2: Tensor; scale_a: readonly Tensor[]; recipe_a: readonly number[]; swizzle_a: readonly number[]; scale_b: readonly Tensor[]; recipe_b: readonly number[]; swizzle_b: readonly number[]; bias: Tensor | null; out_dtype: DType | null; contraction_dim?: readonly number[] | undefined; use_fast_accum?: boolean | undefined; out: Tensor }] | [input: Tensor, mat2: Tensor, scale_a: readonly Tensor[], recipe_a: readonly number[], swizzle_a: readonly number[], scale_b: readonly Tensor[], recipe_b: readonly number[], swizzle_b: readonly number[], bias: Tensor | null, out_dtype: DType | null, options: { contraction_dim?: readonly number[] | undefined; use_fast_accum?: boolean | undefined; out: Tensor }] | [input: Tensor, mat2: Tensor, scale_a: readonly Tensor[], recipe_a: readonly number[], swizzle_a: readonly number[], scale_b: readonly Tensor[], recipe_b: readonly number[], swizzle_b: readonly number[], bias: Tensor | null, out_dtype: DType | null, contraction_dim: readonly number[] | undefined, options: { use_fast_accum?: boolean | undefined; out: Tensor }]): Tensor
+}
+
+interface _weight_norm_operator {
+  /** `aten::_weight_norm(Tensor v, Tensor g, int dim=0) -> Tensor` */
+  (...args: [v: Tensor, g: Tensor, dim?: number | undefined] | [v: Tensor, options: { g: Tensor; dim?: number | undefined }] | [v: Tensor, g: Tensor, options?: { dim?: number | undefined }]): Tensor
 }
 
 interface _nnz_operator {
@@ -651,8 +703,15 @@ interface where_operator {
 export const _amp_foreach_non_finite_check_and_unscale_: _amp_foreach_non_finite_check_and_unscale__operator = operator('_amp_foreach_non_finite_check_and_unscale_')
 export const _amp_update_scale_: _amp_update_scale__operator = operator('_amp_update_scale_')
 export const _cudnn_rnn_flatten_weight: _cudnn_rnn_flatten_weight_operator = operator('_cudnn_rnn_flatten_weight')
+export const _foreach_mul_: _foreach_mul__operator = operator('_foreach_mul_')
+export const _foreach_norm: _foreach_norm_operator = operator('_foreach_norm')
+export const _grouped_mm: _grouped_mm_operator = operator('_grouped_mm')
 export const _indices: _indices_operator = operator('_indices')
 export const _lu_with_info: _lu_with_info_operator = operator('_lu_with_info')
+export const _safe_softmax: _safe_softmax_operator = operator('_safe_softmax')
+export const _scaled_grouped_mm_v2: _scaled_grouped_mm_v2_operator = operator('_scaled_grouped_mm_v2')
+export const _scaled_mm_v2: _scaled_mm_v2_operator = operator('_scaled_mm_v2')
+export const _weight_norm: _weight_norm_operator = operator('_weight_norm')
 export const _nnz: _nnz_operator = operator('_nnz')
 export const _pack_padded_sequence: _pack_padded_sequence_operator = operator('_pack_padded_sequence')
 export const _pad_packed_sequence: _pad_packed_sequence_operator = operator('_pad_packed_sequence')

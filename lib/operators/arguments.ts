@@ -66,6 +66,8 @@ const TESTS: Record<string, Test> = {
   Seed: (value) => Number.isInteger(value) || typeof value === 'bigint',
   Bytes: (value) => ArrayBuffer.isView(value) || value instanceof ArrayBuffer,
   'int[]': listOf(isSize),
+  // A size, or one for each dimension; null is the input's own.
+  OptionalSizes: (value) => value === null || isSize(value) || listOf((size) => size === null || isSize(size))(value),
   'Tensor[]': listOf(internals.isTensor),
   Hook: (value) => typeof value === 'function',
   LeafHook: (value) => typeof value === 'function',
@@ -79,13 +81,23 @@ const NAMES: Record<string, string> = {
   Seed: 'int',
   Bytes: 'ArrayBuffer or typed array',
   'int[]': 'tuple of ints',
+  OptionalSizes: 'int, tuple of ints or null',
   'Tensor[]': 'tuple of Tensors',
   Hook: 'function',
   LeafHook: 'function',
   TensorFunction: 'function',
 }
 /** Types whose values are plain objects. */
-const OBJECTS = new Set(['StateDict', 'Metadata', 'NamedModules', 'ParamGroup', 'Settings', 'OptimizerState'])
+const OBJECTS = new Set([
+  'StateDict',
+  'StateDicts',
+  'Metadata',
+  'NamedModules',
+  'NamedValues',
+  'ParamGroup',
+  'Settings',
+  'OptimizerState',
+])
 
 const anything: Test = () => true
 

@@ -208,7 +208,8 @@ export type Named<T extends readonly unknown[], F> = Iterable<T[number]> &
     readonly [K in Extract<keyof T, `${number}`>]: T[K]
   }
 
-class NamedTuple implements Iterable<unknown> {
+/** What has names and places, as results of several tensors have. */
+export class NamedTuple implements Iterable<unknown> {
   readonly [index: number]: unknown
   declare readonly length: number
 

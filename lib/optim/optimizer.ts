@@ -1,16 +1,14 @@
 // What optimizers share: parameter groups, state, and the state_dict in Python's layout.
 
-import { no_grad } from '../autograd/grad_mode.js'
-import { tstorch } from '../backends/index.js'
-import type { Device } from '../core/device.js'
 import { native } from '../core/native.js'
 import { pythonRepr } from '../core/python_repr.js'
-import { internals, type Tensor } from '../core/tensor.js'
+import { internals, type RemovableHandle, type Tensor } from '../core/tensor.js'
 import { warn } from '../core/warn.js'
-import * as aten from '../generated/aten.js'
 import { describe } from '../operators/describe.js'
-import { isOptions } from '../operators/options.js'
+import { isOptions, isPlainObject } from '../operators/options.js'
 import { type Arguments, read } from './generated/arguments.js'
+import { hookStep, hooksOf, type StateDictHook, type StateHook, type StepPostHook, type StepPreHook } from './hooks.js'
+import { copyFor, loadSettings, matched, namedParams, repeats, stateDictOf, withoutUndefined } from './state.js'
 
 /** A learning rate is read as a number; a tensor may be assigned, and is what is read then. */
 interface LearningRateSetting {
@@ -34,14 +32,20 @@ export type Params<O> =
 type GivenGroup<O> = { params: Tensor | Iterable<Tensor> | Iterable<readonly [string, Tensor]> } & Partial<O> &
   Readonly<Record<string, unknown>>
 
-/** State of one parameter: tensors by name. */
-export type ParamState = Record<string, Tensor>
+// biome-ignore lint/suspicious/noExplicitAny: an optimizer keeps what it likes, mostly tensors
+export type ParamState = Record<string, any>
 
 /** Python's layout: parameters by their number, state by that number. */
 export interface OptimizerStateDict {
-  state: Record<number, Record<string, Tensor | null>>
+  state: Record<number, ParamState>
   param_groups: (Record<string, unknown> & { params: number[] })[]
 }
+
+/** A hook, and whether it comes before those that are there. */
+type HookArguments<H> = [
+  hook: H | { hook: H; prepend?: boolean | undefined },
+  prepend?: boolean | { prepend?: boolean },
+]
 
 /** How an optimizer steps: with a closure that computes the loss again, its result is returned. */
 export interface Step {
@@ -58,13 +62,13 @@ export class Optimizer<O extends object = Record<string, any>> {
   readonly defaults: O
   // There is always one.
   readonly param_groups: [ParamGroup<O>, ...ParamGroup<O>[]] = [] as never
+  /** What the optimizer keeps of each parameter: in a subclass, `this.stateOf(param)` is Python's `self.state[param]`. */
   readonly state = new Map<Tensor, ParamState>()
-  /** The lists of groups that hold a parameter more than once. */
-  readonly #repeating = new WeakSet<readonly Tensor[]>()
 
   constructor(...args: [params: Params<O>, defaults: O] | [options: { params: Params<O>; defaults: O }]) {
     const { params, defaults } = read('optim.Optimizer', args, new.target.name) as { params: unknown; defaults: O }
     this.defaults = defaults
+    hookStep(new.target.prototype)
     if (internals.isTensor(params)) {
       throw new TypeError(
         'params argument given to the optimizer should be an iterable of Tensors or groups, not a Tensor',
@@ -99,27 +103,37 @@ export class Optimizer<O extends object = Record<string, any>> {
       throw new TypeError('a parameter group must be an object with the field params')
     }
     const { params, names } = namedParams(internals.isTensor(group.params) ? [group.params] : [...group.params])
+    const { differentiable } = this.defaults as { differentiable?: unknown }
     for (const param of params) {
       if (!internals.isTensor(param))
         throw new TypeError(`optimizer can only optimize Tensors, but one of the params is ${describe(param)}`)
-      if (!param.is_leaf) throw new RangeError("can't optimize a non-leaf Tensor")
+      if (!differentiable && !param.is_leaf && !param.retains_grad) {
+        throw new RangeError("can't optimize a non-leaf Tensor")
+      }
     }
-    const others = this.param_groups as ParamGroup<O>[]
-    if (others.length > 0 && (others[0]?.param_names === undefined) !== (names === null)) {
-      throw new RangeError('all optimizer param groups should be with/without names')
+    // In Python's order: what the group says of itself, then the optimizer's settings.
+    const { params: _, ...own } = withoutUndefined(group) as Record<string, unknown>
+    const settings = { ...own, ...(names === null ? {} : { param_names: names }) }
+    for (const [name, value] of Object.entries(this.defaults)) {
+      if (!Object.hasOwn(settings, name)) Object.assign(settings, { [name]: value })
     }
     const unique = new Set(params)
     if (unique.size < params.length) {
-      this.#repeating.add(params)
       warn('optimizer contains a parameter group with duplicate parameters; in future, this will cause an error')
+    }
+    const others = this.param_groups as ParamGroup<O>[]
+    for (const other of others) {
+      if ((other.param_names === undefined) === (names === null)) continue
+      const which = names === null ? 'without names' : 'with names'
+      throw new RangeError(
+        `all optimizer param groups should be with/without names. cannot add param group ${which} to the optimizer`,
+      )
     }
     if (others.some((other) => other.params.some((param) => unique.has(param)))) {
       throw new RangeError('some parameters appear in more than one parameter group')
     }
-    const options: O = { ...this.defaults, ...withoutUndefined(group), params: undefined }
-    this.checkOptions(options)
-    const made = { ...options, params, ...(names === null ? {} : { param_names: names }) }
-    others.push(made as unknown as ParamGroup<O>)
+    this.checkOptions(settings as unknown as O)
+    others.push({ params, ...settings } as unknown as ParamGroup<O>)
   }
 
   /** Updates all parameters from their gradients. `closure` computes the loss again; its result is returned. */
@@ -129,19 +143,26 @@ export class Optimizer<O extends object = Record<string, any>> {
     if (closure !== null && typeof closure !== 'function') {
       throw new TypeError(`step(): the closure must be a function, not ${describe(closure)}`)
     }
-    const loss = closure?.()
-    for (const group of this.param_groups) {
-      // A parameter that is there twice is updated twice, one update after the other.
-      if (!this.#repeating.has(group.params)) this.stepGroup(group)
-      else for (const param of group.params) this.stepGroup({ ...group, params: [param] })
+    const { differentiable } = this.defaults as { differentiable?: unknown }
+    const before = native.set_grad_enabled(true)
+    try {
+      const loss = closure?.()
+      native.set_grad_enabled(differentiable === true)
+      for (const group of this.param_groups) {
+        // A parameter that is there twice is updated twice, one update after the other.
+        if (!repeats(group.params)) this.stepGroup(group)
+        else for (const param of group.params) this.stepGroup({ ...group, params: [param] })
+      }
+      return loss
+    } finally {
+      native.set_grad_enabled(before)
     }
-    return loss
   }
 
   /** Forgets the gradients: sets them to null, or to zero where `set_to_none` is false. */
   zero_grad(...args: Arguments['optim.Optimizer.zero_grad']): void {
     const { set_to_none } = read('optim.Optimizer.zero_grad', args)
-    const handles = this.param_groups.flatMap((group) => group.params.map(internals.handleOf))
+    const handles = this.param_groups.flatMap((group) => group.params.map(internals.heldHandleOf))
     native.zero_grad(handles, set_to_none)
   }
 
@@ -161,87 +182,103 @@ export class Optimizer<O extends object = Record<string, any>> {
     state[name] = tensor
   }
 
-  /** Handles of each parameter's state tensor of one name, 0 where there is none. */
-  protected handles(params: readonly Tensor[], name?: string): Float64Array {
-    const handles = new Float64Array(params.length)
-    for (let i = 0; i < params.length; i++) {
-      const param = params[i] as Tensor
-      const tensor = name === undefined ? param : this.state.get(param)?.[name]
-      if (tensor !== undefined) handles[i] = internals.handleOf(tensor)
-    }
-    return handles
-  }
-
   /** Settings and state, in Python's layout. The tensors are the optimizer's own, not copies. */
   state_dict(): OptimizerStateDict {
-    const all = this.param_groups.flatMap((group) => group.params)
-    const numberOf = new Map<Tensor, number>()
-    all.forEach((param, i) => {
-      if (!numberOf.has(param)) numberOf.set(param, i)
-    })
-    const state: OptimizerStateDict['state'] = {}
-    for (const [param, i] of numberOf) {
-      const own = this.state.get(param)
-      if (own !== undefined && Object.keys(own).length > 0) state[i] = { ...own }
-    }
-    const param_groups = this.param_groups.map(({ params, ...options }) => ({
-      ...options,
-      params: params.map((param) => numberOf.get(param) as number),
-    }))
-    return { state, param_groups }
+    const hooks = hooksOf(this)
+    for (const hook of hooks.stateDictPre) hook(this)
+    let state_dict = stateDictOf(this)
+    for (const hook of hooks.stateDictPost) state_dict = hook(this, state_dict) ?? state_dict
+    return state_dict
   }
 
   /**
-   * Takes over settings and copies of the state. Parameters are matched by position.
+   * Takes over settings and copies of the state. Parameters are matched by position. A setting that the state lacks stays
+   * as it is.
    * @throws if groups, their lengths or the shapes of the state do not fit; nothing has changed then.
    */
   load_state_dict(...args: Arguments['optim.Optimizer.load_state_dict']): void {
-    const { state_dict } = read('optim.Optimizer.load_state_dict', args)
-    const groups = this.param_groups
-    const saved = state_dict.param_groups
-    if (groups.length !== saved.length)
-      throw new RangeError('loaded state dict has a different number of parameter groups')
-    if (groups.some((group, i) => group.params.length !== saved[i]?.params.length)) {
-      throw new RangeError(
-        "loaded state dict contains a parameter group that doesn't match the size of optimizer's group",
-      )
-    }
-    const pairs = groups.flatMap((group, i) =>
-      group.params.map((param, j): [Tensor, number] => [param, saved[i]?.params[j] as number]),
-    )
-    for (const [param, number] of pairs) {
-      for (const [name, value] of Object.entries(state_dict.state[number] ?? {})) {
-        const fits = value === null || value.numel() === 1 || value.shape.equals(param.shape)
-        if (!fits) {
-          throw new RangeError(
-            `loaded state dict: '${name}' of parameter ${number} has shape ${value?.shape}, the parameter ${param.shape}`,
-          )
-        }
-      }
-    }
-    groups.forEach((group, i) => {
-      const { params: _, ...settings } = saved[i] as Record<string, unknown>
+    const hooks = hooksOf(this)
+    let { state_dict } = read('optim.Optimizer.load_state_dict', args)
+    if (!hooks.loadPre.isEmpty) state_dict = { ...state_dict }
+    for (const hook of hooks.loadPre) state_dict = hook(this, state_dict) ?? state_dict
+    const pairs = matched(this.param_groups, state_dict.param_groups)
+    for (const [param, number] of pairs) this.checkState(param, number, state_dict.state[number] ?? {})
+    this.param_groups.forEach((group, i) => {
+      const { params: _, ...settings } = state_dict.param_groups[i] as Record<string, unknown>
       this.checkOptions({ ...group, ...settings } as unknown as O)
-      const own = group as unknown as Record<string, unknown>
-      const kept = new Set(['params', 'param_names', ...Object.keys(this.defaults), ...Object.keys(settings)])
-      for (const name of Object.keys(own)) if (!kept.has(name)) delete own[name]
-      Object.assign(own, settings)
     })
+    this.param_groups.forEach((group, i) => {
+      loadSettings(group, state_dict.param_groups[i] as Record<string, unknown>, this.defaults)
+    })
+    const numbers = new Set(pairs.map(([, number]) => String(number)))
     this.state.clear()
     for (const [param, number] of pairs) {
+      const own = state_dict.state[number]
+      if (own === undefined) continue
+      const group = this.param_groups.find(({ params }) => params.includes(param)) as ParamGroup<O>
       const state = this.stateOf(param)
-      for (const [name, value] of Object.entries(state_dict.state[number] ?? {})) {
-        if (value !== null) this.keepState(state, name, copyFor(param, name, value))
-      }
+      for (const [name, value] of Object.entries(own)) state[name] = this.stateFor(param, name, value, group)
     }
+    // What belongs to no parameter is kept as it is.
+    const loose = this.state as Map<unknown, ParamState>
+    for (const [key, own] of Object.entries(state_dict.state)) if (!numbers.has(key)) loose.set(key, own)
+    for (const hook of hooks.loadPost) hook(this)
+  }
+
+  /** Throws where a loaded state does not fit a parameter. */
+  protected checkState(_param: Tensor, _number: number, _state: ParamState): void {}
+
+  /** A loaded value as the state of a parameter: tensors are copied, in the parameter's dtype, on its device. */
+  protected stateFor(param: Tensor, name: string, value: unknown, group: ParamGroup<O>): unknown {
+    if (internals.isTensor(value)) return copyFor(param, name, value, group)
+    if (Array.isArray(value)) return value.map((item) => this.stateFor(param, '', item, group))
+    if (!isPlainObject(value)) return value
+    const entries = Object.entries(value).map(([key, item]) => [key, this.stateFor(param, key, item, group)])
+    return Object.fromEntries(entries)
+  }
+
+  /** Calls `hook` before every step; what it returns, new arguments and keywords, replaces those of the step. */
+  register_step_pre_hook(...args: [hook: StepPreHook | { hook: StepPreHook }]): RemovableHandle {
+    const { hook } = read('optim.Optimizer.register_step_pre_hook', args)
+    return hooksOf(this).stepPre.add(hook as StepPreHook)
+  }
+
+  /** Calls `hook` after every step. */
+  register_step_post_hook(...args: [hook: StepPostHook | { hook: StepPostHook }]): RemovableHandle {
+    const { hook } = read('optim.Optimizer.register_step_post_hook', args)
+    return hooksOf(this).stepPost.add(hook as StepPostHook)
+  }
+
+  /** Calls `hook` before a state is given out. `prepend` puts it before the hooks that are there. */
+  register_state_dict_pre_hook(...args: HookArguments<StateHook>): RemovableHandle {
+    const { hook, prepend } = read('optim.Optimizer.register_state_dict_pre_hook', args)
+    return hooksOf(this).stateDictPre.add(hook as StateHook, prepend)
+  }
+
+  /** Calls `hook` with a state that is given out; what it returns takes its place. */
+  register_state_dict_post_hook(...args: HookArguments<StateDictHook>): RemovableHandle {
+    const { hook, prepend } = read('optim.Optimizer.register_state_dict_post_hook', args)
+    return hooksOf(this).stateDictPost.add(hook as StateDictHook, prepend)
+  }
+
+  /** Calls `hook` with a state that is to be loaded; what it returns takes its place. */
+  register_load_state_dict_pre_hook(...args: HookArguments<StateDictHook>): RemovableHandle {
+    const { hook, prepend } = read('optim.Optimizer.register_load_state_dict_pre_hook', args)
+    return hooksOf(this).loadPre.add(hook as StateDictHook, prepend)
+  }
+
+  /** Calls `hook` after a state was loaded. */
+  register_load_state_dict_post_hook(...args: HookArguments<StateHook>): RemovableHandle {
+    const { hook, prepend } = read('optim.Optimizer.register_load_state_dict_post_hook', args)
+    return hooksOf(this).loadPost.add(hook as StateHook, prepend)
   }
 
   toString(): string {
     const groups = this.param_groups.map(({ params: _, ...options }, i) => {
       const settings = Object.entries(options).sort(([a], [b]) => (a < b ? -1 : 1))
-      return [`Parameter Group ${i}`, ...settings.map(([name, value]) => `    ${name}: ${pythonRepr(value)}`)].join(
-        '\n',
-      )
+      const shown = (value: unknown) => (internals.isTensor(value) && value.dim() === 0 ? value.item() : value)
+      const lines = settings.map(([name, value]) => `    ${name}: ${pythonRepr(shown(value))}`)
+      return [`Parameter Group ${i}`, ...lines].join('\n')
     })
     return `${this.constructor.name} (\n${groups.join('\n\n')}\n)`
   }
@@ -249,48 +286,4 @@ export class Optimizer<O extends object = Record<string, any>> {
   [Symbol.for('nodejs.util.inspect.custom')](): string {
     return this.toString()
   }
-}
-
-/** Parameters and, where they come in pairs with their names, the names. */
-function namedParams(list: readonly unknown[]): { params: Tensor[]; names: string[] | null } {
-  const isPair = (item: unknown): item is [string, Tensor] => Array.isArray(item) && item.length === 2
-  if (!list.some(isPair)) return { params: list as Tensor[], names: null }
-  if (!list.every(isPair)) {
-    throw new RangeError('all optimizer params should be with/without names. Some param names are missing')
-  }
-  return { params: list.map(([, param]) => param), names: list.map(([name]) => name) }
-}
-
-function withoutUndefined<T extends object>(options: T): T {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T
-}
-
-/** A copy in the parameter's dtype and on its device; a step count keeps its own. */
-function copyFor(param: Tensor, name: string, value: Tensor): Tensor {
-  return no_grad((): Tensor => {
-    if (name === 'step') return aten.to(value, { device: stepDevice(param), copy: true })
-    return aten.to(value, { dtype: param.dtype, device: param.device, copy: true })
-  })
-}
-
-/** Where the count of a parameter's steps is: with it on a GPU, so that nothing is copied there in each step. */
-export const stepDevice = (param: Tensor): Device | 'cpu' => (param.is_cuda ? param.device : 'cpu')
-
-/** Whether a step takes libtorch's fused kernels: those that Python takes by `fused: true` alone. */
-export const isFused = (fused: boolean | null): boolean => tstorch.fused || fused === true
-
-/** Refuses what an optimizer cannot do; foreach and capturable change nothing. */
-export function checkImplementation(
-  callee: string,
-  { differentiable, fused, foreach }: { differentiable: boolean; fused: boolean | null; foreach: boolean | null },
-): void {
-  if (differentiable) {
-    throw new Error(`${callee}: differentiable=true is not supported: steps are not recorded by autograd`)
-  }
-  if (fused && foreach) throw new Error('`fused` and `foreach` cannot be `True` together.')
-}
-
-/** Throws unless `value` is at least `least`. */
-export function checkAtLeast(name: string, value: number, least = 0): void {
-  if (!(value >= least)) throw new RangeError(`Invalid ${name}: ${value}`)
 }

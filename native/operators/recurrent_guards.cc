@@ -25,6 +25,24 @@ Tensors states_of(const Named& named, bool lstm) {
   return states;
 }
 
+// What libtorch checks of a cell's input and states, in its words.
+void check_cell_sizes(const at::Tensor& input, const Tensors& states, const Tensors& weights) {
+  const auto columns = [](const at::Tensor& weight) {
+    return weight.defined() && weight.dim() == 2 ? weight.size(1) : -1;
+  };
+  const int64_t input_size = columns(weights[0]), hidden_size = columns(weights[1]);
+  TORCH_CHECK(input_size == -1 || input.size(1) == input_size,
+              "input has inconsistent input_size: got ", input.size(1), " expected ", input_size);
+  for (size_t i = 0; i < states.size(); ++i) {
+    const at::Tensor& state = states[i];
+    if (state.dim() != 2) continue;
+    TORCH_CHECK(input.size(0) == state.size(0), "Input batch size ", input.size(0),
+                " doesn't match hidden", i, " batch size ", state.size(0));
+    TORCH_CHECK(hidden_size == -1 || state.size(1) == hidden_size, "hidden", i,
+                " has inconsistent hidden_size: got ", state.size(1), ", expected ", hidden_size);
+  }
+}
+
 }  // namespace
 
 void recurrent_layers(const Overload& overload, Stack& stack) {
@@ -68,6 +86,7 @@ void recurrent_cell(const Overload& overload, Stack& stack) {
     arguments.weights.push_back(b_hh.defined() ? b_hh : b_ih);
   }
   const Tensors states = states_of(named, settings.lstm());
+  check_cell_sizes(input, states, arguments.weights);
   arguments.h_0 = states.front().unsqueeze(0);
   if (settings.lstm()) arguments.c_0 = states.back().unsqueeze(0);
   recurrent::plan(std::move(settings), arguments);

@@ -27,6 +27,7 @@ constexpr Switch kSwitches[] = {
     SWITCH("cuda.mem_efficient_sdp", userEnabledMemEfficientSDP, setSDPUseMemEfficient),
     SWITCH("cuda.math_sdp", userEnabledMathSDP, setSDPUseMath),
     SWITCH("cuda.cudnn_sdp", userEnabledCuDNNSDP, setSDPUseCuDNN),
+    SWITCH("cuda.overrideable_sdp", userEnabledOverrideableSDP, setSDPUseOverrideable),
     SWITCH("mkldnn.enabled", userEnabledMkldnn, setUserEnabledMkldnn),
 };
 
@@ -48,6 +49,21 @@ napi_value get_switch(Call& call) {
 // set_switch(name, on)
 napi_value set_switch(Call& call) {
   switch_argument(call).set(at::globalContext(), call.boolean(1));
+  return call.undefined();
+}
+
+// sdp_priority_order() -> numbers of at::SDPBackend, the first choice of attention first
+napi_value sdp_priority_order(Call& call) {
+  std::vector<int64_t> order;
+  for (const at::SDPBackend backend : at::globalContext().sDPPriorityOrder()) {
+    order.push_back(static_cast<int64_t>(backend));
+  }
+  return call.integers(order);
+}
+
+// set_sdp_priority_order(numbers)
+napi_value set_sdp_priority_order(Call& call) {
+  at::globalContext().setSDPPriorityOrder(call.integers(0));
   return call.undefined();
 }
 
@@ -93,6 +109,8 @@ napi_value cudnn_version(Call& call) {
 void export_switches(Environment& env, napi_value exports) {
   export_function(env, exports, "get_switch", enter<get_switch>);
   export_function(env, exports, "set_switch", enter<set_switch>);
+  export_function(env, exports, "sdp_priority_order", enter<sdp_priority_order>);
+  export_function(env, exports, "set_sdp_priority_order", enter<set_sdp_priority_order>);
   export_function(env, exports, "deterministic_algorithms", enter<deterministic_algorithms>);
   export_function(env, exports, "use_deterministic_algorithms",
                   enter<use_deterministic_algorithms>);

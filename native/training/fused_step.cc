@@ -32,21 +32,6 @@ bool are_alike(const at::Tensor& parameter, std::initializer_list<at::Tensor> ot
          });
 }
 
-void check_gradient(const at::Tensor& gradient, const char* optimizer) {
-  TORCH_CHECK(!gradient.is_sparse(), optimizer, " does not support sparse gradients");
-}
-
-void check_lengths(const Tensors& parameters, std::initializer_list<const Tensors*> lists) {
-  for (const Tensors* list : lists) {
-    TORCH_CHECK(list->size() == parameters.size(), "expected ", parameters.size(),
-                " tensors of state, got ", list->size());
-  }
-}
-
-void mark_changed(const Tensors& tensors) {
-  for (const at::Tensor& tensor : tensors) tensor.unsafeGetTensorImpl()->bump_version();
-}
-
 FewThreads::FewThreads(const Tensors& parameters) {
 #ifdef _OPENMP
   if (!are_few(parameters)) return;
@@ -59,11 +44,4 @@ FewThreads::~FewThreads() {
 #ifdef _OPENMP
   if (threads_ != 0) omp_set_num_threads(threads_);
 #endif
-}
-
-LearningRate learning_rate(const Call& call, double number, size_t index) {
-  LearningRate lr{.number = number, .tensor = call.tensor_or_undefined(index)};
-  TYPE_CHECK(!lr.tensor.defined() || lr.tensor.numel() == 1,
-             "a learning rate that is a tensor must have one element");
-  return lr;
 }

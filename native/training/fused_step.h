@@ -8,12 +8,6 @@
 // takes the operators one by one.
 bool are_alike(const at::Tensor& parameter, std::initializer_list<at::Tensor> others);
 
-void check_gradient(const at::Tensor& gradient, const char* optimizer);
-void check_lengths(const Tensors& parameters, std::initializer_list<const Tensors*> lists);
-
-// Autograd must see that a parameter changed, should an older graph still need its former value.
-void mark_changed(const Tensors& tensors);
-
 // While it lives, this thread's parallel regions have one thread where the parameters are few: the
 // start of a team takes longer than the work then.
 class FewThreads {
@@ -37,25 +31,4 @@ Group& group_of(Groups<Key, Group>& groups, const Key& key) {
     if (known == key) return group;
   }
   return groups.emplace_back(key, Group{}).second;
-}
-
-// The learning rate: a number, or a tensor, which a captured CUDA graph reads anew at each replay.
-struct LearningRate {
-  double number;
-  at::Tensor tensor;
-
-  double value() const { return tensor.defined() ? tensor.item().toDouble() : number; }
-};
-
-// `index`: of the argument that may be the tensor.
-LearningRate learning_rate(const Call& call, double number, size_t index);
-
-// Calls `fused` with what libtorch's kernel takes for the learning rate on this device.
-template <typename Fused>
-void with_learning_rate(const LearningRate& lr, const c10::Device& device, Fused&& fused) {
-  if (lr.tensor.defined()) {
-    fused(lr.tensor.to(device, lr.tensor.scalar_type()));
-  } else {
-    fused(lr.number);
-  }
 }

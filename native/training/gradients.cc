@@ -27,8 +27,8 @@ bool on_one_gpu(const Tensors& tensors) {
   });
 }
 
-// clip_grad_norm(parameters, max_norm, norm_type, error_if_nonfinite) -> total norm, a tensor.
-// No value leaves the device unless an error is asked for.
+// clip_grad_norm(parameters, max_norm, norm_type) -> total norm, a tensor.
+// No value leaves the device.
 napi_value clip_grad_norm(Call& call) {
   const at::NoGradGuard no_grad;
   const Tensors gradients = gradients_of(call.tensors(0));
@@ -47,12 +47,6 @@ napi_value clip_grad_norm(Call& call) {
     }
   }
   const at::Tensor total = at::linalg_vector_norm(at::stack(norms), norm_type);
-  if (call.boolean(3)) {
-    TORCH_CHECK(at::isfinite(total).item<bool>(), "The total norm of order ", norm_type,
-                " for gradients from `parameters` is non-finite, so it cannot be clipped. To "
-                "disable this error and scale the gradients by the non-finite norm anyway, set "
-                "`error_if_nonfinite=false`");
-  }
   const at::Tensor coefficient = at::clamp_max(max_norm / (total + 1e-6), 1.0);
   if (together) {
     at::_foreach_mul_(gradients, coefficient);

@@ -3,7 +3,7 @@
 export interface Case {
   name: string
   title: string
-  task: 'sine' | 'character' | 'scratch' | 'inference' | 'add' | 'add_in_scope'
+  task: 'sine' | 'character' | 'scratch' | 'inference' | 'add' | 'add_in_scope' | 'optimizer' | 'program' | 'calls'
   cell: 'rnn' | 'lstm' | 'gru'
   hidden: number
   /** Time steps of a sequence. */
@@ -12,6 +12,12 @@ export interface Case {
   layers: number
   bidirectional: boolean
   device: 'cpu' | 'cuda'
+  /** Of the task optimizer: its class, the number of parameters, and their shape. */
+  optimizer?: string
+  parameters?: number
+  shape?: number[]
+  /** Of the task program: its name in examples/programs. */
+  program?: string
   /** How many steps a side does before it is measured, and in each round. */
   warmup: number
   steps: number
@@ -89,6 +95,52 @@ const OPS: Case[] = (['add', 'add_in_scope'] as const).map((task) => ({
   steps: 100_000,
 }))
 
+const OPTIMIZERS = 'Adadelta Adafactor Adagrad Adam AdamW Adamax ASGD Muon NAdam RAdam RMSprop Rprop SGD SparseAdam'
+
+/** The step alone, over many small parameters. */
+const OPTIM: Case[] = OPTIMIZERS.split(' ').flatMap((optimizer) =>
+  [50, 500].map((parameters) => ({
+    ...BASE,
+    name: `${optimizer} ${parameters}`,
+    title: `step of optim.${optimizer} over ${parameters} parameters, 8 × 8`,
+    task: 'optimizer' as const,
+    ...{ optimizer, parameters, shape: [8, 8] },
+    warmup: 6000 / parameters,
+    steps: 6000 / parameters,
+  })),
+)
+
+const PROGRAMS: [name: string, title: string, steps: number][] = [
+  ['digits', 'convolutional network with batch normalisation', 40],
+  ['dcgan', 'DCGAN: discriminator and generator', 60],
+  ['vae', 'variational autoencoder', 300],
+  ['seq2seq', 'sequence to sequence with attention', 60],
+  ['transformer_lm', 'language model, 2 layers of nn.TransformerEncoder', 60],
+  ['gpt', 'GPT, 2 blocks of width 32', 60],
+  ['lstmcell_lbfgs', 'LSTM cells in double precision, LBFGS', 10],
+  ['word_lm', 'word language model with tied weights', 100],
+]
+
+const NN: Case[] = [
+  ...PROGRAMS.map(([program, title, steps]) => ({
+    ...BASE,
+    name: program,
+    title: `training step: ${title}`,
+    task: 'program' as const,
+    program,
+    warmup: 2 * steps,
+    steps,
+  })),
+  {
+    ...BASE,
+    name: 'calls',
+    title: 'nn.Sequential of 20 nn.Linear(8, 8), batch 1, no_grad',
+    task: 'calls',
+    warmup: 3000,
+    steps: 3000,
+  },
+]
+
 /** Few steps where one takes long. */
 const grown = (name: string, title: string, rest: Partial<Case>): Case => {
   const { hidden, length, batch } = { ...BASE, ...rest }
@@ -122,5 +174,7 @@ export const GROUPS: Record<string, Case[]> = {
   loops: LOOPS,
   inference: [inference(1, 2000), inference(256, 100)],
   ops: OPS,
+  optim: OPTIM,
+  nn: NN,
   growth: GROWTH,
 }

@@ -43,7 +43,8 @@ const BY_HAND = {
 
 /** What lib/ calls, and the other generated files do not have: what stands beneath functions written by hand. */
 const BENEATH = (
-  '_amp_foreach_non_finite_check_and_unscale_ _amp_update_scale_ _cudnn_rnn_flatten_weight _indices _lu_with_info ' +
+  '_amp_foreach_non_finite_check_and_unscale_ _amp_update_scale_ _cudnn_rnn_flatten_weight _foreach_mul_ ' +
+  '_foreach_norm _grouped_mm _indices _lu_with_info _safe_softmax _scaled_grouped_mm_v2 _scaled_mm_v2 _weight_norm ' +
   '_nnz _pack_padded_sequence _pad_packed_sequence _sparse_addmm _sparse_log_softmax _sparse_mm _sparse_softmax ' +
   '_sparse_sum _spdiags _unique2 _upsample_bicubic2d_aa _upsample_bilinear2d_aa _upsample_lanczos2d_aa ' +
   '_upsample_nearest_exact1d _upsample_nearest_exact2d _upsample_nearest_exact3d _values adaptive_avg_pool2d ' +
@@ -112,7 +113,7 @@ function pageOf(qualified: string): string | null {
   if (exposed.undocumented.includes(qualified) || qualified.startsWith('torch.safetensors.')) return null
   const version = exposed.torch_version.split('.').slice(0, 2).join('.')
   const shared = SHARED_PAGES.find(([names]) => names.test(qualified))?.[1]
-  const owner = /^torch\.(nn|optim)(\.lr_scheduler|\.utils\.rnn)?\.[A-Z]\w*(?=\.)/.exec(qualified)?.[0]
+  const owner = /^torch\.(nn|optim)(\.lr_scheduler|\.utils\.\w+|\.attention\.\w+)?\.[A-Z]\w*(?=\.)/.exec(qualified)?.[0]
   const page = shared ?? `generated/${owner ?? qualified}`
   const place = `${page}.html${(shared ?? owner) ? `#${qualified}` : ''}`
   return `https://docs.pytorch.org/docs/${version}/${place}`
@@ -144,6 +145,26 @@ function withOneOut(schema: Schema): Schema {
   return { ...schema, parameters: [...schema.parameters.filter((parameter) => !written.includes(parameter)), out] }
 }
 
+/**
+ * Overloads that take sizes, or a word for them, in the same place (padding: 'same'): the first takes both, and the
+ * other is null. A program that holds either can call it so.
+ */
+function sizesOrWord(overloads: readonly Schema[]): (Schema | null)[] {
+  const merged: (Schema | null)[] = [...overloads]
+  overloads.forEach((schema, i) => {
+    const place = schema.parameters.findIndex(({ type }) => type === 'str')
+    const shape = ({ parameters }: Schema) =>
+      parameters.map(({ name, type }, at) => (at === place ? name : name + type)).join()
+    const same = overloads.findIndex((other) => other !== schema && place !== -1 && shape(other) === shape(schema))
+    const sizes = overloads[same]?.parameters[place]
+    if (sizes === undefined || !sizes.type.startsWith('int[')) return
+    const parameters = (overloads[same] as Schema).parameters.with(place, { ...sizes, type: `${sizes.type}|str` })
+    merged[same] = { ...(overloads[same] as Schema), parameters }
+    merged[i] = null
+  })
+  return merged
+}
+
 /** The call signatures of an operator; `member` stands before each where it is a method. */
 function typeOf(name: string, receiver: number, self: string, page: string | null, member = ''): string {
   // Python's methods have no out=.
@@ -153,7 +174,9 @@ function typeOf(name: string, receiver: number, self: string, page: string | nul
     .map(withOneOut)
     .map((schema) => namedAsInPython(schema, receiver))
   const numbers = varargs(overloads, receiver)
-  const forms = overloads.map((schema) => callSignatures(schema, receiver, self, numbers))
+  const forms = sizesOrWord(overloads).map((schema) =>
+    schema === null ? [] : callSignatures(schema, receiver, self, numbers),
+  )
   const one = oneSignature([...new Set(forms.flat())])
   if (one !== null) {
     const comment = documentation([...overloads.map(({ text }) => text)], page, '  ')
@@ -242,8 +265,14 @@ import type { CUDAGraph } from '#lib/cuda/graphs.js'
 import type { Event, Stream } from '#lib/cuda/streams.js'
 import type { Hook } from '#lib/core/tensor.js'
 import type { Optimizer, OptimizerStateDict, Params } from '#lib/optim/optimizer.js'
+import type { LRScheduler } from '#lib/optim/lr_scheduler/lr_scheduler.js'
+import type { AverageFunction, MultiAverageFunction } from '#lib/optim/swa_utils/average.js'
+import type { LinearCrossEntropyOptions } from '#lib/nn/functional/linear_cross_entropy_options.js'
 import type { PackedSequence } from '#lib/nn/utils/rnn.js'
-import type { ForwardHook, ForwardPreHook, Module } from '#lib/nn/modules/module.js'
+import type { BasePruningMethod } from '#lib/nn/utils/pruning_method.js'
+import type { Module } from '#lib/nn/modules/module.js'
+import type { BackwardHook, BackwardPreHook, ForwardHook, ForwardPreHook, RegistrationHook } from '#lib/nn/modules/hooks.js'
+import type { LoadPostHook, LoadPreHook, StateDictHook, StateDictPreHook } from '#lib/nn/modules/state_dict.js'
 import type { Parameter } from '#lib/nn/parameter.js'
 import type { Reduction } from '#lib/operators/reduction.js'
 `
@@ -307,8 +336,8 @@ const files: Record<string, string> = {
   'generated/aten.ts': atenFile(available(BENEATH)),
   'operators/generated/python_functions.ts': pythonFunctionsFile(),
   'operators/generated/signatures.ts': HEADER + signatureTable(pythonSignatures),
-  'operators/generated/arguments.ts': argumentsFile((key) => !/^(nn|optim|cuda|safetensors)\./.test(key)),
-  'nn/generated/arguments.ts': argumentsFile((key) => key.startsWith('nn.')),
+  'operators/generated/arguments.ts': argumentsFile((key) => !/^(nn|func|optim|cuda|safetensors)\./.test(key)),
+  'nn/generated/arguments.ts': argumentsFile((key) => /^(nn|func)\./.test(key)),
   'cuda/generated/arguments.ts': argumentsFile((key) => key.startsWith('cuda.')),
   'safetensors/generated/arguments.ts': argumentsFile((key) => key.startsWith('safetensors.')),
   'optim/generated/arguments.ts': argumentsFile((key) => key.startsWith('optim.')),

@@ -1,5 +1,6 @@
 """One sample of PyTorch's operator tests as public calls, with their results and gradients; see export.py."""
 
+import dataclasses
 import math
 import random
 
@@ -142,6 +143,9 @@ class Recorder:
             return [self.value(item) for item in value]
         if isinstance(value, torch.nn.PairwiseDistance):
             return {"pairwise_distance": [value.norm, value.eps, value.keepdim]}
+        if isinstance(value, torch.nn.LinearCrossEntropyOptions):
+            fields = [field.name for field in dataclasses.fields(value)]
+            return {"linear_cross_entropy_options": {name: self.value(getattr(value, name)) for name in fields}}
         if hasattr(value, "item") and type(value).__module__ == "numpy":
             return self.value(value.item())
         raise NotExported(f"an argument of type {type(value).__name__}")

@@ -113,6 +113,12 @@ export class Run {
       const [p, eps, keepdim] = record.pairwise_distance as [number, number, boolean]
       return (x: Tensor, y: Tensor) => torch.nn.functional.pairwise_distance(x, y, p, eps, keepdim)
     }
+    if ('linear_cross_entropy_options' in record) {
+      const fields = Object.entries(record.linear_cross_entropy_options as Any)
+      return new torch.nn.LinearCrossEntropyOptions(
+        Object.fromEntries(fields.map(([name, field]) => [name, this.value(field)])),
+      )
+    }
     return this.other(record)
   }
 

@@ -19,10 +19,13 @@ def write(name, content):
 
 
 def write_compact(name, content, key="callables"):
-    """The same with a line for each entry of what is under a key."""
-    lines = [f"{json.dumps(name)}: {json.dumps(entry, separators=(',', ':'), allow_nan=False)}" for name, entry in content[key].items()]
+    """The same with a line for each entry of the dict or list that is under a key."""
+    entries = content[key]
+    named = [(f"{json.dumps(name)}: ", entries[name]) for name in entries] if isinstance(entries, dict) else [("", entry) for entry in entries]
+    lines = [start + json.dumps(entry, separators=(",", ":"), allow_nan=False) for start, entry in named]
     version = torch.__version__.split("+")[0]
-    (FOLDER / name).write_text(f'{{"torch": "{version}", "{key}": {{\n' + ",\n".join(lines) + "\n}}\n")
+    left, right = "{}" if isinstance(entries, dict) else "[]"
+    (FOLDER / name).write_text(f'{{"torch": "{version}", "{key}": {left}\n' + ",\n".join(lines) + f"\n{right}}}\n")
     print(f"{name}: {(FOLDER / name).stat().st_size} bytes")
 
 

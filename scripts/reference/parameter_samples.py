@@ -11,9 +11,25 @@ LEFT_OUT = {
     "nn.functional.": "covered by PyTorch's operator tests", "masked.": "covered by PyTorch's operator tests",
     "signal.windows.": "covered by PyTorch's operator tests", "cuda.": "needs a GPU", "nn.Module.cuda": "needs a GPU",
     "Tensor.cuda": "needs a GPU", "nn.SyncBatchNorm": "needs a GPU", "nn.Module.to_empty": "gives memory without values",
-    "nn.UninitializedParameter": "has no values", "nn.UninitializedBuffer": "has no values",
+    "nn.UninitializedParameter": "has no values", "nn.UninitializedParameter.": "has no values",
+    "nn.UninitializedBuffer": "has no values", "nn.UninitializedBuffer.": "has no values",
     "nn.LinearCrossEntropyOptions": "settings of a loss", "nn.RNNCellBase": "has no forward",
     "optim.lr_scheduler.LRScheduler": "has no rate of its own",
+    "optim.lr_scheduler.LRScheduler.": "has cases of its own, of every scheduler (schedulers.py)",
+    **{f"optim.lr_scheduler.{name}": "has cases of its own (schedulers.py)" for name in (
+        "ReduceLROnPlateau.step", "SequentialLR.", "CosineAnnealingWarmRestarts.step", "CyclicLR.scale_fn")},
+    "optim.swa_utils.": "has cases of its own", "optim.LBFGS.step": "has cases of its own",
+    "nn.modules.module.": "has cases of its own", "nn.attention.": "has cases of its own", "func.": "has cases of its own",
+    **{f"nn.utils.{name}.": "has cases of its own" for name in ("prune", "parametrize", "parametrizations", "stateless")},
+    **{f"nn.utils.{name}": "has cases of its own" for name in (
+        "spectral_norm", "remove_spectral_norm", "weight_norm", "remove_weight_norm")},
+    **{f"nn.{name}": "has cases of its own (layers.py)" for name in (
+        "Embedding.from_pretrained", "EmbeddingBag.from_pretrained", "SyncBatchNorm.convert_sync_batchnorm", "EmbeddingBag.forward",
+        "ConvTranspose1d.forward", "ConvTranspose2d.forward", "ConvTranspose3d.forward", "RNNCell.forward", "LSTMCell.forward",
+        "GRUCell.forward", "MultiheadAttention.forward", "Transformer.forward", "TransformerEncoder.forward",
+        "TransformerDecoder.forward", "TransformerEncoderLayer.forward", "TransformerDecoderLayer.forward",
+        "Transformer.generate_square_subsequent_mask")},
+    "safetensors.": "has cases of its own (safetensors_files.py)",
 }
 NAMED = {
     "in_features": 4, "out_features": 3, "in1_features": 4, "in2_features": 3, "in_channels": 4, "out_channels": 6,

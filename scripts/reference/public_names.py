@@ -16,7 +16,8 @@ from torch.backends import PropModule
 # The namespaces that PyTorch documents: https://docs.pytorch.org/docs/2.13/pytorch-api.html
 SPACES = """
 torch torch.Tensor
-torch.nn torch.nn.functional torch.nn.init torch.nn.attention torch.nn.attention.flex_attention torch.nn.parallel
+torch.nn torch.nn.functional torch.nn.init torch.nn.attention torch.nn.attention.bias torch.nn.attention.flex_attention
+torch.nn.attention.varlen torch.nn.parallel
 torch.nn.utils torch.nn.utils.parametrizations torch.nn.utils.parametrize torch.nn.utils.prune torch.nn.utils.rnn
 torch.nn.utils.stateless
 torch.optim torch.optim.lr_scheduler torch.optim.swa_utils

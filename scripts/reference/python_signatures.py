@@ -16,6 +16,9 @@ import typing
 
 import safetensors.torch
 import torch
+import torch.nn.attention.bias
+import torch.nn.attention.flex_attention
+import torch.nn.utils.prune
 import torch.optim.swa_utils
 import torch.utils.checkpoint
 import torch.utils.data
@@ -24,8 +27,7 @@ F = torch.nn.functional
 
 # Python's own plumbing, and what is reached in other ways.
 LEFT_OUT = {
-    "nn.functional": {"assert_int_or_pair", "boolean_dispatch", "handle_torch_function", "scaled_mm",
-                      "scaled_grouped_mm", "grouped_mm", "sigmoid", "tanh"},
+    "nn.functional": {"assert_int_or_pair", "boolean_dispatch", "handle_torch_function", "sigmoid", "tanh"},
 }
 TORCH = ["cdist", "norm", "stft", "svd_lowrank", "pca_lowrank", "tensordot", "unravel_index", "split"]
 MASKED = ["sum", "prod", "amax", "amin", "argmax", "argmin", "mean", "median", "norm", "var", "std", "cumsum", "cumprod",
@@ -44,12 +46,15 @@ PLAIN = {
 }
 EXACTLY = {
     ("std", "correction"): "float?", ("var", "correction"): "float?",
-    ("norm", "p"): "NormOrder?", ("linear_cross_entropy", "options"): "unknown", ("gaussian_nll_loss", "var"): "TensorOrNumber", ("softmax", "dtype"): "ScalarType?",
+    ("norm", "p"): "NormOrder?", ("linear_cross_entropy", "options"): "unknown", ("kl_div", "reduction"): "'none'|'mean'|'batchmean'|'sum'", ("gaussian_nll_loss", "var"): "TensorOrNumber", ("softmax", "dtype"): "ScalarType?",
     ("log_softmax", "dtype"): "ScalarType?", ("softmin", "dtype"): "ScalarType?", ("general_cosine", "a"): "float[]",
     ("triplet_margin_with_distance_loss", "distance_function"): "Distance?", ("ctc_loss", "input_lengths"): "Lengths",
     ("ctc_loss", "target_lengths"): "Lengths", ("adaptive_avg_pool2d", "output_size"): "OptionalSizes",
     ("adaptive_avg_pool3d", "output_size"): "OptionalSizes", ("adaptive_max_pool1d", "output_size"): "OptionalSizes",
     ("adaptive_max_pool2d", "output_size"): "OptionalSizes", ("adaptive_max_pool3d", "output_size"): "OptionalSizes",
+    **{(name, parameter): kind for name in ("scaled_mm", "scaled_grouped_mm") for parameter, kind in {
+        "scale_a": "Tensor|Tensor[]", "scale_b": "Tensor|Tensor[]", "scale_recipe_a": "int[1]", "scale_recipe_b": "int[1]",
+        "swizzle_a": "int[1]?", "swizzle_b": "int[1]?", "contraction_dim": "int[]"}.items()},
     ("fold", "output_size"): "int[1]", ("fold", "stride"): "int[1]", ("unfold", "stride"): "int[1]",
     ("local_response_norm", "size"): "int", ("affine_grid", "size"): "int[]", ("pad", "value"): "float?",
 }
@@ -130,8 +135,11 @@ NAMED = {
     "check_nan": "bool", "use_buffers": "bool", "memory_format": "MemoryFormat?", "pin_memory": "bool",
     "unsorted_indices": "Tensor?", "sorted_indices": "Tensor?", "loss": "unknown", "hook": "unknown",
 }
+_CALLED = {"module": "Module", "parameters_and_buffers": "StateDict", "parameter_and_buffer_dicts": "StateDicts",
+           "kwargs": "Kwargs?"}
 OWN = {
     "nn.functional.linear": {"input": "Tensor", "weight": "Tensor", "bias": "Tensor?"}, "nn.Parameter": {"data": "Tensor?"}, "nn.Buffer": {"data": "Tensor?", "persistent": "bool"},
+    "nn.UninitializedParameter": {"shape": "int[]", "device": "Device?", "dtype": "ScalarType?"},
     "nn.Module.cuda": {"device": "Device|int?"}, "nn.Module.add_module": {"module": "Module?"},
     "nn.Module.register_module": {"module": "Module?"}, "nn.Module.set_submodule": {"module": "Module"},
     "nn.Module.register_parameter": {"param": "Parameter?"}, "nn.Module.apply": {"fn": "ModuleFunction"},
@@ -140,25 +148,98 @@ OWN = {
     "nn.Module.named_modules": {"memo": "ModuleSet?"},
     "nn.Module.register_forward_hook": {"hook": "ForwardHook"},
     "nn.Module.register_forward_pre_hook": {"hook": "ForwardPreHook"},
+    "nn.Module.register_full_backward_hook": {"hook": "BackwardHook"},
+    "nn.Module.register_full_backward_pre_hook": {"hook": "BackwardPreHook"},
+    "nn.Module.register_state_dict_pre_hook": {"hook": "StateDictPreHook"},
+    "nn.Module.register_state_dict_post_hook": {"hook": "StateDictHook"},
+    "nn.Module.register_load_state_dict_pre_hook": {"hook": "LoadPreHook"},
+    "nn.Module.register_load_state_dict_post_hook": {"hook": "LoadPostHook"},
+    "nn.modules.module.register_module_forward_hook": {"hook": "ForwardHook"},
+    "nn.modules.module.register_module_forward_pre_hook": {"hook": "ForwardPreHook"},
+    "nn.modules.module.register_module_full_backward_hook": {"hook": "BackwardHook"},
+    "nn.modules.module.register_module_full_backward_pre_hook": {"hook": "BackwardPreHook"},
+    **{f"nn.modules.module.register_module_{kind}_registration_hook": {"hook": "RegistrationHook"}
+       for kind in ("buffer", "module", "parameter")},
     "nn.Sequential.append": {"module": "Module"}, "nn.Sequential.insert": {"module": "Module"},
     "nn.Sequential.extend": {"sequential": "Modules"}, "nn.Sequential.pop": {"key": "int"},
     "nn.ModuleList": {"modules": "Modules?"}, "nn.ModuleList.append": {"module": "Module"},
     "nn.ModuleList.insert": {"module": "Module"}, "nn.ModuleList.extend": {"modules": "Modules"},
     "nn.ModuleList.pop": {"key": "int"}, "nn.ModuleDict": {"modules": "NamedModules?"},
     "nn.ModuleDict.update": {"modules": "NamedModules"}, "nn.ParameterList": {"values": "Values?"},
-    "nn.ParameterList.append": {"value": "Tensor"}, "nn.ParameterList.extend": {"values": "Values"},
+    "nn.ParameterDict": {"parameters": "NamedValues?"},
+    "nn.ParameterList.append": {"value": "unknown"}, "nn.ParameterList.extend": {"values": "Values"},
     "nn.RNN": {"nonlinearity": "'tanh'|'relu'", "batch_first": "bool"},
     "nn.RNNBase": {"mode": "'RNN_TANH'|'RNN_RELU'|'LSTM'|'GRU'"},
     "nn.Conv": {"padding": "int[1]|str"},
+    "nn.KLDivLoss": {"reduction": "'none'|'mean'|'batchmean'|'sum'"},
+    "nn.TripletMarginWithDistanceLoss": {"distance_function": "Distance?"},
+    "nn.LinearCrossEntropyLoss": {"options": "LinearCrossEntropyOptions?"},
+    "nn.MultiheadAttention": {"embed_dim": "int", "num_heads": "int", "kdim": "int?", "vdim": "int?"},
+    "nn.Transformer": {"activation": "Activation|'relu'|'gelu'", "custom_encoder": "Module?", "custom_decoder": "Module?"},
+    "nn.TransformerEncoderLayer": {"activation": "Activation|'relu'|'gelu'"},
+    "nn.TransformerDecoderLayer": {"activation": "Activation|'relu'|'gelu'"},
+    "nn.TransformerEncoder": {"encoder_layer": "Module"}, "nn.TransformerDecoder": {"decoder_layer": "Module"},
+    "nn.AdaptiveAvgPool2d": {"output_size": "OptionalSizes"}, "nn.AdaptiveAvgPool3d": {"output_size": "OptionalSizes"},
+    "nn.AdaptiveMaxPool1d": {"output_size": "OptionalSizes"}, "nn.AdaptiveMaxPool2d": {"output_size": "OptionalSizes"},
+    "nn.AdaptiveMaxPool3d": {"output_size": "OptionalSizes"}, "nn.FractionalMaxPool2d": {"_random_samples": "Tensor?"},
+    "nn.FractionalMaxPool3d": {"_random_samples": "Tensor?"}, "nn.GELU": {"approximate": "'none'|'tanh'"},
     "nn.utils.rnn.PackedSequence": {"data": "Tensor", "batch_sizes": "Tensor?"},
     "nn.utils.rnn.pad_packed_sequence": {"sequence": "PackedSequence"},
     "nn.utils.rnn.unpack_sequence": {"packed_sequences": "PackedSequence"},
     "nn.utils.rnn.pack_padded_sequence": {"lengths": "Lengths"},
     "nn.utils.rnn.unpad_sequence": {"lengths": "Lengths"},
-    "nn.utils.rnn.pad_sequence": {"sequences": "Tensor[]", "padding_side": "'left'|'right'"},
-    "nn.utils.rnn.pack_sequence": {"sequences": "Tensor[]"},
+    "optim.Adam": {"betas": "TensorOrNumber(2)"}, "optim.AdamW": {"betas": "TensorOrNumber(2)"},
+    "optim.Adafactor": {"eps": "NumberOrNone(2)"}, "optim.Muon": {"lr": "float|Tensor"},
+    "nn.utils.rnn.pad_sequence": {"sequences": "Parameters", "padding_side": "'left'|'right'"},
+    "nn.utils.rnn.pack_sequence": {"sequences": "Parameters"},
+    "optim.LBFGS.step": {"closure": "Closure"},
+    "nn.utils.parameters_to_vector": {"parameters": "Values"}, "nn.utils.vector_to_parameters": {"parameters": "Values"},
+    "nn.utils.convert_conv2d_weight_memory_format": {"module": "Module"},
+    "nn.utils.convert_conv3d_weight_memory_format": {"module": "Module"},
+    "nn.utils.fuse_conv_bn_eval": {"conv": "Module", "bn": "Module"},
+    "nn.utils.fuse_linear_bn_eval": {"linear": "Module", "bn": "Module"},
+    "nn.utils.spectral_norm": {"module": "Module"}, "nn.utils.remove_spectral_norm": {"module": "Module"},
+    "nn.utils.weight_norm": {"module": "Module", "dim": "int?"}, "nn.utils.remove_weight_norm": {"module": "Module"},
+    "nn.utils.parametrizations.weight_norm": {"dim": "int?"},
+    "nn.utils.parametrize.ParametrizationList": {"modules": "Modules"},
+    "nn.utils.prune": {"module": "Module", "name": "str", "amount": "float", "dim": "int", "mask": "Tensor",
+                       "importance_scores": "Tensor?", "n": "NormOrder", "t": "Tensor", "default_mask": "Tensor?",
+                       "method": "PruningMethod"},
+    "nn.utils.stateless.functional_call": _CALLED, "func.functional_call": _CALLED,
+    "func.stack_module_state": {"models": "Modules"},
+    "nn.attention.flex_attention": {
+        "mod_fn": "TensorFunction", "mask_mod": "TensorFunction", "score_mod": "TensorFunction?", "block_mask": "unknown",
+        "BLOCK_SIZE": "int[1]", "kernel_options": "Kwargs?", "return_aux": "Kwargs?", "device": "Device?",
+        "grid_size": "int[1]", "enable_gqa": "bool", "return_lse": "bool", "flatten": "bool",
+    },
+    "nn.attention.flex_attention.BlockMask": {"seq_lengths": "int[]", "BLOCK_SIZE": "int[1]", "mask_mod": "TensorFunction?"},
+    "nn.attention.flex_attention.BlockMask.from_kv_blocks": {"mask_mod": "TensorFunction?", "seq_lengths": "int[]?"},
+    "nn.attention.sdpa_kernel": {"backends": "int[1]"},
+    "nn.attention.register_flash_attention_impl": {"impl": "str", "register_fn": "TensorFunction"},
+    "nn.attention.activate_flash_attention_impl": {"impl": "str"},
+    "nn.attention.bias.CausalBias": {"variant": "unknown"},
     "optim.Optimizer": {"defaults": "Settings"}, "optim.Optimizer.add_param_group": {"param_group": "ParamGroup"},
     "optim.Optimizer.step": {"closure": "Closure?"}, "optim.Optimizer.load_state_dict": {"state_dict": "OptimizerState"},
+    "optim.lr_scheduler.LRScheduler.load_state_dict": {"state_dict": "Settings"},
+    "optim.lr_scheduler.LRScheduler.step": {"epoch": "float?"},
+    "optim.lr_scheduler.LambdaLR": {"lr_lambda": "Lambdas"}, "optim.lr_scheduler.MultiplicativeLR": {"lr_lambda": "Lambdas"},
+    "optim.lr_scheduler.MultiStepLR": {"milestones": "Ints"}, "optim.lr_scheduler.CosineAnnealingLR": {"T_max": "float"},
+    "optim.lr_scheduler.CosineAnnealingWarmRestarts": {"T_0": "float", "T_mult": "float"},
+    "optim.lr_scheduler.CosineAnnealingWarmRestarts.step": {"epoch": "float?"},
+    "optim.lr_scheduler.CyclicLR": {
+        "base_lr": "Rates", "max_lr": "Rates", "step_size_up": "float", "step_size_down": "float?",
+        "scale_fn": "Lambda?", "base_momentum": "float[1]", "max_momentum": "float[1]"},
+    "optim.lr_scheduler.CyclicLR.scale_fn": {"x": "float"},
+    "optim.lr_scheduler.OneCycleLR": {
+        "max_lr": "Rates", "total_steps": "float?", "epochs": "float?", "steps_per_epoch": "float?"},
+    "optim.lr_scheduler.ReduceLROnPlateau.step": {"metrics": "float|Tensor", "epoch": "float?"},
+    "optim.lr_scheduler.SequentialLR": {"schedulers": "LRScheduler[]", "milestones": "int[]"},
+    "optim.lr_scheduler.SequentialLR.recursive_undo": {"sched": "LRScheduler?"},
+    "optim.swa_utils.SWALR": {"swa_lr": "Rates", "anneal_epochs": "float", "anneal_strategy": "'cos'|'linear'"},
+    "optim.swa_utils.AveragedModel": {"model": "Module", "device": "Device?", "avg_fn": "AverageFunction?",
+                                      "multi_avg_fn": "MultiAverageFunction?", "use_buffers": "bool"},
+    "optim.swa_utils.AveragedModel.update_parameters": {"model": "Module"},
+    "optim.swa_utils.update_bn": {"loader": "Loader", "model": "Module", "device": "Device?"},
     "autograd.backward": {"tensors": "Tensor|Tensor[]", "grad_tensors": "Gradients?", "inputs": "Tensor|Tensor[]?"},
     "autograd.grad": {"outputs": "Tensor|Tensor[]", "inputs": "Tensor|Tensor[]", "grad_outputs": "Gradients?"},
     "autograd.gradcheck": {"func": "TensorFunction", "inputs": "Tensor|Tensor[]"},
@@ -201,6 +282,17 @@ OWN = {
     "safetensors": {"tensors": "StateDict", "metadata": "Metadata?", "filename": "str", "model": "Module",
                     "data": "Bytes", "device": "Device", "backend": "'mmap'|'pread'", "framework": "'pt'|'torch'|'pytorch'"},
 }
+for _name in ("1d", "2d", "3d"):
+    OWN |= {f"nn.{_kind}{_name}": {"momentum": "float?"} for _kind in ("InstanceNorm", "LazyInstanceNorm", "LazyBatchNorm")}
+    OWN[f"nn.LazyConv{_name}"] = {"padding": f"int[{_name[0]}]|str"}
+    OWN[f"nn.LazyConvTranspose{_name}"] = {"dilation": f"int[{_name[0]}]"}
+    OWN[f"nn.ConvTranspose{_name}.forward"] = {"output_size": "int[]?"}
+OWN |= {
+    "nn.Embedding.from_pretrained": {"embeddings": "Tensor", "padding_idx": "int?", "max_norm": "float?"},
+    "nn.RNNCell": {"nonlinearity": "'tanh'|'relu'"}, "nn.EmbeddingBag": {"mode": "'sum'|'mean'|'max'"},
+    "nn.EmbeddingBag.from_pretrained": {"mode": "'sum'|'mean'|'max'"},
+    "nn.SyncBatchNorm.convert_sync_batchnorm": {"module": "Module"}, "nn.LSTMCell.forward": {"hx": "Tensor(2)?"},
+}
 for _name in ("jacobian", "hessian", "hvp", "vhp", "vjp", "jvp"):
     OWN[f"autograd.functional.{_name}"] = {"func": "TensorFunction", "inputs": "Tensor|Tensor[]", "v": "Tensor|Tensor[]?",
                                            "strategy": "str", "outer_jacobian_strategy": "str"}
@@ -227,12 +319,14 @@ IN_C = {
 }
 # Python's own plumbing and what is deprecated there.
 NOT_WALKED = {
-    "nn.Container", "nn.DataParallel", "nn.factory_kwargs", "nn.CrossMapLRN2d", "nn.Module.compile", "nn.Module.forward",
+    "nn.Container", "nn.DataParallel", "nn.factory_kwargs", "nn.Module.compile", "nn.Module.forward",
     "nn.Module.to", "nn.Module.ipu", "nn.Module.xpu", "nn.Module.mtia", "nn.Module.register_backward_hook",
     "nn.Module.share_memory", "nn.Module.extra_repr", "nn.ParameterList.extra_repr", "nn.ParameterDict.extra_repr",
     "optim.Optimizer.profile_hook_step", "optim.swap_in_optimizer_params_and_state", "nn.Sequential.forward",
-    "nn.utils.clip_grad_norm", "nn.utils.spectral_norm", "nn.utils.weight_norm", "nn.utils.remove_spectral_norm",
-    "nn.utils.remove_weight_norm", "nn.utils.skip_init", "Tensor.eig", "Tensor.lstsq", "Tensor.solve", "Tensor.symeig",
+    "nn.utils.clip_grad_norm", "nn.utils.skip_init", "nn.utils.parametrize.cached",
+    "nn.utils.prune.global_unstructured", "nn.attention.restore_flash_attention_impl",
+    "nn.attention.flex_attention.noop_mask",
+    "nn.utils.parametrize.ParametrizationList.forward", "Tensor.eig", "Tensor.lstsq", "Tensor.solve", "Tensor.symeig",
     "Tensor.storage", "Tensor.storage_type", "Tensor.reinforce", "Tensor.resize", "Tensor.resize_as", "Tensor.index",
     "Tensor.share_memory_", "Tensor.is_shared", "Tensor.module_load", "Tensor.dim_order", "Tensor.istft", "Tensor.unflatten",
 }
@@ -394,6 +488,15 @@ def methods(space, owner, without=()):
     return rows
 
 
+def class_methods(space, owner, *names):
+    parameters = lambda name: list(inspect.signature(vars(owner)[name].__func__).parameters.values())
+    return [row(space, name, "method", parameters(name)[1:]) for name in names]
+
+
+def forward(space, owner):
+    return row(space, "forward", "method", list(inspect.signature(owner.forward).parameters.values())[1:])
+
+
 def functions(space, owner, names):
     return [row(space, name, "function", list(inspect.signature(getattr(owner, name)).parameters.values()))
             for name in sorted(names) if wanted(space, name)]
@@ -444,24 +547,84 @@ OWN |= {
 }
 
 nn, optim, autograd = torch.nn, torch.optim, torch.autograd
+# Methods of schedulers that take what LRScheduler's take.
+INHERITED = ("state_dict", "load_state_dict", "get_lr")
+parametrize, prune, flex = nn.utils.parametrize, nn.utils.prune, nn.attention.flex_attention
 public_of = lambda module: [name for name in getattr(module, "__all__", dir(module)) if not name.startswith("_")]
 own_functions = lambda module: [name for name in public_of(module)
                                 if isinstance(getattr(module, name), types.FunctionType)
                                 and getattr(module, name).__module__.startswith(module.__name__)]
+
+
+def pruning_methods():
+    """The classes of pruning methods, and the class methods that apply each to a module."""
+    rows = []
+    for name in sorted(vars(prune)):
+        method = getattr(prune, name)
+        if not (isinstance(method, type) and issubclass(method, prune.BasePruningMethod)):
+            continue
+        key = f"nn.utils.prune.{name}"
+        OWN[key] = OWN["nn.utils.prune"]
+        if isinstance(vars(method).get("__init__"), types.FunctionType):
+            rows.append(row("nn.utils.prune", name, "class", list(inspect.signature(method).parameters.values())))
+        if "apply" in vars(method) and method is not prune.BasePruningMethod:
+            rows.append(row(key, "apply", "method", list(inspect.signature(method.apply).parameters.values())))
+        rows += methods(key, method)
+    return rows
+
+
 named = [
     row("nn.functional", "linear", "function", documented("input, weight, bias=None"), "Tensor"),
     *classes("nn", nn, [name for name in dir(nn) if isinstance(getattr(nn, name), type) and getattr(nn, name).__module__.startswith("torch.nn")]),
     *methods("nn.Module", nn.Module),
+    row("nn.UninitializedParameter", "materialize", "method",
+        list(inspect.signature(nn.UninitializedParameter.materialize).parameters.values())[1:]),
+    *functions("nn.modules.module", nn.modules.module,
+               [f"register_module_{name}_hook" for name in ("forward_pre", "forward", "full_backward_pre", "full_backward",
+                "buffer_registration", "module_registration", "parameter_registration")]),
     *methods("nn.Sequential", nn.Sequential), *methods("nn.ModuleList", nn.ModuleList),
     *methods("nn.ModuleDict", nn.ModuleDict), *methods("nn.ParameterList", nn.ParameterList),
     *methods("nn.ParameterDict", nn.ParameterDict),
+    *class_methods("nn.Embedding", nn.Embedding, "from_pretrained"),
+    *class_methods("nn.EmbeddingBag", nn.EmbeddingBag, "from_pretrained"),
+    *class_methods("nn.SyncBatchNorm", nn.SyncBatchNorm, "convert_sync_batchnorm"),
+    *(forward(f"nn.{name}", getattr(nn, name)) for name in [
+        "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "EmbeddingBag", "RNNCell", "LSTMCell", "GRUCell",
+        "MultiheadAttention", "Transformer", "TransformerEncoder", "TransformerDecoder", "TransformerEncoderLayer",
+        "TransformerDecoderLayer"]),
+    row("nn.Transformer", "generate_square_subsequent_mask", "method",
+        list(inspect.signature(nn.Transformer.generate_square_subsequent_mask).parameters.values())),
     *functions("nn.init", nn.init, [name for name in own_functions(nn.init) if name.endswith("_") or name == "calculate_gain"]),
     *functions("nn.utils", nn.utils, own_functions(nn.utils)),
+    *functions("nn.utils.parametrize", parametrize, own_functions(parametrize)),
+    *classes("nn.utils.parametrize", parametrize, ["ParametrizationList"]),
+    *methods("nn.utils.parametrize.ParametrizationList", parametrize.ParametrizationList),
+    *functions("nn.utils.parametrizations", nn.utils.parametrizations, own_functions(nn.utils.parametrizations)),
+    *functions("nn.utils.prune", prune, own_functions(prune)),
+    *pruning_methods(),
+    *functions("nn.utils.stateless", nn.utils.stateless, own_functions(nn.utils.stateless)),
+    *functions("func", torch.func, ["functional_call", "stack_module_state"]),
+    *functions("nn.attention", nn.attention, own_functions(nn.attention)),
+    *functions("nn.attention.flex_attention", flex, [name for name in flex.__all__ if name[0].islower() and not name.endswith("masks")]),
+    *classes("nn.attention.flex_attention", flex, ["AuxOutput", "AuxRequest", "BlockMask"]),
+    *methods("nn.attention.flex_attention.BlockMask", flex.BlockMask),
+    row("nn.attention.flex_attention.BlockMask", "from_kv_blocks", "method",
+        list(inspect.signature(flex.BlockMask.from_kv_blocks).parameters.values())),
+    *classes("nn.attention.bias", nn.attention.bias, ["CausalBias"]),
     *classes("nn.utils.rnn", nn.utils.rnn, ["PackedSequence"]),
     *functions("nn.utils.rnn", nn.utils.rnn, own_functions(nn.utils.rnn)),
     *classes("optim", optim, [name for name in dir(optim) if isinstance(getattr(optim, name), type)]),
     *methods("optim.Optimizer", optim.Optimizer),
     *classes("optim.lr_scheduler", optim.lr_scheduler, [name for name in public_of(optim.lr_scheduler) if name not in ("Optimizer", "Tensor")]),
+    *methods("optim.lr_scheduler.LRScheduler", optim.lr_scheduler.LRScheduler),
+    *methods("optim.lr_scheduler.ReduceLROnPlateau", optim.lr_scheduler.ReduceLROnPlateau, without=INHERITED),
+    *methods("optim.lr_scheduler.SequentialLR", optim.lr_scheduler.SequentialLR, without=INHERITED),
+    *methods("optim.lr_scheduler.CosineAnnealingWarmRestarts", optim.lr_scheduler.CosineAnnealingWarmRestarts, without=INHERITED),
+    *methods("optim.lr_scheduler.CyclicLR", optim.lr_scheduler.CyclicLR, without=INHERITED),
+    *classes("optim.swa_utils", optim.swa_utils, ["AveragedModel", "SWALR"]),
+    *methods("optim.swa_utils.AveragedModel", optim.swa_utils.AveragedModel, without=["forward"]),
+    *functions("optim.swa_utils", optim.swa_utils, own_functions(optim.swa_utils)),
+    *methods("optim.LBFGS", optim.LBFGS),
     *functions("autograd", autograd, ["backward", "grad", "gradcheck", "gradgradcheck"]),
     *classes("autograd", autograd, ["detect_anomaly", "set_detect_anomaly"]),
     *functions("autograd.functional", autograd.functional, own_functions(autograd.functional)),

@@ -1,6 +1,7 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import torch, { nn } from '../../lib/index.js'
 import { expectTensor, filled, fixture, type Values } from '../helpers.js'
+import { testCases } from './module_cases.js'
 
 const F = nn.functional
 const reference = fixture('losses.json')
@@ -30,6 +31,8 @@ test('losses equal PyTorch’s, with every option', () => {
   expect(Object.keys(losses)).toEqual(Object.keys(reference.losses))
   for (const [name, loss] of Object.entries(losses)) expectTensor(loss, reference.losses[name], 1e-12, name)
 })
+
+describe('loss modules give Python’s losses, gradients and errors', () => testCases('loss_modules.json'))
 
 interface Clipping {
   max_norm: number

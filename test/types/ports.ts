@@ -107,3 +107,147 @@ export { Emb, Wrap }
 // A module of the table of settings.
 export const celu = (x: Tensor): Tensor =>
   new nn.CELU({ alpha: 2 })(x).add(new nn.Sequential(new nn.CELU(), new nn.ReLU())(x))
+
+/** Poolings give the indices too where return_indices says so, in place or by name. */
+class Small extends nn.Module {
+  act = new nn.ReLU()
+  pool = new nn.MaxPool2d(2, 2)
+  drop = new nn.Dropout2d({ p: 0.25 })
+  flat = new nn.Flatten()
+  forward(x: Tensor): Tensor {
+    return this.flat(this.drop(this.pool(this.act(x)))).sum()
+  }
+}
+class Segment extends nn.Module {
+  pool = new nn.MaxPool2d(2, { stride: 2, return_indices: true })
+  unpool = new nn.MaxUnpool2d({ kernel_size: 2, stride: 2 })
+  pools = [new nn.MaxPool2d({ kernel_size: 2, return_indices: true }), new nn.MaxPool2d(2, 2, 0, 1, true)]
+  adaptive = new nn.AdaptiveMaxPool2d([null, 7], { return_indices: true })
+  fractional = new nn.FractionalMaxPool2d(2, { output_ratio: 0.5, return_indices: true })
+  forward(x: Tensor): Tensor {
+    let [y, indices] = this.pool(x)
+    const size = x.size()
+    const back = this.unpool(y, indices, { output_size: size })
+    for (const pool of this.pools) [y, indices] = pool(y)
+    const [z] = this.adaptive(y)
+    ;[y, indices] = this.fractional(z)
+    return this.unpool(y, indices).add(back)
+  }
+}
+class Doubled extends nn.MaxPool2d {
+  override forward(x: Tensor): Tensor {
+    return super.forward(x).mul(2)
+  }
+}
+export function pools(x: Tensor, pool: nn.MaxPool2d, indices: boolean, kind: 'Max' | 'Avg'): Tensor[] {
+  const own: nn.MaxPool2d = new nn.MaxPool2d(3, { padding: 1, ceil_mode: true })
+  const both: Tensor | [Tensor, Tensor] = new nn.MaxPool1d(2, { return_indices: indices })(x)
+  const layers: nn.Module[] = [own, new nn.MaxPool2d(2, { return_indices: true })]
+  const row = new nn.Sequential(own, new nn.AdaptiveAvgPool2d([1, null]), new nn.Flatten(1))
+  const chosen = kind === 'Max' ? new nn.MaxPool2d(2) : new nn.AvgPool2d(2)
+  const named = new nn[`${kind}Pool2d`](2)
+  const Pool = kind === 'Max' ? nn.MaxPool2d : nn.AvgPool2d
+  layers.push(chosen, named)
+  return [pool(x), row(x), chosen(x), named(x), new Pool(2)(x), new Doubled(2)(x), Array.isArray(both) ? both[0] : both]
+}
+/** Activations by name, and modules of two inputs. */
+export function activations(x: Tensor, name: 'ReLU' | 'GELU' | 'Tanh'): Tensor {
+  const table = { relu: new nn.ReLU(), leaky: new nn.LeakyReLU(0.2, true), tanh: new nn.Tanh() }
+  const act = table[x.dim() > 1 ? 'relu' : 'tanh']
+  const Act = x.dim() > 1 ? nn.ReLU : nn.SiLU
+  const made: nn.ReLU | nn.GELU | nn.Tanh = new nn[name]()
+  const similar: Tensor = new nn.CosineSimilarity({ dim: 0, eps: 1e-6 })(act(x), new Act({ inplace: true })(x))
+  return made(similar).add(new nn.PairwiseDistance(1)(x, x))
+}
+// What the pooling's type says no return_indices gives is one tensor.
+// @ts-expect-error a Tensor is no pair
+export const pair = (x: Tensor): [Tensor, Tensor] => new nn.MaxPool2d(2)(x)
+// @ts-expect-error a misspelt setting
+export const misspelt = new nn.MaxPool2d(2, { strides: 2 })
+// @ts-expect-error given twice
+export const twice = new nn.MaxPool2d(2, { kernel_size: 2 })
+export { Segment, Small }
+
+/** Normalisation: what a block of a network and its initialisation write. */
+export class Block extends nn.Module {
+  norm = new nn.BatchNorm2d(8)
+  ln = new nn.LayerNorm([8, 4, 4], { bias: false })
+  gn = new nn.GroupNorm(2, 8, 1e-6, false)
+  forward(x: Tensor): Tensor {
+    return this.gn(this.ln(this.norm(x)))
+  }
+}
+export function calm(m: nn.Module): void {
+  if (m instanceof nn.BatchNorm2d || m instanceof nn.modules.batchnorm._BatchNorm) {
+    m.weight?.data.normal_(1, 0.02)
+    if (m.bias !== null) nn.init.constant_(m.bias, 0)
+    m.running_mean?.zero_()
+  }
+}
+
+/** Convolutions, cells, embeddings: DCGAN's initialisation, MNIST's network, loops over cells. */
+export class Net extends nn.Module {
+  conv1
+  conv2 = new nn.Conv2d(32, 64, { kernel_size: [3, 3], padding: 'same' })
+  up = new nn.ConvTranspose2d(64, 1, 4, 2, 1, { bias: false })
+  constructor() {
+    super()
+    this.conv1 = new nn.Conv2d(1, 32, 3, 1)
+  }
+  forward(x: Tensor): Tensor {
+    x = this.conv1(x)
+    x = this.conv2(x)
+    return this.up(x, x.shape.slice(2))
+  }
+}
+export function weights_init(m: nn.Module): void {
+  const classname = m.constructor.name
+  if (classname.includes('Conv')) nn.init.normal_((m as nn.Conv2d).weight.data, 0, 0.02)
+  if (m instanceof nn.Conv2d || m instanceof nn.ConvTranspose2d) m.weight.data.normal_(0, 0.02)
+  if (m instanceof nn.BatchNorm2d && m.bias !== null) m.bias.data.fill_(0)
+}
+export const initialised = new Net().apply(weights_init)
+export class StandardConv extends nn.Conv2d {
+  override forward(x: Tensor): Tensor {
+    const w = this.weight.sub(this.weight.mean([1, 2, 3], true))
+    return nn.functional.conv2d(x, w, this.bias, this.stride, this.padding, this.dilation, this.groups)
+  }
+}
+export function cells(xs: Tensor, lstmcell: nn.LSTMCell, grucell: nn.GRUCell): Tensor[] {
+  let [h, c]: Tensor[] = [torch.zeros(1, 2), torch.zeros(1, 2)]
+  let state: [Tensor, Tensor] | null = null
+  let g: Tensor | null = null
+  for (const x of xs) {
+    ;[h, c] = lstmcell(x, [h, c])
+    state = lstmcell(x, state)
+    g = grucell(x, g)
+  }
+  return [h, c, ...(state ?? []), ...(g === null ? [] : [g])]
+}
+export function cellOf(kind: 'RNNCell' | 'LSTMCell' | 'GRUCell'): nn.RNNCellBase {
+  return new nn[kind](2, 3)
+}
+export function bags(text: Tensor, offsets: Tensor): Tensor {
+  const bag = new nn.EmbeddingBag(100, 8, { sparse: true, mode: 'sum' })
+  const emb = nn.Embedding.from_pretrained(torch.ones(3, 2), { freeze: false })
+  return bag(text, offsets).add(bag(text, { offsets })).add(emb(text).sum(1))
+}
+/** Losses as ported programs call them. */
+export function losses(log_probs: Tensor, targets: Tensor, lengths: Tensor): void {
+  const ctc = new nn.CTCLoss({ blank: 0, zero_infinity: true })
+  ctc(log_probs, targets, [5, 5], [3, 2]).backward()
+  ctc(log_probs, targets, lengths, lengths).backward()
+  new nn.BCEWithLogitsLoss({ pos_weight: torch.ones(2) })(log_probs, targets).backward()
+  const { output, loss } = new nn.AdaptiveLogSoftmaxWithLoss(8, 20, [5, 10])(log_probs, targets)
+  const [scores, mean] = new nn.AdaptiveLogSoftmaxWithLoss(8, 20, { cutoffs: [5, 10] })(log_probs, targets)
+  for (const x of [output, loss, scores, mean]) x.sum()
+  const cosine = (x: Tensor, y: Tensor) => torch.sub(1, nn.functional.cosine_similarity(x, y))
+  new nn.TripletMarginWithDistanceLoss({ distance_function: cosine })(log_probs, targets, lengths).backward()
+  new nn.TripletMarginWithDistanceLoss({ distance_function: new nn.PairwiseDistance(1) })(log_probs, targets, lengths)
+  new nn.KLDivLoss({ reduction: 'batchmean', log_target: true })(log_probs, targets).backward()
+  new nn.GaussianNLLLoss()(log_probs, targets, 0.5).backward()
+  const options = new nn.LinearCrossEntropyOptions({ chunking_method: 'aspect_ratio:2' })
+  new nn.LinearCrossEntropyLoss(8, 1000, { options })(log_probs, targets).backward()
+  const criteria: nn.Module[] = [new nn.MSELoss(), new nn.SmoothL1Loss({ beta: 0.5 })]
+  for (const criterion of criteria) criterion(log_probs, targets).backward()
+}

@@ -50,54 +50,271 @@ export function recurrentOptions(record: RecurrentOptions): Float64Array {
   return recurrentOptionsNumbers
 }
 
-export interface SgdOptions {
+export const Implementation = {
+  Single: 0,
+  Foreach: 1,
+  Fused: 2,
+  Default: 3,
+  Own: 4,
+} as const
+
+export interface StepOptions {
   lr: number
-  momentum: number
-  dampening: number
   weight_decay: number
-  nesterov: boolean
   maximize: boolean
-  fused: boolean
+  capturable: boolean
+  differentiable: boolean
+  implementation: number
+  double_counts: boolean
 }
 
-const sgdOptionsNumbers = new Float64Array(7)
+const stepOptionsNumbers = new Float64Array(7)
 
 /** As native code reads it, at once: the array is the same at each call. */
-export function sgdOptions(record: SgdOptions): Float64Array {
-  sgdOptionsNumbers[0] = record.lr
-  sgdOptionsNumbers[1] = record.momentum
-  sgdOptionsNumbers[2] = record.dampening
-  sgdOptionsNumbers[3] = record.weight_decay
-  sgdOptionsNumbers[4] = Number(record.nesterov)
-  sgdOptionsNumbers[5] = Number(record.maximize)
-  sgdOptionsNumbers[6] = Number(record.fused)
-  return sgdOptionsNumbers
+export function stepOptions(record: StepOptions): Float64Array {
+  stepOptionsNumbers[0] = record.lr
+  stepOptionsNumbers[1] = record.weight_decay
+  stepOptionsNumbers[2] = Number(record.maximize)
+  stepOptionsNumbers[3] = Number(record.capturable)
+  stepOptionsNumbers[4] = Number(record.differentiable)
+  stepOptionsNumbers[5] = record.implementation
+  stepOptionsNumbers[6] = Number(record.double_counts)
+  return stepOptionsNumbers
+}
+
+export interface AdadeltaOptions {
+  rho: number
+  eps: number
+}
+
+const adadeltaOptionsNumbers = new Float64Array(2)
+
+/** As native code reads it, at once: the array is the same at each call. */
+export function adadeltaOptions(record: AdadeltaOptions): Float64Array {
+  adadeltaOptionsNumbers[0] = record.rho
+  adadeltaOptionsNumbers[1] = record.eps
+  return adadeltaOptionsNumbers
+}
+
+export interface AdafactorOptions {
+  beta2_decay: number
+  eps1: number
+  eps2: number
+  d: number
+}
+
+const adafactorOptionsNumbers = new Float64Array(4)
+
+/** As native code reads it, at once: the array is the same at each call. */
+export function adafactorOptions(record: AdafactorOptions): Float64Array {
+  adafactorOptionsNumbers[0] = record.beta2_decay
+  adafactorOptionsNumbers[1] = record.eps1
+  adafactorOptionsNumbers[2] = record.eps2
+  adafactorOptionsNumbers[3] = record.d
+  return adafactorOptionsNumbers
+}
+
+export interface AdagradOptions {
+  lr_decay: number
+  initial_accumulator_value: number
+  eps: number
+}
+
+const adagradOptionsNumbers = new Float64Array(3)
+
+/** As native code reads it, at once: the array is the same at each call. */
+export function adagradOptions(record: AdagradOptions): Float64Array {
+  adagradOptionsNumbers[0] = record.lr_decay
+  adagradOptionsNumbers[1] = record.initial_accumulator_value
+  adagradOptionsNumbers[2] = record.eps
+  return adagradOptionsNumbers
 }
 
 export interface AdamOptions {
-  lr: number
   beta1: number
   beta2: number
   eps: number
-  weight_decay: number
   amsgrad: boolean
-  maximize: boolean
   decoupled_weight_decay: boolean
-  fused: boolean
 }
 
-const adamOptionsNumbers = new Float64Array(9)
+const adamOptionsNumbers = new Float64Array(5)
 
 /** As native code reads it, at once: the array is the same at each call. */
 export function adamOptions(record: AdamOptions): Float64Array {
-  adamOptionsNumbers[0] = record.lr
-  adamOptionsNumbers[1] = record.beta1
-  adamOptionsNumbers[2] = record.beta2
-  adamOptionsNumbers[3] = record.eps
-  adamOptionsNumbers[4] = record.weight_decay
-  adamOptionsNumbers[5] = Number(record.amsgrad)
-  adamOptionsNumbers[6] = Number(record.maximize)
-  adamOptionsNumbers[7] = Number(record.decoupled_weight_decay)
-  adamOptionsNumbers[8] = Number(record.fused)
+  adamOptionsNumbers[0] = record.beta1
+  adamOptionsNumbers[1] = record.beta2
+  adamOptionsNumbers[2] = record.eps
+  adamOptionsNumbers[3] = Number(record.amsgrad)
+  adamOptionsNumbers[4] = Number(record.decoupled_weight_decay)
   return adamOptionsNumbers
+}
+
+export interface AdamaxOptions {
+  beta1: number
+  beta2: number
+  eps: number
+}
+
+const adamaxOptionsNumbers = new Float64Array(3)
+
+/** As native code reads it, at once: the array is the same at each call. */
+export function adamaxOptions(record: AdamaxOptions): Float64Array {
+  adamaxOptionsNumbers[0] = record.beta1
+  adamaxOptionsNumbers[1] = record.beta2
+  adamaxOptionsNumbers[2] = record.eps
+  return adamaxOptionsNumbers
+}
+
+export interface AsgdOptions {
+  lambd: number
+  alpha: number
+  t0: number
+}
+
+const asgdOptionsNumbers = new Float64Array(3)
+
+/** As native code reads it, at once: the array is the same at each call. */
+export function asgdOptions(record: AsgdOptions): Float64Array {
+  asgdOptionsNumbers[0] = record.lambd
+  asgdOptionsNumbers[1] = record.alpha
+  asgdOptionsNumbers[2] = record.t0
+  return asgdOptionsNumbers
+}
+
+export const MuonRate = {
+  Original: 0,
+  MatchRmsAdamw: 1,
+} as const
+
+export interface MuonOptions {
+  momentum: number
+  nesterov: boolean
+  a: number
+  b: number
+  c: number
+  eps: number
+  ns_steps: number
+  rate: number
+}
+
+const muonOptionsNumbers = new Float64Array(8)
+
+/** As native code reads it, at once: the array is the same at each call. */
+export function muonOptions(record: MuonOptions): Float64Array {
+  muonOptionsNumbers[0] = record.momentum
+  muonOptionsNumbers[1] = Number(record.nesterov)
+  muonOptionsNumbers[2] = record.a
+  muonOptionsNumbers[3] = record.b
+  muonOptionsNumbers[4] = record.c
+  muonOptionsNumbers[5] = record.eps
+  muonOptionsNumbers[6] = record.ns_steps
+  muonOptionsNumbers[7] = record.rate
+  return muonOptionsNumbers
+}
+
+export interface NadamOptions {
+  beta1: number
+  beta2: number
+  eps: number
+  momentum_decay: number
+  decoupled_weight_decay: boolean
+}
+
+const nadamOptionsNumbers = new Float64Array(5)
+
+/** As native code reads it, at once: the array is the same at each call. */
+export function nadamOptions(record: NadamOptions): Float64Array {
+  nadamOptionsNumbers[0] = record.beta1
+  nadamOptionsNumbers[1] = record.beta2
+  nadamOptionsNumbers[2] = record.eps
+  nadamOptionsNumbers[3] = record.momentum_decay
+  nadamOptionsNumbers[4] = Number(record.decoupled_weight_decay)
+  return nadamOptionsNumbers
+}
+
+export interface RadamOptions {
+  beta1: number
+  beta2: number
+  eps: number
+  decoupled_weight_decay: boolean
+}
+
+const radamOptionsNumbers = new Float64Array(4)
+
+/** As native code reads it, at once: the array is the same at each call. */
+export function radamOptions(record: RadamOptions): Float64Array {
+  radamOptionsNumbers[0] = record.beta1
+  radamOptionsNumbers[1] = record.beta2
+  radamOptionsNumbers[2] = record.eps
+  radamOptionsNumbers[3] = Number(record.decoupled_weight_decay)
+  return radamOptionsNumbers
+}
+
+export interface RmspropOptions {
+  alpha: number
+  eps: number
+  momentum: number
+  centered: boolean
+}
+
+const rmspropOptionsNumbers = new Float64Array(4)
+
+/** As native code reads it, at once: the array is the same at each call. */
+export function rmspropOptions(record: RmspropOptions): Float64Array {
+  rmspropOptionsNumbers[0] = record.alpha
+  rmspropOptionsNumbers[1] = record.eps
+  rmspropOptionsNumbers[2] = record.momentum
+  rmspropOptionsNumbers[3] = Number(record.centered)
+  return rmspropOptionsNumbers
+}
+
+export interface RpropOptions {
+  eta_minus: number
+  eta_plus: number
+  least: number
+  most: number
+}
+
+const rpropOptionsNumbers = new Float64Array(4)
+
+/** As native code reads it, at once: the array is the same at each call. */
+export function rpropOptions(record: RpropOptions): Float64Array {
+  rpropOptionsNumbers[0] = record.eta_minus
+  rpropOptionsNumbers[1] = record.eta_plus
+  rpropOptionsNumbers[2] = record.least
+  rpropOptionsNumbers[3] = record.most
+  return rpropOptionsNumbers
+}
+
+export interface SgdOptions {
+  momentum: number
+  dampening: number
+  nesterov: boolean
+}
+
+const sgdOptionsNumbers = new Float64Array(3)
+
+/** As native code reads it, at once: the array is the same at each call. */
+export function sgdOptions(record: SgdOptions): Float64Array {
+  sgdOptionsNumbers[0] = record.momentum
+  sgdOptionsNumbers[1] = record.dampening
+  sgdOptionsNumbers[2] = Number(record.nesterov)
+  return sgdOptionsNumbers
+}
+
+export interface SparseAdamOptions {
+  beta1: number
+  beta2: number
+  eps: number
+}
+
+const sparseAdamOptionsNumbers = new Float64Array(3)
+
+/** As native code reads it, at once: the array is the same at each call. */
+export function sparseAdamOptions(record: SparseAdamOptions): Float64Array {
+  sparseAdamOptionsNumbers[0] = record.beta1
+  sparseAdamOptionsNumbers[1] = record.beta2
+  sparseAdamOptionsNumbers[2] = record.eps
+  return sparseAdamOptionsNumbers
 }

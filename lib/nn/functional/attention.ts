@@ -1,6 +1,5 @@
 // torch.nn.functional.multi_head_attention_forward: attention with all its weights as arguments.
 
-import * as dtypes from '../../core/dtype.js'
 import type { Tensor } from '../../core/tensor.js'
 import * as aten from '../../generated/aten.js'
 import * as torch from '../../generated/functions.js'
@@ -8,6 +7,7 @@ import * as nn from '../../generated/nn_functional.js'
 import { pythonFunction } from '../../operators/arguments.js'
 import type * as signature from '../../operators/generated/python_functions.js'
 import { linear } from './linear.js'
+import { additive } from './mask.js'
 
 type Optional = Tensor | null
 
@@ -52,13 +52,6 @@ function isBatched(
     )
   }
   return dims === 3
-}
-
-/** A mask as numbers to add to the scores. */
-function additive(mask: Optional, name: string, like: Tensor): Optional {
-  if (mask === null || mask.dtype.is_floating_point) return mask
-  check(mask.dtype === dtypes.bool, `only bool and floating types of ${name} are supported`)
-  return torch.zeros_like(mask, { dtype: like.dtype }).masked_fill_(mask, -Infinity)
 }
 
 /** Projects query, key and value by their parts of one weight; the same tensor is projected in one product. */

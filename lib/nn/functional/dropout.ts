@@ -1,5 +1,6 @@
 // torch.nn.functional: dropout of elements and of whole channels.
 
+import { pythonRepr } from '../../core/python_repr.js'
 import type { Tensor } from '../../core/tensor.js'
 import { warn } from '../../core/warn.js'
 import * as torch from '../../generated/functions.js'
@@ -9,7 +10,8 @@ import type * as signature from '../../operators/generated/python_functions.js'
 type Body = (input: Tensor, p: number, training: boolean, inplace: boolean) => Tensor
 
 function checkProbability(p: number): void {
-  if (!(p >= 0 && p <= 1)) throw new RangeError(`dropout probability has to be between 0 and 1, but got ${p}`)
+  if (!(p >= 0 && p <= 1))
+    throw new RangeError(`dropout probability has to be between 0 and 1, but got ${pythonRepr(p)}`)
 }
 
 type Drop = (input: Tensor, p: number, training: boolean) => Tensor

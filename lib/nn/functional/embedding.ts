@@ -75,7 +75,7 @@ export const embedding_bag = pythonFunction<signature.nn_functional_embedding_ba
       if (offsets !== null) {
         throw new RangeError(
           'if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length ' +
-            'sequences. However, found offsets of type Tensor',
+            "sequences. However, found offsets of type <class 'torch.Tensor'>",
         )
       }
       const { dtype, device } = input

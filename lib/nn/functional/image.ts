@@ -1,5 +1,6 @@
 // torch.nn.functional: resampling, and the moves between images and columns.
 
+import { pythonRepr } from '../../core/python_repr.js'
 import type { Tensor } from '../../core/tensor.js'
 import { warn } from '../../core/warn.js'
 import * as aten from '../../generated/aten.js'
@@ -144,14 +145,14 @@ function outputOf(input: Tensor, options: Resampling): { sizes: number[] | null;
         : ['scale_factor of shape', 'scale_factor', '(s1, s2, ...,sK)']
     throw new RangeError(
       `Input and ${size !== null ? 'output' : 'scale_factor'} must have the same number of spatial dimensions, but got ` +
-        `input with spatial dimensions of [${input.shape.slice(2).join(', ')}] and ${what} [${given.join(', ')}]. ` +
+        `input with spatial dimensions of [${input.shape.slice(2).join(', ')}] and ${what} ${pythonRepr(given)}. ` +
         `Please provide input tensor in (N, C, d1, d2, ...,dK) format and ${form} in ${letters} format.`,
     )
   }
   if (options.recompute_scale_factor && size !== null) {
     throw new RangeError('recompute_scale_factor is not meaningful with an explicit size.')
   }
-  const each = repeated(given, dims)
+  const each = repeated(given, Math.max(dims, 0))
   if (size !== null) return { sizes: each, factors: null }
   if (!options.recompute_scale_factor && mode !== 'area') return { sizes: null, factors: each }
   return { sizes: each.map((factor, i) => Math.trunc(input.size(i + 2) * factor)), factors: null }

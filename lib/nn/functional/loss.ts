@@ -9,7 +9,6 @@ import * as nn from '../../generated/nn_functional.js'
 import { pythonFunction } from '../../operators/arguments.js'
 import type * as signature from '../../operators/generated/python_functions.js'
 import { type Reduction, reductionCode, reductionOf } from '../../operators/reduction.js'
-import { linear } from './linear.js'
 
 const { handleOf } = internals
 
@@ -337,61 +336,4 @@ export const ctc_loss = pythonFunction<signature.nn_functional_ctc_loss>(
       reductionCode(reduction),
       zero_infinity,
     ),
-)
-
-/**
- * Cross entropy of a linear layer's outputs: input (N, in) or (in), linear_weight (C, in) or (C, d1, ..., in).
- * `options` of Python, which say how to save memory, are not known here.
- */
-export const linear_cross_entropy = pythonFunction<signature.nn_functional_linear_cross_entropy>(
-  'nn.functional.linear_cross_entropy',
-  (
-    input: Tensor,
-    linear_weight: Tensor,
-    target: Tensor,
-    linear_bias: Optional,
-    weight: Optional,
-    reduction: Reduction,
-    ignore_index: number | null,
-    label_smoothing: number,
-    options: unknown,
-  ) => {
-    if (options !== null) throw new Error('linear_cross_entropy: options are not supported')
-    const dims = input.dim()
-    if (dims < 1 || dims > 2) throw new Error(`expected input with dimensionality 1 or 2, got ${dims}`)
-    if (linear_weight.dim() < 2) {
-      throw new Error(`expected linear_weight with dimensionality at least 2, got ${linear_weight.dim()}`)
-    }
-    const features = input.size(-1)
-    const tuple = (sizes: readonly number[]) => `(${sizes.join(', ')}${sizes.length === 1 ? ',' : ''})`
-    if (features !== linear_weight.size(-1)) {
-      throw new Error(
-        'expected equal input and linear_weight last dimensions (in_features), got ' +
-          `${features} and ${linear_weight.size(-1)}, respectively`,
-      )
-    }
-    const outputs = linear_weight.shape.slice(0, -1)
-    if (linear_bias !== null && !linear_bias.shape.equals(outputs)) {
-      throw new Error(`expected linear_bias shape ${tuple(outputs)}, got ${tuple(linear_bias.shape)}`)
-    }
-    if (outputs.length > 1 && dims === 1) {
-      throw new Error(
-        `K-dimensional loss defined by linear_weight shape ${tuple(linear_weight.shape)} requires batched input, ` +
-          `(N, ${features}), got unbatched input with shape ${tuple(input.shape)}`,
-      )
-    }
-    const shape = [...input.shape.slice(0, -1), ...outputs]
-    if (ignore_index !== null && target.shape.equals(shape)) {
-      throw new Error('ignore_index cannot be specified when target contains probabilities')
-    }
-    const logits = linear(input, linear_weight.reshape([-1, features]), linear_bias?.reshape([-1]) ?? null)
-    return nn.cross_entropy_loss(
-      logits.reshape(shape),
-      target,
-      weight,
-      reductionCode(reduction),
-      ignore_index ?? -100,
-      label_smoothing,
-    )
-  },
 )

@@ -1,5 +1,6 @@
 // torch.nn.functional: pooling.
 
+import { pythonRepr } from '../../core/python_repr.js'
 import type { Tensor } from '../../core/tensor.js'
 import * as aten from '../../generated/aten.js'
 import * as torch from '../../generated/functions.js'
@@ -200,7 +201,7 @@ function unpooledSize(input: Tensor, kernel: number[], stride: number[], padding
       const most = (usual[d] as number) + (stride[d] as number)
       if (!(least < size && size < most)) {
         throw new RangeError(
-          `invalid output_size "[${sizes.join(', ')}]" (dim ${d} must be between ${least} and ${most})`,
+          `invalid output_size "${pythonRepr(sizes)}" (dim ${d} must be between ${least} and ${most})`,
         )
       }
     })

@@ -4,8 +4,12 @@ import type { DeviceLike, MemoryFormat } from '../../core/device.js'
 import type { DType } from '../../core/dtype.js'
 import type { Generator } from '../../operators/generator.js'
 import type { Tensor } from '../../core/tensor.js'
+import type { LinearCrossEntropyOptions } from '../../nn/functional/linear_cross_entropy_options.js'
 import type { PackedSequence } from '../../nn/utils/rnn.js'
-import type { ForwardHook, ForwardPreHook, Module } from '../../nn/modules/module.js'
+import type { BasePruningMethod } from '../../nn/utils/pruning_method.js'
+import type { Module } from '../../nn/modules/module.js'
+import type { BackwardHook, BackwardPreHook, ForwardHook, ForwardPreHook, RegistrationHook } from '../../nn/modules/hooks.js'
+import type { LoadPostHook, LoadPreHook, StateDictHook, StateDictPreHook } from '../../nn/modules/state_dict.js'
 import type { Parameter } from '../../nn/parameter.js'
 import type { Reduction } from '../../operators/reduction.js'
 
@@ -30,14 +34,14 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.AdaptiveAvgPool2d.html
    */
-  'nn.AdaptiveAvgPool2d': [output_size: ({ output_size: number | readonly number[] | null }) | number | readonly number[] | null]
+  'nn.AdaptiveAvgPool2d': [output_size: ({ output_size: number | null | readonly (number | null)[] }) | number | null | readonly (number | null)[]]
 
   /**
    * `torch.nn.AdaptiveAvgPool3d(output_size)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.AdaptiveAvgPool3d.html
    */
-  'nn.AdaptiveAvgPool3d': [output_size: ({ output_size: number | readonly number[] | null }) | number | readonly number[] | null]
+  'nn.AdaptiveAvgPool3d': [output_size: ({ output_size: number | null | readonly (number | null)[] }) | number | null | readonly (number | null)[]]
 
   /**
    * `torch.nn.AdaptiveLogSoftmaxWithLoss(in_features, n_classes, cutoffs, div_value=4, head_bias=False, device=None, dtype=None)`
@@ -51,21 +55,21 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.AdaptiveMaxPool1d.html
    */
-  'nn.AdaptiveMaxPool1d': [output_size: ({ output_size: number | readonly number[] | null } & Keywords<'nn.AdaptiveMaxPool1d', 'output_size'>) | number | readonly number[] | null, return_indices?: boolean | Keywords<'nn.AdaptiveMaxPool1d', 'output_size'> | undefined]
+  'nn.AdaptiveMaxPool1d': [output_size: ({ output_size: number | null | readonly (number | null)[] } & Keywords<'nn.AdaptiveMaxPool1d', 'output_size'>) | number | null | readonly (number | null)[], return_indices?: boolean | Keywords<'nn.AdaptiveMaxPool1d', 'output_size'> | undefined]
 
   /**
    * `torch.nn.AdaptiveMaxPool2d(output_size, return_indices=False)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.AdaptiveMaxPool2d.html
    */
-  'nn.AdaptiveMaxPool2d': [output_size: ({ output_size: number | readonly number[] | null } & Keywords<'nn.AdaptiveMaxPool2d', 'output_size'>) | number | readonly number[] | null, return_indices?: boolean | Keywords<'nn.AdaptiveMaxPool2d', 'output_size'> | undefined]
+  'nn.AdaptiveMaxPool2d': [output_size: ({ output_size: number | null | readonly (number | null)[] } & Keywords<'nn.AdaptiveMaxPool2d', 'output_size'>) | number | null | readonly (number | null)[], return_indices?: boolean | Keywords<'nn.AdaptiveMaxPool2d', 'output_size'> | undefined]
 
   /**
    * `torch.nn.AdaptiveMaxPool3d(output_size, return_indices=False)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.AdaptiveMaxPool3d.html
    */
-  'nn.AdaptiveMaxPool3d': [output_size: ({ output_size: number | readonly number[] | null } & Keywords<'nn.AdaptiveMaxPool3d', 'output_size'>) | number | readonly number[] | null, return_indices?: boolean | Keywords<'nn.AdaptiveMaxPool3d', 'output_size'> | undefined]
+  'nn.AdaptiveMaxPool3d': [output_size: ({ output_size: number | null | readonly (number | null)[] } & Keywords<'nn.AdaptiveMaxPool3d', 'output_size'>) | number | null | readonly (number | null)[], return_indices?: boolean | Keywords<'nn.AdaptiveMaxPool3d', 'output_size'> | undefined]
 
   /**
    * `torch.nn.AlphaDropout(p=0.5, inplace=False)`
@@ -271,6 +275,13 @@ export interface Arguments {
   'nn.CrossEntropyLoss': [weight?: Tensor | null | Keywords<'nn.CrossEntropyLoss'> | undefined, size_average?: boolean | null | Keywords<'nn.CrossEntropyLoss'> | undefined, ignore_index?: number | Keywords<'nn.CrossEntropyLoss'> | undefined, reduce?: boolean | null | Keywords<'nn.CrossEntropyLoss'> | undefined, reduction?: Reduction | Keywords<'nn.CrossEntropyLoss'> | undefined, label_smoothing?: number | Keywords<'nn.CrossEntropyLoss'> | undefined]
 
   /**
+   * `torch.nn.CrossMapLRN2d(size, alpha=0.0001, beta=0.75, k=1)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.CrossMapLRN2d.html
+   */
+  'nn.CrossMapLRN2d': [size: ({ size: number } & Keywords<'nn.CrossMapLRN2d', 'size'>) | number, alpha?: number | Keywords<'nn.CrossMapLRN2d', 'size'> | undefined, beta?: number | Keywords<'nn.CrossMapLRN2d', 'size'> | undefined, k?: number | Keywords<'nn.CrossMapLRN2d', 'size'> | undefined]
+
+  /**
    * `torch.nn.Dropout(p=0.5, inplace=False)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.Dropout.html
@@ -317,7 +328,7 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.EmbeddingBag.html
    */
-  'nn.EmbeddingBag': [options: { num_embeddings: number; embedding_dim: number } & Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'>] | [num_embeddings: number, options: { embedding_dim: number } & Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'>] | [num_embeddings: number, embedding_dim: number, max_norm?: number | null | Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'> | undefined, norm_type?: number | Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'> | undefined, scale_grad_by_freq?: boolean | Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'> | undefined, mode?: string | Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'> | undefined, sparse?: boolean | Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'> | undefined, _weight?: Tensor | null | Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'> | undefined, include_last_offset?: boolean | Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'> | undefined, padding_idx?: number | null | Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'> | undefined, device?: DeviceLike | null | Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'> | undefined, dtype?: DType | null | Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'> | undefined]
+  'nn.EmbeddingBag': [options: { num_embeddings: number; embedding_dim: number } & Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'>] | [num_embeddings: number, options: { embedding_dim: number } & Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'>] | [num_embeddings: number, embedding_dim: number, max_norm?: number | null | Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'> | undefined, norm_type?: number | Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'> | undefined, scale_grad_by_freq?: boolean | Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'> | undefined, mode?: 'sum' | 'mean' | 'max' | Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'> | undefined, sparse?: boolean | Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'> | undefined, _weight?: Tensor | null | Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'> | undefined, include_last_offset?: boolean | Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'> | undefined, padding_idx?: number | null | Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'> | undefined, device?: DeviceLike | null | Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'> | undefined, dtype?: DType | null | Keywords<'nn.EmbeddingBag', 'num_embeddings' | 'embedding_dim'> | undefined]
 
   /**
    * `torch.nn.FeatureAlphaDropout(p=0.5, inplace=False)`
@@ -345,21 +356,21 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.FractionalMaxPool2d.html
    */
-  'nn.FractionalMaxPool2d': [kernel_size: ({ kernel_size: number | readonly number[] } & Keywords<'nn.FractionalMaxPool2d', 'kernel_size'>) | number | readonly number[], output_size?: number | readonly number[] | null | Keywords<'nn.FractionalMaxPool2d', 'kernel_size'> | undefined, output_ratio?: number | readonly number[] | null | Keywords<'nn.FractionalMaxPool2d', 'kernel_size'> | undefined, return_indices?: boolean | Keywords<'nn.FractionalMaxPool2d', 'kernel_size'> | undefined, _random_samples?: unknown | Keywords<'nn.FractionalMaxPool2d', 'kernel_size'> | undefined]
+  'nn.FractionalMaxPool2d': [kernel_size: ({ kernel_size: number | readonly number[] } & Keywords<'nn.FractionalMaxPool2d', 'kernel_size'>) | number | readonly number[], output_size?: number | readonly number[] | null | Keywords<'nn.FractionalMaxPool2d', 'kernel_size'> | undefined, output_ratio?: number | readonly number[] | null | Keywords<'nn.FractionalMaxPool2d', 'kernel_size'> | undefined, return_indices?: boolean | Keywords<'nn.FractionalMaxPool2d', 'kernel_size'> | undefined, _random_samples?: Tensor | null | Keywords<'nn.FractionalMaxPool2d', 'kernel_size'> | undefined]
 
   /**
    * `torch.nn.FractionalMaxPool3d(kernel_size, output_size=None, output_ratio=None, return_indices=False)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.FractionalMaxPool3d.html
    */
-  'nn.FractionalMaxPool3d': [kernel_size: ({ kernel_size: number | readonly number[] } & Keywords<'nn.FractionalMaxPool3d', 'kernel_size'>) | number | readonly number[], output_size?: number | readonly number[] | null | Keywords<'nn.FractionalMaxPool3d', 'kernel_size'> | undefined, output_ratio?: number | readonly number[] | null | Keywords<'nn.FractionalMaxPool3d', 'kernel_size'> | undefined, return_indices?: boolean | Keywords<'nn.FractionalMaxPool3d', 'kernel_size'> | undefined, _random_samples?: unknown | Keywords<'nn.FractionalMaxPool3d', 'kernel_size'> | undefined]
+  'nn.FractionalMaxPool3d': [kernel_size: ({ kernel_size: number | readonly number[] } & Keywords<'nn.FractionalMaxPool3d', 'kernel_size'>) | number | readonly number[], output_size?: number | readonly number[] | null | Keywords<'nn.FractionalMaxPool3d', 'kernel_size'> | undefined, output_ratio?: number | readonly number[] | null | Keywords<'nn.FractionalMaxPool3d', 'kernel_size'> | undefined, return_indices?: boolean | Keywords<'nn.FractionalMaxPool3d', 'kernel_size'> | undefined, _random_samples?: Tensor | null | Keywords<'nn.FractionalMaxPool3d', 'kernel_size'> | undefined]
 
   /**
    * `torch.nn.GELU(approximate='none')`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.GELU.html
    */
-  'nn.GELU': [approximate?: string | Keywords<'nn.GELU'> | undefined]
+  'nn.GELU': [approximate?: 'none' | 'tanh' | Keywords<'nn.GELU'> | undefined]
 
   /**
    * `torch.nn.GLU(dim=-1)`
@@ -450,28 +461,28 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.InstanceNorm1d.html
    */
-  'nn.InstanceNorm1d': [num_features: ({ num_features: number } & Keywords<'nn.InstanceNorm1d', 'num_features'>) | number, eps?: number | Keywords<'nn.InstanceNorm1d', 'num_features'> | undefined, momentum?: number | Keywords<'nn.InstanceNorm1d', 'num_features'> | undefined, affine?: boolean | Keywords<'nn.InstanceNorm1d', 'num_features'> | undefined, track_running_stats?: boolean | Keywords<'nn.InstanceNorm1d', 'num_features'> | undefined, device?: DeviceLike | null | Keywords<'nn.InstanceNorm1d', 'num_features'> | undefined, dtype?: DType | null | Keywords<'nn.InstanceNorm1d', 'num_features'> | undefined, options?: Keywords<'nn.InstanceNorm1d', 'num_features'> | undefined]
+  'nn.InstanceNorm1d': [num_features: ({ num_features: number } & Keywords<'nn.InstanceNorm1d', 'num_features'>) | number, eps?: number | Keywords<'nn.InstanceNorm1d', 'num_features'> | undefined, momentum?: number | null | Keywords<'nn.InstanceNorm1d', 'num_features'> | undefined, affine?: boolean | Keywords<'nn.InstanceNorm1d', 'num_features'> | undefined, track_running_stats?: boolean | Keywords<'nn.InstanceNorm1d', 'num_features'> | undefined, device?: DeviceLike | null | Keywords<'nn.InstanceNorm1d', 'num_features'> | undefined, dtype?: DType | null | Keywords<'nn.InstanceNorm1d', 'num_features'> | undefined, options?: Keywords<'nn.InstanceNorm1d', 'num_features'> | undefined]
 
   /**
    * `torch.nn.InstanceNorm2d(num_features, eps=1e-05, momentum=0.1, affine=False, track_running_stats=False, device=None, dtype=None, *, bias=True)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.InstanceNorm2d.html
    */
-  'nn.InstanceNorm2d': [num_features: ({ num_features: number } & Keywords<'nn.InstanceNorm2d', 'num_features'>) | number, eps?: number | Keywords<'nn.InstanceNorm2d', 'num_features'> | undefined, momentum?: number | Keywords<'nn.InstanceNorm2d', 'num_features'> | undefined, affine?: boolean | Keywords<'nn.InstanceNorm2d', 'num_features'> | undefined, track_running_stats?: boolean | Keywords<'nn.InstanceNorm2d', 'num_features'> | undefined, device?: DeviceLike | null | Keywords<'nn.InstanceNorm2d', 'num_features'> | undefined, dtype?: DType | null | Keywords<'nn.InstanceNorm2d', 'num_features'> | undefined, options?: Keywords<'nn.InstanceNorm2d', 'num_features'> | undefined]
+  'nn.InstanceNorm2d': [num_features: ({ num_features: number } & Keywords<'nn.InstanceNorm2d', 'num_features'>) | number, eps?: number | Keywords<'nn.InstanceNorm2d', 'num_features'> | undefined, momentum?: number | null | Keywords<'nn.InstanceNorm2d', 'num_features'> | undefined, affine?: boolean | Keywords<'nn.InstanceNorm2d', 'num_features'> | undefined, track_running_stats?: boolean | Keywords<'nn.InstanceNorm2d', 'num_features'> | undefined, device?: DeviceLike | null | Keywords<'nn.InstanceNorm2d', 'num_features'> | undefined, dtype?: DType | null | Keywords<'nn.InstanceNorm2d', 'num_features'> | undefined, options?: Keywords<'nn.InstanceNorm2d', 'num_features'> | undefined]
 
   /**
    * `torch.nn.InstanceNorm3d(num_features, eps=1e-05, momentum=0.1, affine=False, track_running_stats=False, device=None, dtype=None, *, bias=True)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.InstanceNorm3d.html
    */
-  'nn.InstanceNorm3d': [num_features: ({ num_features: number } & Keywords<'nn.InstanceNorm3d', 'num_features'>) | number, eps?: number | Keywords<'nn.InstanceNorm3d', 'num_features'> | undefined, momentum?: number | Keywords<'nn.InstanceNorm3d', 'num_features'> | undefined, affine?: boolean | Keywords<'nn.InstanceNorm3d', 'num_features'> | undefined, track_running_stats?: boolean | Keywords<'nn.InstanceNorm3d', 'num_features'> | undefined, device?: DeviceLike | null | Keywords<'nn.InstanceNorm3d', 'num_features'> | undefined, dtype?: DType | null | Keywords<'nn.InstanceNorm3d', 'num_features'> | undefined, options?: Keywords<'nn.InstanceNorm3d', 'num_features'> | undefined]
+  'nn.InstanceNorm3d': [num_features: ({ num_features: number } & Keywords<'nn.InstanceNorm3d', 'num_features'>) | number, eps?: number | Keywords<'nn.InstanceNorm3d', 'num_features'> | undefined, momentum?: number | null | Keywords<'nn.InstanceNorm3d', 'num_features'> | undefined, affine?: boolean | Keywords<'nn.InstanceNorm3d', 'num_features'> | undefined, track_running_stats?: boolean | Keywords<'nn.InstanceNorm3d', 'num_features'> | undefined, device?: DeviceLike | null | Keywords<'nn.InstanceNorm3d', 'num_features'> | undefined, dtype?: DType | null | Keywords<'nn.InstanceNorm3d', 'num_features'> | undefined, options?: Keywords<'nn.InstanceNorm3d', 'num_features'> | undefined]
 
   /**
    * `torch.nn.KLDivLoss(size_average=None, reduce=None, reduction='mean', log_target=False)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.KLDivLoss.html
    */
-  'nn.KLDivLoss': [size_average?: boolean | null | Keywords<'nn.KLDivLoss'> | undefined, reduce?: boolean | null | Keywords<'nn.KLDivLoss'> | undefined, reduction?: Reduction | Keywords<'nn.KLDivLoss'> | undefined, log_target?: boolean | Keywords<'nn.KLDivLoss'> | undefined]
+  'nn.KLDivLoss': [size_average?: boolean | null | Keywords<'nn.KLDivLoss'> | undefined, reduce?: boolean | null | Keywords<'nn.KLDivLoss'> | undefined, reduction?: 'none' | 'mean' | 'batchmean' | 'sum' | Keywords<'nn.KLDivLoss'> | undefined, log_target?: boolean | Keywords<'nn.KLDivLoss'> | undefined]
 
   /**
    * `torch.nn.L1Loss(size_average=None, reduce=None, reduction='mean')`
@@ -527,42 +538,42 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.LazyBatchNorm1d.html
    */
-  'nn.LazyBatchNorm1d': [eps?: number | Keywords<'nn.LazyBatchNorm1d'> | undefined, momentum?: number | Keywords<'nn.LazyBatchNorm1d'> | undefined, affine?: boolean | Keywords<'nn.LazyBatchNorm1d'> | undefined, track_running_stats?: boolean | Keywords<'nn.LazyBatchNorm1d'> | undefined, device?: DeviceLike | null | Keywords<'nn.LazyBatchNorm1d'> | undefined, dtype?: DType | null | Keywords<'nn.LazyBatchNorm1d'> | undefined, options?: Keywords<'nn.LazyBatchNorm1d'> | undefined]
+  'nn.LazyBatchNorm1d': [eps?: number | Keywords<'nn.LazyBatchNorm1d'> | undefined, momentum?: number | null | Keywords<'nn.LazyBatchNorm1d'> | undefined, affine?: boolean | Keywords<'nn.LazyBatchNorm1d'> | undefined, track_running_stats?: boolean | Keywords<'nn.LazyBatchNorm1d'> | undefined, device?: DeviceLike | null | Keywords<'nn.LazyBatchNorm1d'> | undefined, dtype?: DType | null | Keywords<'nn.LazyBatchNorm1d'> | undefined, options?: Keywords<'nn.LazyBatchNorm1d'> | undefined]
 
   /**
    * `torch.nn.LazyBatchNorm2d(eps=1e-05, momentum=0.1, affine=True, track_running_stats=True, device=None, dtype=None, *, bias=True)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.LazyBatchNorm2d.html
    */
-  'nn.LazyBatchNorm2d': [eps?: number | Keywords<'nn.LazyBatchNorm2d'> | undefined, momentum?: number | Keywords<'nn.LazyBatchNorm2d'> | undefined, affine?: boolean | Keywords<'nn.LazyBatchNorm2d'> | undefined, track_running_stats?: boolean | Keywords<'nn.LazyBatchNorm2d'> | undefined, device?: DeviceLike | null | Keywords<'nn.LazyBatchNorm2d'> | undefined, dtype?: DType | null | Keywords<'nn.LazyBatchNorm2d'> | undefined, options?: Keywords<'nn.LazyBatchNorm2d'> | undefined]
+  'nn.LazyBatchNorm2d': [eps?: number | Keywords<'nn.LazyBatchNorm2d'> | undefined, momentum?: number | null | Keywords<'nn.LazyBatchNorm2d'> | undefined, affine?: boolean | Keywords<'nn.LazyBatchNorm2d'> | undefined, track_running_stats?: boolean | Keywords<'nn.LazyBatchNorm2d'> | undefined, device?: DeviceLike | null | Keywords<'nn.LazyBatchNorm2d'> | undefined, dtype?: DType | null | Keywords<'nn.LazyBatchNorm2d'> | undefined, options?: Keywords<'nn.LazyBatchNorm2d'> | undefined]
 
   /**
    * `torch.nn.LazyBatchNorm3d(eps=1e-05, momentum=0.1, affine=True, track_running_stats=True, device=None, dtype=None, *, bias=True)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.LazyBatchNorm3d.html
    */
-  'nn.LazyBatchNorm3d': [eps?: number | Keywords<'nn.LazyBatchNorm3d'> | undefined, momentum?: number | Keywords<'nn.LazyBatchNorm3d'> | undefined, affine?: boolean | Keywords<'nn.LazyBatchNorm3d'> | undefined, track_running_stats?: boolean | Keywords<'nn.LazyBatchNorm3d'> | undefined, device?: DeviceLike | null | Keywords<'nn.LazyBatchNorm3d'> | undefined, dtype?: DType | null | Keywords<'nn.LazyBatchNorm3d'> | undefined, options?: Keywords<'nn.LazyBatchNorm3d'> | undefined]
+  'nn.LazyBatchNorm3d': [eps?: number | Keywords<'nn.LazyBatchNorm3d'> | undefined, momentum?: number | null | Keywords<'nn.LazyBatchNorm3d'> | undefined, affine?: boolean | Keywords<'nn.LazyBatchNorm3d'> | undefined, track_running_stats?: boolean | Keywords<'nn.LazyBatchNorm3d'> | undefined, device?: DeviceLike | null | Keywords<'nn.LazyBatchNorm3d'> | undefined, dtype?: DType | null | Keywords<'nn.LazyBatchNorm3d'> | undefined, options?: Keywords<'nn.LazyBatchNorm3d'> | undefined]
 
   /**
    * `torch.nn.LazyConv1d(out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True, padding_mode='zeros', device=None, dtype=None)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.LazyConv1d.html
    */
-  'nn.LazyConv1d': [options: { out_channels: number; kernel_size: number | readonly number[] } & Keywords<'nn.LazyConv1d', 'out_channels' | 'kernel_size'>] | [out_channels: number, options: { kernel_size: number | readonly number[] } & Keywords<'nn.LazyConv1d', 'out_channels' | 'kernel_size'>] | [out_channels: number, kernel_size: number | readonly number[], stride?: number | readonly number[] | Keywords<'nn.LazyConv1d', 'out_channels' | 'kernel_size'> | undefined, padding?: number | readonly number[] | Keywords<'nn.LazyConv1d', 'out_channels' | 'kernel_size'> | undefined, dilation?: number | readonly number[] | Keywords<'nn.LazyConv1d', 'out_channels' | 'kernel_size'> | undefined, groups?: number | Keywords<'nn.LazyConv1d', 'out_channels' | 'kernel_size'> | undefined, bias?: boolean | Keywords<'nn.LazyConv1d', 'out_channels' | 'kernel_size'> | undefined, padding_mode?: 'zeros' | 'reflect' | 'replicate' | 'circular' | Keywords<'nn.LazyConv1d', 'out_channels' | 'kernel_size'> | undefined, device?: DeviceLike | null | Keywords<'nn.LazyConv1d', 'out_channels' | 'kernel_size'> | undefined, dtype?: DType | null | Keywords<'nn.LazyConv1d', 'out_channels' | 'kernel_size'> | undefined]
+  'nn.LazyConv1d': [options: { out_channels: number; kernel_size: number | readonly number[] } & Keywords<'nn.LazyConv1d', 'out_channels' | 'kernel_size'>] | [out_channels: number, options: { kernel_size: number | readonly number[] } & Keywords<'nn.LazyConv1d', 'out_channels' | 'kernel_size'>] | [out_channels: number, kernel_size: number | readonly number[], stride?: number | readonly number[] | Keywords<'nn.LazyConv1d', 'out_channels' | 'kernel_size'> | undefined, padding?: number | readonly number[] | string | Keywords<'nn.LazyConv1d', 'out_channels' | 'kernel_size'> | undefined, dilation?: number | readonly number[] | Keywords<'nn.LazyConv1d', 'out_channels' | 'kernel_size'> | undefined, groups?: number | Keywords<'nn.LazyConv1d', 'out_channels' | 'kernel_size'> | undefined, bias?: boolean | Keywords<'nn.LazyConv1d', 'out_channels' | 'kernel_size'> | undefined, padding_mode?: 'zeros' | 'reflect' | 'replicate' | 'circular' | Keywords<'nn.LazyConv1d', 'out_channels' | 'kernel_size'> | undefined, device?: DeviceLike | null | Keywords<'nn.LazyConv1d', 'out_channels' | 'kernel_size'> | undefined, dtype?: DType | null | Keywords<'nn.LazyConv1d', 'out_channels' | 'kernel_size'> | undefined]
 
   /**
    * `torch.nn.LazyConv2d(out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True, padding_mode='zeros', device=None, dtype=None)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.LazyConv2d.html
    */
-  'nn.LazyConv2d': [options: { out_channels: number; kernel_size: number | readonly number[] } & Keywords<'nn.LazyConv2d', 'out_channels' | 'kernel_size'>] | [out_channels: number, options: { kernel_size: number | readonly number[] } & Keywords<'nn.LazyConv2d', 'out_channels' | 'kernel_size'>] | [out_channels: number, kernel_size: number | readonly number[], stride?: number | readonly number[] | Keywords<'nn.LazyConv2d', 'out_channels' | 'kernel_size'> | undefined, padding?: number | readonly number[] | Keywords<'nn.LazyConv2d', 'out_channels' | 'kernel_size'> | undefined, dilation?: number | readonly number[] | Keywords<'nn.LazyConv2d', 'out_channels' | 'kernel_size'> | undefined, groups?: number | Keywords<'nn.LazyConv2d', 'out_channels' | 'kernel_size'> | undefined, bias?: boolean | Keywords<'nn.LazyConv2d', 'out_channels' | 'kernel_size'> | undefined, padding_mode?: 'zeros' | 'reflect' | 'replicate' | 'circular' | Keywords<'nn.LazyConv2d', 'out_channels' | 'kernel_size'> | undefined, device?: DeviceLike | null | Keywords<'nn.LazyConv2d', 'out_channels' | 'kernel_size'> | undefined, dtype?: DType | null | Keywords<'nn.LazyConv2d', 'out_channels' | 'kernel_size'> | undefined]
+  'nn.LazyConv2d': [options: { out_channels: number; kernel_size: number | readonly number[] } & Keywords<'nn.LazyConv2d', 'out_channels' | 'kernel_size'>] | [out_channels: number, options: { kernel_size: number | readonly number[] } & Keywords<'nn.LazyConv2d', 'out_channels' | 'kernel_size'>] | [out_channels: number, kernel_size: number | readonly number[], stride?: number | readonly number[] | Keywords<'nn.LazyConv2d', 'out_channels' | 'kernel_size'> | undefined, padding?: number | readonly number[] | string | Keywords<'nn.LazyConv2d', 'out_channels' | 'kernel_size'> | undefined, dilation?: number | readonly number[] | Keywords<'nn.LazyConv2d', 'out_channels' | 'kernel_size'> | undefined, groups?: number | Keywords<'nn.LazyConv2d', 'out_channels' | 'kernel_size'> | undefined, bias?: boolean | Keywords<'nn.LazyConv2d', 'out_channels' | 'kernel_size'> | undefined, padding_mode?: 'zeros' | 'reflect' | 'replicate' | 'circular' | Keywords<'nn.LazyConv2d', 'out_channels' | 'kernel_size'> | undefined, device?: DeviceLike | null | Keywords<'nn.LazyConv2d', 'out_channels' | 'kernel_size'> | undefined, dtype?: DType | null | Keywords<'nn.LazyConv2d', 'out_channels' | 'kernel_size'> | undefined]
 
   /**
    * `torch.nn.LazyConv3d(out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True, padding_mode='zeros', device=None, dtype=None)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.LazyConv3d.html
    */
-  'nn.LazyConv3d': [options: { out_channels: number; kernel_size: number | readonly number[] } & Keywords<'nn.LazyConv3d', 'out_channels' | 'kernel_size'>] | [out_channels: number, options: { kernel_size: number | readonly number[] } & Keywords<'nn.LazyConv3d', 'out_channels' | 'kernel_size'>] | [out_channels: number, kernel_size: number | readonly number[], stride?: number | readonly number[] | Keywords<'nn.LazyConv3d', 'out_channels' | 'kernel_size'> | undefined, padding?: number | readonly number[] | Keywords<'nn.LazyConv3d', 'out_channels' | 'kernel_size'> | undefined, dilation?: number | readonly number[] | Keywords<'nn.LazyConv3d', 'out_channels' | 'kernel_size'> | undefined, groups?: number | Keywords<'nn.LazyConv3d', 'out_channels' | 'kernel_size'> | undefined, bias?: boolean | Keywords<'nn.LazyConv3d', 'out_channels' | 'kernel_size'> | undefined, padding_mode?: 'zeros' | 'reflect' | 'replicate' | 'circular' | Keywords<'nn.LazyConv3d', 'out_channels' | 'kernel_size'> | undefined, device?: DeviceLike | null | Keywords<'nn.LazyConv3d', 'out_channels' | 'kernel_size'> | undefined, dtype?: DType | null | Keywords<'nn.LazyConv3d', 'out_channels' | 'kernel_size'> | undefined]
+  'nn.LazyConv3d': [options: { out_channels: number; kernel_size: number | readonly number[] } & Keywords<'nn.LazyConv3d', 'out_channels' | 'kernel_size'>] | [out_channels: number, options: { kernel_size: number | readonly number[] } & Keywords<'nn.LazyConv3d', 'out_channels' | 'kernel_size'>] | [out_channels: number, kernel_size: number | readonly number[], stride?: number | readonly number[] | Keywords<'nn.LazyConv3d', 'out_channels' | 'kernel_size'> | undefined, padding?: number | readonly number[] | string | Keywords<'nn.LazyConv3d', 'out_channels' | 'kernel_size'> | undefined, dilation?: number | readonly number[] | Keywords<'nn.LazyConv3d', 'out_channels' | 'kernel_size'> | undefined, groups?: number | Keywords<'nn.LazyConv3d', 'out_channels' | 'kernel_size'> | undefined, bias?: boolean | Keywords<'nn.LazyConv3d', 'out_channels' | 'kernel_size'> | undefined, padding_mode?: 'zeros' | 'reflect' | 'replicate' | 'circular' | Keywords<'nn.LazyConv3d', 'out_channels' | 'kernel_size'> | undefined, device?: DeviceLike | null | Keywords<'nn.LazyConv3d', 'out_channels' | 'kernel_size'> | undefined, dtype?: DType | null | Keywords<'nn.LazyConv3d', 'out_channels' | 'kernel_size'> | undefined]
 
   /**
    * `torch.nn.LazyConvTranspose1d(out_channels, kernel_size, stride=1, padding=0, output_padding=0, groups=1, bias=True, dilation=1, padding_mode='zeros', device=None, dtype=None)`
@@ -576,7 +587,7 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.LazyConvTranspose2d.html
    */
-  'nn.LazyConvTranspose2d': [options: { out_channels: number; kernel_size: number | readonly number[] } & Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'>] | [out_channels: number, options: { kernel_size: number | readonly number[] } & Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'>] | [out_channels: number, kernel_size: number | readonly number[], stride?: number | readonly number[] | Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'> | undefined, padding?: number | readonly number[] | Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'> | undefined, output_padding?: number | readonly number[] | Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'> | undefined, groups?: number | Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'> | undefined, bias?: boolean | Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'> | undefined, dilation?: number | Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'> | undefined, padding_mode?: 'zeros' | 'reflect' | 'replicate' | 'circular' | Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'> | undefined, device?: DeviceLike | null | Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'> | undefined, dtype?: DType | null | Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'> | undefined]
+  'nn.LazyConvTranspose2d': [options: { out_channels: number; kernel_size: number | readonly number[] } & Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'>] | [out_channels: number, options: { kernel_size: number | readonly number[] } & Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'>] | [out_channels: number, kernel_size: number | readonly number[], stride?: number | readonly number[] | Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'> | undefined, padding?: number | readonly number[] | Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'> | undefined, output_padding?: number | readonly number[] | Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'> | undefined, groups?: number | Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'> | undefined, bias?: boolean | Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'> | undefined, dilation?: number | readonly number[] | Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'> | undefined, padding_mode?: 'zeros' | 'reflect' | 'replicate' | 'circular' | Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'> | undefined, device?: DeviceLike | null | Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'> | undefined, dtype?: DType | null | Keywords<'nn.LazyConvTranspose2d', 'out_channels' | 'kernel_size'> | undefined]
 
   /**
    * `torch.nn.LazyConvTranspose3d(out_channels, kernel_size, stride=1, padding=0, output_padding=0, groups=1, bias=True, dilation=1, padding_mode='zeros', device=None, dtype=None)`
@@ -590,21 +601,21 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.LazyInstanceNorm1d.html
    */
-  'nn.LazyInstanceNorm1d': [eps?: number | Keywords<'nn.LazyInstanceNorm1d'> | undefined, momentum?: number | Keywords<'nn.LazyInstanceNorm1d'> | undefined, affine?: boolean | Keywords<'nn.LazyInstanceNorm1d'> | undefined, track_running_stats?: boolean | Keywords<'nn.LazyInstanceNorm1d'> | undefined, device?: DeviceLike | null | Keywords<'nn.LazyInstanceNorm1d'> | undefined, dtype?: DType | null | Keywords<'nn.LazyInstanceNorm1d'> | undefined, options?: Keywords<'nn.LazyInstanceNorm1d'> | undefined]
+  'nn.LazyInstanceNorm1d': [eps?: number | Keywords<'nn.LazyInstanceNorm1d'> | undefined, momentum?: number | null | Keywords<'nn.LazyInstanceNorm1d'> | undefined, affine?: boolean | Keywords<'nn.LazyInstanceNorm1d'> | undefined, track_running_stats?: boolean | Keywords<'nn.LazyInstanceNorm1d'> | undefined, device?: DeviceLike | null | Keywords<'nn.LazyInstanceNorm1d'> | undefined, dtype?: DType | null | Keywords<'nn.LazyInstanceNorm1d'> | undefined, options?: Keywords<'nn.LazyInstanceNorm1d'> | undefined]
 
   /**
    * `torch.nn.LazyInstanceNorm2d(eps=1e-05, momentum=0.1, affine=True, track_running_stats=True, device=None, dtype=None, *, bias=True)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.LazyInstanceNorm2d.html
    */
-  'nn.LazyInstanceNorm2d': [eps?: number | Keywords<'nn.LazyInstanceNorm2d'> | undefined, momentum?: number | Keywords<'nn.LazyInstanceNorm2d'> | undefined, affine?: boolean | Keywords<'nn.LazyInstanceNorm2d'> | undefined, track_running_stats?: boolean | Keywords<'nn.LazyInstanceNorm2d'> | undefined, device?: DeviceLike | null | Keywords<'nn.LazyInstanceNorm2d'> | undefined, dtype?: DType | null | Keywords<'nn.LazyInstanceNorm2d'> | undefined, options?: Keywords<'nn.LazyInstanceNorm2d'> | undefined]
+  'nn.LazyInstanceNorm2d': [eps?: number | Keywords<'nn.LazyInstanceNorm2d'> | undefined, momentum?: number | null | Keywords<'nn.LazyInstanceNorm2d'> | undefined, affine?: boolean | Keywords<'nn.LazyInstanceNorm2d'> | undefined, track_running_stats?: boolean | Keywords<'nn.LazyInstanceNorm2d'> | undefined, device?: DeviceLike | null | Keywords<'nn.LazyInstanceNorm2d'> | undefined, dtype?: DType | null | Keywords<'nn.LazyInstanceNorm2d'> | undefined, options?: Keywords<'nn.LazyInstanceNorm2d'> | undefined]
 
   /**
    * `torch.nn.LazyInstanceNorm3d(eps=1e-05, momentum=0.1, affine=True, track_running_stats=True, device=None, dtype=None, *, bias=True)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.LazyInstanceNorm3d.html
    */
-  'nn.LazyInstanceNorm3d': [eps?: number | Keywords<'nn.LazyInstanceNorm3d'> | undefined, momentum?: number | Keywords<'nn.LazyInstanceNorm3d'> | undefined, affine?: boolean | Keywords<'nn.LazyInstanceNorm3d'> | undefined, track_running_stats?: boolean | Keywords<'nn.LazyInstanceNorm3d'> | undefined, device?: DeviceLike | null | Keywords<'nn.LazyInstanceNorm3d'> | undefined, dtype?: DType | null | Keywords<'nn.LazyInstanceNorm3d'> | undefined, options?: Keywords<'nn.LazyInstanceNorm3d'> | undefined]
+  'nn.LazyInstanceNorm3d': [eps?: number | Keywords<'nn.LazyInstanceNorm3d'> | undefined, momentum?: number | null | Keywords<'nn.LazyInstanceNorm3d'> | undefined, affine?: boolean | Keywords<'nn.LazyInstanceNorm3d'> | undefined, track_running_stats?: boolean | Keywords<'nn.LazyInstanceNorm3d'> | undefined, device?: DeviceLike | null | Keywords<'nn.LazyInstanceNorm3d'> | undefined, dtype?: DType | null | Keywords<'nn.LazyInstanceNorm3d'> | undefined, options?: Keywords<'nn.LazyInstanceNorm3d'> | undefined]
 
   /**
    * `torch.nn.LazyLinear(out_features, bias=True, device=None, dtype=None)`
@@ -772,7 +783,7 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.MultiheadAttention.html
    */
-  'nn.MultiheadAttention': [options: { embed_dim: unknown; num_heads: unknown } & Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'>] | [embed_dim: unknown, options: { num_heads: unknown } & Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'>] | [embed_dim: unknown, num_heads: unknown, dropout?: number | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, bias?: boolean | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, add_bias_kv?: boolean | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, add_zero_attn?: boolean | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, kdim?: unknown | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, vdim?: unknown | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, batch_first?: boolean | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, device?: DeviceLike | null | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, dtype?: DType | null | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined]
+  'nn.MultiheadAttention': [options: { embed_dim: number; num_heads: number } & Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'>] | [embed_dim: number, options: { num_heads: number } & Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'>] | [embed_dim: number, num_heads: number, dropout?: number | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, bias?: boolean | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, add_bias_kv?: boolean | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, add_zero_attn?: boolean | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, kdim?: number | null | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, vdim?: number | null | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, batch_first?: boolean | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, device?: DeviceLike | null | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined, dtype?: DType | null | Keywords<'nn.MultiheadAttention', 'embed_dim' | 'num_heads'> | undefined]
 
   /**
    * `torch.nn.NLLLoss(weight=None, size_average=None, ignore_index=-100, reduce=None, reduction='mean')`
@@ -814,7 +825,7 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.ParameterDict.html
    */
-  'nn.ParameterDict': [parameters?: unknown | Keywords<'nn.ParameterDict'> | undefined]
+  'nn.ParameterDict': [parameters?: Readonly<Record<string, unknown>> | null | Keywords<'nn.ParameterDict'> | undefined]
 
   /**
    * `torch.nn.ParameterList(values=None)`
@@ -870,7 +881,7 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.RNNCell.html
    */
-  'nn.RNNCell': [input_size: ({ input_size: number; hidden_size: number } & Keywords<'nn.RNNCell', 'input_size' | 'hidden_size'>) | number, hidden_size?: ({ hidden_size: number } & Keywords<'nn.RNNCell', 'input_size' | 'hidden_size'>) | number, bias?: boolean | Keywords<'nn.RNNCell', 'input_size' | 'hidden_size'> | undefined, nonlinearity?: string | Keywords<'nn.RNNCell', 'input_size' | 'hidden_size'> | undefined, device?: DeviceLike | null | Keywords<'nn.RNNCell', 'input_size' | 'hidden_size'> | undefined, dtype?: DType | null | Keywords<'nn.RNNCell', 'input_size' | 'hidden_size'> | undefined]
+  'nn.RNNCell': [input_size: ({ input_size: number; hidden_size: number } & Keywords<'nn.RNNCell', 'input_size' | 'hidden_size'>) | number, hidden_size?: ({ hidden_size: number } & Keywords<'nn.RNNCell', 'input_size' | 'hidden_size'>) | number, bias?: boolean | Keywords<'nn.RNNCell', 'input_size' | 'hidden_size'> | undefined, nonlinearity?: 'tanh' | 'relu' | Keywords<'nn.RNNCell', 'input_size' | 'hidden_size'> | undefined, device?: DeviceLike | null | Keywords<'nn.RNNCell', 'input_size' | 'hidden_size'> | undefined, dtype?: DType | null | Keywords<'nn.RNNCell', 'input_size' | 'hidden_size'> | undefined]
 
   /**
    * `torch.nn.RNNCellBase(input_size, hidden_size, bias, num_chunks, device=None, dtype=None)`
@@ -1059,35 +1070,35 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.Transformer.html
    */
-  'nn.Transformer': [d_model?: number | Keywords<'nn.Transformer'> | undefined, nhead?: number | Keywords<'nn.Transformer'> | undefined, num_encoder_layers?: number | Keywords<'nn.Transformer'> | undefined, num_decoder_layers?: number | Keywords<'nn.Transformer'> | undefined, dim_feedforward?: number | Keywords<'nn.Transformer'> | undefined, dropout?: number | Keywords<'nn.Transformer'> | undefined, activation?: unknown | Keywords<'nn.Transformer'> | undefined, custom_encoder?: unknown | Keywords<'nn.Transformer'> | undefined, custom_decoder?: unknown | Keywords<'nn.Transformer'> | undefined, layer_norm_eps?: number | Keywords<'nn.Transformer'> | undefined, batch_first?: boolean | Keywords<'nn.Transformer'> | undefined, norm_first?: boolean | Keywords<'nn.Transformer'> | undefined, bias?: boolean | Keywords<'nn.Transformer'> | undefined, device?: DeviceLike | null | Keywords<'nn.Transformer'> | undefined, dtype?: DType | null | Keywords<'nn.Transformer'> | undefined]
+  'nn.Transformer': [d_model?: number | Keywords<'nn.Transformer'> | undefined, nhead?: number | Keywords<'nn.Transformer'> | undefined, num_encoder_layers?: number | Keywords<'nn.Transformer'> | undefined, num_decoder_layers?: number | Keywords<'nn.Transformer'> | undefined, dim_feedforward?: number | Keywords<'nn.Transformer'> | undefined, dropout?: number | Keywords<'nn.Transformer'> | undefined, activation?: ((input: Tensor) => Tensor) | 'relu' | 'gelu' | Keywords<'nn.Transformer'> | undefined, custom_encoder?: Module | null | Keywords<'nn.Transformer'> | undefined, custom_decoder?: Module | null | Keywords<'nn.Transformer'> | undefined, layer_norm_eps?: number | Keywords<'nn.Transformer'> | undefined, batch_first?: boolean | Keywords<'nn.Transformer'> | undefined, norm_first?: boolean | Keywords<'nn.Transformer'> | undefined, bias?: boolean | Keywords<'nn.Transformer'> | undefined, device?: DeviceLike | null | Keywords<'nn.Transformer'> | undefined, dtype?: DType | null | Keywords<'nn.Transformer'> | undefined]
 
   /**
    * `torch.nn.TransformerDecoder(decoder_layer, num_layers, norm=None)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.TransformerDecoder.html
    */
-  'nn.TransformerDecoder': [options: { decoder_layer: unknown; num_layers: number } & Keywords<'nn.TransformerDecoder', 'decoder_layer' | 'num_layers'>] | [decoder_layer: unknown, options: { num_layers: number } & Keywords<'nn.TransformerDecoder', 'decoder_layer' | 'num_layers'>] | [decoder_layer: unknown, num_layers: number, norm?: Module | null | Keywords<'nn.TransformerDecoder', 'decoder_layer' | 'num_layers'> | undefined]
+  'nn.TransformerDecoder': [options: { decoder_layer: Module; num_layers: number } & Keywords<'nn.TransformerDecoder', 'decoder_layer' | 'num_layers'>] | [decoder_layer: Module, options: { num_layers: number } & Keywords<'nn.TransformerDecoder', 'decoder_layer' | 'num_layers'>] | [decoder_layer: Module, num_layers: number, norm?: Module | null | Keywords<'nn.TransformerDecoder', 'decoder_layer' | 'num_layers'> | undefined]
 
   /**
    * `torch.nn.TransformerDecoderLayer(d_model, nhead, dim_feedforward=2048, dropout=0.1, activation='relu', layer_norm_eps=1e-05, batch_first=False, norm_first=False, bias=True, device=None, dtype=None)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.TransformerDecoderLayer.html
    */
-  'nn.TransformerDecoderLayer': [options: { d_model: number; nhead: number } & Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'>] | [d_model: number, options: { nhead: number } & Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'>] | [d_model: number, nhead: number, dim_feedforward?: number | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, dropout?: number | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, activation?: unknown | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, layer_norm_eps?: number | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, batch_first?: boolean | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, norm_first?: boolean | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, bias?: boolean | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, device?: DeviceLike | null | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, dtype?: DType | null | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined]
+  'nn.TransformerDecoderLayer': [options: { d_model: number; nhead: number } & Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'>] | [d_model: number, options: { nhead: number } & Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'>] | [d_model: number, nhead: number, dim_feedforward?: number | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, dropout?: number | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, activation?: ((input: Tensor) => Tensor) | 'relu' | 'gelu' | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, layer_norm_eps?: number | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, batch_first?: boolean | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, norm_first?: boolean | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, bias?: boolean | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, device?: DeviceLike | null | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined, dtype?: DType | null | Keywords<'nn.TransformerDecoderLayer', 'd_model' | 'nhead'> | undefined]
 
   /**
    * `torch.nn.TransformerEncoder(encoder_layer, num_layers, norm=None, enable_nested_tensor=True, mask_check=True)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.TransformerEncoder.html
    */
-  'nn.TransformerEncoder': [options: { encoder_layer: unknown; num_layers: number } & Keywords<'nn.TransformerEncoder', 'encoder_layer' | 'num_layers'>] | [encoder_layer: unknown, options: { num_layers: number } & Keywords<'nn.TransformerEncoder', 'encoder_layer' | 'num_layers'>] | [encoder_layer: unknown, num_layers: number, norm?: Module | null | Keywords<'nn.TransformerEncoder', 'encoder_layer' | 'num_layers'> | undefined, enable_nested_tensor?: boolean | Keywords<'nn.TransformerEncoder', 'encoder_layer' | 'num_layers'> | undefined, mask_check?: boolean | Keywords<'nn.TransformerEncoder', 'encoder_layer' | 'num_layers'> | undefined]
+  'nn.TransformerEncoder': [options: { encoder_layer: Module; num_layers: number } & Keywords<'nn.TransformerEncoder', 'encoder_layer' | 'num_layers'>] | [encoder_layer: Module, options: { num_layers: number } & Keywords<'nn.TransformerEncoder', 'encoder_layer' | 'num_layers'>] | [encoder_layer: Module, num_layers: number, norm?: Module | null | Keywords<'nn.TransformerEncoder', 'encoder_layer' | 'num_layers'> | undefined, enable_nested_tensor?: boolean | Keywords<'nn.TransformerEncoder', 'encoder_layer' | 'num_layers'> | undefined, mask_check?: boolean | Keywords<'nn.TransformerEncoder', 'encoder_layer' | 'num_layers'> | undefined]
 
   /**
    * `torch.nn.TransformerEncoderLayer(d_model, nhead, dim_feedforward=2048, dropout=0.1, activation='relu', layer_norm_eps=1e-05, batch_first=False, norm_first=False, bias=True, device=None, dtype=None)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.TransformerEncoderLayer.html
    */
-  'nn.TransformerEncoderLayer': [options: { d_model: number; nhead: number } & Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'>] | [d_model: number, options: { nhead: number } & Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'>] | [d_model: number, nhead: number, dim_feedforward?: number | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, dropout?: number | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, activation?: unknown | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, layer_norm_eps?: number | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, batch_first?: boolean | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, norm_first?: boolean | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, bias?: boolean | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, device?: DeviceLike | null | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, dtype?: DType | null | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined]
+  'nn.TransformerEncoderLayer': [options: { d_model: number; nhead: number } & Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'>] | [d_model: number, options: { nhead: number } & Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'>] | [d_model: number, nhead: number, dim_feedforward?: number | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, dropout?: number | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, activation?: ((input: Tensor) => Tensor) | 'relu' | 'gelu' | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, layer_norm_eps?: number | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, batch_first?: boolean | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, norm_first?: boolean | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, bias?: boolean | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, device?: DeviceLike | null | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, dtype?: DType | null | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined]
 
   /**
    * `torch.nn.TripletMarginLoss(margin=1, p=2, eps=1e-06, swap=False, size_average=None, reduce=None, reduction='mean')`
@@ -1353,28 +1364,28 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.Module.html#torch.nn.Module.register_full_backward_hook
    */
-  'nn.Module.register_full_backward_hook': [hook: ({ hook: unknown } & Keywords<'nn.Module.register_full_backward_hook', 'hook'>) | unknown, prepend?: boolean | Keywords<'nn.Module.register_full_backward_hook', 'hook'> | undefined]
+  'nn.Module.register_full_backward_hook': [hook: ({ hook: BackwardHook } & Keywords<'nn.Module.register_full_backward_hook', 'hook'>) | BackwardHook, prepend?: boolean | Keywords<'nn.Module.register_full_backward_hook', 'hook'> | undefined]
 
   /**
    * `torch.nn.Module.register_full_backward_pre_hook(hook, prepend=False)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.Module.html#torch.nn.Module.register_full_backward_pre_hook
    */
-  'nn.Module.register_full_backward_pre_hook': [hook: ({ hook: unknown } & Keywords<'nn.Module.register_full_backward_pre_hook', 'hook'>) | unknown, prepend?: boolean | Keywords<'nn.Module.register_full_backward_pre_hook', 'hook'> | undefined]
+  'nn.Module.register_full_backward_pre_hook': [hook: ({ hook: BackwardPreHook } & Keywords<'nn.Module.register_full_backward_pre_hook', 'hook'>) | BackwardPreHook, prepend?: boolean | Keywords<'nn.Module.register_full_backward_pre_hook', 'hook'> | undefined]
 
   /**
    * `torch.nn.Module.register_load_state_dict_post_hook(hook)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.Module.html#torch.nn.Module.register_load_state_dict_post_hook
    */
-  'nn.Module.register_load_state_dict_post_hook': [hook: ({ hook: unknown }) | unknown]
+  'nn.Module.register_load_state_dict_post_hook': [hook: ({ hook: LoadPostHook }) | LoadPostHook]
 
   /**
    * `torch.nn.Module.register_load_state_dict_pre_hook(hook)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.Module.html#torch.nn.Module.register_load_state_dict_pre_hook
    */
-  'nn.Module.register_load_state_dict_pre_hook': [hook: ({ hook: unknown }) | unknown]
+  'nn.Module.register_load_state_dict_pre_hook': [hook: ({ hook: LoadPreHook }) | LoadPreHook]
 
   /**
    * `torch.nn.Module.register_module(name, module)`
@@ -1395,14 +1406,14 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.Module.html#torch.nn.Module.register_state_dict_post_hook
    */
-  'nn.Module.register_state_dict_post_hook': [hook: ({ hook: unknown }) | unknown]
+  'nn.Module.register_state_dict_post_hook': [hook: ({ hook: StateDictHook }) | StateDictHook]
 
   /**
    * `torch.nn.Module.register_state_dict_pre_hook(hook)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.Module.html#torch.nn.Module.register_state_dict_pre_hook
    */
-  'nn.Module.register_state_dict_pre_hook': [hook: ({ hook: unknown }) | unknown]
+  'nn.Module.register_state_dict_pre_hook': [hook: ({ hook: StateDictPreHook }) | StateDictPreHook]
 
   /**
    * `torch.nn.Module.requires_grad_(requires_grad=True)`
@@ -1459,6 +1470,62 @@ export interface Arguments {
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.Module.html#torch.nn.Module.zero_grad
    */
   'nn.Module.zero_grad': [set_to_none?: boolean | Keywords<'nn.Module.zero_grad'> | undefined]
+
+  /**
+   * `torch.nn.UninitializedParameter.materialize(shape, device=None, dtype=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.UninitializedParameter.html#torch.nn.UninitializedParameter.materialize
+   */
+  'nn.UninitializedParameter.materialize': [shape: ({ shape: readonly number[] } & Keywords<'nn.UninitializedParameter.materialize', 'shape'>) | readonly number[], device?: DeviceLike | null | Keywords<'nn.UninitializedParameter.materialize', 'shape'> | undefined, dtype?: DType | null | Keywords<'nn.UninitializedParameter.materialize', 'shape'> | undefined]
+
+  /**
+   * `torch.nn.modules.module.register_module_buffer_registration_hook(hook)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.modules.module.register_module_buffer_registration_hook.html
+   */
+  'nn.modules.module.register_module_buffer_registration_hook': [hook: ({ hook: RegistrationHook }) | RegistrationHook]
+
+  /**
+   * `torch.nn.modules.module.register_module_forward_hook(hook, *, with_kwargs=False, always_call=False)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.modules.module.register_module_forward_hook.html
+   */
+  'nn.modules.module.register_module_forward_hook': [hook: ({ hook: ForwardHook } & Keywords<'nn.modules.module.register_module_forward_hook', 'hook'>) | ForwardHook, options?: Keywords<'nn.modules.module.register_module_forward_hook', 'hook'> | undefined]
+
+  /**
+   * `torch.nn.modules.module.register_module_forward_pre_hook(hook)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.modules.module.register_module_forward_pre_hook.html
+   */
+  'nn.modules.module.register_module_forward_pre_hook': [hook: ({ hook: ForwardPreHook }) | ForwardPreHook]
+
+  /**
+   * `torch.nn.modules.module.register_module_full_backward_hook(hook)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.modules.module.register_module_full_backward_hook.html
+   */
+  'nn.modules.module.register_module_full_backward_hook': [hook: ({ hook: BackwardHook }) | BackwardHook]
+
+  /**
+   * `torch.nn.modules.module.register_module_full_backward_pre_hook(hook)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.modules.module.register_module_full_backward_pre_hook.html
+   */
+  'nn.modules.module.register_module_full_backward_pre_hook': [hook: ({ hook: BackwardPreHook }) | BackwardPreHook]
+
+  /**
+   * `torch.nn.modules.module.register_module_module_registration_hook(hook)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.modules.module.register_module_module_registration_hook.html
+   */
+  'nn.modules.module.register_module_module_registration_hook': [hook: ({ hook: RegistrationHook }) | RegistrationHook]
+
+  /**
+   * `torch.nn.modules.module.register_module_parameter_registration_hook(hook)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.modules.module.register_module_parameter_registration_hook.html
+   */
+  'nn.modules.module.register_module_parameter_registration_hook': [hook: ({ hook: RegistrationHook }) | RegistrationHook]
 
   /**
    * `torch.nn.Sequential.append(module)`
@@ -1563,7 +1630,7 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.ParameterList.html#torch.nn.ParameterList.append
    */
-  'nn.ParameterList.append': [value: ({ value: Tensor }) | Tensor]
+  'nn.ParameterList.append': [value: ({ value: unknown }) | unknown]
 
   /**
    * `torch.nn.ParameterList.extend(values)`
@@ -1640,7 +1707,7 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.ParameterDict.html#torch.nn.ParameterDict.update
    */
-  'nn.ParameterDict.update': [parameters: ({ parameters: unknown }) | unknown]
+  'nn.ParameterDict.update': [parameters: ({ parameters: Readonly<Record<string, unknown>> | null }) | Readonly<Record<string, unknown>> | null]
 
   /**
    * `torch.nn.ParameterDict.values()`
@@ -1648,6 +1715,125 @@ export interface Arguments {
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.ParameterDict.html#torch.nn.ParameterDict.values
    */
   'nn.ParameterDict.values': []
+
+  /**
+   * `torch.nn.Embedding.from_pretrained(embeddings, freeze=True, padding_idx=None, max_norm=None, norm_type=2, scale_grad_by_freq=False, sparse=False)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.Embedding.html#torch.nn.Embedding.from_pretrained
+   */
+  'nn.Embedding.from_pretrained': [embeddings: ({ embeddings: Tensor } & Keywords<'nn.Embedding.from_pretrained', 'embeddings'>) | Tensor, freeze?: boolean | Keywords<'nn.Embedding.from_pretrained', 'embeddings'> | undefined, padding_idx?: number | null | Keywords<'nn.Embedding.from_pretrained', 'embeddings'> | undefined, max_norm?: number | null | Keywords<'nn.Embedding.from_pretrained', 'embeddings'> | undefined, norm_type?: number | Keywords<'nn.Embedding.from_pretrained', 'embeddings'> | undefined, scale_grad_by_freq?: boolean | Keywords<'nn.Embedding.from_pretrained', 'embeddings'> | undefined, sparse?: boolean | Keywords<'nn.Embedding.from_pretrained', 'embeddings'> | undefined]
+
+  /**
+   * `torch.nn.EmbeddingBag.from_pretrained(embeddings, freeze=True, max_norm=None, norm_type=2, scale_grad_by_freq=False, mode='mean', sparse=False, include_last_offset=False, padding_idx=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.EmbeddingBag.html#torch.nn.EmbeddingBag.from_pretrained
+   */
+  'nn.EmbeddingBag.from_pretrained': [embeddings: ({ embeddings: Tensor } & Keywords<'nn.EmbeddingBag.from_pretrained', 'embeddings'>) | Tensor, freeze?: boolean | Keywords<'nn.EmbeddingBag.from_pretrained', 'embeddings'> | undefined, max_norm?: number | null | Keywords<'nn.EmbeddingBag.from_pretrained', 'embeddings'> | undefined, norm_type?: number | Keywords<'nn.EmbeddingBag.from_pretrained', 'embeddings'> | undefined, scale_grad_by_freq?: boolean | Keywords<'nn.EmbeddingBag.from_pretrained', 'embeddings'> | undefined, mode?: 'sum' | 'mean' | 'max' | Keywords<'nn.EmbeddingBag.from_pretrained', 'embeddings'> | undefined, sparse?: boolean | Keywords<'nn.EmbeddingBag.from_pretrained', 'embeddings'> | undefined, include_last_offset?: boolean | Keywords<'nn.EmbeddingBag.from_pretrained', 'embeddings'> | undefined, padding_idx?: number | null | Keywords<'nn.EmbeddingBag.from_pretrained', 'embeddings'> | undefined]
+
+  /**
+   * `torch.nn.SyncBatchNorm.convert_sync_batchnorm(module, process_group=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.SyncBatchNorm.html#torch.nn.SyncBatchNorm.convert_sync_batchnorm
+   */
+  'nn.SyncBatchNorm.convert_sync_batchnorm': [module: ({ module: Module } & Keywords<'nn.SyncBatchNorm.convert_sync_batchnorm', 'module'>) | Module, process_group?: unknown | Keywords<'nn.SyncBatchNorm.convert_sync_batchnorm', 'module'> | undefined]
+
+  /**
+   * `torch.nn.ConvTranspose1d.forward(input, output_size=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.ConvTranspose1d.html#torch.nn.ConvTranspose1d.forward
+   */
+  'nn.ConvTranspose1d.forward': [input: ({ input: Tensor } & Keywords<'nn.ConvTranspose1d.forward', 'input'>) | Tensor, output_size?: readonly number[] | null | Keywords<'nn.ConvTranspose1d.forward', 'input'> | undefined]
+
+  /**
+   * `torch.nn.ConvTranspose2d.forward(input, output_size=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.ConvTranspose2d.html#torch.nn.ConvTranspose2d.forward
+   */
+  'nn.ConvTranspose2d.forward': [input: ({ input: Tensor } & Keywords<'nn.ConvTranspose2d.forward', 'input'>) | Tensor, output_size?: readonly number[] | null | Keywords<'nn.ConvTranspose2d.forward', 'input'> | undefined]
+
+  /**
+   * `torch.nn.ConvTranspose3d.forward(input, output_size=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.ConvTranspose3d.html#torch.nn.ConvTranspose3d.forward
+   */
+  'nn.ConvTranspose3d.forward': [input: ({ input: Tensor } & Keywords<'nn.ConvTranspose3d.forward', 'input'>) | Tensor, output_size?: readonly number[] | null | Keywords<'nn.ConvTranspose3d.forward', 'input'> | undefined]
+
+  /**
+   * `torch.nn.EmbeddingBag.forward(input, offsets=None, per_sample_weights=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.EmbeddingBag.html#torch.nn.EmbeddingBag.forward
+   */
+  'nn.EmbeddingBag.forward': [input: ({ input: Tensor } & Keywords<'nn.EmbeddingBag.forward', 'input'>) | Tensor, offsets?: Tensor | null | Keywords<'nn.EmbeddingBag.forward', 'input'> | undefined, per_sample_weights?: Tensor | null | Keywords<'nn.EmbeddingBag.forward', 'input'> | undefined]
+
+  /**
+   * `torch.nn.RNNCell.forward(input, hx=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.RNNCell.html#torch.nn.RNNCell.forward
+   */
+  'nn.RNNCell.forward': [input: ({ input: Tensor } & Keywords<'nn.RNNCell.forward', 'input'>) | Tensor, hx?: Tensor | null | Keywords<'nn.RNNCell.forward', 'input'> | undefined]
+
+  /**
+   * `torch.nn.LSTMCell.forward(input, hx=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.LSTMCell.html#torch.nn.LSTMCell.forward
+   */
+  'nn.LSTMCell.forward': [input: ({ input: Tensor } & Keywords<'nn.LSTMCell.forward', 'input'>) | Tensor, hx?: readonly (Tensor)[] | null | Keywords<'nn.LSTMCell.forward', 'input'> | undefined]
+
+  /**
+   * `torch.nn.GRUCell.forward(input, hx=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.GRUCell.html#torch.nn.GRUCell.forward
+   */
+  'nn.GRUCell.forward': [input: ({ input: Tensor } & Keywords<'nn.GRUCell.forward', 'input'>) | Tensor, hx?: Tensor | null | Keywords<'nn.GRUCell.forward', 'input'> | undefined]
+
+  /**
+   * `torch.nn.MultiheadAttention.forward(query, key, value, key_padding_mask=None, need_weights=True, attn_mask=None, average_attn_weights=True, is_causal=False)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.MultiheadAttention.html#torch.nn.MultiheadAttention.forward
+   */
+  'nn.MultiheadAttention.forward': [options: { query: Tensor; key: Tensor; value: Tensor } & Keywords<'nn.MultiheadAttention.forward', 'query' | 'key' | 'value'>] | [query: Tensor, options: { key: Tensor; value: Tensor } & Keywords<'nn.MultiheadAttention.forward', 'query' | 'key' | 'value'>] | [query: Tensor, key: Tensor, options: { value: Tensor } & Keywords<'nn.MultiheadAttention.forward', 'query' | 'key' | 'value'>] | [query: Tensor, key: Tensor, value: Tensor, key_padding_mask?: Tensor | null | Keywords<'nn.MultiheadAttention.forward', 'query' | 'key' | 'value'> | undefined, need_weights?: boolean | Keywords<'nn.MultiheadAttention.forward', 'query' | 'key' | 'value'> | undefined, attn_mask?: Tensor | null | Keywords<'nn.MultiheadAttention.forward', 'query' | 'key' | 'value'> | undefined, average_attn_weights?: boolean | Keywords<'nn.MultiheadAttention.forward', 'query' | 'key' | 'value'> | undefined, is_causal?: boolean | Keywords<'nn.MultiheadAttention.forward', 'query' | 'key' | 'value'> | undefined]
+
+  /**
+   * `torch.nn.Transformer.forward(src, tgt, src_mask=None, tgt_mask=None, memory_mask=None, src_key_padding_mask=None, tgt_key_padding_mask=None, memory_key_padding_mask=None, src_is_causal=None, tgt_is_causal=None, memory_is_causal=False)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.Transformer.html#torch.nn.Transformer.forward
+   */
+  'nn.Transformer.forward': [options: { src: Tensor; tgt: Tensor } & Keywords<'nn.Transformer.forward', 'src' | 'tgt'>] | [src: Tensor, options: { tgt: Tensor } & Keywords<'nn.Transformer.forward', 'src' | 'tgt'>] | [src: Tensor, tgt: Tensor, src_mask?: Tensor | null | Keywords<'nn.Transformer.forward', 'src' | 'tgt'> | undefined, tgt_mask?: Tensor | null | Keywords<'nn.Transformer.forward', 'src' | 'tgt'> | undefined, memory_mask?: Tensor | null | Keywords<'nn.Transformer.forward', 'src' | 'tgt'> | undefined, src_key_padding_mask?: Tensor | null | Keywords<'nn.Transformer.forward', 'src' | 'tgt'> | undefined, tgt_key_padding_mask?: Tensor | null | Keywords<'nn.Transformer.forward', 'src' | 'tgt'> | undefined, memory_key_padding_mask?: Tensor | null | Keywords<'nn.Transformer.forward', 'src' | 'tgt'> | undefined, src_is_causal?: boolean | null | Keywords<'nn.Transformer.forward', 'src' | 'tgt'> | undefined, tgt_is_causal?: boolean | null | Keywords<'nn.Transformer.forward', 'src' | 'tgt'> | undefined, memory_is_causal?: boolean | Keywords<'nn.Transformer.forward', 'src' | 'tgt'> | undefined]
+
+  /**
+   * `torch.nn.TransformerEncoder.forward(src, mask=None, src_key_padding_mask=None, is_causal=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.TransformerEncoder.html#torch.nn.TransformerEncoder.forward
+   */
+  'nn.TransformerEncoder.forward': [src: ({ src: Tensor } & Keywords<'nn.TransformerEncoder.forward', 'src'>) | Tensor, mask?: Tensor | null | Keywords<'nn.TransformerEncoder.forward', 'src'> | undefined, src_key_padding_mask?: Tensor | null | Keywords<'nn.TransformerEncoder.forward', 'src'> | undefined, is_causal?: boolean | null | Keywords<'nn.TransformerEncoder.forward', 'src'> | undefined]
+
+  /**
+   * `torch.nn.TransformerDecoder.forward(tgt, memory, tgt_mask=None, memory_mask=None, tgt_key_padding_mask=None, memory_key_padding_mask=None, tgt_is_causal=None, memory_is_causal=False)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.TransformerDecoder.html#torch.nn.TransformerDecoder.forward
+   */
+  'nn.TransformerDecoder.forward': [options: { tgt: Tensor; memory: Tensor } & Keywords<'nn.TransformerDecoder.forward', 'tgt' | 'memory'>] | [tgt: Tensor, options: { memory: Tensor } & Keywords<'nn.TransformerDecoder.forward', 'tgt' | 'memory'>] | [tgt: Tensor, memory: Tensor, tgt_mask?: Tensor | null | Keywords<'nn.TransformerDecoder.forward', 'tgt' | 'memory'> | undefined, memory_mask?: Tensor | null | Keywords<'nn.TransformerDecoder.forward', 'tgt' | 'memory'> | undefined, tgt_key_padding_mask?: Tensor | null | Keywords<'nn.TransformerDecoder.forward', 'tgt' | 'memory'> | undefined, memory_key_padding_mask?: Tensor | null | Keywords<'nn.TransformerDecoder.forward', 'tgt' | 'memory'> | undefined, tgt_is_causal?: boolean | null | Keywords<'nn.TransformerDecoder.forward', 'tgt' | 'memory'> | undefined, memory_is_causal?: boolean | Keywords<'nn.TransformerDecoder.forward', 'tgt' | 'memory'> | undefined]
+
+  /**
+   * `torch.nn.TransformerEncoderLayer.forward(src, src_mask=None, src_key_padding_mask=None, is_causal=False)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.TransformerEncoderLayer.html#torch.nn.TransformerEncoderLayer.forward
+   */
+  'nn.TransformerEncoderLayer.forward': [src: ({ src: Tensor } & Keywords<'nn.TransformerEncoderLayer.forward', 'src'>) | Tensor, src_mask?: Tensor | null | Keywords<'nn.TransformerEncoderLayer.forward', 'src'> | undefined, src_key_padding_mask?: Tensor | null | Keywords<'nn.TransformerEncoderLayer.forward', 'src'> | undefined, is_causal?: boolean | Keywords<'nn.TransformerEncoderLayer.forward', 'src'> | undefined]
+
+  /**
+   * `torch.nn.TransformerDecoderLayer.forward(tgt, memory, tgt_mask=None, memory_mask=None, tgt_key_padding_mask=None, memory_key_padding_mask=None, tgt_is_causal=False, memory_is_causal=False)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.TransformerDecoderLayer.html#torch.nn.TransformerDecoderLayer.forward
+   */
+  'nn.TransformerDecoderLayer.forward': [options: { tgt: Tensor; memory: Tensor } & Keywords<'nn.TransformerDecoderLayer.forward', 'tgt' | 'memory'>] | [tgt: Tensor, options: { memory: Tensor } & Keywords<'nn.TransformerDecoderLayer.forward', 'tgt' | 'memory'>] | [tgt: Tensor, memory: Tensor, tgt_mask?: Tensor | null | Keywords<'nn.TransformerDecoderLayer.forward', 'tgt' | 'memory'> | undefined, memory_mask?: Tensor | null | Keywords<'nn.TransformerDecoderLayer.forward', 'tgt' | 'memory'> | undefined, tgt_key_padding_mask?: Tensor | null | Keywords<'nn.TransformerDecoderLayer.forward', 'tgt' | 'memory'> | undefined, memory_key_padding_mask?: Tensor | null | Keywords<'nn.TransformerDecoderLayer.forward', 'tgt' | 'memory'> | undefined, tgt_is_causal?: boolean | Keywords<'nn.TransformerDecoderLayer.forward', 'tgt' | 'memory'> | undefined, memory_is_causal?: boolean | Keywords<'nn.TransformerDecoderLayer.forward', 'tgt' | 'memory'> | undefined]
+
+  /**
+   * `torch.nn.Transformer.generate_square_subsequent_mask(sz, device=None, dtype=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.Transformer.html#torch.nn.Transformer.generate_square_subsequent_mask
+   */
+  'nn.Transformer.generate_square_subsequent_mask': [sz: ({ sz: number } & Keywords<'nn.Transformer.generate_square_subsequent_mask', 'sz'>) | number, device?: DeviceLike | null | Keywords<'nn.Transformer.generate_square_subsequent_mask', 'sz'> | undefined, dtype?: DType | null | Keywords<'nn.Transformer.generate_square_subsequent_mask', 'sz'> | undefined]
 
   /**
    * `torch.nn.init.calculate_gain(nonlinearity, param=None)`
@@ -1780,21 +1966,21 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.convert_conv2d_weight_memory_format.html
    */
-  'nn.utils.convert_conv2d_weight_memory_format': [options: { module: unknown; memory_format: MemoryFormat }] | [module: unknown, options: { memory_format: MemoryFormat }] | [module: unknown, memory_format: MemoryFormat]
+  'nn.utils.convert_conv2d_weight_memory_format': [options: { module: Module; memory_format: MemoryFormat }] | [module: Module, options: { memory_format: MemoryFormat }] | [module: Module, memory_format: MemoryFormat]
 
   /**
    * `torch.nn.utils.convert_conv3d_weight_memory_format(module, memory_format)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.convert_conv3d_weight_memory_format.html
    */
-  'nn.utils.convert_conv3d_weight_memory_format': [options: { module: unknown; memory_format: MemoryFormat }] | [module: unknown, options: { memory_format: MemoryFormat }] | [module: unknown, memory_format: MemoryFormat]
+  'nn.utils.convert_conv3d_weight_memory_format': [options: { module: Module; memory_format: MemoryFormat }] | [module: Module, options: { memory_format: MemoryFormat }] | [module: Module, memory_format: MemoryFormat]
 
   /**
    * `torch.nn.utils.fuse_conv_bn_eval(conv, bn, transpose=False)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.fuse_conv_bn_eval.html
    */
-  'nn.utils.fuse_conv_bn_eval': [options: { conv: unknown; bn: unknown } & Keywords<'nn.utils.fuse_conv_bn_eval', 'conv' | 'bn'>] | [conv: unknown, options: { bn: unknown } & Keywords<'nn.utils.fuse_conv_bn_eval', 'conv' | 'bn'>] | [conv: unknown, bn: unknown, transpose?: boolean | Keywords<'nn.utils.fuse_conv_bn_eval', 'conv' | 'bn'> | undefined]
+  'nn.utils.fuse_conv_bn_eval': [options: { conv: Module; bn: Module } & Keywords<'nn.utils.fuse_conv_bn_eval', 'conv' | 'bn'>] | [conv: Module, options: { bn: Module } & Keywords<'nn.utils.fuse_conv_bn_eval', 'conv' | 'bn'>] | [conv: Module, bn: Module, transpose?: boolean | Keywords<'nn.utils.fuse_conv_bn_eval', 'conv' | 'bn'> | undefined]
 
   /**
    * `torch.nn.utils.fuse_conv_bn_weights(conv_w, conv_b, bn_rm, bn_rv, bn_eps, bn_w, bn_b, transpose=False)`
@@ -1808,7 +1994,7 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.fuse_linear_bn_eval.html
    */
-  'nn.utils.fuse_linear_bn_eval': [options: { linear: unknown; bn: unknown }] | [linear: unknown, options: { bn: unknown }] | [linear: unknown, bn: unknown]
+  'nn.utils.fuse_linear_bn_eval': [options: { linear: Module; bn: Module }] | [linear: Module, options: { bn: Module }] | [linear: Module, bn: Module]
 
   /**
    * `torch.nn.utils.fuse_linear_bn_weights(linear_w, linear_b, bn_rm, bn_rv, bn_eps, bn_w, bn_b)`
@@ -1829,14 +2015,490 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.parameters_to_vector.html
    */
-  'nn.utils.parameters_to_vector': [parameters: ({ parameters: readonly Tensor[] }) | readonly Tensor[]]
+  'nn.utils.parameters_to_vector': [parameters: ({ parameters: Iterable<Tensor> }) | Iterable<Tensor>]
+
+  /**
+   * `torch.nn.utils.remove_spectral_norm(module, name='weight')`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.remove_spectral_norm.html
+   */
+  'nn.utils.remove_spectral_norm': [module: ({ module: Module } & Keywords<'nn.utils.remove_spectral_norm', 'module'>) | Module, name?: string | Keywords<'nn.utils.remove_spectral_norm', 'module'> | undefined]
+
+  /**
+   * `torch.nn.utils.remove_weight_norm(module, name='weight')`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.remove_weight_norm.html
+   */
+  'nn.utils.remove_weight_norm': [module: ({ module: Module } & Keywords<'nn.utils.remove_weight_norm', 'module'>) | Module, name?: string | Keywords<'nn.utils.remove_weight_norm', 'module'> | undefined]
+
+  /**
+   * `torch.nn.utils.spectral_norm(module, name='weight', n_power_iterations=1, eps=1e-12, dim=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.spectral_norm.html
+   */
+  'nn.utils.spectral_norm': [module: ({ module: Module } & Keywords<'nn.utils.spectral_norm', 'module'>) | Module, name?: string | Keywords<'nn.utils.spectral_norm', 'module'> | undefined, n_power_iterations?: number | Keywords<'nn.utils.spectral_norm', 'module'> | undefined, eps?: number | Keywords<'nn.utils.spectral_norm', 'module'> | undefined, dim?: number | null | Keywords<'nn.utils.spectral_norm', 'module'> | undefined]
 
   /**
    * `torch.nn.utils.vector_to_parameters(vec, parameters)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.vector_to_parameters.html
    */
-  'nn.utils.vector_to_parameters': [options: { vec: Tensor; parameters: readonly Tensor[] }] | [vec: Tensor, options: { parameters: readonly Tensor[] }] | [vec: Tensor, parameters: readonly Tensor[]]
+  'nn.utils.vector_to_parameters': [options: { vec: Tensor; parameters: Iterable<Tensor> }] | [vec: Tensor, options: { parameters: Iterable<Tensor> }] | [vec: Tensor, parameters: Iterable<Tensor>]
+
+  /**
+   * `torch.nn.utils.weight_norm(module, name='weight', dim=0)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.weight_norm.html
+   */
+  'nn.utils.weight_norm': [module: ({ module: Module } & Keywords<'nn.utils.weight_norm', 'module'>) | Module, name?: string | Keywords<'nn.utils.weight_norm', 'module'> | undefined, dim?: number | null | Keywords<'nn.utils.weight_norm', 'module'> | undefined]
+
+  /**
+   * `torch.nn.utils.parametrize.is_parametrized(module, tensor_name=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.parametrize.is_parametrized.html
+   */
+  'nn.utils.parametrize.is_parametrized': [module: ({ module: Module } & Keywords<'nn.utils.parametrize.is_parametrized', 'module'>) | Module, tensor_name?: string | null | Keywords<'nn.utils.parametrize.is_parametrized', 'module'> | undefined]
+
+  /**
+   * `torch.nn.utils.parametrize.register_parametrization(module, tensor_name, parametrization, *, unsafe=False)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.parametrize.register_parametrization.html
+   */
+  'nn.utils.parametrize.register_parametrization': [options: { module: Module; tensor_name: string; parametrization: Module } & Keywords<'nn.utils.parametrize.register_parametrization', 'module' | 'tensor_name' | 'parametrization'>] | [module: Module, options: { tensor_name: string; parametrization: Module } & Keywords<'nn.utils.parametrize.register_parametrization', 'module' | 'tensor_name' | 'parametrization'>] | [module: Module, tensor_name: string, options: { parametrization: Module } & Keywords<'nn.utils.parametrize.register_parametrization', 'module' | 'tensor_name' | 'parametrization'>] | [module: Module, tensor_name: string, parametrization: Module, options?: Keywords<'nn.utils.parametrize.register_parametrization', 'module' | 'tensor_name' | 'parametrization'> | undefined]
+
+  /**
+   * `torch.nn.utils.parametrize.remove_parametrizations(module, tensor_name, leave_parametrized=True)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.parametrize.remove_parametrizations.html
+   */
+  'nn.utils.parametrize.remove_parametrizations': [options: { module: Module; tensor_name: string } & Keywords<'nn.utils.parametrize.remove_parametrizations', 'module' | 'tensor_name'>] | [module: Module, options: { tensor_name: string } & Keywords<'nn.utils.parametrize.remove_parametrizations', 'module' | 'tensor_name'>] | [module: Module, tensor_name: string, leave_parametrized?: boolean | Keywords<'nn.utils.parametrize.remove_parametrizations', 'module' | 'tensor_name'> | undefined]
+
+  /**
+   * `torch.nn.utils.parametrize.transfer_parametrizations_and_params(from_module, to_module, tensor_name=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.parametrize.transfer_parametrizations_and_params.html
+   */
+  'nn.utils.parametrize.transfer_parametrizations_and_params': [options: { from_module: Module; to_module: Module } & Keywords<'nn.utils.parametrize.transfer_parametrizations_and_params', 'from_module' | 'to_module'>] | [from_module: Module, options: { to_module: Module } & Keywords<'nn.utils.parametrize.transfer_parametrizations_and_params', 'from_module' | 'to_module'>] | [from_module: Module, to_module: Module, tensor_name?: string | null | Keywords<'nn.utils.parametrize.transfer_parametrizations_and_params', 'from_module' | 'to_module'> | undefined]
+
+  /**
+   * `torch.nn.utils.parametrize.type_before_parametrizations(module)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.parametrize.type_before_parametrizations.html
+   */
+  'nn.utils.parametrize.type_before_parametrizations': [module: ({ module: Module }) | Module]
+
+  /**
+   * `torch.nn.utils.parametrize.ParametrizationList(modules, original, unsafe=False)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.parametrize.ParametrizationList.html
+   */
+  'nn.utils.parametrize.ParametrizationList': [options: { modules: Iterable<Module>; original: Tensor | Parameter } & Keywords<'nn.utils.parametrize.ParametrizationList', 'modules' | 'original'>] | [modules: Iterable<Module>, options: { original: Tensor | Parameter } & Keywords<'nn.utils.parametrize.ParametrizationList', 'modules' | 'original'>] | [modules: Iterable<Module>, original: Tensor | Parameter, unsafe?: boolean | Keywords<'nn.utils.parametrize.ParametrizationList', 'modules' | 'original'> | undefined]
+
+  /**
+   * `torch.nn.utils.parametrize.ParametrizationList.right_inverse(value)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.parametrize.ParametrizationList.html#torch.nn.utils.parametrize.ParametrizationList.right_inverse
+   */
+  'nn.utils.parametrize.ParametrizationList.right_inverse': [value: ({ value: Tensor }) | Tensor]
+
+  /**
+   * `torch.nn.utils.parametrizations.orthogonal(module, name='weight', orthogonal_map=None, *, use_trivialization=True)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.parametrizations.orthogonal.html
+   */
+  'nn.utils.parametrizations.orthogonal': [module: ({ module: Module } & Keywords<'nn.utils.parametrizations.orthogonal', 'module'>) | Module, name?: string | Keywords<'nn.utils.parametrizations.orthogonal', 'module'> | undefined, orthogonal_map?: string | null | Keywords<'nn.utils.parametrizations.orthogonal', 'module'> | undefined, options?: Keywords<'nn.utils.parametrizations.orthogonal', 'module'> | undefined]
+
+  /**
+   * `torch.nn.utils.parametrizations.spectral_norm(module, name='weight', n_power_iterations=1, eps=1e-12, dim=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.parametrizations.spectral_norm.html
+   */
+  'nn.utils.parametrizations.spectral_norm': [module: ({ module: Module } & Keywords<'nn.utils.parametrizations.spectral_norm', 'module'>) | Module, name?: string | Keywords<'nn.utils.parametrizations.spectral_norm', 'module'> | undefined, n_power_iterations?: number | Keywords<'nn.utils.parametrizations.spectral_norm', 'module'> | undefined, eps?: number | Keywords<'nn.utils.parametrizations.spectral_norm', 'module'> | undefined, dim?: number | null | Keywords<'nn.utils.parametrizations.spectral_norm', 'module'> | undefined]
+
+  /**
+   * `torch.nn.utils.parametrizations.weight_norm(module, name='weight', dim=0)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.parametrizations.weight_norm.html
+   */
+  'nn.utils.parametrizations.weight_norm': [module: ({ module: Module } & Keywords<'nn.utils.parametrizations.weight_norm', 'module'>) | Module, name?: string | Keywords<'nn.utils.parametrizations.weight_norm', 'module'> | undefined, dim?: number | null | Keywords<'nn.utils.parametrizations.weight_norm', 'module'> | undefined]
+
+  /**
+   * `torch.nn.utils.prune.custom_from_mask(module, name, mask)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.custom_from_mask.html
+   */
+  'nn.utils.prune.custom_from_mask': [options: { module: Module; name: string; mask: Tensor }] | [module: Module, options: { name: string; mask: Tensor }] | [module: Module, name: string, options: { mask: Tensor }] | [module: Module, name: string, mask: Tensor]
+
+  /**
+   * `torch.nn.utils.prune.identity(module, name)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.identity.html
+   */
+  'nn.utils.prune.identity': [options: { module: Module; name: string }] | [module: Module, options: { name: string }] | [module: Module, name: string]
+
+  /**
+   * `torch.nn.utils.prune.is_pruned(module)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.is_pruned.html
+   */
+  'nn.utils.prune.is_pruned': [module: ({ module: Module }) | Module]
+
+  /**
+   * `torch.nn.utils.prune.l1_unstructured(module, name, amount, importance_scores=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.l1_unstructured.html
+   */
+  'nn.utils.prune.l1_unstructured': [options: { module: Module; name: string; amount: number } & Keywords<'nn.utils.prune.l1_unstructured', 'module' | 'name' | 'amount'>] | [module: Module, options: { name: string; amount: number } & Keywords<'nn.utils.prune.l1_unstructured', 'module' | 'name' | 'amount'>] | [module: Module, name: string, options: { amount: number } & Keywords<'nn.utils.prune.l1_unstructured', 'module' | 'name' | 'amount'>] | [module: Module, name: string, amount: number, importance_scores?: Tensor | null | Keywords<'nn.utils.prune.l1_unstructured', 'module' | 'name' | 'amount'> | undefined]
+
+  /**
+   * `torch.nn.utils.prune.ln_structured(module, name, amount, n, dim, importance_scores=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.ln_structured.html
+   */
+  'nn.utils.prune.ln_structured': [options: { module: Module; name: string; amount: number; n: number | 'fro' | 'nuc'; dim: number } & Keywords<'nn.utils.prune.ln_structured', 'module' | 'name' | 'amount' | 'n' | 'dim'>] | [module: Module, options: { name: string; amount: number; n: number | 'fro' | 'nuc'; dim: number } & Keywords<'nn.utils.prune.ln_structured', 'module' | 'name' | 'amount' | 'n' | 'dim'>] | [module: Module, name: string, options: { amount: number; n: number | 'fro' | 'nuc'; dim: number } & Keywords<'nn.utils.prune.ln_structured', 'module' | 'name' | 'amount' | 'n' | 'dim'>] | [module: Module, name: string, amount: number, options: { n: number | 'fro' | 'nuc'; dim: number } & Keywords<'nn.utils.prune.ln_structured', 'module' | 'name' | 'amount' | 'n' | 'dim'>] | [module: Module, name: string, amount: number, n: number | 'fro' | 'nuc', options: { dim: number } & Keywords<'nn.utils.prune.ln_structured', 'module' | 'name' | 'amount' | 'n' | 'dim'>] | [module: Module, name: string, amount: number, n: number | 'fro' | 'nuc', dim: number, importance_scores?: Tensor | null | Keywords<'nn.utils.prune.ln_structured', 'module' | 'name' | 'amount' | 'n' | 'dim'> | undefined]
+
+  /**
+   * `torch.nn.utils.prune.random_structured(module, name, amount, dim)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.random_structured.html
+   */
+  'nn.utils.prune.random_structured': [options: { module: Module; name: string; amount: number; dim: number }] | [module: Module, options: { name: string; amount: number; dim: number }] | [module: Module, name: string, options: { amount: number; dim: number }] | [module: Module, name: string, amount: number, options: { dim: number }] | [module: Module, name: string, amount: number, dim: number]
+
+  /**
+   * `torch.nn.utils.prune.random_unstructured(module, name, amount)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.random_unstructured.html
+   */
+  'nn.utils.prune.random_unstructured': [options: { module: Module; name: string; amount: number }] | [module: Module, options: { name: string; amount: number }] | [module: Module, name: string, options: { amount: number }] | [module: Module, name: string, amount: number]
+
+  /**
+   * `torch.nn.utils.prune.remove(module, name)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.remove.html
+   */
+  'nn.utils.prune.remove': [options: { module: Module; name: string }] | [module: Module, options: { name: string }] | [module: Module, name: string]
+
+  /**
+   * `torch.nn.utils.prune.BasePruningMethod.apply_mask(module)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.BasePruningMethod.html#torch.nn.utils.prune.BasePruningMethod.apply_mask
+   */
+  'nn.utils.prune.BasePruningMethod.apply_mask': [module: ({ module: Module }) | Module]
+
+  /**
+   * `torch.nn.utils.prune.BasePruningMethod.compute_mask(t, default_mask)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.BasePruningMethod.html#torch.nn.utils.prune.BasePruningMethod.compute_mask
+   */
+  'nn.utils.prune.BasePruningMethod.compute_mask': [options: { t: Tensor; default_mask: Tensor | null }] | [t: Tensor, options: { default_mask: Tensor | null }] | [t: Tensor, default_mask: Tensor | null]
+
+  /**
+   * `torch.nn.utils.prune.BasePruningMethod.prune(t, default_mask=None, importance_scores=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.BasePruningMethod.html#torch.nn.utils.prune.BasePruningMethod.prune
+   */
+  'nn.utils.prune.BasePruningMethod.prune': [t: ({ t: Tensor } & Keywords<'nn.utils.prune.BasePruningMethod.prune', 't'>) | Tensor, default_mask?: Tensor | null | Keywords<'nn.utils.prune.BasePruningMethod.prune', 't'> | undefined, importance_scores?: Tensor | null | Keywords<'nn.utils.prune.BasePruningMethod.prune', 't'> | undefined]
+
+  /**
+   * `torch.nn.utils.prune.BasePruningMethod.remove(module)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.BasePruningMethod.html#torch.nn.utils.prune.BasePruningMethod.remove
+   */
+  'nn.utils.prune.BasePruningMethod.remove': [module: ({ module: Module }) | Module]
+
+  /**
+   * `torch.nn.utils.prune.CustomFromMask(mask)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.CustomFromMask.html
+   */
+  'nn.utils.prune.CustomFromMask': [mask: ({ mask: Tensor }) | Tensor]
+
+  /**
+   * `torch.nn.utils.prune.CustomFromMask.apply(module, name, mask)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.CustomFromMask.html#torch.nn.utils.prune.CustomFromMask.apply
+   */
+  'nn.utils.prune.CustomFromMask.apply': [options: { module: Module; name: string; mask: Tensor }] | [module: Module, options: { name: string; mask: Tensor }] | [module: Module, name: string, options: { mask: Tensor }] | [module: Module, name: string, mask: Tensor]
+
+  /**
+   * `torch.nn.utils.prune.CustomFromMask.compute_mask(t, default_mask)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.CustomFromMask.html#torch.nn.utils.prune.CustomFromMask.compute_mask
+   */
+  'nn.utils.prune.CustomFromMask.compute_mask': [options: { t: Tensor; default_mask: Tensor | null }] | [t: Tensor, options: { default_mask: Tensor | null }] | [t: Tensor, default_mask: Tensor | null]
+
+  /**
+   * `torch.nn.utils.prune.Identity.apply(module, name)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.Identity.html#torch.nn.utils.prune.Identity.apply
+   */
+  'nn.utils.prune.Identity.apply': [options: { module: Module; name: string }] | [module: Module, options: { name: string }] | [module: Module, name: string]
+
+  /**
+   * `torch.nn.utils.prune.Identity.compute_mask(t, default_mask)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.Identity.html#torch.nn.utils.prune.Identity.compute_mask
+   */
+  'nn.utils.prune.Identity.compute_mask': [options: { t: Tensor; default_mask: Tensor | null }] | [t: Tensor, options: { default_mask: Tensor | null }] | [t: Tensor, default_mask: Tensor | null]
+
+  /**
+   * `torch.nn.utils.prune.L1Unstructured(amount)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.L1Unstructured.html
+   */
+  'nn.utils.prune.L1Unstructured': [amount: ({ amount: number }) | number]
+
+  /**
+   * `torch.nn.utils.prune.L1Unstructured.apply(module, name, amount, importance_scores=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.L1Unstructured.html#torch.nn.utils.prune.L1Unstructured.apply
+   */
+  'nn.utils.prune.L1Unstructured.apply': [options: { module: Module; name: string; amount: number } & Keywords<'nn.utils.prune.L1Unstructured.apply', 'module' | 'name' | 'amount'>] | [module: Module, options: { name: string; amount: number } & Keywords<'nn.utils.prune.L1Unstructured.apply', 'module' | 'name' | 'amount'>] | [module: Module, name: string, options: { amount: number } & Keywords<'nn.utils.prune.L1Unstructured.apply', 'module' | 'name' | 'amount'>] | [module: Module, name: string, amount: number, importance_scores?: Tensor | null | Keywords<'nn.utils.prune.L1Unstructured.apply', 'module' | 'name' | 'amount'> | undefined]
+
+  /**
+   * `torch.nn.utils.prune.L1Unstructured.compute_mask(t, default_mask)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.L1Unstructured.html#torch.nn.utils.prune.L1Unstructured.compute_mask
+   */
+  'nn.utils.prune.L1Unstructured.compute_mask': [options: { t: Tensor; default_mask: Tensor | null }] | [t: Tensor, options: { default_mask: Tensor | null }] | [t: Tensor, default_mask: Tensor | null]
+
+  /**
+   * `torch.nn.utils.prune.LnStructured(amount, n, dim=-1)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.LnStructured.html
+   */
+  'nn.utils.prune.LnStructured': [options: { amount: number; n: number | 'fro' | 'nuc' } & Keywords<'nn.utils.prune.LnStructured', 'amount' | 'n'>] | [amount: number, options: { n: number | 'fro' | 'nuc' } & Keywords<'nn.utils.prune.LnStructured', 'amount' | 'n'>] | [amount: number, n: number | 'fro' | 'nuc', dim?: number | Keywords<'nn.utils.prune.LnStructured', 'amount' | 'n'> | undefined]
+
+  /**
+   * `torch.nn.utils.prune.LnStructured.apply(module, name, amount, n, dim, importance_scores=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.LnStructured.html#torch.nn.utils.prune.LnStructured.apply
+   */
+  'nn.utils.prune.LnStructured.apply': [options: { module: Module; name: string; amount: number; n: number | 'fro' | 'nuc'; dim: number } & Keywords<'nn.utils.prune.LnStructured.apply', 'module' | 'name' | 'amount' | 'n' | 'dim'>] | [module: Module, options: { name: string; amount: number; n: number | 'fro' | 'nuc'; dim: number } & Keywords<'nn.utils.prune.LnStructured.apply', 'module' | 'name' | 'amount' | 'n' | 'dim'>] | [module: Module, name: string, options: { amount: number; n: number | 'fro' | 'nuc'; dim: number } & Keywords<'nn.utils.prune.LnStructured.apply', 'module' | 'name' | 'amount' | 'n' | 'dim'>] | [module: Module, name: string, amount: number, options: { n: number | 'fro' | 'nuc'; dim: number } & Keywords<'nn.utils.prune.LnStructured.apply', 'module' | 'name' | 'amount' | 'n' | 'dim'>] | [module: Module, name: string, amount: number, n: number | 'fro' | 'nuc', options: { dim: number } & Keywords<'nn.utils.prune.LnStructured.apply', 'module' | 'name' | 'amount' | 'n' | 'dim'>] | [module: Module, name: string, amount: number, n: number | 'fro' | 'nuc', dim: number, importance_scores?: Tensor | null | Keywords<'nn.utils.prune.LnStructured.apply', 'module' | 'name' | 'amount' | 'n' | 'dim'> | undefined]
+
+  /**
+   * `torch.nn.utils.prune.LnStructured.compute_mask(t, default_mask)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.LnStructured.html#torch.nn.utils.prune.LnStructured.compute_mask
+   */
+  'nn.utils.prune.LnStructured.compute_mask': [options: { t: Tensor; default_mask: Tensor | null }] | [t: Tensor, options: { default_mask: Tensor | null }] | [t: Tensor, default_mask: Tensor | null]
+
+  /**
+   * `torch.nn.utils.prune.PruningContainer()`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.PruningContainer.html
+   */
+  'nn.utils.prune.PruningContainer': []
+
+  /**
+   * `torch.nn.utils.prune.PruningContainer.add_pruning_method(method)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.PruningContainer.html#torch.nn.utils.prune.PruningContainer.add_pruning_method
+   */
+  'nn.utils.prune.PruningContainer.add_pruning_method': [method: ({ method: BasePruningMethod }) | BasePruningMethod]
+
+  /**
+   * `torch.nn.utils.prune.PruningContainer.compute_mask(t, default_mask)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.PruningContainer.html#torch.nn.utils.prune.PruningContainer.compute_mask
+   */
+  'nn.utils.prune.PruningContainer.compute_mask': [options: { t: Tensor; default_mask: Tensor | null }] | [t: Tensor, options: { default_mask: Tensor | null }] | [t: Tensor, default_mask: Tensor | null]
+
+  /**
+   * `torch.nn.utils.prune.RandomStructured(amount, dim=-1)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.RandomStructured.html
+   */
+  'nn.utils.prune.RandomStructured': [amount: ({ amount: number } & Keywords<'nn.utils.prune.RandomStructured', 'amount'>) | number, dim?: number | Keywords<'nn.utils.prune.RandomStructured', 'amount'> | undefined]
+
+  /**
+   * `torch.nn.utils.prune.RandomStructured.apply(module, name, amount, dim=-1)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.RandomStructured.html#torch.nn.utils.prune.RandomStructured.apply
+   */
+  'nn.utils.prune.RandomStructured.apply': [options: { module: Module; name: string; amount: number } & Keywords<'nn.utils.prune.RandomStructured.apply', 'module' | 'name' | 'amount'>] | [module: Module, options: { name: string; amount: number } & Keywords<'nn.utils.prune.RandomStructured.apply', 'module' | 'name' | 'amount'>] | [module: Module, name: string, options: { amount: number } & Keywords<'nn.utils.prune.RandomStructured.apply', 'module' | 'name' | 'amount'>] | [module: Module, name: string, amount: number, dim?: number | Keywords<'nn.utils.prune.RandomStructured.apply', 'module' | 'name' | 'amount'> | undefined]
+
+  /**
+   * `torch.nn.utils.prune.RandomStructured.compute_mask(t, default_mask)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.RandomStructured.html#torch.nn.utils.prune.RandomStructured.compute_mask
+   */
+  'nn.utils.prune.RandomStructured.compute_mask': [options: { t: Tensor; default_mask: Tensor | null }] | [t: Tensor, options: { default_mask: Tensor | null }] | [t: Tensor, default_mask: Tensor | null]
+
+  /**
+   * `torch.nn.utils.prune.RandomUnstructured(amount)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.RandomUnstructured.html
+   */
+  'nn.utils.prune.RandomUnstructured': [amount: ({ amount: number }) | number]
+
+  /**
+   * `torch.nn.utils.prune.RandomUnstructured.apply(module, name, amount)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.RandomUnstructured.html#torch.nn.utils.prune.RandomUnstructured.apply
+   */
+  'nn.utils.prune.RandomUnstructured.apply': [options: { module: Module; name: string; amount: number }] | [module: Module, options: { name: string; amount: number }] | [module: Module, name: string, options: { amount: number }] | [module: Module, name: string, amount: number]
+
+  /**
+   * `torch.nn.utils.prune.RandomUnstructured.compute_mask(t, default_mask)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.prune.RandomUnstructured.html#torch.nn.utils.prune.RandomUnstructured.compute_mask
+   */
+  'nn.utils.prune.RandomUnstructured.compute_mask': [options: { t: Tensor; default_mask: Tensor | null }] | [t: Tensor, options: { default_mask: Tensor | null }] | [t: Tensor, default_mask: Tensor | null]
+
+  /**
+   * `torch.nn.utils.stateless.functional_call(module, parameters_and_buffers, args=None, kwargs=None, *, tie_weights=True, strict=False)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.stateless.functional_call.html
+   */
+  'nn.utils.stateless.functional_call': [options: { module: Module; parameters_and_buffers: Readonly<Record<string, Tensor>> } & Keywords<'nn.utils.stateless.functional_call', 'module' | 'parameters_and_buffers'>] | [module: Module, options: { parameters_and_buffers: Readonly<Record<string, Tensor>> } & Keywords<'nn.utils.stateless.functional_call', 'module' | 'parameters_and_buffers'>] | [module: Module, parameters_and_buffers: Readonly<Record<string, Tensor>>, args?: unknown | Keywords<'nn.utils.stateless.functional_call', 'module' | 'parameters_and_buffers'> | undefined, kwargs?: object | null | Keywords<'nn.utils.stateless.functional_call', 'module' | 'parameters_and_buffers'> | undefined, options?: Keywords<'nn.utils.stateless.functional_call', 'module' | 'parameters_and_buffers'> | undefined]
+
+  /**
+   * `torch.func.functional_call(module, parameter_and_buffer_dicts, args=None, kwargs=None, *, tie_weights=True, strict=False)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.func.functional_call.html
+   */
+  'func.functional_call': [options: { module: Module; parameter_and_buffer_dicts: Readonly<Record<string, Tensor>> | readonly Readonly<Record<string, Tensor>>[] } & Keywords<'func.functional_call', 'module' | 'parameter_and_buffer_dicts'>] | [module: Module, options: { parameter_and_buffer_dicts: Readonly<Record<string, Tensor>> | readonly Readonly<Record<string, Tensor>>[] } & Keywords<'func.functional_call', 'module' | 'parameter_and_buffer_dicts'>] | [module: Module, parameter_and_buffer_dicts: Readonly<Record<string, Tensor>> | readonly Readonly<Record<string, Tensor>>[], args?: unknown | Keywords<'func.functional_call', 'module' | 'parameter_and_buffer_dicts'> | undefined, kwargs?: object | null | Keywords<'func.functional_call', 'module' | 'parameter_and_buffer_dicts'> | undefined, options?: Keywords<'func.functional_call', 'module' | 'parameter_and_buffer_dicts'> | undefined]
+
+  /**
+   * `torch.func.stack_module_state(models)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.func.stack_module_state.html
+   */
+  'func.stack_module_state': [models: ({ models: Iterable<Module> }) | Iterable<Module>]
+
+  /**
+   * `torch.nn.attention.activate_flash_attention_impl(impl)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.activate_flash_attention_impl.html
+   */
+  'nn.attention.activate_flash_attention_impl': [impl: ({ impl: string }) | string]
+
+  /**
+   * `torch.nn.attention.current_flash_attention_impl()`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.current_flash_attention_impl.html
+   */
+  'nn.attention.current_flash_attention_impl': []
+
+  /**
+   * `torch.nn.attention.list_flash_attention_impls()`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.list_flash_attention_impls.html
+   */
+  'nn.attention.list_flash_attention_impls': []
+
+  /**
+   * `torch.nn.attention.register_flash_attention_impl(impl, *, register_fn)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.register_flash_attention_impl.html
+   */
+  'nn.attention.register_flash_attention_impl': [impl: ({ impl: string } & Keywords<'nn.attention.register_flash_attention_impl', 'impl' | 'register_fn'>) | string, options?: Keywords<'nn.attention.register_flash_attention_impl', 'impl' | 'register_fn'> | undefined]
+
+  /**
+   * `torch.nn.attention.sdpa_kernel(backends, set_priority=False)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.sdpa_kernel.html
+   */
+  'nn.attention.sdpa_kernel': [backends: ({ backends: number | readonly number[] } & Keywords<'nn.attention.sdpa_kernel', 'backends'>) | number | readonly number[], set_priority?: boolean | Keywords<'nn.attention.sdpa_kernel', 'backends'> | undefined]
+
+  /**
+   * `torch.nn.attention.flex_attention.create_block_mask(mask_mod, B, H, Q_LEN, KV_LEN, device=None, BLOCK_SIZE=128, separate_full_blocks=True, compute_dq_write_order=False, dq_kv_order=True)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.flex_attention.create_block_mask.html
+   */
+  'nn.attention.flex_attention.create_block_mask': [options: { mask_mod: ((...inputs: any[]) => any); B: number | null; H: number | null; Q_LEN: number; KV_LEN: number } & Keywords<'nn.attention.flex_attention.create_block_mask', 'mask_mod' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'>] | [mask_mod: ((...inputs: any[]) => any), options: { B: number | null; H: number | null; Q_LEN: number; KV_LEN: number } & Keywords<'nn.attention.flex_attention.create_block_mask', 'mask_mod' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'>] | [mask_mod: ((...inputs: any[]) => any), B: number | null, options: { H: number | null; Q_LEN: number; KV_LEN: number } & Keywords<'nn.attention.flex_attention.create_block_mask', 'mask_mod' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'>] | [mask_mod: ((...inputs: any[]) => any), B: number | null, H: number | null, options: { Q_LEN: number; KV_LEN: number } & Keywords<'nn.attention.flex_attention.create_block_mask', 'mask_mod' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'>] | [mask_mod: ((...inputs: any[]) => any), B: number | null, H: number | null, Q_LEN: number, options: { KV_LEN: number } & Keywords<'nn.attention.flex_attention.create_block_mask', 'mask_mod' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'>] | [mask_mod: ((...inputs: any[]) => any), B: number | null, H: number | null, Q_LEN: number, KV_LEN: number, device?: DeviceLike | null | Keywords<'nn.attention.flex_attention.create_block_mask', 'mask_mod' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'> | undefined, BLOCK_SIZE?: number | readonly number[] | Keywords<'nn.attention.flex_attention.create_block_mask', 'mask_mod' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'> | undefined, _compile?: boolean | Keywords<'nn.attention.flex_attention.create_block_mask', 'mask_mod' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'> | undefined, separate_full_blocks?: boolean | Keywords<'nn.attention.flex_attention.create_block_mask', 'mask_mod' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'> | undefined, compute_dq_write_order?: boolean | Keywords<'nn.attention.flex_attention.create_block_mask', 'mask_mod' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'> | undefined, dq_kv_order?: boolean | Keywords<'nn.attention.flex_attention.create_block_mask', 'mask_mod' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'> | undefined]
+
+  /**
+   * `torch.nn.attention.flex_attention.create_mask(mod_fn, B, H, Q_LEN, KV_LEN, device=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.flex_attention.create_mask.html
+   */
+  'nn.attention.flex_attention.create_mask': [options: { mod_fn: ((...inputs: any[]) => any); B: number | null; H: number | null; Q_LEN: number; KV_LEN: number } & Keywords<'nn.attention.flex_attention.create_mask', 'mod_fn' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'>] | [mod_fn: ((...inputs: any[]) => any), options: { B: number | null; H: number | null; Q_LEN: number; KV_LEN: number } & Keywords<'nn.attention.flex_attention.create_mask', 'mod_fn' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'>] | [mod_fn: ((...inputs: any[]) => any), B: number | null, options: { H: number | null; Q_LEN: number; KV_LEN: number } & Keywords<'nn.attention.flex_attention.create_mask', 'mod_fn' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'>] | [mod_fn: ((...inputs: any[]) => any), B: number | null, H: number | null, options: { Q_LEN: number; KV_LEN: number } & Keywords<'nn.attention.flex_attention.create_mask', 'mod_fn' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'>] | [mod_fn: ((...inputs: any[]) => any), B: number | null, H: number | null, Q_LEN: number, options: { KV_LEN: number } & Keywords<'nn.attention.flex_attention.create_mask', 'mod_fn' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'>] | [mod_fn: ((...inputs: any[]) => any), B: number | null, H: number | null, Q_LEN: number, KV_LEN: number, device?: DeviceLike | null | Keywords<'nn.attention.flex_attention.create_mask', 'mod_fn' | 'B' | 'H' | 'Q_LEN' | 'KV_LEN'> | undefined]
+
+  /**
+   * `torch.nn.attention.flex_attention.flex_attention(query, key, value, score_mod=None, block_mask=None, scale=None, enable_gqa=False, return_lse=False, kernel_options=None, *, return_aux=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.flex_attention.flex_attention.html
+   */
+  'nn.attention.flex_attention.flex_attention': [options: { query: Tensor; key: Tensor; value: Tensor } & Keywords<'nn.attention.flex_attention.flex_attention', 'query' | 'key' | 'value'>] | [query: Tensor, options: { key: Tensor; value: Tensor } & Keywords<'nn.attention.flex_attention.flex_attention', 'query' | 'key' | 'value'>] | [query: Tensor, key: Tensor, options: { value: Tensor } & Keywords<'nn.attention.flex_attention.flex_attention', 'query' | 'key' | 'value'>] | [query: Tensor, key: Tensor, value: Tensor, score_mod?: ((...inputs: any[]) => any) | null | Keywords<'nn.attention.flex_attention.flex_attention', 'query' | 'key' | 'value'> | undefined, block_mask?: unknown | Keywords<'nn.attention.flex_attention.flex_attention', 'query' | 'key' | 'value'> | undefined, scale?: number | null | Keywords<'nn.attention.flex_attention.flex_attention', 'query' | 'key' | 'value'> | undefined, enable_gqa?: boolean | Keywords<'nn.attention.flex_attention.flex_attention', 'query' | 'key' | 'value'> | undefined, return_lse?: boolean | Keywords<'nn.attention.flex_attention.flex_attention', 'query' | 'key' | 'value'> | undefined, kernel_options?: object | null | Keywords<'nn.attention.flex_attention.flex_attention', 'query' | 'key' | 'value'> | undefined, options?: Keywords<'nn.attention.flex_attention.flex_attention', 'query' | 'key' | 'value'> | undefined]
+
+  /**
+   * `torch.nn.attention.flex_attention.AuxOutput(lse=None, max_scores=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.flex_attention.AuxOutput.html
+   */
+  'nn.attention.flex_attention.AuxOutput': [lse?: Tensor | null | Keywords<'nn.attention.flex_attention.AuxOutput'> | undefined, max_scores?: Tensor | null | Keywords<'nn.attention.flex_attention.AuxOutput'> | undefined]
+
+  /**
+   * `torch.nn.attention.flex_attention.AuxRequest(lse=False, max_scores=False)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.flex_attention.AuxRequest.html
+   */
+  'nn.attention.flex_attention.AuxRequest': [lse?: boolean | Keywords<'nn.attention.flex_attention.AuxRequest'> | undefined, max_scores?: boolean | Keywords<'nn.attention.flex_attention.AuxRequest'> | undefined]
+
+  /**
+   * `torch.nn.attention.flex_attention.BlockMask(seq_lengths, kv_num_blocks, kv_indices, full_kv_num_blocks, full_kv_indices, q_num_blocks, q_indices, full_q_num_blocks, full_q_indices, BLOCK_SIZE=(128, 128), mask_mod=None, *, dq_write_order=None, dq_write_order_full=None, dq_kv_order=None, dq_kv_order_spt=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.flex_attention.BlockMask.html
+   */
+  'nn.attention.flex_attention.BlockMask': [options: { seq_lengths: readonly number[]; kv_num_blocks: Tensor; kv_indices: Tensor; full_kv_num_blocks: Tensor | null; full_kv_indices: Tensor | null; q_num_blocks: Tensor | null; q_indices: Tensor | null; full_q_num_blocks: Tensor | null; full_q_indices: Tensor | null } & Keywords<'nn.attention.flex_attention.BlockMask', 'seq_lengths' | 'kv_num_blocks' | 'kv_indices' | 'full_kv_num_blocks' | 'full_kv_indices' | 'q_num_blocks' | 'q_indices' | 'full_q_num_blocks' | 'full_q_indices'>] | [seq_lengths: readonly number[], options: { kv_num_blocks: Tensor; kv_indices: Tensor; full_kv_num_blocks: Tensor | null; full_kv_indices: Tensor | null; q_num_blocks: Tensor | null; q_indices: Tensor | null; full_q_num_blocks: Tensor | null; full_q_indices: Tensor | null } & Keywords<'nn.attention.flex_attention.BlockMask', 'seq_lengths' | 'kv_num_blocks' | 'kv_indices' | 'full_kv_num_blocks' | 'full_kv_indices' | 'q_num_blocks' | 'q_indices' | 'full_q_num_blocks' | 'full_q_indices'>] | [seq_lengths: readonly number[], kv_num_blocks: Tensor, options: { kv_indices: Tensor; full_kv_num_blocks: Tensor | null; full_kv_indices: Tensor | null; q_num_blocks: Tensor | null; q_indices: Tensor | null; full_q_num_blocks: Tensor | null; full_q_indices: Tensor | null } & Keywords<'nn.attention.flex_attention.BlockMask', 'seq_lengths' | 'kv_num_blocks' | 'kv_indices' | 'full_kv_num_blocks' | 'full_kv_indices' | 'q_num_blocks' | 'q_indices' | 'full_q_num_blocks' | 'full_q_indices'>] | [seq_lengths: readonly number[], kv_num_blocks: Tensor, kv_indices: Tensor, options: { full_kv_num_blocks: Tensor | null; full_kv_indices: Tensor | null; q_num_blocks: Tensor | null; q_indices: Tensor | null; full_q_num_blocks: Tensor | null; full_q_indices: Tensor | null } & Keywords<'nn.attention.flex_attention.BlockMask', 'seq_lengths' | 'kv_num_blocks' | 'kv_indices' | 'full_kv_num_blocks' | 'full_kv_indices' | 'q_num_blocks' | 'q_indices' | 'full_q_num_blocks' | 'full_q_indices'>] | [seq_lengths: readonly number[], kv_num_blocks: Tensor, kv_indices: Tensor, full_kv_num_blocks: Tensor | null, options: { full_kv_indices: Tensor | null; q_num_blocks: Tensor | null; q_indices: Tensor | null; full_q_num_blocks: Tensor | null; full_q_indices: Tensor | null } & Keywords<'nn.attention.flex_attention.BlockMask', 'seq_lengths' | 'kv_num_blocks' | 'kv_indices' | 'full_kv_num_blocks' | 'full_kv_indices' | 'q_num_blocks' | 'q_indices' | 'full_q_num_blocks' | 'full_q_indices'>] | [seq_lengths: readonly number[], kv_num_blocks: Tensor, kv_indices: Tensor, full_kv_num_blocks: Tensor | null, full_kv_indices: Tensor | null, options: { q_num_blocks: Tensor | null; q_indices: Tensor | null; full_q_num_blocks: Tensor | null; full_q_indices: Tensor | null } & Keywords<'nn.attention.flex_attention.BlockMask', 'seq_lengths' | 'kv_num_blocks' | 'kv_indices' | 'full_kv_num_blocks' | 'full_kv_indices' | 'q_num_blocks' | 'q_indices' | 'full_q_num_blocks' | 'full_q_indices'>] | [seq_lengths: readonly number[], kv_num_blocks: Tensor, kv_indices: Tensor, full_kv_num_blocks: Tensor | null, full_kv_indices: Tensor | null, q_num_blocks: Tensor | null, options: { q_indices: Tensor | null; full_q_num_blocks: Tensor | null; full_q_indices: Tensor | null } & Keywords<'nn.attention.flex_attention.BlockMask', 'seq_lengths' | 'kv_num_blocks' | 'kv_indices' | 'full_kv_num_blocks' | 'full_kv_indices' | 'q_num_blocks' | 'q_indices' | 'full_q_num_blocks' | 'full_q_indices'>] | [seq_lengths: readonly number[], kv_num_blocks: Tensor, kv_indices: Tensor, full_kv_num_blocks: Tensor | null, full_kv_indices: Tensor | null, q_num_blocks: Tensor | null, q_indices: Tensor | null, options: { full_q_num_blocks: Tensor | null; full_q_indices: Tensor | null } & Keywords<'nn.attention.flex_attention.BlockMask', 'seq_lengths' | 'kv_num_blocks' | 'kv_indices' | 'full_kv_num_blocks' | 'full_kv_indices' | 'q_num_blocks' | 'q_indices' | 'full_q_num_blocks' | 'full_q_indices'>] | [seq_lengths: readonly number[], kv_num_blocks: Tensor, kv_indices: Tensor, full_kv_num_blocks: Tensor | null, full_kv_indices: Tensor | null, q_num_blocks: Tensor | null, q_indices: Tensor | null, full_q_num_blocks: Tensor | null, options: { full_q_indices: Tensor | null } & Keywords<'nn.attention.flex_attention.BlockMask', 'seq_lengths' | 'kv_num_blocks' | 'kv_indices' | 'full_kv_num_blocks' | 'full_kv_indices' | 'q_num_blocks' | 'q_indices' | 'full_q_num_blocks' | 'full_q_indices'>] | [seq_lengths: readonly number[], kv_num_blocks: Tensor, kv_indices: Tensor, full_kv_num_blocks: Tensor | null, full_kv_indices: Tensor | null, q_num_blocks: Tensor | null, q_indices: Tensor | null, full_q_num_blocks: Tensor | null, full_q_indices: Tensor | null, BLOCK_SIZE?: number | readonly number[] | Keywords<'nn.attention.flex_attention.BlockMask', 'seq_lengths' | 'kv_num_blocks' | 'kv_indices' | 'full_kv_num_blocks' | 'full_kv_indices' | 'q_num_blocks' | 'q_indices' | 'full_q_num_blocks' | 'full_q_indices'> | undefined, mask_mod?: ((...inputs: any[]) => any) | null | Keywords<'nn.attention.flex_attention.BlockMask', 'seq_lengths' | 'kv_num_blocks' | 'kv_indices' | 'full_kv_num_blocks' | 'full_kv_indices' | 'q_num_blocks' | 'q_indices' | 'full_q_num_blocks' | 'full_q_indices'> | undefined, options?: Keywords<'nn.attention.flex_attention.BlockMask', 'seq_lengths' | 'kv_num_blocks' | 'kv_indices' | 'full_kv_num_blocks' | 'full_kv_indices' | 'q_num_blocks' | 'q_indices' | 'full_q_num_blocks' | 'full_q_indices'> | undefined]
+
+  /**
+   * `torch.nn.attention.flex_attention.BlockMask.as_tuple(flatten=True)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.flex_attention.BlockMask.html#torch.nn.attention.flex_attention.BlockMask.as_tuple
+   */
+  'nn.attention.flex_attention.BlockMask.as_tuple': [flatten?: boolean | Keywords<'nn.attention.flex_attention.BlockMask.as_tuple'> | undefined]
+
+  /**
+   * `torch.nn.attention.flex_attention.BlockMask.numel()`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.flex_attention.BlockMask.html#torch.nn.attention.flex_attention.BlockMask.numel
+   */
+  'nn.attention.flex_attention.BlockMask.numel': []
+
+  /**
+   * `torch.nn.attention.flex_attention.BlockMask.sparsity()`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.flex_attention.BlockMask.html#torch.nn.attention.flex_attention.BlockMask.sparsity
+   */
+  'nn.attention.flex_attention.BlockMask.sparsity': []
+
+  /**
+   * `torch.nn.attention.flex_attention.BlockMask.to(device)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.flex_attention.BlockMask.html#torch.nn.attention.flex_attention.BlockMask.to
+   */
+  'nn.attention.flex_attention.BlockMask.to': [device: ({ device: DeviceLike | null }) | DeviceLike | null]
+
+  /**
+   * `torch.nn.attention.flex_attention.BlockMask.to_dense()`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.flex_attention.BlockMask.html#torch.nn.attention.flex_attention.BlockMask.to_dense
+   */
+  'nn.attention.flex_attention.BlockMask.to_dense': []
+
+  /**
+   * `torch.nn.attention.flex_attention.BlockMask.to_string(grid_size=(20, 20), limit=4)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.flex_attention.BlockMask.html#torch.nn.attention.flex_attention.BlockMask.to_string
+   */
+  'nn.attention.flex_attention.BlockMask.to_string': [grid_size?: number | readonly number[] | Keywords<'nn.attention.flex_attention.BlockMask.to_string'> | undefined, limit?: number | Keywords<'nn.attention.flex_attention.BlockMask.to_string'> | undefined]
+
+  /**
+   * `torch.nn.attention.flex_attention.BlockMask.from_kv_blocks(kv_num_blocks, kv_indices, full_kv_num_blocks=None, full_kv_indices=None, BLOCK_SIZE=128, mask_mod=None, seq_lengths=None, compute_q_blocks=True, *, dq_write_order=None, dq_write_order_full=None, dq_kv_order=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.flex_attention.BlockMask.html#torch.nn.attention.flex_attention.BlockMask.from_kv_blocks
+   */
+  'nn.attention.flex_attention.BlockMask.from_kv_blocks': [options: { kv_num_blocks: Tensor; kv_indices: Tensor } & Keywords<'nn.attention.flex_attention.BlockMask.from_kv_blocks', 'kv_num_blocks' | 'kv_indices'>] | [kv_num_blocks: Tensor, options: { kv_indices: Tensor } & Keywords<'nn.attention.flex_attention.BlockMask.from_kv_blocks', 'kv_num_blocks' | 'kv_indices'>] | [kv_num_blocks: Tensor, kv_indices: Tensor, full_kv_num_blocks?: Tensor | null | Keywords<'nn.attention.flex_attention.BlockMask.from_kv_blocks', 'kv_num_blocks' | 'kv_indices'> | undefined, full_kv_indices?: Tensor | null | Keywords<'nn.attention.flex_attention.BlockMask.from_kv_blocks', 'kv_num_blocks' | 'kv_indices'> | undefined, BLOCK_SIZE?: number | readonly number[] | Keywords<'nn.attention.flex_attention.BlockMask.from_kv_blocks', 'kv_num_blocks' | 'kv_indices'> | undefined, mask_mod?: ((...inputs: any[]) => any) | null | Keywords<'nn.attention.flex_attention.BlockMask.from_kv_blocks', 'kv_num_blocks' | 'kv_indices'> | undefined, seq_lengths?: readonly number[] | null | Keywords<'nn.attention.flex_attention.BlockMask.from_kv_blocks', 'kv_num_blocks' | 'kv_indices'> | undefined, compute_q_blocks?: boolean | Keywords<'nn.attention.flex_attention.BlockMask.from_kv_blocks', 'kv_num_blocks' | 'kv_indices'> | undefined, options?: Keywords<'nn.attention.flex_attention.BlockMask.from_kv_blocks', 'kv_num_blocks' | 'kv_indices'> | undefined]
+
+  /**
+   * `torch.nn.attention.bias.CausalBias(variant, seq_len_q, seq_len_kv)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.bias.CausalBias.html
+   */
+  'nn.attention.bias.CausalBias': [options: { variant: unknown; seq_len_q: number; seq_len_kv: number }] | [variant: unknown, options: { seq_len_q: number; seq_len_kv: number }] | [variant: unknown, seq_len_q: number, options: { seq_len_kv: number }] | [variant: unknown, seq_len_q: number, seq_len_kv: number]
 
   /**
    * `torch.nn.utils.rnn.PackedSequence(data, batch_sizes=None, sorted_indices=None, unsorted_indices=None)`
@@ -1864,7 +2526,7 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.rnn.pack_sequence.html
    */
-  'nn.utils.rnn.pack_sequence': [sequences: ({ sequences: readonly Tensor[] } & Keywords<'nn.utils.rnn.pack_sequence', 'sequences'>) | readonly Tensor[], enforce_sorted?: boolean | Keywords<'nn.utils.rnn.pack_sequence', 'sequences'> | undefined]
+  'nn.utils.rnn.pack_sequence': [sequences: ({ sequences: Tensor | Iterable<Tensor> } & Keywords<'nn.utils.rnn.pack_sequence', 'sequences'>) | Tensor | Iterable<Tensor>, enforce_sorted?: boolean | Keywords<'nn.utils.rnn.pack_sequence', 'sequences'> | undefined]
 
   /**
    * `torch.nn.utils.rnn.pad_packed_sequence(sequence, batch_first=False, padding_value=0, total_length=None)`
@@ -1878,7 +2540,7 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.rnn.pad_sequence.html
    */
-  'nn.utils.rnn.pad_sequence': [sequences: ({ sequences: readonly Tensor[] } & Keywords<'nn.utils.rnn.pad_sequence', 'sequences'>) | readonly Tensor[], batch_first?: boolean | Keywords<'nn.utils.rnn.pad_sequence', 'sequences'> | undefined, padding_value?: number | Keywords<'nn.utils.rnn.pad_sequence', 'sequences'> | undefined, padding_side?: 'left' | 'right' | Keywords<'nn.utils.rnn.pad_sequence', 'sequences'> | undefined]
+  'nn.utils.rnn.pad_sequence': [sequences: ({ sequences: Tensor | Iterable<Tensor> } & Keywords<'nn.utils.rnn.pad_sequence', 'sequences'>) | Tensor | Iterable<Tensor>, batch_first?: boolean | Keywords<'nn.utils.rnn.pad_sequence', 'sequences'> | undefined, padding_value?: number | Keywords<'nn.utils.rnn.pad_sequence', 'sequences'> | undefined, padding_side?: 'left' | 'right' | Keywords<'nn.utils.rnn.pad_sequence', 'sequences'> | undefined]
 
   /**
    * `torch.nn.utils.rnn.unpack_sequence(packed_sequences)`
@@ -1898,12 +2560,12 @@ export interface Arguments {
 /** The values of their parameters. */
 export interface Values {
   'nn.AdaptiveAvgPool1d': { output_size: number | readonly number[] | null }
-  'nn.AdaptiveAvgPool2d': { output_size: number | readonly number[] | null }
-  'nn.AdaptiveAvgPool3d': { output_size: number | readonly number[] | null }
+  'nn.AdaptiveAvgPool2d': { output_size: number | null | readonly (number | null)[] }
+  'nn.AdaptiveAvgPool3d': { output_size: number | null | readonly (number | null)[] }
   'nn.AdaptiveLogSoftmaxWithLoss': { in_features: number; n_classes: number; cutoffs: readonly number[]; div_value: number; head_bias: boolean; device: DeviceLike | null; dtype: DType | null }
-  'nn.AdaptiveMaxPool1d': { output_size: number | readonly number[] | null; return_indices: boolean }
-  'nn.AdaptiveMaxPool2d': { output_size: number | readonly number[] | null; return_indices: boolean }
-  'nn.AdaptiveMaxPool3d': { output_size: number | readonly number[] | null; return_indices: boolean }
+  'nn.AdaptiveMaxPool1d': { output_size: number | null | readonly (number | null)[]; return_indices: boolean }
+  'nn.AdaptiveMaxPool2d': { output_size: number | null | readonly (number | null)[]; return_indices: boolean }
+  'nn.AdaptiveMaxPool3d': { output_size: number | null | readonly (number | null)[]; return_indices: boolean }
   'nn.AlphaDropout': { p: number; inplace: boolean }
   'nn.AvgPool1d': { kernel_size: number | readonly number[]; stride: number | readonly number[] | null; padding: number | readonly number[]; ceil_mode: boolean; count_include_pad: boolean }
   'nn.AvgPool2d': { kernel_size: number | readonly number[]; stride: number | readonly number[] | null; padding: number | readonly number[]; ceil_mode: boolean; count_include_pad: boolean; divisor_override: number | null }
@@ -1933,19 +2595,20 @@ export interface Values {
   'nn.CosineEmbeddingLoss': { margin: number; size_average: boolean | null; reduce: boolean | null; reduction: Reduction }
   'nn.CosineSimilarity': { dim: number; eps: number }
   'nn.CrossEntropyLoss': { weight: Tensor | null; size_average: boolean | null; ignore_index: number; reduce: boolean | null; reduction: Reduction; label_smoothing: number }
+  'nn.CrossMapLRN2d': { size: number; alpha: number; beta: number; k: number }
   'nn.Dropout': { p: number; inplace: boolean }
   'nn.Dropout1d': { p: number; inplace: boolean }
   'nn.Dropout2d': { p: number; inplace: boolean }
   'nn.Dropout3d': { p: number; inplace: boolean }
   'nn.ELU': { alpha: number; inplace: boolean }
   'nn.Embedding': { num_embeddings: number; embedding_dim: number; padding_idx: number | null; max_norm: number | null; norm_type: number; scale_grad_by_freq: boolean; sparse: boolean; _weight: Tensor | null; _freeze: boolean; device: DeviceLike | null; dtype: DType | null }
-  'nn.EmbeddingBag': { num_embeddings: number; embedding_dim: number; max_norm: number | null; norm_type: number; scale_grad_by_freq: boolean; mode: string; sparse: boolean; _weight: Tensor | null; include_last_offset: boolean; padding_idx: number | null; device: DeviceLike | null; dtype: DType | null }
+  'nn.EmbeddingBag': { num_embeddings: number; embedding_dim: number; max_norm: number | null; norm_type: number; scale_grad_by_freq: boolean; mode: 'sum' | 'mean' | 'max'; sparse: boolean; _weight: Tensor | null; include_last_offset: boolean; padding_idx: number | null; device: DeviceLike | null; dtype: DType | null }
   'nn.FeatureAlphaDropout': { p: number; inplace: boolean }
   'nn.Flatten': { start_dim: number; end_dim: number }
   'nn.Fold': { output_size: number | readonly number[]; kernel_size: number | readonly number[]; dilation: number | readonly number[]; padding: number | readonly number[]; stride: number | readonly number[] }
-  'nn.FractionalMaxPool2d': { kernel_size: number | readonly number[]; output_size: number | readonly number[] | null; output_ratio: number | readonly number[] | null; return_indices: boolean; _random_samples: unknown }
-  'nn.FractionalMaxPool3d': { kernel_size: number | readonly number[]; output_size: number | readonly number[] | null; output_ratio: number | readonly number[] | null; return_indices: boolean; _random_samples: unknown }
-  'nn.GELU': { approximate: string }
+  'nn.FractionalMaxPool2d': { kernel_size: number | readonly number[]; output_size: number | readonly number[] | null; output_ratio: number | readonly number[] | null; return_indices: boolean; _random_samples: Tensor | null }
+  'nn.FractionalMaxPool3d': { kernel_size: number | readonly number[]; output_size: number | readonly number[] | null; output_ratio: number | readonly number[] | null; return_indices: boolean; _random_samples: Tensor | null }
+  'nn.GELU': { approximate: 'none' | 'tanh' }
   'nn.GLU': { dim: number }
   'nn.GRU': { input_size: number; hidden_size: number; num_layers: number; bias: boolean; batch_first: boolean; dropout: number; bidirectional: boolean; device: DeviceLike | null; dtype: DType | null }
   'nn.GRUCell': { input_size: number; hidden_size: number; bias: boolean; device: DeviceLike | null; dtype: DType | null }
@@ -1958,10 +2621,10 @@ export interface Values {
   'nn.HingeEmbeddingLoss': { margin: number; size_average: boolean | null; reduce: boolean | null; reduction: Reduction }
   'nn.HuberLoss': { reduction: Reduction; delta: number }
   'nn.Identity': {  }
-  'nn.InstanceNorm1d': { num_features: number; eps: number; momentum: number; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
-  'nn.InstanceNorm2d': { num_features: number; eps: number; momentum: number; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
-  'nn.InstanceNorm3d': { num_features: number; eps: number; momentum: number; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
-  'nn.KLDivLoss': { size_average: boolean | null; reduce: boolean | null; reduction: Reduction; log_target: boolean }
+  'nn.InstanceNorm1d': { num_features: number; eps: number; momentum: number | null; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
+  'nn.InstanceNorm2d': { num_features: number; eps: number; momentum: number | null; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
+  'nn.InstanceNorm3d': { num_features: number; eps: number; momentum: number | null; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
+  'nn.KLDivLoss': { size_average: boolean | null; reduce: boolean | null; reduction: 'none' | 'mean' | 'batchmean' | 'sum'; log_target: boolean }
   'nn.L1Loss': { size_average: boolean | null; reduce: boolean | null; reduction: Reduction }
   'nn.LPPool1d': { norm_type: number; kernel_size: number | readonly number[]; stride: number | readonly number[] | null; ceil_mode: boolean }
   'nn.LPPool2d': { norm_type: number; kernel_size: number | readonly number[]; stride: number | readonly number[] | null; ceil_mode: boolean }
@@ -1969,22 +2632,22 @@ export interface Values {
   'nn.LSTM': { input_size: number; hidden_size: number; num_layers: number; bias: boolean; batch_first: boolean; dropout: number; bidirectional: boolean; proj_size: number; device: DeviceLike | null; dtype: DType | null }
   'nn.LSTMCell': { input_size: number; hidden_size: number; bias: boolean; device: DeviceLike | null; dtype: DType | null }
   'nn.LayerNorm': { normalized_shape: number | readonly number[]; eps: number; elementwise_affine: boolean; bias: boolean; device: DeviceLike | null; dtype: DType | null }
-  'nn.LazyBatchNorm1d': { eps: number; momentum: number; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
-  'nn.LazyBatchNorm2d': { eps: number; momentum: number; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
-  'nn.LazyBatchNorm3d': { eps: number; momentum: number; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
-  'nn.LazyConv1d': { out_channels: number; kernel_size: number | readonly number[]; stride: number | readonly number[]; padding: number | readonly number[]; dilation: number | readonly number[]; groups: number; bias: boolean; padding_mode: 'zeros' | 'reflect' | 'replicate' | 'circular'; device: DeviceLike | null; dtype: DType | null }
-  'nn.LazyConv2d': { out_channels: number; kernel_size: number | readonly number[]; stride: number | readonly number[]; padding: number | readonly number[]; dilation: number | readonly number[]; groups: number; bias: boolean; padding_mode: 'zeros' | 'reflect' | 'replicate' | 'circular'; device: DeviceLike | null; dtype: DType | null }
-  'nn.LazyConv3d': { out_channels: number; kernel_size: number | readonly number[]; stride: number | readonly number[]; padding: number | readonly number[]; dilation: number | readonly number[]; groups: number; bias: boolean; padding_mode: 'zeros' | 'reflect' | 'replicate' | 'circular'; device: DeviceLike | null; dtype: DType | null }
+  'nn.LazyBatchNorm1d': { eps: number; momentum: number | null; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
+  'nn.LazyBatchNorm2d': { eps: number; momentum: number | null; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
+  'nn.LazyBatchNorm3d': { eps: number; momentum: number | null; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
+  'nn.LazyConv1d': { out_channels: number; kernel_size: number | readonly number[]; stride: number | readonly number[]; padding: number | readonly number[] | string; dilation: number | readonly number[]; groups: number; bias: boolean; padding_mode: 'zeros' | 'reflect' | 'replicate' | 'circular'; device: DeviceLike | null; dtype: DType | null }
+  'nn.LazyConv2d': { out_channels: number; kernel_size: number | readonly number[]; stride: number | readonly number[]; padding: number | readonly number[] | string; dilation: number | readonly number[]; groups: number; bias: boolean; padding_mode: 'zeros' | 'reflect' | 'replicate' | 'circular'; device: DeviceLike | null; dtype: DType | null }
+  'nn.LazyConv3d': { out_channels: number; kernel_size: number | readonly number[]; stride: number | readonly number[]; padding: number | readonly number[] | string; dilation: number | readonly number[]; groups: number; bias: boolean; padding_mode: 'zeros' | 'reflect' | 'replicate' | 'circular'; device: DeviceLike | null; dtype: DType | null }
   'nn.LazyConvTranspose1d': { out_channels: number; kernel_size: number | readonly number[]; stride: number | readonly number[]; padding: number | readonly number[]; output_padding: number | readonly number[]; groups: number; bias: boolean; dilation: number | readonly number[]; padding_mode: 'zeros' | 'reflect' | 'replicate' | 'circular'; device: DeviceLike | null; dtype: DType | null }
-  'nn.LazyConvTranspose2d': { out_channels: number; kernel_size: number | readonly number[]; stride: number | readonly number[]; padding: number | readonly number[]; output_padding: number | readonly number[]; groups: number; bias: boolean; dilation: number; padding_mode: 'zeros' | 'reflect' | 'replicate' | 'circular'; device: DeviceLike | null; dtype: DType | null }
+  'nn.LazyConvTranspose2d': { out_channels: number; kernel_size: number | readonly number[]; stride: number | readonly number[]; padding: number | readonly number[]; output_padding: number | readonly number[]; groups: number; bias: boolean; dilation: number | readonly number[]; padding_mode: 'zeros' | 'reflect' | 'replicate' | 'circular'; device: DeviceLike | null; dtype: DType | null }
   'nn.LazyConvTranspose3d': { out_channels: number; kernel_size: number | readonly number[]; stride: number | readonly number[]; padding: number | readonly number[]; output_padding: number | readonly number[]; groups: number; bias: boolean; dilation: number | readonly number[]; padding_mode: 'zeros' | 'reflect' | 'replicate' | 'circular'; device: DeviceLike | null; dtype: DType | null }
-  'nn.LazyInstanceNorm1d': { eps: number; momentum: number; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
-  'nn.LazyInstanceNorm2d': { eps: number; momentum: number; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
-  'nn.LazyInstanceNorm3d': { eps: number; momentum: number; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
+  'nn.LazyInstanceNorm1d': { eps: number; momentum: number | null; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
+  'nn.LazyInstanceNorm2d': { eps: number; momentum: number | null; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
+  'nn.LazyInstanceNorm3d': { eps: number; momentum: number | null; affine: boolean; track_running_stats: boolean; device: DeviceLike | null; dtype: DType | null; bias: boolean }
   'nn.LazyLinear': { out_features: number; bias: boolean; device: DeviceLike | null; dtype: DType | null }
   'nn.LeakyReLU': { negative_slope: number; inplace: boolean }
   'nn.Linear': { in_features: number; out_features: number; bias: boolean; device: DeviceLike | null; dtype: DType | null }
-  'nn.LinearCrossEntropyLoss': { in_features: number; num_classes: number; out_features: readonly number[]; bias: boolean; device: DeviceLike | null; dtype: DType | null; reduction: Reduction; weight: Tensor | null; ignore_index: number | null; label_smoothing: number; options: unknown }
+  'nn.LinearCrossEntropyLoss': { in_features: number; num_classes: number; out_features: readonly number[]; bias: boolean; device: DeviceLike | null; dtype: DType | null; reduction: Reduction; weight: Tensor | null; ignore_index: number | null; label_smoothing: number; options: LinearCrossEntropyOptions | null }
   'nn.LinearCrossEntropyOptions': { allow_retain_graph: boolean; batch_chunk_size: number | null; chunking_method: string | null; acc_policy: 'accurate' | 'balanced' | 'compact' | 'auto'; acc_dtype: DType | null }
   'nn.LocalResponseNorm': { size: number; alpha: number; beta: number; k: number }
   'nn.LogSigmoid': {  }
@@ -2004,13 +2667,13 @@ export interface Values {
   'nn.MultiLabelMarginLoss': { size_average: boolean | null; reduce: boolean | null; reduction: Reduction }
   'nn.MultiLabelSoftMarginLoss': { weight: Tensor | null; size_average: boolean | null; reduce: boolean | null; reduction: Reduction }
   'nn.MultiMarginLoss': { p: number; margin: number; weight: Tensor | null; size_average: boolean | null; reduce: boolean | null; reduction: Reduction }
-  'nn.MultiheadAttention': { embed_dim: unknown; num_heads: unknown; dropout: number; bias: boolean; add_bias_kv: boolean; add_zero_attn: boolean; kdim: unknown; vdim: unknown; batch_first: boolean; device: DeviceLike | null; dtype: DType | null }
+  'nn.MultiheadAttention': { embed_dim: number; num_heads: number; dropout: number; bias: boolean; add_bias_kv: boolean; add_zero_attn: boolean; kdim: number | null; vdim: number | null; batch_first: boolean; device: DeviceLike | null; dtype: DType | null }
   'nn.NLLLoss': { weight: Tensor | null; size_average: boolean | null; ignore_index: number; reduce: boolean | null; reduction: Reduction }
   'nn.NLLLoss2d': { weight: Tensor | null; size_average: boolean | null; ignore_index: number; reduce: boolean | null; reduction: Reduction }
   'nn.PReLU': { num_parameters: number; init: number; device: DeviceLike | null; dtype: DType | null }
   'nn.PairwiseDistance': { p: number; eps: number; keepdim: boolean }
   'nn.Parameter': { data: Tensor | null; requires_grad: boolean }
-  'nn.ParameterDict': { parameters: unknown }
+  'nn.ParameterDict': { parameters: Readonly<Record<string, unknown>> | null }
   'nn.ParameterList': { values: Iterable<Tensor> | null }
   'nn.PixelShuffle': { upscale_factor: number }
   'nn.PixelUnshuffle': { downscale_factor: number }
@@ -2018,7 +2681,7 @@ export interface Values {
   'nn.RMSNorm': { normalized_shape: number | readonly number[]; eps: number | null; elementwise_affine: boolean; device: DeviceLike | null; dtype: DType | null }
   'nn.RNN': { input_size: number; hidden_size: number; num_layers: number; nonlinearity: 'tanh' | 'relu'; bias: boolean; batch_first: boolean; dropout: number; bidirectional: boolean; device: DeviceLike | null; dtype: DType | null }
   'nn.RNNBase': { mode: 'RNN_TANH' | 'RNN_RELU' | 'LSTM' | 'GRU'; input_size: number; hidden_size: number; num_layers: number; bias: boolean; batch_first: boolean; dropout: number; bidirectional: boolean; proj_size: number; device: DeviceLike | null; dtype: DType | null }
-  'nn.RNNCell': { input_size: number; hidden_size: number; bias: boolean; nonlinearity: string; device: DeviceLike | null; dtype: DType | null }
+  'nn.RNNCell': { input_size: number; hidden_size: number; bias: boolean; nonlinearity: 'tanh' | 'relu'; device: DeviceLike | null; dtype: DType | null }
   'nn.RNNCellBase': { input_size: number; hidden_size: number; bias: boolean; num_chunks: number; device: DeviceLike | null; dtype: DType | null }
   'nn.RReLU': { lower: number; upper: number; inplace: boolean }
   'nn.ReLU': { inplace: boolean }
@@ -2045,13 +2708,13 @@ export interface Values {
   'nn.Tanh': {  }
   'nn.Tanhshrink': {  }
   'nn.Threshold': { threshold: number; value: number; inplace: boolean }
-  'nn.Transformer': { d_model: number; nhead: number; num_encoder_layers: number; num_decoder_layers: number; dim_feedforward: number; dropout: number; activation: unknown; custom_encoder: unknown; custom_decoder: unknown; layer_norm_eps: number; batch_first: boolean; norm_first: boolean; bias: boolean; device: DeviceLike | null; dtype: DType | null }
-  'nn.TransformerDecoder': { decoder_layer: unknown; num_layers: number; norm: Module | null }
-  'nn.TransformerDecoderLayer': { d_model: number; nhead: number; dim_feedforward: number; dropout: number; activation: unknown; layer_norm_eps: number; batch_first: boolean; norm_first: boolean; bias: boolean; device: DeviceLike | null; dtype: DType | null }
-  'nn.TransformerEncoder': { encoder_layer: unknown; num_layers: number; norm: Module | null; enable_nested_tensor: boolean; mask_check: boolean }
-  'nn.TransformerEncoderLayer': { d_model: number; nhead: number; dim_feedforward: number; dropout: number; activation: unknown; layer_norm_eps: number; batch_first: boolean; norm_first: boolean; bias: boolean; device: DeviceLike | null; dtype: DType | null }
+  'nn.Transformer': { d_model: number; nhead: number; num_encoder_layers: number; num_decoder_layers: number; dim_feedforward: number; dropout: number; activation: ((input: Tensor) => Tensor) | 'relu' | 'gelu'; custom_encoder: Module | null; custom_decoder: Module | null; layer_norm_eps: number; batch_first: boolean; norm_first: boolean; bias: boolean; device: DeviceLike | null; dtype: DType | null }
+  'nn.TransformerDecoder': { decoder_layer: Module; num_layers: number; norm: Module | null }
+  'nn.TransformerDecoderLayer': { d_model: number; nhead: number; dim_feedforward: number; dropout: number; activation: ((input: Tensor) => Tensor) | 'relu' | 'gelu'; layer_norm_eps: number; batch_first: boolean; norm_first: boolean; bias: boolean; device: DeviceLike | null; dtype: DType | null }
+  'nn.TransformerEncoder': { encoder_layer: Module; num_layers: number; norm: Module | null; enable_nested_tensor: boolean; mask_check: boolean }
+  'nn.TransformerEncoderLayer': { d_model: number; nhead: number; dim_feedforward: number; dropout: number; activation: ((input: Tensor) => Tensor) | 'relu' | 'gelu'; layer_norm_eps: number; batch_first: boolean; norm_first: boolean; bias: boolean; device: DeviceLike | null; dtype: DType | null }
   'nn.TripletMarginLoss': { margin: number; p: number; eps: number; swap: boolean; size_average: boolean | null; reduce: boolean | null; reduction: Reduction }
-  'nn.TripletMarginWithDistanceLoss': { distance_function: unknown; margin: number; swap: boolean; reduction: Reduction }
+  'nn.TripletMarginWithDistanceLoss': { distance_function: ((x: Tensor, y: Tensor) => Tensor) | null; margin: number; swap: boolean; reduction: Reduction }
   'nn.Unflatten': { dim: number; unflattened_size: readonly number[] }
   'nn.Unfold': { kernel_size: number | readonly number[]; dilation: number | readonly number[]; padding: number | readonly number[]; stride: number | readonly number[] }
   'nn.UninitializedBuffer': { requires_grad: boolean; device: DeviceLike | null; dtype: DType | null; persistent: boolean }
@@ -2087,14 +2750,14 @@ export interface Values {
   'nn.Module.register_buffer': { name: string; tensor: Tensor | null; persistent: boolean }
   'nn.Module.register_forward_hook': { hook: ForwardHook; prepend: boolean; with_kwargs: boolean; always_call: boolean }
   'nn.Module.register_forward_pre_hook': { hook: ForwardPreHook; prepend: boolean; with_kwargs: boolean }
-  'nn.Module.register_full_backward_hook': { hook: unknown; prepend: boolean }
-  'nn.Module.register_full_backward_pre_hook': { hook: unknown; prepend: boolean }
-  'nn.Module.register_load_state_dict_post_hook': { hook: unknown }
-  'nn.Module.register_load_state_dict_pre_hook': { hook: unknown }
+  'nn.Module.register_full_backward_hook': { hook: BackwardHook; prepend: boolean }
+  'nn.Module.register_full_backward_pre_hook': { hook: BackwardPreHook; prepend: boolean }
+  'nn.Module.register_load_state_dict_post_hook': { hook: LoadPostHook }
+  'nn.Module.register_load_state_dict_pre_hook': { hook: LoadPreHook }
   'nn.Module.register_module': { name: string; module: Module | null }
   'nn.Module.register_parameter': { name: string; param: Parameter | null }
-  'nn.Module.register_state_dict_post_hook': { hook: unknown }
-  'nn.Module.register_state_dict_pre_hook': { hook: unknown }
+  'nn.Module.register_state_dict_post_hook': { hook: StateDictHook }
+  'nn.Module.register_state_dict_pre_hook': { hook: StateDictPreHook }
   'nn.Module.requires_grad_': { requires_grad: boolean }
   'nn.Module.set_extra_state': { state: unknown }
   'nn.Module.set_submodule': { target: string; module: Module; strict: boolean }
@@ -2103,6 +2766,14 @@ export interface Values {
   'nn.Module.train': { mode: boolean }
   'nn.Module.type': { dst_type: DType | string }
   'nn.Module.zero_grad': { set_to_none: boolean }
+  'nn.UninitializedParameter.materialize': { shape: readonly number[]; device: DeviceLike | null; dtype: DType | null }
+  'nn.modules.module.register_module_buffer_registration_hook': { hook: RegistrationHook }
+  'nn.modules.module.register_module_forward_hook': { hook: ForwardHook; with_kwargs: boolean; always_call: boolean }
+  'nn.modules.module.register_module_forward_pre_hook': { hook: ForwardPreHook }
+  'nn.modules.module.register_module_full_backward_hook': { hook: BackwardHook }
+  'nn.modules.module.register_module_full_backward_pre_hook': { hook: BackwardPreHook }
+  'nn.modules.module.register_module_module_registration_hook': { hook: RegistrationHook }
+  'nn.modules.module.register_module_parameter_registration_hook': { hook: RegistrationHook }
   'nn.Sequential.append': { module: Module }
   'nn.Sequential.extend': { sequential: Iterable<Module> }
   'nn.Sequential.insert': { index: number; module: Module }
@@ -2117,7 +2788,7 @@ export interface Values {
   'nn.ModuleDict.pop': { key: string }
   'nn.ModuleDict.update': { modules: Readonly<Record<string, Module>> }
   'nn.ModuleDict.values': {  }
-  'nn.ParameterList.append': { value: Tensor }
+  'nn.ParameterList.append': { value: unknown }
   'nn.ParameterList.extend': { values: Iterable<Tensor> }
   'nn.ParameterDict.clear': {  }
   'nn.ParameterDict.copy': {  }
@@ -2128,8 +2799,25 @@ export interface Values {
   'nn.ParameterDict.pop': { key: string }
   'nn.ParameterDict.popitem': {  }
   'nn.ParameterDict.setdefault': { key: string; default: unknown }
-  'nn.ParameterDict.update': { parameters: unknown }
+  'nn.ParameterDict.update': { parameters: Readonly<Record<string, unknown>> | null }
   'nn.ParameterDict.values': {  }
+  'nn.Embedding.from_pretrained': { embeddings: Tensor; freeze: boolean; padding_idx: number | null; max_norm: number | null; norm_type: number; scale_grad_by_freq: boolean; sparse: boolean }
+  'nn.EmbeddingBag.from_pretrained': { embeddings: Tensor; freeze: boolean; max_norm: number | null; norm_type: number; scale_grad_by_freq: boolean; mode: 'sum' | 'mean' | 'max'; sparse: boolean; include_last_offset: boolean; padding_idx: number | null }
+  'nn.SyncBatchNorm.convert_sync_batchnorm': { module: Module; process_group: unknown }
+  'nn.ConvTranspose1d.forward': { input: Tensor; output_size: readonly number[] | null }
+  'nn.ConvTranspose2d.forward': { input: Tensor; output_size: readonly number[] | null }
+  'nn.ConvTranspose3d.forward': { input: Tensor; output_size: readonly number[] | null }
+  'nn.EmbeddingBag.forward': { input: Tensor; offsets: Tensor | null; per_sample_weights: Tensor | null }
+  'nn.RNNCell.forward': { input: Tensor; hx: Tensor | null }
+  'nn.LSTMCell.forward': { input: Tensor; hx: readonly (Tensor)[] | null }
+  'nn.GRUCell.forward': { input: Tensor; hx: Tensor | null }
+  'nn.MultiheadAttention.forward': { query: Tensor; key: Tensor; value: Tensor; key_padding_mask: Tensor | null; need_weights: boolean; attn_mask: Tensor | null; average_attn_weights: boolean; is_causal: boolean }
+  'nn.Transformer.forward': { src: Tensor; tgt: Tensor; src_mask: Tensor | null; tgt_mask: Tensor | null; memory_mask: Tensor | null; src_key_padding_mask: Tensor | null; tgt_key_padding_mask: Tensor | null; memory_key_padding_mask: Tensor | null; src_is_causal: boolean | null; tgt_is_causal: boolean | null; memory_is_causal: boolean }
+  'nn.TransformerEncoder.forward': { src: Tensor; mask: Tensor | null; src_key_padding_mask: Tensor | null; is_causal: boolean | null }
+  'nn.TransformerDecoder.forward': { tgt: Tensor; memory: Tensor; tgt_mask: Tensor | null; memory_mask: Tensor | null; tgt_key_padding_mask: Tensor | null; memory_key_padding_mask: Tensor | null; tgt_is_causal: boolean | null; memory_is_causal: boolean }
+  'nn.TransformerEncoderLayer.forward': { src: Tensor; src_mask: Tensor | null; src_key_padding_mask: Tensor | null; is_causal: boolean }
+  'nn.TransformerDecoderLayer.forward': { tgt: Tensor; memory: Tensor; tgt_mask: Tensor | null; memory_mask: Tensor | null; tgt_key_padding_mask: Tensor | null; memory_key_padding_mask: Tensor | null; tgt_is_causal: boolean; memory_is_causal: boolean }
+  'nn.Transformer.generate_square_subsequent_mask': { sz: number; device: DeviceLike | null; dtype: DType | null }
   'nn.init.calculate_gain': { nonlinearity: 'linear' | 'conv1d' | 'conv2d' | 'conv3d' | 'conv_transpose1d' | 'conv_transpose2d' | 'conv_transpose3d' | 'sigmoid' | 'tanh' | 'relu' | 'leaky_relu' | 'selu'; param: number | null }
   'nn.init.constant_': { tensor: Tensor; val: number }
   'nn.init.dirac_': { tensor: Tensor; groups: number }
@@ -2148,21 +2836,89 @@ export interface Values {
   'nn.utils.clip_grad_norm_': { parameters: Tensor | Iterable<Tensor>; max_norm: number; norm_type: number; error_if_nonfinite: boolean; foreach: boolean | null }
   'nn.utils.clip_grad_value_': { parameters: Tensor | Iterable<Tensor>; clip_value: number; foreach: boolean | null }
   'nn.utils.clip_grads_with_norm_': { parameters: Tensor | Iterable<Tensor>; max_norm: number; total_norm: Tensor; foreach: boolean | null }
-  'nn.utils.convert_conv2d_weight_memory_format': { module: unknown; memory_format: MemoryFormat }
-  'nn.utils.convert_conv3d_weight_memory_format': { module: unknown; memory_format: MemoryFormat }
-  'nn.utils.fuse_conv_bn_eval': { conv: unknown; bn: unknown; transpose: boolean }
+  'nn.utils.convert_conv2d_weight_memory_format': { module: Module; memory_format: MemoryFormat }
+  'nn.utils.convert_conv3d_weight_memory_format': { module: Module; memory_format: MemoryFormat }
+  'nn.utils.fuse_conv_bn_eval': { conv: Module; bn: Module; transpose: boolean }
   'nn.utils.fuse_conv_bn_weights': { conv_w: Tensor; conv_b: Tensor | null; bn_rm: Tensor; bn_rv: Tensor; bn_eps: number; bn_w: Tensor | null; bn_b: Tensor | null; transpose: boolean }
-  'nn.utils.fuse_linear_bn_eval': { linear: unknown; bn: unknown }
+  'nn.utils.fuse_linear_bn_eval': { linear: Module; bn: Module }
   'nn.utils.fuse_linear_bn_weights': { linear_w: Tensor; linear_b: Tensor | null; bn_rm: Tensor; bn_rv: Tensor; bn_eps: number; bn_w: Tensor; bn_b: Tensor }
   'nn.utils.get_total_norm': { tensors: Tensor | Iterable<Tensor>; norm_type: number; error_if_nonfinite: boolean; foreach: boolean | null }
-  'nn.utils.parameters_to_vector': { parameters: readonly Tensor[] }
-  'nn.utils.vector_to_parameters': { vec: Tensor; parameters: readonly Tensor[] }
+  'nn.utils.parameters_to_vector': { parameters: Iterable<Tensor> }
+  'nn.utils.remove_spectral_norm': { module: Module; name: string }
+  'nn.utils.remove_weight_norm': { module: Module; name: string }
+  'nn.utils.spectral_norm': { module: Module; name: string; n_power_iterations: number; eps: number; dim: number | null }
+  'nn.utils.vector_to_parameters': { vec: Tensor; parameters: Iterable<Tensor> }
+  'nn.utils.weight_norm': { module: Module; name: string; dim: number | null }
+  'nn.utils.parametrize.is_parametrized': { module: Module; tensor_name: string | null }
+  'nn.utils.parametrize.register_parametrization': { module: Module; tensor_name: string; parametrization: Module; unsafe: boolean }
+  'nn.utils.parametrize.remove_parametrizations': { module: Module; tensor_name: string; leave_parametrized: boolean }
+  'nn.utils.parametrize.transfer_parametrizations_and_params': { from_module: Module; to_module: Module; tensor_name: string | null }
+  'nn.utils.parametrize.type_before_parametrizations': { module: Module }
+  'nn.utils.parametrize.ParametrizationList': { modules: Iterable<Module>; original: Tensor | Parameter; unsafe: boolean }
+  'nn.utils.parametrize.ParametrizationList.right_inverse': { value: Tensor }
+  'nn.utils.parametrizations.orthogonal': { module: Module; name: string; orthogonal_map: string | null; use_trivialization: boolean }
+  'nn.utils.parametrizations.spectral_norm': { module: Module; name: string; n_power_iterations: number; eps: number; dim: number | null }
+  'nn.utils.parametrizations.weight_norm': { module: Module; name: string; dim: number | null }
+  'nn.utils.prune.custom_from_mask': { module: Module; name: string; mask: Tensor }
+  'nn.utils.prune.identity': { module: Module; name: string }
+  'nn.utils.prune.is_pruned': { module: Module }
+  'nn.utils.prune.l1_unstructured': { module: Module; name: string; amount: number; importance_scores: Tensor | null }
+  'nn.utils.prune.ln_structured': { module: Module; name: string; amount: number; n: number | 'fro' | 'nuc'; dim: number; importance_scores: Tensor | null }
+  'nn.utils.prune.random_structured': { module: Module; name: string; amount: number; dim: number }
+  'nn.utils.prune.random_unstructured': { module: Module; name: string; amount: number }
+  'nn.utils.prune.remove': { module: Module; name: string }
+  'nn.utils.prune.BasePruningMethod.apply_mask': { module: Module }
+  'nn.utils.prune.BasePruningMethod.compute_mask': { t: Tensor; default_mask: Tensor | null }
+  'nn.utils.prune.BasePruningMethod.prune': { t: Tensor; default_mask: Tensor | null; importance_scores: Tensor | null }
+  'nn.utils.prune.BasePruningMethod.remove': { module: Module }
+  'nn.utils.prune.CustomFromMask': { mask: Tensor }
+  'nn.utils.prune.CustomFromMask.apply': { module: Module; name: string; mask: Tensor }
+  'nn.utils.prune.CustomFromMask.compute_mask': { t: Tensor; default_mask: Tensor | null }
+  'nn.utils.prune.Identity.apply': { module: Module; name: string }
+  'nn.utils.prune.Identity.compute_mask': { t: Tensor; default_mask: Tensor | null }
+  'nn.utils.prune.L1Unstructured': { amount: number }
+  'nn.utils.prune.L1Unstructured.apply': { module: Module; name: string; amount: number; importance_scores: Tensor | null }
+  'nn.utils.prune.L1Unstructured.compute_mask': { t: Tensor; default_mask: Tensor | null }
+  'nn.utils.prune.LnStructured': { amount: number; n: number | 'fro' | 'nuc'; dim: number }
+  'nn.utils.prune.LnStructured.apply': { module: Module; name: string; amount: number; n: number | 'fro' | 'nuc'; dim: number; importance_scores: Tensor | null }
+  'nn.utils.prune.LnStructured.compute_mask': { t: Tensor; default_mask: Tensor | null }
+  'nn.utils.prune.PruningContainer': {  }
+  'nn.utils.prune.PruningContainer.add_pruning_method': { method: BasePruningMethod }
+  'nn.utils.prune.PruningContainer.compute_mask': { t: Tensor; default_mask: Tensor | null }
+  'nn.utils.prune.RandomStructured': { amount: number; dim: number }
+  'nn.utils.prune.RandomStructured.apply': { module: Module; name: string; amount: number; dim: number }
+  'nn.utils.prune.RandomStructured.compute_mask': { t: Tensor; default_mask: Tensor | null }
+  'nn.utils.prune.RandomUnstructured': { amount: number }
+  'nn.utils.prune.RandomUnstructured.apply': { module: Module; name: string; amount: number }
+  'nn.utils.prune.RandomUnstructured.compute_mask': { t: Tensor; default_mask: Tensor | null }
+  'nn.utils.stateless.functional_call': { module: Module; parameters_and_buffers: Readonly<Record<string, Tensor>>; args: unknown; kwargs: object | null; tie_weights: boolean; strict: boolean }
+  'func.functional_call': { module: Module; parameter_and_buffer_dicts: Readonly<Record<string, Tensor>> | readonly Readonly<Record<string, Tensor>>[]; args: unknown; kwargs: object | null; tie_weights: boolean; strict: boolean }
+  'func.stack_module_state': { models: Iterable<Module> }
+  'nn.attention.activate_flash_attention_impl': { impl: string }
+  'nn.attention.current_flash_attention_impl': {  }
+  'nn.attention.list_flash_attention_impls': {  }
+  'nn.attention.register_flash_attention_impl': { impl: string; register_fn: ((...inputs: any[]) => any) }
+  'nn.attention.sdpa_kernel': { backends: number | readonly number[]; set_priority: boolean }
+  'nn.attention.flex_attention.create_block_mask': { mask_mod: ((...inputs: any[]) => any); B: number | null; H: number | null; Q_LEN: number; KV_LEN: number; device: DeviceLike | null; BLOCK_SIZE: number | readonly number[]; _compile: boolean; separate_full_blocks: boolean; compute_dq_write_order: boolean; dq_kv_order: boolean }
+  'nn.attention.flex_attention.create_mask': { mod_fn: ((...inputs: any[]) => any); B: number | null; H: number | null; Q_LEN: number; KV_LEN: number; device: DeviceLike | null }
+  'nn.attention.flex_attention.flex_attention': { query: Tensor; key: Tensor; value: Tensor; score_mod: ((...inputs: any[]) => any) | null; block_mask: unknown; scale: number | null; enable_gqa: boolean; return_lse: boolean; kernel_options: object | null; return_aux: object | null }
+  'nn.attention.flex_attention.AuxOutput': { lse: Tensor | null; max_scores: Tensor | null }
+  'nn.attention.flex_attention.AuxRequest': { lse: boolean; max_scores: boolean }
+  'nn.attention.flex_attention.BlockMask': { seq_lengths: readonly number[]; kv_num_blocks: Tensor; kv_indices: Tensor; full_kv_num_blocks: Tensor | null; full_kv_indices: Tensor | null; q_num_blocks: Tensor | null; q_indices: Tensor | null; full_q_num_blocks: Tensor | null; full_q_indices: Tensor | null; BLOCK_SIZE: number | readonly number[]; mask_mod: ((...inputs: any[]) => any) | null; dq_write_order: Tensor | null; dq_write_order_full: Tensor | null; dq_kv_order: Tensor | null; dq_kv_order_spt: boolean | null }
+  'nn.attention.flex_attention.BlockMask.as_tuple': { flatten: boolean }
+  'nn.attention.flex_attention.BlockMask.numel': {  }
+  'nn.attention.flex_attention.BlockMask.sparsity': {  }
+  'nn.attention.flex_attention.BlockMask.to': { device: DeviceLike | null }
+  'nn.attention.flex_attention.BlockMask.to_dense': {  }
+  'nn.attention.flex_attention.BlockMask.to_string': { grid_size: number | readonly number[]; limit: number }
+  'nn.attention.flex_attention.BlockMask.from_kv_blocks': { kv_num_blocks: Tensor; kv_indices: Tensor; full_kv_num_blocks: Tensor | null; full_kv_indices: Tensor | null; BLOCK_SIZE: number | readonly number[]; mask_mod: ((...inputs: any[]) => any) | null; seq_lengths: readonly number[] | null; compute_q_blocks: boolean; dq_write_order: Tensor | null; dq_write_order_full: Tensor | null; dq_kv_order: Tensor | boolean | null }
+  'nn.attention.bias.CausalBias': { variant: unknown; seq_len_q: number; seq_len_kv: number }
   'nn.utils.rnn.PackedSequence': { data: Tensor; batch_sizes: Tensor | null; sorted_indices: Tensor | null; unsorted_indices: Tensor | null }
   'nn.utils.rnn.invert_permutation': { permutation: Tensor | null }
   'nn.utils.rnn.pack_padded_sequence': { input: Tensor; lengths: Tensor | readonly number[]; batch_first: boolean; enforce_sorted: boolean }
-  'nn.utils.rnn.pack_sequence': { sequences: readonly Tensor[]; enforce_sorted: boolean }
+  'nn.utils.rnn.pack_sequence': { sequences: Tensor | Iterable<Tensor>; enforce_sorted: boolean }
   'nn.utils.rnn.pad_packed_sequence': { sequence: PackedSequence; batch_first: boolean; padding_value: number; total_length: number | null }
-  'nn.utils.rnn.pad_sequence': { sequences: readonly Tensor[]; batch_first: boolean; padding_value: number; padding_side: 'left' | 'right' }
+  'nn.utils.rnn.pad_sequence': { sequences: Tensor | Iterable<Tensor>; batch_first: boolean; padding_value: number; padding_side: 'left' | 'right' }
   'nn.utils.rnn.unpack_sequence': { packed_sequences: PackedSequence }
   'nn.utils.rnn.unpad_sequence': { padded_sequences: Tensor; lengths: Tensor | readonly number[]; batch_first: boolean }
 }

@@ -18,3 +18,6 @@ export type AnyFunction = (...args: any[]) => any
 
 /** The class does not declare `forward` itself: a subclass then needs no `override` for it, as in Python. */
 export type Forward<This> = This extends { forward: infer F extends AnyFunction } ? F : AnyFunction
+
+/** The arguments after the first one, where a function's result has the first one's type. */
+export type Rest<A> = A extends readonly [unknown, ...infer R] ? R : never

@@ -4,7 +4,10 @@ import { ASSIGNED, Callable } from '../../core/callable.js'
 import { internals, type Tensor } from '../../core/tensor.js'
 import { describe } from '../../operators/describe.js'
 import { isOptions, ownFields } from '../../operators/options.js'
+import { copyFields, deepcopy, type Memo } from '../../tensor/deepcopy.js'
 import { Buffer, Parameter } from '../parameter.js'
+import { registrationHooks } from './hooks.js'
+import type { Module } from './module.js'
 
 interface Kinds {
   parameter: Parameter
@@ -29,6 +32,9 @@ const EXPECTED: Record<Kind, [what: string, expected: string]> = {
   module: ['child module', 'nn.Module or null'],
 }
 
+/** The method of this name may take another value than the one that a field is assigned. */
+export const TAKEN = Symbol('taken')
+
 let ledgerOf: (module: Fields) => Map<string, Part>
 
 /**
@@ -42,9 +48,18 @@ export class Fields extends Callable {
     ledgerOf = (module) => module.#ledger
   }
 
-  [ASSIGNED](name: string | symbol, value: unknown): boolean {
+  /** What a field becomes that is assigned this value. */
+  [TAKEN](_name: string, value: unknown): unknown {
+    return value
+  }
+
+  [ASSIGNED](name: string | symbol, given: unknown): boolean {
+    const value = typeof name === 'string' ? this[TAKEN](name, given) : given
     const kind = kindOf(value)
-    if (kind === null || typeof name !== 'string') return false
+    if (typeof name !== 'string') return false
+    // The field is not there, so a part of this name was deleted. (A method may be put on a class's prototype too.)
+    if (#ledger in this) this.#ledger.delete(name)
+    if (kind === null) return false
     put(this, name, kind, value)
     return true
   }
@@ -77,7 +92,11 @@ function accessorOf(name: string): PropertyDescriptor {
   return accessor
 }
 
-function put(module: Fields, name: string, kind: Kind, value: unknown, persistent = true): void {
+function put(module: Fields, name: string, kind: Kind, given: unknown, persistent = true): void {
+  let value = given
+  if (registrationHooks[kind].size > 0 && value !== null && value !== undefined) {
+    for (const hook of [...registrationHooks[kind].values()]) value = hook(module as Module, name, value) ?? value
+  }
   // What a module holds lives as long as the module, also where a scope made it.
   if (internals.isTensor(value) && internals.ownerOf(value) !== null) internals.setOwner(value, null)
   const stays = value instanceof Buffer ? value.persistent : persistent
@@ -86,8 +105,9 @@ function put(module: Fields, name: string, kind: Kind, value: unknown, persisten
 }
 
 /** module.name = value, where the field is a part. */
-function assign(module: Fields, name: string, value: unknown, hint = ''): void {
+function assign(module: Fields, name: string, given: unknown, hint = ''): void {
   const part = ledgerOf(module).get(name) as Part
+  const value = module[TAKEN](name, given)
   const kind = kindOf(value)
   const fits =
     value === null ||
@@ -165,13 +185,73 @@ export function partsOf<K extends Kind>(module: Fields, kind: K): [name: string,
     if (part === undefined) refuseHidden(module, name, value)
     else if (part.kind === kind && value !== null && value !== undefined) found.push([name, value as Kinds[K]])
   })
+  return inOrder(module, found)
+}
+
+const isPosition = (name: string): boolean => /^\d/.test(name)
+
+/** The parts as they were registered: JavaScript has fields whose names are numbers before all others, by number. */
+function inOrder<T>(module: Fields, parts: [name: string, part: T][]): [name: string, part: T][] {
+  if (parts.length < 2 || !isPosition(parts[0]?.[0] as string)) return parts
+  const found = new Map(parts)
+  return [...ledgerOf(module).keys()].flatMap((name): [string, T][] =>
+    found.has(name) ? [[name, found.get(name) as T]] : [],
+  )
+}
+
+/** The kind of part that a field is, or null. */
+export function partKind(module: Fields, name: string): Kind | null {
+  settleFields(module)
+  return ledgerOf(module).get(name)?.kind ?? null
+}
+
+/** Takes a part away, so that its name is free. Nothing where there is none. */
+export function unregister(module: Fields, name: string): void {
+  ledgerOf(module).delete(name)
+  delete (module as unknown as Record<string, unknown>)[name]
+}
+
+/**
+ * Puts a value into a part's place, unchecked: it may be a tensor that is computed, where a parameter stands. Gives the
+ * value that was there.
+ */
+export function swapPart(module: Fields, name: string, value: unknown): unknown {
+  const part = ledgerOf(module).get(name) as Part
+  const before = part.value
+  part.value = value
+  return before
+}
+
+/** The module's own parts of one kind by name, also those that are null. */
+export function partRecord<K extends Kind>(module: Fields, kind: K): Record<string, Kinds[K] | null> {
+  const found: Record<string, Kinds[K] | null> = Object.create(null)
+  settle(module, (name, part, value) => {
+    if (part?.kind === kind) found[name] = (value ?? null) as Kinds[K] | null
+  })
   return found
 }
 
 /** The names of the module's own buffers that are not in its state_dict. */
 export function nonPersistentBuffers(module: Fields): Set<string> {
+  settleFields(module)
   const own = [...ledgerOf(module)].filter(([, { kind, persistent }]) => kind === 'buffer' && !persistent)
   return new Set(own.map(([name]) => name))
+}
+
+/** Gives a module without fields copies of another one's. */
+export function copyModuleFields(from: Fields, to: Fields, memo: Memo): void {
+  settleFields(from)
+  for (const name of Reflect.ownKeys(from)) {
+    const part = typeof name === 'string' ? ledgerOf(from).get(name) : undefined
+    if (part === undefined) {
+      copyFields(from, to, memo, [name])
+      continue
+    }
+    const value = deepcopy(part.value, memo)
+    if (internals.isTensor(value) && internals.ownerOf(value) !== null) internals.setOwner(value, null)
+    ledgerOf(to).set(name as string, { ...part, value })
+    Object.defineProperty(to, name, Object.getOwnPropertyDescriptor(from, name) as PropertyDescriptor)
+  }
 }
 
 /** Modules in a plain container would silently not be trained. #private fields hide them on purpose. */

@@ -1,10 +1,12 @@
+import { no_grad } from '../../autograd/grad_mode.js'
 import type { Tensor } from '../../core/tensor.js'
 import { empty } from '../../generated/functions.js'
 import { checkCount } from '../../operators/arguments.js'
 import * as F from '../functional/index.js'
 import { type Arguments, read } from '../generated/arguments.js'
 import * as init from '../init.js'
-import { Parameter } from '../parameter.js'
+import { Parameter, UninitializedParameter } from '../parameter.js'
+import { LazyModuleMixin } from './lazy.js'
 import { Module } from './module.js'
 import { settings } from './module_printing.js'
 
@@ -13,8 +15,8 @@ import { settings } from './module_printing.js'
  * Weight (out_features, in_features) and bias (out_features) start in U(-√k, √k), k = 1 / in_features.
  */
 export class Linear extends Module {
-  readonly in_features: number
-  readonly out_features: number
+  in_features: number
+  out_features: number
   declare weight: Parameter
   declare bias: Parameter | null
 
@@ -47,6 +49,9 @@ export class Linear extends Module {
   }
 }
 
+/** A Linear of a name of its own, as Python has it in MultiheadAttention. */
+export class NonDynamicallyQuantizableLinear extends Linear {}
+
 /** Returns its input. Takes any arguments, as in Python, and ignores them. */
 export class Identity extends Module {
   constructor(..._args: unknown[]) {
@@ -55,5 +60,53 @@ export class Identity extends Module {
 
   forward(input: Tensor): Tensor {
     return input
+  }
+}
+
+/**
+ * A Linear whose in_features are those of its first input. Weight and bias are uninitialized until its first forward,
+ * which makes a Linear of it.
+ *
+ * https://docs.pytorch.org/docs/2.13/generated/torch.nn.LazyLinear.html
+ */
+export class LazyLinear extends LazyModuleMixin(Linear) {
+  constructor(...args: Arguments['nn.LazyLinear']) {
+    const { out_features, bias, device, dtype } = read('nn.LazyLinear', args)
+    super(0, 0, false)
+    this.weight = new UninitializedParameter({ device, dtype })
+    this.out_features = out_features
+    if (bias) this.bias = new UninitializedParameter({ device, dtype })
+  }
+
+  override get cls_to_become(): typeof Linear {
+    return Linear
+  }
+
+  override reset_parameters(): void {
+    if (!this.has_uninitialized_params() && this.in_features !== 0) super.reset_parameters()
+  }
+
+  override initialize_parameters(input: Tensor): void {
+    const last = input.size(-1)
+    if (this.has_uninitialized_params()) {
+      no_grad(() => {
+        this.in_features = last
+        for (const [parameter, shape] of [
+          [this.weight, [this.out_features, last]],
+          [this.bias, [this.out_features]],
+        ] as const) {
+          if (parameter instanceof UninitializedParameter) parameter.materialize(shape)
+        }
+        this.reset_parameters()
+      })
+    }
+    if (this.in_features === 0) {
+      if (last !== this.weight.size(-1)) {
+        throw new Error(
+          `The in_features inferred from input: ${last} is not equal to in_features from self.weight: ${this.weight.size(-1)}`,
+        )
+      }
+      this.in_features = last
+    }
   }
 }

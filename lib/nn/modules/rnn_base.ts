@@ -60,7 +60,8 @@ export class RNNBase extends Module {
   dropout: number
   readonly bidirectional: boolean
   readonly proj_size: number
-  readonly #weightNames: string[][]
+  /** The names of the weights, by layer and direction. */
+  readonly _all_weights: string[][]
 
   constructor(...args: Arguments['nn.RNNBase']) {
     super()
@@ -93,13 +94,13 @@ export class RNNBase extends Module {
     this.dropout = dropout
     this.bidirectional = bidirectional
     this.proj_size = proj_size
-    this.#weightNames = this.#makeWeights(settings)
+    this._all_weights = this._makeWeights(settings)
     this.reset_parameters()
     this.flatten_parameters()
   }
 
   /** Makes the fields weight_ih_l0, weight_hh_l0, bias_ih_l0, ... and returns their names, by layer and direction. */
-  #makeWeights({ device, dtype }: Settings): string[][] {
+  private _makeWeights({ device, dtype }: Settings): string[][] {
     const { input_size, hidden_size, proj_size, bidirectional } = this
     const rows = GATES[this.mode] * hidden_size
     const state = proj_size > 0 ? proj_size : hidden_size
@@ -129,13 +130,13 @@ export class RNNBase extends Module {
     for (const weight of this.parameters()) init.uniform_(weight, -bound, bound)
   }
 
-  #weight(name: string): Parameter {
+  private _weight(name: string): Parameter {
     return (this as unknown as Record<string, Parameter>)[name] as Parameter
   }
 
   /** The weights of each layer and direction: [weight_ih, weight_hh, bias_ih, bias_hh]. */
   get all_weights(): Parameter[][] {
-    return this.#weightNames.map((names) => names.map((name) => this.#weight(name)))
+    return this._all_weights.map((names) => names.map((name) => this._weight(name)))
   }
 
   /**
@@ -170,7 +171,7 @@ export class RNNBase extends Module {
   }
 
   /** Checks the input's sizes, and gives its number of sequences: null for a single one without a batch dimension. */
-  #checkInput(input: Tensor, packed: PackedSequence | null): number | null {
+  private _checkInput(input: Tensor, packed: PackedSequence | null): number | null {
     const name = this.constructor.name
     if (!internals.isTensor(input)) {
       throw new TypeError(`${name}: the input must be a Tensor or a PackedSequence`)
@@ -179,7 +180,7 @@ export class RNNBase extends Module {
     const dim = sizes.length
     if (packed !== null && dim !== 2) throw new RangeError(`input must have 2 dimensions, got ${dim}`)
     if (dim !== 2 && dim !== 3) throw new RangeError(`${name}: Expected input to be 2D or 3D, got ${dim}D instead`)
-    const weight = this.#weight('weight_ih_l0')
+    const weight = this._weight('weight_ih_l0')
     const alike = native.dtype(handleOf(input)) === native.dtype(handleOf(weight))
     if (!alike && !is_autocast_enabled('cpu') && !is_autocast_enabled('cuda')) {
       throw new TypeError(
@@ -197,7 +198,7 @@ export class RNNBase extends Module {
   }
 
   /** A given state in the order and with the batch dimension of the computation; null stands for zeros. */
-  #state(
+  private _stateOf(
     given: Tensor | null | undefined,
     batch: number | null,
     size: number,
@@ -226,16 +227,25 @@ export class RNNBase extends Module {
   ): [output: Tensor | PackedSequence, ...states: Tensor[]] {
     const packed = input instanceof PackedSequence ? input : null
     const data = packed === null ? (input as Tensor) : packed.data
-    const batch = this.#checkInput(data, packed)
+    const batch = this._checkInput(data, packed)
     const order = packed?.sorted_indices ?? null
     const lstm = this.mode === 'LSTM'
     const state = this.proj_size > 0 ? this.proj_size : this.hidden_size
-    const h = this.#state(h_0, batch, state, lstm ? 'hidden[0]' : 'hidden', order)
-    const c = this.#state(c_0, batch, this.hidden_size, 'hidden[1]', order)
+    const h = this._stateOf(h_0, batch, state, lstm ? 'hidden[0]' : 'hidden', order)
+    const c = this._stateOf(c_0, batch, this.hidden_size, 'hidden[1]', order)
     const batchDim = this.batch_first ? 0 : 1
     const sequences = batch === null ? data.unsqueeze(batchDim) : data
-    const weights: number[] = []
-    for (const names of this.#weightNames) for (const name of names) weights.push(handleOf(this.#weight(name)))
+    const options = recurrentOptions({
+      has_biases: this.bias,
+      num_layers: this.num_layers,
+      dropout: this.dropout,
+      train: this.training,
+      bidirectional: this.bidirectional,
+      batch_first: this.batch_first,
+      fused: tstorch.fused,
+    })
+    // A parametrized weight is a tensor that nothing else holds: from its handle to the call nothing may be made.
+    const weights = this.all_weights.flat()
     const [output, ...states] = native
       .recurrent(
         CELL[this.mode],
@@ -243,16 +253,8 @@ export class RNNBase extends Module {
         packed === null ? null : handleOf(packed.batch_sizes),
         h === null ? null : handleOf(h),
         c === null ? null : handleOf(c),
-        weights,
-        recurrentOptions({
-          has_biases: this.bias,
-          num_layers: this.num_layers,
-          dropout: this.dropout,
-          train: this.training,
-          bidirectional: this.bidirectional,
-          batch_first: this.batch_first,
-          fused: tstorch.fused,
-        }),
+        weights.map(handleOf),
+        options,
       )
       .map(wrap) as [Tensor, ...Tensor[]]
     if (packed !== null) {

@@ -15,20 +15,29 @@ export type ModuleKey = Extract<keyof Values, `nn.${string}`>
 /** A module's settings: what its constructor takes, by name. */
 export type Settings<K extends ModuleKey> = Omit<Values[K], (typeof NOT_KEPT)[number]>
 
-type SettingsModule<K extends ModuleKey> = new (...args: Arguments[K]) => Module & Settings<K>
+type SettingsModule<K extends ModuleKey, F> = new (...args: Arguments[K]) => Module & F
 
 /**
- * The base of a module whose fields are its constructor's arguments. `printed` says what it prints of them, as in
+ * The base of a module whose fields are its constructor's arguments; a tensor among them is a buffer. `printed` says what it prints of them, as in
  * Python's format strings: `{p=}` is name and value, `{p}` the value, `{inplace?}` name and value where it is true.
+ * `fieldsOf` makes the fields of the arguments and checks them, where they are not the arguments themselves.
  */
-export function settingsModule<K extends ModuleKey>(key: K, printed = ''): SettingsModule<K> {
+export function settingsModule<K extends ModuleKey, F extends object = Settings<K>>(
+  key: K,
+  printed = '',
+  fieldsOf: (values: Values[K]) => F = (values) => values as unknown as F,
+): SettingsModule<K, F> {
   const items = printed === '' ? [] : printed.split(', ').map((item) => item.slice(1, -1))
   class Base extends Module {
     constructor(...args: Arguments[K]) {
       super()
       const fields = this as unknown as Record<string, unknown>
-      for (const [name, value] of Object.entries(read(key, args)))
-        if (!(NOT_KEPT as readonly string[]).includes(name)) fields[name] = value
+      const { parameters } = signatureOf(key)
+      for (const [name, value] of Object.entries(fieldsOf(read(key, args)))) {
+        if ((NOT_KEPT as readonly string[]).includes(name)) continue
+        if (parameters.find((each) => each.name === name)?.type === 'Tensor?') this.register_buffer(name, value)
+        else fields[name] = value
+      }
     }
 
     override extra_repr(): string {
@@ -39,14 +48,15 @@ export function settingsModule<K extends ModuleKey>(key: K, printed = ''): Setti
         .join(', ')
     }
   }
-  return Base as unknown as SettingsModule<K>
+  return Base as unknown as SettingsModule<K, F>
 }
 
 function printedItem(key: ModuleKey, fields: Readonly<Record<string, unknown>>, item: string): string {
   const name = item.replace(/[=?]$/, '')
   const value = fields[name]
   if (item.endsWith('?') && value !== true) return ''
-  const text = settings({ [name]: value }) + (isWholeDefault(key, name, value) ? '.0' : '')
+  const shown = typeof value === 'string' ? `'${value}'` : value
+  const text = settings({ [name]: shown }) + (isWholeDefault(key, name, value) ? '.0' : '')
   return item === name ? text.slice(name.length + 1) : text
 }
 

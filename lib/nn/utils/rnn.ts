@@ -6,6 +6,8 @@ import { internals, type Tensor } from '../../core/tensor.js'
 import * as aten from '../../generated/aten.js'
 import * as torch from '../../generated/functions.js'
 import * as nn from '../../generated/nn_functional.js'
+import { describe } from '../../operators/describe.js'
+import { type ConversionArguments, conversionOf } from '../../tensor/conversion.js'
 import { fromData } from '../../tensor/elements.js'
 import { type Arguments, read } from '../generated/arguments.js'
 
@@ -49,11 +51,24 @@ export class PackedSequence {
     yield* [this.data, this.batch_sizes, this.sorted_indices, this.unsorted_indices]
   }
 
-  /** The data on another device or of another dtype; the permutations follow to the device. */
-  to(target: dtypes.DType | DeviceLike): PackedSequence {
-    const data = this.data.to(target instanceof dtypes.DType ? { dtype: target } : { device: target })
-    const follow = (indices: Permutation) => indices?.to(data.device) ?? null
-    return new PackedSequence(data, this.batch_sizes, follow(this.sorted_indices), follow(this.unsorted_indices))
+  /**
+   * The data on another device or of another dtype, as Tensor.to is called; the permutations follow to the device. The
+   * same sequences where nothing changes.
+   */
+  to(...args: ConversionArguments): PackedSequence {
+    const { non_blocking, copy, memory_format, ...target } = conversionOf(args)
+    const data = this.data.to({ ...target, non_blocking, copy, memory_format })
+    if (data === this.data) return this
+    if (copy) throw new TypeError('.to() does not accept copy argument')
+    const { device } = data
+    return this._with(data, (indices) => indices.to({ device, non_blocking, memory_format }))
+  }
+
+  private _with(data: Tensor, follow: (indices: Tensor) => Tensor): PackedSequence {
+    const [sorted, unsorted] = [this.sorted_indices, this.unsorted_indices].map((indices) =>
+      indices === null ? null : follow(indices),
+    )
+    return new PackedSequence(data, this.batch_sizes, sorted, unsorted)
   }
 
   cpu(): PackedSequence {
@@ -62,6 +77,15 @@ export class PackedSequence {
 
   cuda(device: DeviceLike | number = 'cuda'): PackedSequence {
     return this.to(typeof device === 'number' ? `cuda:${device}` : device)
+  }
+
+  /** In memory that GPUs read without a copy in between. */
+  pin_memory(): PackedSequence {
+    return this._with(this.data.pin_memory(), (indices) => indices.pin_memory())
+  }
+
+  is_pinned(): boolean {
+    return this.data.is_pinned()
   }
 
   float(): PackedSequence {
@@ -86,6 +110,18 @@ export class PackedSequence {
 
   int(): PackedSequence {
     return this.to(dtypes.int32)
+  }
+
+  short(): PackedSequence {
+    return this.to(dtypes.int16)
+  }
+
+  char(): PackedSequence {
+    return this.to(dtypes.int8)
+  }
+
+  byte(): PackedSequence {
+    return this.to(dtypes.uint8)
   }
 
   get is_cuda(): boolean {
@@ -157,10 +193,17 @@ export function pad_packed_sequence(
   return [padded.index_select(batch_first ? 0 : 1, unsorted_indices), lengths.index_select(0, unsorted_indices.cpu())]
 }
 
+/** The sequences of an iterable, or those that a tensor holds along its first dimension. */
+function sequencesOf(callee: string, sequences: Tensor | Iterable<Tensor>): Tensor[] {
+  if (internals.isTensor(sequences)) return sequences.unbind(0)
+  if (typeof sequences?.[Symbol.iterator] === 'function') return [...sequences]
+  throw new TypeError(`${callee}: Expected iterable for input sequences, but got arg of type: ${describe(sequences)}`)
+}
+
 /** Stacks sequences (L_i, *) of different lengths, padded: (L, N, *), or (N, L, *) with batch_first. */
 export function pad_sequence(...args: Arguments['nn.utils.rnn.pad_sequence']): Tensor {
   const { sequences, batch_first, padding_value, padding_side } = read('nn.utils.rnn.pad_sequence', args)
-  return nn.pad_sequence([...sequences], batch_first, padding_value, padding_side)
+  return nn.pad_sequence(sequencesOf('pad_sequence', sequences), batch_first, padding_value, padding_side)
 }
 
 /** Undoes pad_sequence: the sequences without their padding, copied. */
@@ -173,7 +216,8 @@ export function unpad_sequence(...args: Arguments['nn.utils.rnn.unpad_sequence']
 
 /** Packs sequences (L_i, *) of different lengths. */
 export function pack_sequence(...args: Arguments['nn.utils.rnn.pack_sequence']): PackedSequence {
-  const { sequences, enforce_sorted } = read('nn.utils.rnn.pack_sequence', args)
+  const { enforce_sorted, ...given } = read('nn.utils.rnn.pack_sequence', args)
+  const sequences = sequencesOf('pack_sequence', given.sequences)
   const lengths = sequences.map((sequence) => sequence.size(0))
   return pack_padded_sequence(pad_sequence(sequences), lengths, { enforce_sorted })
 }

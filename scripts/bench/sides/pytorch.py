@@ -131,6 +131,34 @@ def add():
     return lambda: a + b, False
 
 
+def optimizer():
+    params = [torch.randn(spec["shape"]).requires_grad_() for _ in range(spec["parameters"])]
+    for p in params:
+        gradient = torch.randn(spec["shape"])
+        p.grad = gradient.to_sparse(1) if spec["optimizer"] == "SparseAdam" else gradient
+    return getattr(optim, spec["optimizer"])(params).step, False
+
+
+def program():
+    import pathlib
+
+    sys.path.insert(0, str(pathlib.Path(__file__).parents[3] / "examples" / "programs"))
+    from run import start
+
+    return start(spec["program"]), True
+
+
+def calls():
+    model = nn.Sequential(*(nn.Linear(8, 8) for _ in range(20)))
+    x = torch.randn(1, 8)
+
+    def step():
+        with torch.no_grad():
+            model(x)
+
+    return step, False
+
+
 def captured(step):
     """The step as one CUDA graph; three steps before it let the optimizer make its state."""
     side = torch.cuda.Stream()
@@ -150,7 +178,8 @@ def captured(step):
     return replay
 
 
-tasks = {"sine": sine, "character": character, "scratch": scratch, "inference": inference}
+tasks = {"sine": sine, "character": character, "scratch": scratch, "inference": inference, "optimizer": optimizer}
+tasks |= {"program": program, "calls": calls}
 torch.manual_seed(0)
 step, reads = tasks.get(spec["task"], add)()
 if graph:

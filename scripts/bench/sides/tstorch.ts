@@ -130,10 +130,36 @@ function add(): Step {
   return { run, reads: false }
 }
 
-const STEPS = { sine, character, scratch, inference, add, add_in_scope: add }
+type AnyOptimizer = new (params: Tensor[]) => optim.Optimizer
+
+function optimizer(): Step {
+  const shape = spec.shape as number[]
+  const params = Array.from({ length: spec.parameters as number }, () => {
+    const param = torch.randn(shape).requires_grad_()
+    const sparse = spec.optimizer === 'SparseAdam'
+    param.grad = sparse ? torch.randn(shape).to_sparse({ sparse_dim: 1 }) : torch.randn(shape)
+    return param
+  })
+  const Made = (optim as unknown as Record<string, AnyOptimizer>)[spec.optimizer as string] as AnyOptimizer
+  const made = new Made(params)
+  return { run: () => made.step(), reads: false }
+}
+
+async function program(): Promise<Step> {
+  const { start } = await import('../../../examples/programs/run.js')
+  return { run: await start(spec.program as string), reads: true }
+}
+
+function calls(): Step {
+  const model = new nn.Sequential(...Array.from({ length: 20 }, () => new nn.Linear(8, 8)))
+  const x = torch.randn(1, 8)
+  return { run: () => torch.no_grad(() => void model(x)), reads: false }
+}
+
+const STEPS = { sine, character, scratch, inference, add, add_in_scope: add, optimizer, program, calls }
 
 torch.manual_seed(0)
-const task = STEPS[spec.task]()
+const task = await STEPS[spec.task]()
 const body = graph && spec.task !== 'inference' ? torch.cuda.graphed_step(task.run) : task.run
 
 function step(): void {

@@ -1,0 +1,367 @@
+// The layers of Attention Is All You Need (Vaswani et al. 2017).
+
+import { get_fastpath_enabled } from '../../backends/mha.js'
+import type { Tensor } from '../../core/tensor.js'
+import { warn } from '../../core/warn.js'
+import { triu } from '../../generated/functions.js'
+import { aten } from '../../operators/ops.js'
+import { deepcopy } from '../../tensor/deepcopy.js'
+import { full } from '../../tensor/factories.js'
+import * as F from '../functional/index.js'
+import { additive } from '../functional/mask.js'
+import { type Arguments, read, type Values } from '../generated/arguments.js'
+import * as init from '../init.js'
+import { GELU, ReLU } from './activation.js'
+import { ModuleList } from './container.js'
+import { Dropout } from './dropout.js'
+import { Linear } from './linear.js'
+import { Module } from './module.js'
+import { asksForGradients, isAutocasting, isOnCpuOrGpu, MultiheadAttention } from './multihead_attention.js'
+import { LayerNorm } from './normalization.js'
+
+type Activation = (input: Tensor) => Tensor
+type LayerSettings = Values['nn.TransformerEncoderLayer']
+
+function activationOf(activation: LayerSettings['activation']): Activation {
+  if (typeof activation !== 'string') return activation
+  if (activation === 'relu') return F.relu as Activation
+  if (activation === 'gelu') return F.gelu as Activation
+  throw new Error(`activation should be relu/gelu, not ${activation}`)
+}
+
+/** The number of time steps. */
+const lengthOf = (input: Tensor, batch_first: boolean): number => input.size(input.dim() !== 2 && batch_first ? 1 : 0)
+
+const causalMask = (size: number, options: Partial<Pick<LayerSettings, 'device' | 'dtype'>>): Tensor =>
+  triu(full([size, size], -Infinity, options), 1)
+
+/** Whether a mask is the causal one, where nobody says it. */
+function isCausal(mask: Tensor | null, given: boolean | null, size: number): boolean {
+  if (given !== null || mask === null) return given === true
+  const causal = causalMask(size, { device: mask.device, dtype: mask.dtype })
+  return mask.shape.equals(causal.shape) && mask.eq(causal).all().item<boolean>()
+}
+
+function clones<M extends Module>(layer: M, count: number): ModuleList<M> {
+  return new ModuleList(Array.from({ length: count }, () => deepcopy(layer)))
+}
+
+type Decoding = Pick<TransformerDecoderLayer, 'multihead_attn' | 'norm3' | 'dropout3'>
+
+/** What the layers of encoder and decoder have in common. Their fields are in the order in which they are made. */
+class Layer extends Module {
+  declare self_attn: MultiheadAttention
+  declare linear1: Linear
+  declare dropout: Dropout
+  declare linear2: Linear
+  declare norm_first: boolean
+  declare norm1: LayerNorm
+  declare norm2: LayerNorm
+  declare dropout1: Dropout
+  declare dropout2: Dropout
+  declare activation: Activation
+
+  constructor(settings: LayerSettings, decoder: boolean) {
+    super()
+    const { d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, norm_first, bias } = settings
+    const { batch_first, device, dtype } = settings
+    const made = { bias, device, dtype }
+    const attention = () => new MultiheadAttention(d_model, nhead, { dropout, batch_first, ...made })
+    const norm = () => new LayerNorm(d_model, { eps: layer_norm_eps, ...made })
+    const decoding = this as unknown as Decoding
+    this.self_attn = attention()
+    if (decoder) decoding.multihead_attn = attention()
+    this.linear1 = new Linear(d_model, dim_feedforward, made)
+    this.dropout = new Dropout(dropout)
+    this.linear2 = new Linear(dim_feedforward, d_model, made)
+    this.norm_first = norm_first
+    this.norm1 = norm()
+    this.norm2 = norm()
+    if (decoder) decoding.norm3 = norm()
+    this.dropout1 = new Dropout(dropout)
+    this.dropout2 = new Dropout(dropout)
+    if (decoder) decoding.dropout3 = new Dropout(dropout)
+    this.activation = activationOf(activation)
+  }
+
+  protected attend(
+    attention: MultiheadAttention,
+    dropout: Dropout,
+    [query, key]: readonly [Tensor, Tensor],
+    attn_mask: Tensor | null,
+    key_padding_mask: Tensor | null,
+    is_causal: boolean,
+  ): Tensor {
+    const [output] = attention(query, key, key, { attn_mask, key_padding_mask, is_causal, need_weights: false })
+    return dropout(output)
+  }
+
+  protected feedForward(x: Tensor, dropout: Dropout): Tensor {
+    return dropout(this.linear2(this.dropout(this.activation(this.linear1(x)))))
+  }
+}
+
+/**
+ * Self-attention and a feed-forward network, each with dropout, a sum with its input and normalisation:
+ * x ← LayerNorm(x + attention(x)), x ← LayerNorm(x + W₂ activation(W₁ x)); with `norm_first` x ← x + attention(LayerNorm(x))
+ * and so on. `d_model` E: the width; `nhead`: heads; `dim_feedforward`: the width inside; `activation`: 'relu', 'gelu' or a
+ * function; `batch_first`: (N, S, E) instead of (S, N, E).
+ *
+ * In evaluation, batch first and without gradients the whole layer is one operator.
+ * @see https://docs.pytorch.org/docs/2.13/generated/torch.nn.TransformerEncoderLayer.html
+ */
+export class TransformerEncoderLayer extends Layer {
+  /** 1 for ReLU, 2 for GELU, 0 for another activation. */
+  activation_relu_or_gelu: 0 | 1 | 2
+
+  constructor(...args: Arguments['nn.TransformerEncoderLayer']) {
+    super(read('nn.TransformerEncoderLayer', args), false)
+    const { activation } = this
+    const isRelu = activation === F.relu || activation instanceof ReLU
+    const isGelu = activation === F.gelu || activation instanceof GELU
+    this.activation_relu_or_gelu = isRelu ? 1 : isGelu ? 2 : 0
+  }
+
+  /** `src` (S, N, E) or (S, E); `src_mask` and `src_key_padding_mask` as MultiheadAttention's masks. Gives src's shape. */
+  forward(...args: Arguments['nn.TransformerEncoderLayer.forward']): Tensor {
+    const { src, is_causal, ...masks } = read('nn.TransformerEncoderLayer.forward', args)
+    const padding = additive(masks.src_key_padding_mask, 'src_key_padding_mask', src, masks.src_mask, 'src_mask')
+    const mask = additive(masks.src_mask, 'src_mask', src)
+    if (this._isFast(src)) return this._inOne(src, mask, padding)
+    const { self_attn, dropout1, dropout2 } = this
+    const attended = (x: Tensor) => this.attend(self_attn, dropout1, [x, x], mask, padding, is_causal)
+    if (this.norm_first) {
+      const x = src.add(attended(this.norm1(src)))
+      return x.add(this.feedForward(this.norm2(x), dropout2))
+    }
+    const x = this.norm1(src.add(attended(src)))
+    return this.norm2(x.add(this.feedForward(x, dropout2)))
+  }
+
+  /** @internal The tensors that the layer's one operator takes. */
+  _tensors(src: Tensor): (Tensor | null)[] {
+    const { self_attn, norm1, norm2, linear1, linear2 } = this
+    const { in_proj_weight, in_proj_bias, out_proj } = self_attn
+    return [src, in_proj_weight, in_proj_bias, ...[out_proj, norm1, norm2, linear1, linear2].flatMap(withBias)]
+  }
+
+  /** Whether one operator does it, which knows no gradients and no dropout. */
+  private _isFast(src: Tensor): boolean {
+    const { self_attn, norm1, norm2 } = this
+    if (!get_fastpath_enabled() || src.dim() !== 3 || this.training || !self_attn.batch_first) return false
+    if (self_attn.in_proj_bias === null || !self_attn._qkv_same_embed_dim) return false
+    if (this.activation_relu_or_gelu === 0 || norm1.eps !== norm2.eps || self_attn.num_heads % 2 === 1) return false
+    if (isAutocasting() || this.modules().some((m) => m._forward_hooks.size + m._forward_pre_hooks.size > 0))
+      return false
+    const tensors = this._tensors(src)
+    return tensors.every(isOnCpuOrGpu) && !asksForGradients(tensors)
+  }
+
+  private _inOne(src: Tensor, src_mask: Tensor | null, padding: Tensor | null): Tensor {
+    const { self_attn, norm1, norm2, linear1, linear2 } = this
+    const { embed_dim, num_heads, in_proj_weight, in_proj_bias, out_proj } = self_attn
+    const [mask, type] = self_attn.merge_masks(src_mask, padding, src)
+    return aten._transformer_encoder_layer_fwd(
+      ...[src, embed_dim, num_heads, in_proj_weight, in_proj_bias, ...withBias(out_proj)],
+      ...[this.activation_relu_or_gelu === 2, this.norm_first, norm1.eps, ...withBias(norm1), ...withBias(norm2)],
+      ...[...withBias(linear1), ...withBias(linear2), mask, type],
+    ) as Tensor
+  }
+}
+
+const withBias = ({ weight, bias }: { weight: Tensor | null; bias: Tensor | null }): (Tensor | null)[] => [weight, bias]
+
+/** Why a stack of these layers does not drop padding where it could; null where it does. */
+function whyNotNested(layer: Module): string | null {
+  const name = 'encoder_layer'
+  if (!(layer instanceof TransformerEncoderLayer)) return `${name} was not TransformerEncoderLayer`
+  const { self_attn, norm1, norm2 } = layer
+  if (layer.norm_first) return `${name}.norm_first was True`
+  if (!self_attn.batch_first) {
+    return `${name}.self_attn.batch_first was not True(use batch_first for better inference performance)`
+  }
+  if (!self_attn._qkv_same_embed_dim) return `${name}.self_attn._qkv_same_embed_dim was not True`
+  if (self_attn.in_proj_bias === null) return `${name}.self_attn was passed bias=False`
+  if (layer.activation_relu_or_gelu === 0) return `${name}.activation_relu_or_gelu was not True`
+  if (norm1.eps !== norm2.eps) return `${name}.norm1.eps was not equal to ${name}.norm2.eps`
+  return self_attn.num_heads % 2 === 1 ? `${name}.self_attn.num_heads is odd` : null
+}
+
+/**
+ * `num_layers` copies of `encoder_layer`, one after the other, and `norm` after the last. All start with the same weights.
+ * With `enable_nested_tensor` padding is left out in evaluation where the layers are one operator each; the output is zero
+ * there. `mask_check`: whether the padding is checked to be on the right.
+ * @see https://docs.pytorch.org/docs/2.13/generated/torch.nn.TransformerEncoder.html
+ */
+export class TransformerEncoder extends Module {
+  layers: ModuleList<TransformerEncoderLayer>
+  num_layers: number
+  norm: Module | null
+  enable_nested_tensor: boolean
+  use_nested_tensor: boolean
+  mask_check: boolean
+
+  constructor(...args: Arguments['nn.TransformerEncoder']) {
+    super()
+    const { encoder_layer, num_layers, norm, enable_nested_tensor, mask_check } = read('nn.TransformerEncoder', args)
+    this.layers = clones(encoder_layer as TransformerEncoderLayer, num_layers)
+    this.num_layers = num_layers
+    this.norm = norm
+    this.enable_nested_tensor = enable_nested_tensor
+    const why = whyNotNested(encoder_layer)
+    this.use_nested_tensor = enable_nested_tensor && why === null
+    this.mask_check = mask_check
+    if (enable_nested_tensor && why !== null) {
+      warn(`enable_nested_tensor is True, but self.use_nested_tensor is False because ${why}`)
+    }
+  }
+
+  /** `src` (S, N, E) or (S, E); masks as MultiheadAttention's. `is_causal`: whether `mask` is the causal one; null finds out. */
+  forward(...args: Arguments['nn.TransformerEncoder.forward']): Tensor {
+    const given = read('nn.TransformerEncoder.forward', args)
+    const { src } = given
+    let padding = additive(given.src_key_padding_mask, 'src_key_padding_mask', src, given.mask, 'mask')
+    const mask = additive(given.mask, 'mask', src)
+    const [first] = this.layers
+    const nested = this._isNested(src, mask, padding)
+    let output = src
+    if (nested) {
+      output = aten._nested_tensor_from_mask(src, (padding as Tensor).logical_not(), false) as Tensor
+      padding = null
+    }
+    const is_causal = isCausal(mask, given.is_causal, lengthOf(src, first?.self_attn?.batch_first === true))
+    for (const layer of this.layers) {
+      output = layer(output, { src_mask: mask, is_causal, src_key_padding_mask: padding })
+    }
+    if (nested) output = output.to_padded_tensor(0, [...src.shape])
+    return this.norm === null ? output : this.norm(output)
+  }
+
+  /** Whether padding is left out. */
+  private _isNested(src: Tensor, mask: Tensor | null, padding: Tensor | null): boolean {
+    const [first] = this.layers
+    if (!get_fastpath_enabled() || !this.use_nested_tensor || first === undefined || first.training) return false
+    if (src.dim() !== 3 || padding === null || mask !== null || isAutocasting()) return false
+    const aligned = () => aten._nested_tensor_from_mask_left_aligned(src, padding.logical_not()) as unknown as boolean
+    if (this.mask_check && !aligned()) return false
+    return isOnCpuOrGpu(src) && !asksForGradients(first._tensors(src))
+  }
+}
+
+/**
+ * Self-attention, attention to the encoder's output and a feed-forward network, each with dropout, a sum with its input
+ * and normalisation. The settings are TransformerEncoderLayer's.
+ * @see https://docs.pytorch.org/docs/2.13/generated/torch.nn.TransformerDecoderLayer.html
+ */
+export class TransformerDecoderLayer extends Layer {
+  declare multihead_attn: MultiheadAttention
+  declare norm3: LayerNorm
+  declare dropout3: Dropout
+
+  constructor(...args: Arguments['nn.TransformerDecoderLayer']) {
+    super(read('nn.TransformerDecoderLayer', args), true)
+  }
+
+  /** `tgt` (T, N, E), `memory` (S, N, E), the encoder's output; masks as MultiheadAttention's. Gives tgt's shape. */
+  forward(...args: Arguments['nn.TransformerDecoderLayer.forward']): Tensor {
+    const given = read('nn.TransformerDecoderLayer.forward', args)
+    const { tgt, memory } = given
+    const { self_attn, multihead_attn, dropout1, dropout2, dropout3 } = this
+    const toItself = (x: Tensor) =>
+      this.attend(self_attn, dropout1, [x, x], given.tgt_mask, given.tgt_key_padding_mask, given.tgt_is_causal)
+    const { memory_mask, memory_key_padding_mask, memory_is_causal } = given
+    const toMemory = (x: Tensor) =>
+      this.attend(multihead_attn, dropout2, [x, memory], memory_mask, memory_key_padding_mask, memory_is_causal)
+    if (this.norm_first) {
+      let x = tgt.add(toItself(this.norm1(tgt)))
+      x = x.add(toMemory(this.norm2(x)))
+      return x.add(this.feedForward(this.norm3(x), dropout3))
+    }
+    let x = this.norm1(tgt.add(toItself(tgt)))
+    x = this.norm2(x.add(toMemory(x)))
+    return this.norm3(x.add(this.feedForward(x, dropout3)))
+  }
+}
+
+/**
+ * `num_layers` copies of `decoder_layer`, one after the other, and `norm` after the last. All start with the same weights.
+ * @see https://docs.pytorch.org/docs/2.13/generated/torch.nn.TransformerDecoder.html
+ */
+export class TransformerDecoder extends Module {
+  layers: ModuleList<TransformerDecoderLayer>
+  num_layers: number
+  norm: Module | null
+
+  constructor(...args: Arguments['nn.TransformerDecoder']) {
+    super()
+    const { decoder_layer, num_layers, norm } = read('nn.TransformerDecoder', args)
+    this.layers = clones(decoder_layer as TransformerDecoderLayer, num_layers)
+    this.num_layers = num_layers
+    this.norm = norm
+  }
+
+  /** `tgt` (T, N, E), `memory` (S, N, E); masks as MultiheadAttention's. `tgt_is_causal`: null finds out. */
+  forward(...args: Arguments['nn.TransformerDecoder.forward']): Tensor {
+    const { tgt, memory, tgt_is_causal, ...masks } = read('nn.TransformerDecoder.forward', args)
+    const [first] = this.layers
+    const length = lengthOf(tgt, first?.self_attn?.batch_first === true)
+    const is_causal = isCausal(masks.tgt_mask, tgt_is_causal, length)
+    let output = tgt
+    for (const layer of this.layers) output = layer(output, memory, { ...masks, tgt_is_causal: is_causal })
+    return this.norm === null ? output : this.norm(output)
+  }
+}
+
+/**
+ * Encoder and decoder (Vaswani et al. 2017). `src` (S, N, E) and `tgt` (T, N, E) give (T, N, E); with `batch_first` the
+ * batch N is first. All weights of two dimensions start as Glorot's (xavier_uniform_). `custom_encoder` and
+ * `custom_decoder` take the places of the two; the other settings are TransformerEncoderLayer's.
+ * @see https://docs.pytorch.org/docs/2.13/generated/torch.nn.Transformer.html
+ */
+export class Transformer extends Module {
+  encoder: Module
+  decoder: Module
+  d_model: number
+  nhead: number
+  batch_first: boolean
+
+  constructor(...args: Arguments['nn.Transformer']) {
+    super()
+    const values = read('nn.Transformer', args)
+    const { num_encoder_layers, num_decoder_layers, custom_encoder, custom_decoder, ...settings } = values
+    const { d_model, layer_norm_eps: eps, bias, device, dtype } = settings
+    const norm = () => new LayerNorm(d_model, { eps, bias, device, dtype })
+    this.encoder =
+      custom_encoder ?? new TransformerEncoder(new TransformerEncoderLayer(settings), num_encoder_layers, norm())
+    this.decoder =
+      custom_decoder ?? new TransformerDecoder(new TransformerDecoderLayer(settings), num_decoder_layers, norm())
+    this._reset_parameters()
+    this.d_model = d_model
+    this.nhead = settings.nhead
+    this.batch_first = settings.batch_first
+  }
+
+  forward(...args: Arguments['nn.Transformer.forward']): Tensor {
+    const given = read('nn.Transformer.forward', args)
+    const { src, tgt, src_mask, src_key_padding_mask, src_is_causal, ...others } = given
+    const batchDim = this.batch_first ? 0 : 1
+    if (src.dim() === 3 && src.size(batchDim) !== tgt.size(batchDim)) {
+      throw new Error('the batch number of src and tgt must be equal')
+    }
+    if (src.size(-1) !== this.d_model || tgt.size(-1) !== this.d_model) {
+      throw new Error('the feature number of src and tgt must be equal to d_model')
+    }
+    const memory = this.encoder(src, { mask: src_mask, src_key_padding_mask, is_causal: src_is_causal })
+    return this.decoder(tgt, memory, others)
+  }
+
+  /** A mask (sz, sz) of zeros, with -∞ for what comes later. */
+  static generate_square_subsequent_mask(...args: Arguments['nn.Transformer.generate_square_subsequent_mask']): Tensor {
+    const { sz, device, dtype } = read('nn.Transformer.generate_square_subsequent_mask', args)
+    return causalMask(sz, { device, dtype })
+  }
+
+  _reset_parameters(): void {
+    for (const parameter of this.parameters()) if (parameter.dim() > 1) init.xavier_uniform_(parameter)
+  }
+}
