@@ -38,7 +38,7 @@ const ELSEWHERE: [start: RegExp, where: string][] = [
   [/^optim\.(lr_scheduler\.(LRScheduler|SequentialLR\.|(\w+\.(step|scale_fn)$))|swa_utils\.|LBFGS\.)/, 'test/optim'],
   [/^nn\.(modules\.module|attention|utils\.(prune|parametrize|parametrizations|stateless))\.|^func\./, 'test/nn'],
   [
-    /^nn\.utils\.(remove_)?(spectral|weight)_norm$|^nn\.\w+\.(forward|from_pretrained|convert_sync_batchnorm|generate_square_subsequent_mask)$/,
+    /^nn\.utils\.(remove_)?(spectral|weight)_norm$|^nn\.\w+\.(forward|from_pretrained|convert_sync_batchnorm|merge_masks|generate_square_subsequent_mask)$/,
     'test/nn',
   ],
   [/^nn\.(SyncBatchNorm|LinearCrossEntropyOptions|RNNCellBase|Uninitialized\w+(\.\w+)?|Module\.to_empty)$/, 'test/nn'],
@@ -55,9 +55,9 @@ const UNSEEN: Record<string, string> = {
   'nn.FractionalMaxPool2d._random_samples': 'kept for forward, whose tests are in test/nn',
   'nn.FractionalMaxPool3d._random_samples': 'kept for forward, whose tests are in test/nn',
   'nn.LinearCrossEntropyLoss.options': 'settings of how it is computed, not of what',
+  'nn.Transformer.custom_encoder': 'a module: its tests are in test/nn',
+  'nn.Transformer.custom_decoder': 'a module: its tests are in test/nn',
   'nn.Module.named_modules.memo': 'the modules that are left out, in a set',
-  'nn.Transformer.custom_encoder': 'a module in the place of another',
-  'nn.Transformer.custom_decoder': 'a module in the place of another',
   'optim.lr_scheduler.OneCycleLR.last_epoch': 'resumed in test/optim',
   'utils.checkpoint.checkpoint.context_fn': 'a function of two context managers',
 }

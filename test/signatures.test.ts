@@ -206,7 +206,7 @@ const OTHERWISE: [reason: string, names: string[]][] = [
   [
     'for subclasses to override',
     words(`
-      nn.utils.parametrize.ParametrizationList.forward nn.utils.prune.BasePruningMethod torch.deepcopy
+      nn.utils.parametrize.ParametrizationList.forward nn.utils.prune.BasePruningMethod torch.deepcopy nn.utils.skip_init
       nn.Module.forward nn.Module.set_extra_state nn.Module.moved nn.Module.extra_repr nn.Sequential.forward nn.RNNBase.moved nn.RNNBase.run
       nn.RNNBase.extra_repr nn.ParameterList.extra_repr nn.ParameterDict.extra_repr optim.Optimizer.checkOptions optim.Optimizer.stepGroup
       optim.Optimizer.stateOf optim.Optimizer.keepState optim.Optimizer.checkState optim.Optimizer.stateFor

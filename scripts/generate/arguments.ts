@@ -36,17 +36,22 @@ function forms(signature: PythonSignature): string {
   const required = place.filter(isRequired)
   const given = parameters.filter(isRequired).map(({ name }) => `'${name}'`)
   const keywords = `Keywords<'${keyOf(signature)}'${given.length > 0 ? `, ${given.join(' | ')}` : ''}>`
+  // Those that only a keyword gives.
+  const named = parameters.filter((parameter) => parameter.keyword_only && isRequired(parameter))
+  const fields = (list: readonly Parameter[]) =>
+    `{ ${list.map(({ name, type }) => `${name}: ${inputType(type)}`).join('; ')} }`
   const declared = ({ name, type }: Parameter) => `${RESERVED.has(name) ? `${name}_` : name}: ${inputType(type)}`
   const byName = required.map((_, count) => {
-    const named = required.slice(count).map(({ name, type }) => `${name}: ${inputType(type)}`)
     const rest = parameters.length > required.length ? ` & ${keywords}` : ''
-    return `[${[...required.slice(0, count).map(declared), `options: { ${named.join('; ')} }${rest}`].join(', ')}]`
+    const options = `options: ${fields([...required.slice(count), ...named])}${rest}`
+    return `[${[...required.slice(0, count).map(declared), options].join(', ')}]`
   })
   const inPlace = place.map((parameter, i) => {
     if (i < required.length) return declared(parameter)
     return `${declared(parameter).replace(': ', '?: ')} | ${keywords} | undefined`
   })
-  if (place.length < parameters.length) inPlace.push(`options?: ${keywords} | undefined`)
+  if (named.length > 0 && place.length === required.length) inPlace.push(`options: ${fields(named)} & ${keywords}`)
+  else if (place.length < parameters.length) inPlace.push(`options?: ${keywords} | undefined`)
   // One tuple where it can say all, or where one of several classes is chosen by name: of a union of callables
   // TypeScript understands calls with one tuple each. That a second argument is missing is then seen at run time.
   if (required.length === 1 || (required.length > 1 && CHOSEN.test(keyOf(signature)))) {

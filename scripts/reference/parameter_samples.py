@@ -26,9 +26,11 @@ LEFT_OUT = {
     **{f"nn.{name}": "has cases of its own (layers.py)" for name in (
         "Embedding.from_pretrained", "EmbeddingBag.from_pretrained", "SyncBatchNorm.convert_sync_batchnorm", "EmbeddingBag.forward",
         "ConvTranspose1d.forward", "ConvTranspose2d.forward", "ConvTranspose3d.forward", "RNNCell.forward", "LSTMCell.forward",
-        "GRUCell.forward", "MultiheadAttention.forward", "Transformer.forward", "TransformerEncoder.forward",
-        "TransformerDecoder.forward", "TransformerEncoderLayer.forward", "TransformerDecoderLayer.forward",
-        "Transformer.generate_square_subsequent_mask")},
+        "GRUCell.forward")},
+    **{f"nn.{name}": "has cases of its own (transformer.py)" for name in (
+        "MultiheadAttention.forward", "MultiheadAttention.merge_masks", "Transformer.forward",
+        "Transformer.generate_square_subsequent_mask", "TransformerEncoder.forward", "TransformerDecoder.forward",
+        "TransformerEncoderLayer.forward", "TransformerDecoderLayer.forward")},
     "safetensors.": "has cases of its own (safetensors_files.py)",
 }
 NAMED = {

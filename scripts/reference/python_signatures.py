@@ -592,6 +592,7 @@ named = [
         "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d", "EmbeddingBag", "RNNCell", "LSTMCell", "GRUCell",
         "MultiheadAttention", "Transformer", "TransformerEncoder", "TransformerDecoder", "TransformerEncoderLayer",
         "TransformerDecoderLayer"]),
+    *methods("nn.MultiheadAttention", nn.MultiheadAttention, without=["forward"]),
     row("nn.Transformer", "generate_square_subsequent_mask", "method",
         list(inspect.signature(nn.Transformer.generate_square_subsequent_mask).parameters.values())),
     *functions("nn.init", nn.init, [name for name in own_functions(nn.init) if name.endswith("_") or name == "calculate_gain"]),

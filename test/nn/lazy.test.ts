@@ -159,3 +159,18 @@ describe('an uninitialized tensor', () => {
     expect(() => parameter.materialize([1])).toThrow('disposed')
   })
 })
+
+test('skip_init makes a module without values, on the device of its argument', () => {
+  const [before, linear] = [torch.get_rng_state(), nn.utils.skip_init(nn.Linear, 3, 4, { bias: false })]
+  expect(torch.equal(torch.get_rng_state(), before)).toBe(true)
+  expect(linear).toBeInstanceOf(nn.Linear)
+  expect(linear.bias).toBeNull()
+  expect(linear.weight.device.type).toBe('cpu')
+  expect(linear.weight.shape.equals([4, 3])).toBe(true)
+  expect(nn.utils.skip_init(nn.Conv2d, 1, 2, 3, { device: 'meta' }).weight.device.type).toBe('meta')
+  expect(() => nn.utils.skip_init(Map as never)).toThrow('Expected a Module')
+  class Own extends nn.Module {
+    linear = new nn.Linear(1, 1)
+  }
+  expect(() => nn.utils.skip_init(Own as never)).toThrow("Module must support a 'device' arg")
+})

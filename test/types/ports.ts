@@ -251,3 +251,34 @@ export function losses(log_probs: Tensor, targets: Tensor, lengths: Tensor): voi
   const criteria: nn.Module[] = [new nn.MSELoss(), new nn.SmoothL1Loss({ beta: 0.5 })]
   for (const criterion of criteria) criterion(log_probs, targets).backward()
 }
+/** Attention and transformers as ported programs write them. */
+export class TransformerLM extends nn.Module {
+  src_mask: Tensor | null = null
+  encoder
+  attention: nn.MultiheadAttention
+  constructor(ninp: number, nhead: number, nhid: number, nlayers: number, dropout = 0.5) {
+    super()
+    const layer = new nn.TransformerEncoderLayer(ninp, nhead, nhid, dropout, { batch_first: true, activation: 'gelu' })
+    this.encoder = new nn.TransformerEncoder(layer, nlayers, { norm: new nn.LayerNorm(ninp) })
+    this.attention = new nn.MultiheadAttention(ninp, nhead, { batch_first: true })
+  }
+  forward(src: Tensor, padding?: Tensor | null): Tensor {
+    this.src_mask ??= nn.Transformer.generate_square_subsequent_mask(src.size(1))
+    let output = this.encoder(src, { mask: this.src_mask, src_key_padding_mask: padding })
+    output = this.encoder(output, this.src_mask)
+    const [out, weights] = this.attention(output, output, output)
+    const [alone] = this.attention(out, src, src, { need_weights: false, attn_mask: this.src_mask, is_causal: true })
+    return weights === null ? alone : alone.add(weights.sum())
+  }
+}
+export function translated(src: Tensor, tgt: Tensor): Tensor {
+  const decoder = new nn.TransformerDecoder(new nn.TransformerDecoderLayer({ d_model: 8, nhead: 2 }), 2)
+  const tanh = new nn.TransformerEncoderLayer(8, 2, { activation: torch.tanh })
+  const model = new nn.Transformer(8, 2, {
+    num_encoder_layers: 1,
+    activation: (x) => x.relu(),
+    custom_decoder: decoder,
+  })
+  const tgt_mask = model.batch_first ? null : nn.Transformer.generate_square_subsequent_mask(tgt.size(0))
+  return decoder(model(src, tgt, { tgt_mask, tgt_is_causal: true }), tanh(src), { tgt_mask })
+}

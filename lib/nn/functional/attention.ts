@@ -6,6 +6,7 @@ import * as torch from '../../generated/functions.js'
 import * as nn from '../../generated/nn_functional.js'
 import { pythonFunction } from '../../operators/arguments.js'
 import type * as signature from '../../operators/generated/python_functions.js'
+import { dropout } from './dropout.js'
 import { linear } from './linear.js'
 import { additive } from './mask.js'
 
@@ -54,11 +55,16 @@ function isBatched(
   return dims === 3
 }
 
+const inThree = (bias: Optional): readonly Optional[] => (bias === null ? [null, null, null] : bias.chunk(3))
+
+const projected = (inputs: readonly Tensor[], weights: readonly Tensor[], biases: readonly Optional[]) =>
+  inputs.map((input, i) => linear(input, weights[i] as Tensor, biases[i] as Optional)) as [Tensor, Tensor, Tensor]
+
 /** Projects query, key and value by their parts of one weight; the same tensor is projected in one product. */
 function projectTogether(q: Tensor, k: Tensor, v: Tensor, weight: Tensor, bias: Optional): [Tensor, Tensor, Tensor] {
   const width = q.size(-1)
-  const inParts = (projected: Tensor, parts: number) =>
-    projected.unflatten(-1, [parts, width]).unsqueeze(0).transpose(0, -2).squeeze(-2).contiguous().unbind(0)
+  const inParts = (all: Tensor, parts: number) =>
+    all.unflatten(-1, [parts, width]).unsqueeze(0).transpose(0, -2).squeeze(-2).contiguous().unbind(0)
   if (k === v && q === k) {
     const [query, key, value] = inParts(linear(q, weight, bias), 3)
     return [query, key, value]
@@ -71,17 +77,31 @@ function projectTogether(q: Tensor, k: Tensor, v: Tensor, weight: Tensor, bias: 
     const [key, value] = inParts(linear(k, weightKV, biasKV), 2)
     return [query, key, value]
   }
-  const weights = weight.chunk(3)
-  return projectApart([q, k, v], weights, bias)
+  return projected([q, k, v], weight.chunk(3), inThree(bias))
 }
 
+/** A tensor's sequence and batch dimensions, as messages show them. */
+const outer = (tensor: Tensor): string => `torch.Size([${tensor.size(0)}, ${tensor.size(1)}])`
+
+/** Projects query, key and value by weights of their own. */
 function projectApart(inputs: readonly Tensor[], weights: readonly Tensor[], bias: Optional): [Tensor, Tensor, Tensor] {
-  const biases = bias === null ? [null, null, null] : bias.chunk(3)
-  return inputs.map((input, i) => linear(input, weights[i] as Tensor, biases[i] as Optional)) as [
-    Tensor,
-    Tensor,
-    Tensor,
-  ]
+  const biases = inThree(bias)
+  const width = inputs[0]?.size(-1) as number
+  const names = ['query', 'key', 'value']
+  for (const [i, weight] of weights.entries()) {
+    const columns = inputs[i]?.size(-1) as number
+    check(
+      weight.shape.equals([width, columns]),
+      `expecting ${names[i]} weights shape of (${width}, ${columns}), but got ${weight.shape}`,
+    )
+  }
+  for (const [i, each] of biases.entries()) {
+    check(
+      each === null || each.shape.equals([width]),
+      `expecting ${names[i]} bias shape of (${width},), but got ${each?.shape}`,
+    )
+  }
+  return projected(inputs, weights, biases)
 }
 
 export const multi_head_attention_forward = pythonFunction<signature.nn_functional_multi_head_attention_forward>(
@@ -114,20 +134,11 @@ export const multi_head_attention_forward = pythonFunction<signature.nn_function
     is_causal: boolean,
   ): [output: Tensor, weights: Tensor | null] => {
     const batched = isBatched(givenQuery, givenKey, givenValue, key_padding_mask, attn_mask, num_heads)
-    // Arguments that are the same tensor stay so, and share a product.
-    const seen = new Map<Tensor, Tensor>()
-    const withBatch = (tensor: Tensor): Tensor => {
-      if (batched) return tensor
-      const known = seen.get(tensor) ?? tensor.unsqueeze(1)
-      seen.set(tensor, known)
-      return known
-    }
+    // As in Python, arguments that are the same tensor share a product only where they have a batch dimension.
+    const withBatch = (tensor: Tensor): Tensor => (batched ? tensor : tensor.unsqueeze(1))
     const [query, key, value] = [withBatch(givenQuery), withBatch(givenKey), withBatch(givenValue)]
-    let padding = additive(
-      batched ? key_padding_mask : (key_padding_mask?.unsqueeze(0) ?? null),
-      'key_padding_mask',
-      query,
-    )
+    const givenPadding = batched ? key_padding_mask : (key_padding_mask?.unsqueeze(0) ?? null)
+    let padding = additive(givenPadding, 'key_padding_mask', query, attn_mask, 'attn_mask')
     const [targets, batch, width] = query.shape as unknown as [number, number, number]
     check(
       !is_causal || attn_mask !== null,
@@ -144,23 +155,23 @@ export const multi_head_attention_forward = pythonFunction<signature.nn_function
     if (use_separate_proj_weight) {
       check(
         key.size(0) === value.size(0) && key.size(1) === value.size(1),
-        `key's sequence and batch dims ${key.shape} do not match value's ${value.shape}`,
+        `key's sequence and batch dims ${outer(key)} do not match value's ${outer(value)}`,
       )
     } else {
       check(key.shape.equals(value.shape), `key shape ${key.shape} does not match value shape ${value.shape}`)
     }
-    let projected: [Tensor, Tensor, Tensor]
+    let inputs: [Tensor, Tensor, Tensor]
     if (use_separate_proj_weight) {
       const weights = [q_proj_weight, k_proj_weight, v_proj_weight]
       for (const [i, name] of ['q', 'k', 'v'].entries()) {
         check(weights[i] !== null, `use_separate_proj_weight is True but ${name}_proj_weight is None`)
       }
-      projected = projectApart([query, key, value], weights as Tensor[], in_proj_bias)
+      inputs = projectApart([query, key, value], weights as Tensor[], in_proj_bias)
     } else {
       check(in_proj_weight !== null, 'use_separate_proj_weight is False but in_proj_weight is None')
-      projected = projectTogether(query, key, value, in_proj_weight, in_proj_bias)
+      inputs = projectTogether(query, key, value, in_proj_weight, in_proj_bias)
     }
-    let [q, k, v] = projected
+    let [q, k, v] = inputs
 
     if (mask !== null) {
       const expected = mask.dim() === 2 ? [targets, key.size(0)] : [batch * num_heads, targets, key.size(0)]
@@ -213,7 +224,7 @@ export const multi_head_attention_forward = pythonFunction<signature.nn_function
         .reshape([batch * num_heads, 1, sources])
       mask = mask === null ? each : mask.add(each)
     }
-    const dropout = training ? dropout_p : 0
+    const p = training ? dropout_p : 0
     const out = (attended: Tensor): Tensor => {
       const result = linear(attended, out_proj_weight, out_proj_bias)
       const shaped = result.view([targets, batch, result.size(1)])
@@ -225,14 +236,14 @@ export const multi_head_attention_forward = pythonFunction<signature.nn_function
         mask = mask.size(0) === 1 && mask.dim() === 3 ? mask.unsqueeze(0) : mask.view([batch, num_heads, -1, sources])
       }
       const [four_q, four_k, four_v] = [four(q, targets), four(k, sources), four(v, sources)]
-      const attended = nn.scaled_dot_product_attention(four_q, four_k, four_v, mask, dropout, causal)
+      const attended = nn.scaled_dot_product_attention(four_q, four_k, four_v, mask, p, causal)
       return [out(attended.permute([2, 0, 1, 3]).reshape([batch * targets, width])), null]
     }
     const scaled = q.mul(Math.sqrt(1 / q.size(2)))
     const keys = k.transpose(-2, -1)
     const scores = mask === null ? scaled.bmm(keys) : torch.baddbmm(mask, scaled, keys)
     let weights = scores.softmax(-1)
-    if (dropout > 0) weights = torch.dropout(weights, dropout, true)
+    if (p > 0) weights = dropout(weights, { p })
     const attended = weights
       .bmm(v)
       .transpose(0, 1)

@@ -1448,7 +1448,7 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.Module.html#torch.nn.Module.to_empty
    */
-  'nn.Module.to_empty': [options?: Keywords<'nn.Module.to_empty', 'device'> | undefined]
+  'nn.Module.to_empty': [options: { device: DeviceLike | null } & Keywords<'nn.Module.to_empty', 'device'>]
 
   /**
    * `torch.nn.Module.train(mode=True)`
@@ -1827,6 +1827,13 @@ export interface Arguments {
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.TransformerDecoderLayer.html#torch.nn.TransformerDecoderLayer.forward
    */
   'nn.TransformerDecoderLayer.forward': [options: { tgt: Tensor; memory: Tensor } & Keywords<'nn.TransformerDecoderLayer.forward', 'tgt' | 'memory'>] | [tgt: Tensor, options: { memory: Tensor } & Keywords<'nn.TransformerDecoderLayer.forward', 'tgt' | 'memory'>] | [tgt: Tensor, memory: Tensor, tgt_mask?: Tensor | null | Keywords<'nn.TransformerDecoderLayer.forward', 'tgt' | 'memory'> | undefined, memory_mask?: Tensor | null | Keywords<'nn.TransformerDecoderLayer.forward', 'tgt' | 'memory'> | undefined, tgt_key_padding_mask?: Tensor | null | Keywords<'nn.TransformerDecoderLayer.forward', 'tgt' | 'memory'> | undefined, memory_key_padding_mask?: Tensor | null | Keywords<'nn.TransformerDecoderLayer.forward', 'tgt' | 'memory'> | undefined, tgt_is_causal?: boolean | Keywords<'nn.TransformerDecoderLayer.forward', 'tgt' | 'memory'> | undefined, memory_is_causal?: boolean | Keywords<'nn.TransformerDecoderLayer.forward', 'tgt' | 'memory'> | undefined]
+
+  /**
+   * `torch.nn.MultiheadAttention.merge_masks(attn_mask, key_padding_mask, query)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.nn.MultiheadAttention.html#torch.nn.MultiheadAttention.merge_masks
+   */
+  'nn.MultiheadAttention.merge_masks': [options: { attn_mask: Tensor | null; key_padding_mask: Tensor | null; query: Tensor }] | [attn_mask: Tensor | null, options: { key_padding_mask: Tensor | null; query: Tensor }] | [attn_mask: Tensor | null, key_padding_mask: Tensor | null, options: { query: Tensor }] | [attn_mask: Tensor | null, key_padding_mask: Tensor | null, query: Tensor]
 
   /**
    * `torch.nn.Transformer.generate_square_subsequent_mask(sz, device=None, dtype=None)`
@@ -2393,7 +2400,7 @@ export interface Arguments {
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.attention.register_flash_attention_impl.html
    */
-  'nn.attention.register_flash_attention_impl': [impl: ({ impl: string } & Keywords<'nn.attention.register_flash_attention_impl', 'impl' | 'register_fn'>) | string, options?: Keywords<'nn.attention.register_flash_attention_impl', 'impl' | 'register_fn'> | undefined]
+  'nn.attention.register_flash_attention_impl': [impl: ({ impl: string; register_fn: ((...inputs: any[]) => any) } & Keywords<'nn.attention.register_flash_attention_impl', 'impl' | 'register_fn'>) | string, options: { register_fn: ((...inputs: any[]) => any) } & Keywords<'nn.attention.register_flash_attention_impl', 'impl' | 'register_fn'>]
 
   /**
    * `torch.nn.attention.sdpa_kernel(backends, set_priority=False)`
@@ -2817,6 +2824,7 @@ export interface Values {
   'nn.TransformerDecoder.forward': { tgt: Tensor; memory: Tensor; tgt_mask: Tensor | null; memory_mask: Tensor | null; tgt_key_padding_mask: Tensor | null; memory_key_padding_mask: Tensor | null; tgt_is_causal: boolean | null; memory_is_causal: boolean }
   'nn.TransformerEncoderLayer.forward': { src: Tensor; src_mask: Tensor | null; src_key_padding_mask: Tensor | null; is_causal: boolean }
   'nn.TransformerDecoderLayer.forward': { tgt: Tensor; memory: Tensor; tgt_mask: Tensor | null; memory_mask: Tensor | null; tgt_key_padding_mask: Tensor | null; memory_key_padding_mask: Tensor | null; tgt_is_causal: boolean; memory_is_causal: boolean }
+  'nn.MultiheadAttention.merge_masks': { attn_mask: Tensor | null; key_padding_mask: Tensor | null; query: Tensor }
   'nn.Transformer.generate_square_subsequent_mask': { sz: number; device: DeviceLike | null; dtype: DType | null }
   'nn.init.calculate_gain': { nonlinearity: 'linear' | 'conv1d' | 'conv2d' | 'conv3d' | 'conv_transpose1d' | 'conv_transpose2d' | 'conv_transpose3d' | 'sigmoid' | 'tanh' | 'relu' | 'leaky_relu' | 'selu'; param: number | null }
   'nn.init.constant_': { tensor: Tensor; val: number }

@@ -22,24 +22,35 @@ export function asksForGradients(tensors: readonly (Tensor | null)[]): boolean {
 export const isOnCpuOrGpu = (tensor: Tensor | null): boolean =>
   tensor === null || tensor.device.type === 'cpu' || tensor.device.type === 'cuda'
 
-export const isAutocasting = (): boolean => is_autocast_enabled('cpu') || is_autocast_enabled('cuda')
+/** Whether autocast is at work on GPUs. As in Python, that on CPUs does not count here. */
+export const isAutocasting = (): boolean => is_autocast_enabled('cuda')
 
 /**
- * Attention of several heads (Vaswani et al. 2017): Concat(head_1, ..., head_h) W^O with
- * head_i = Attention(Q W_i^Q, K W_i^K, V W_i^V) and Attention(Q, K, V) = softmax(Q Kᵀ / √d) V.
+ * Attention of several heads: each compares queries with keys in a space of its own, and gives the mean of the values that
+ * the comparison weighs.
  *
- * `embed_dim` E: the width of queries and outputs; `num_heads`: each head has E / num_heads of it; `dropout`: of the
- * weights; `bias`: of the projections; `add_bias_kv`: a learned key and value more; `add_zero_attn`: a key and value of
- * zeros more; `kdim` and `vdim`: the widths of keys and values, E where not given; `batch_first`: (N, L, E) instead of
- * (L, N, E).
+ *     MultiHead(Q, K, V) = Concat(head_1, ..., head_h) Wᴼ      head_i = Attention(Q W_iᵠ, K W_iᴷ, V W_iⱽ)
+ *     Attention(Q, K, V) = softmax(Q Kᵀ / √d + mask) V         d = E / h, the width of a head
  *
- * Parameters: in_proj_weight (3E, E), or q_proj_weight (E, E), k_proj_weight (E, kdim) and v_proj_weight (E, vdim), which
- * start as Glorot's (xavier_uniform_); in_proj_bias (3E) at zero; out_proj, a Linear with a bias of zero; bias_k and bias_v
- * (1, 1, E) from xavier_normal_.
+ * - embed_dim: E, the width of queries and outputs
+ * - num_heads: h, how many heads share E
+ * - dropout (0): the probability of a weight to be zeroed in training
+ * - bias (true): whether the projections have biases
+ * - add_bias_kv (false): whether a learned key and value more are looked at
+ * - add_zero_attn (false): whether a key and value of zeros more are looked at
+ * - kdim, vdim (null): the widths of keys and values; null is E
+ * - batch_first (false): whether tensors are (N, L, E) instead of (L, N, E)
+ * - device, dtype: of the parameters
  *
- * @throws where embed_dim is no multiple of num_heads.
+ * Parameters: in_proj_weight (3E, E), or, where kdim or vdim is not E, q_proj_weight (E, E), k_proj_weight (E, kdim) and
+ * v_proj_weight (E, vdim), which start as Glorot's (xavier_uniform_); in_proj_bias (3E) at zero; out_proj, a Linear with a
+ * bias of zero; bias_k and bias_v (1, 1, E) from xavier_normal_.
+ *
+ * In evaluation, attention of a batch to itself, batch first and without gradients, is one operator.
+ *
+ * @throws where embed_dim or num_heads is not above 0, or embed_dim is no multiple of num_heads.
  * @see https://docs.pytorch.org/docs/2.13/generated/torch.nn.MultiheadAttention.html
- * @see A. Vaswani et al., Attention Is All You Need, NeurIPS 2017
+ * @see A. Vaswani et al., Attention Is All You Need (2017), https://arxiv.org/abs/1706.03762
  */
 export class MultiheadAttention extends Module {
   embed_dim: number
@@ -56,8 +67,8 @@ export class MultiheadAttention extends Module {
   declare in_proj_weight: Parameter | null
   declare in_proj_bias: Parameter | null
   out_proj: NonDynamicallyQuantizableLinear
-  bias_k: Parameter | null
-  bias_v: Parameter | null
+  declare bias_k: Parameter | null
+  declare bias_v: Parameter | null
   add_zero_attn: boolean
 
   constructor(...args: Arguments['nn.MultiheadAttention']) {
@@ -113,6 +124,9 @@ export class MultiheadAttention extends Module {
    *
    * `key_padding_mask` (N, S) and `attn_mask` (L, S) or (N · num_heads, L, S): true for what is not looked at, or numbers to
    * add to the scores. `is_causal` is a hint that attn_mask is the causal one.
+   *
+   * @throws where the numbers of dimensions or the sizes do not fit, a mask is neither boolean nor floating, or is_causal
+   * comes without attn_mask.
    */
   forward(...args: Arguments['nn.MultiheadAttention.forward']): [output: Tensor, weights: Tensor | null] {
     const given = read('nn.MultiheadAttention.forward', args)
@@ -170,10 +184,9 @@ export class MultiheadAttention extends Module {
    * One mask of both, and its kind: 1 for keys (N, L), 2 for all (N, num_heads, L, L), null for none. `query`: (N, L, E).
    */
   merge_masks(
-    attn_mask: Tensor | null,
-    key_padding_mask: Tensor | null,
-    query: Tensor,
+    ...args: Arguments['nn.MultiheadAttention.merge_masks']
   ): [mask: Tensor | null, mask_type: number | null] {
+    const { attn_mask, key_padding_mask, query } = read('nn.MultiheadAttention.merge_masks', args)
     if (attn_mask === null) return [key_padding_mask, key_padding_mask === null ? null : 1]
     const [batch, length] = [query.size(0), query.size(1)]
     const all =

@@ -102,13 +102,30 @@ class Layer extends Module {
 }
 
 /**
- * Self-attention and a feed-forward network, each with dropout, a sum with its input and normalisation:
- * x ← LayerNorm(x + attention(x)), x ← LayerNorm(x + W₂ activation(W₁ x)); with `norm_first` x ← x + attention(LayerNorm(x))
- * and so on. `d_model` E: the width; `nhead`: heads; `dim_feedforward`: the width inside; `activation`: 'relu', 'gelu' or a
- * function; `batch_first`: (N, S, E) instead of (S, N, E).
+ * Attention of a sequence to itself, and a feed-forward network, each summed with its input.
  *
- * In evaluation, batch first and without gradients the whole layer is one operator.
+ *     x ← LayerNorm(x + Attention(x, x, x))      x ← LayerNorm(x + W₂ activation(W₁ x + b₁) + b₂)
+ *
+ * With norm_first x ← x + Attention(LayerNorm(x)), and so on. There is dropout behind both parts and behind the activation.
+ *
+ * - d_model: E, the width of input and output
+ * - nhead: the heads of the attention
+ * - dim_feedforward (2048): F, the width inside the feed-forward network
+ * - dropout (0.1): the probability of a number to be zeroed in training
+ * - activation ('relu'): 'relu', 'gelu', or a function or module of one tensor
+ * - layer_norm_eps (1e-5): the eps of the normalisations
+ * - batch_first (false): whether tensors are (N, S, E) instead of (S, N, E)
+ * - norm_first (false): whether normalisation stands before each part instead of behind its sum
+ * - bias (true): whether Linear and LayerNorm have biases
+ * - device, dtype: of the parameters
+ *
+ * Parts: self_attn (MultiheadAttention), linear1 (E to F), linear2 (F to E), norm1, norm2.
+ *
+ * In evaluation, batch first and without gradients, with ReLU or GELU and an even nhead, the layer is one operator.
+ *
+ * @throws where d_model is no multiple of nhead, or activation is another name.
  * @see https://docs.pytorch.org/docs/2.13/generated/torch.nn.TransformerEncoderLayer.html
+ * @see A. Vaswani et al., Attention Is All You Need (2017), https://arxiv.org/abs/1706.03762
  */
 export class TransformerEncoderLayer extends Layer {
   /** 1 for ReLU, 2 for GELU, 0 for another activation. */
@@ -188,10 +205,17 @@ function whyNotNested(layer: Module): string | null {
 }
 
 /**
- * `num_layers` copies of `encoder_layer`, one after the other, and `norm` after the last. All start with the same weights.
- * With `enable_nested_tensor` padding is left out in evaluation where the layers are one operator each; the output is zero
- * there. `mask_check`: whether the padding is checked to be on the right.
+ * Copies of a layer, one after the other: x ← layer_i(x), then norm(x).
+ *
+ * - encoder_layer: what is copied; the copies start with its weights
+ * - num_layers: how many copies
+ * - norm (null): a module after the last of them
+ * - enable_nested_tensor (true): whether padding is left out in evaluation where the layers are one operator each and only
+ *   src_key_padding_mask is given; the layers' output is zero there
+ * - mask_check (true): whether that is done only where all padding is on the right
+ *
  * @see https://docs.pytorch.org/docs/2.13/generated/torch.nn.TransformerEncoder.html
+ * @see A. Vaswani et al., Attention Is All You Need (2017), https://arxiv.org/abs/1706.03762
  */
 export class TransformerEncoder extends Module {
   layers: ModuleList<TransformerEncoderLayer>
@@ -222,14 +246,14 @@ export class TransformerEncoder extends Module {
     const { src } = given
     let padding = additive(given.src_key_padding_mask, 'src_key_padding_mask', src, given.mask, 'mask')
     const mask = additive(given.mask, 'mask', src)
-    const [first] = this.layers
+    const first = this.layers.at(0)
     const nested = this._isNested(src, mask, padding)
     let output = src
     if (nested) {
       output = aten._nested_tensor_from_mask(src, (padding as Tensor).logical_not(), false) as Tensor
       padding = null
     }
-    const is_causal = isCausal(mask, given.is_causal, lengthOf(src, first?.self_attn?.batch_first === true))
+    const is_causal = isCausal(mask, given.is_causal, lengthOf(src, first.self_attn?.batch_first === true))
     for (const layer of this.layers) {
       output = layer(output, { src_mask: mask, is_causal, src_key_padding_mask: padding })
     }
@@ -249,9 +273,29 @@ export class TransformerEncoder extends Module {
 }
 
 /**
- * Self-attention, attention to the encoder's output and a feed-forward network, each with dropout, a sum with its input
- * and normalisation. The settings are TransformerEncoderLayer's.
+ * Attention of a sequence to itself and to the encoder's output, and a feed-forward network, each summed with its input.
+ *
+ *     x ← LayerNorm(x + Attention(x, x, x))      x ← LayerNorm(x + Attention(x, memory, memory))
+ *     x ← LayerNorm(x + W₂ activation(W₁ x + b₁) + b₂)
+ *
+ * With norm_first x ← x + Attention(LayerNorm(x)), and so on. There is dropout behind all parts and behind the activation.
+ *
+ * - d_model: E, the width of input and output
+ * - nhead: the heads of both attentions
+ * - dim_feedforward (2048): F, the width inside the feed-forward network
+ * - dropout (0.1): the probability of a number to be zeroed in training
+ * - activation ('relu'): 'relu', 'gelu', or a function or module of one tensor
+ * - layer_norm_eps (1e-5): the eps of the normalisations
+ * - batch_first (false): whether tensors are (N, S, E) instead of (S, N, E)
+ * - norm_first (false): whether normalisation stands before each part instead of behind its sum
+ * - bias (true): whether Linear and LayerNorm have biases
+ * - device, dtype: of the parameters
+ *
+ * Parts: self_attn, multihead_attn (to memory), linear1 (E to F), linear2 (F to E), norm1, norm2, norm3.
+ *
+ * @throws where d_model is no multiple of nhead, or activation is another name.
  * @see https://docs.pytorch.org/docs/2.13/generated/torch.nn.TransformerDecoderLayer.html
+ * @see A. Vaswani et al., Attention Is All You Need (2017), https://arxiv.org/abs/1706.03762
  */
 export class TransformerDecoderLayer extends Layer {
   declare multihead_attn: MultiheadAttention
@@ -284,8 +328,14 @@ export class TransformerDecoderLayer extends Layer {
 }
 
 /**
- * `num_layers` copies of `decoder_layer`, one after the other, and `norm` after the last. All start with the same weights.
+ * Copies of a layer, one after the other, which all look at the encoder's output: x ← layer_i(x, memory), then norm(x).
+ *
+ * - decoder_layer: what is copied; the copies start with its weights
+ * - num_layers: how many copies
+ * - norm (null): a module after the last of them
+ *
  * @see https://docs.pytorch.org/docs/2.13/generated/torch.nn.TransformerDecoder.html
+ * @see A. Vaswani et al., Attention Is All You Need (2017), https://arxiv.org/abs/1706.03762
  */
 export class TransformerDecoder extends Module {
   layers: ModuleList<TransformerDecoderLayer>
@@ -303,8 +353,8 @@ export class TransformerDecoder extends Module {
   /** `tgt` (T, N, E), `memory` (S, N, E); masks as MultiheadAttention's. `tgt_is_causal`: null finds out. */
   forward(...args: Arguments['nn.TransformerDecoder.forward']): Tensor {
     const { tgt, memory, tgt_is_causal, ...masks } = read('nn.TransformerDecoder.forward', args)
-    const [first] = this.layers
-    const length = lengthOf(tgt, first?.self_attn?.batch_first === true)
+    const first = this.layers.at(0)
+    const length = lengthOf(tgt, first.self_attn?.batch_first === true)
     const is_causal = isCausal(masks.tgt_mask, tgt_is_causal, length)
     let output = tgt
     for (const layer of this.layers) output = layer(output, memory, { ...masks, tgt_is_causal: is_causal })
@@ -313,10 +363,26 @@ export class TransformerDecoder extends Module {
 }
 
 /**
- * Encoder and decoder (Vaswani et al. 2017). `src` (S, N, E) and `tgt` (T, N, E) give (T, N, E); with `batch_first` the
- * batch N is first. All weights of two dimensions start as Glorot's (xavier_uniform_). `custom_encoder` and
- * `custom_decoder` take the places of the two; the other settings are TransformerEncoderLayer's.
+ * Encoder and decoder: decoder(tgt, encoder(src)), each with a LayerNorm at its end.
+ *
+ * - d_model (512): E, the width of inputs and output
+ * - nhead (8): the heads of all attentions
+ * - num_encoder_layers, num_decoder_layers (6): how many layers
+ * - dim_feedforward (2048): F, the width inside the feed-forward network
+ * - dropout (0.1): the probability of a number to be zeroed in training
+ * - activation ('relu'): 'relu', 'gelu', or a function or module of one tensor
+ * - custom_encoder, custom_decoder (null): modules in the places of the two
+ * - layer_norm_eps (1e-5): the eps of the normalisations
+ * - batch_first (false): whether tensors are (N, S, E) and (N, T, E) instead of (S, N, E) and (T, N, E)
+ * - norm_first (false): whether normalisation stands before each part instead of behind its sum
+ * - bias (true): whether Linear and LayerNorm have biases
+ * - device, dtype: of the parameters
+ *
+ * All parameters of two dimensions or more start as Glorot's (xavier_uniform_), those of given modules too.
+ *
+ * @throws where d_model is no multiple of nhead, or activation is another name.
  * @see https://docs.pytorch.org/docs/2.13/generated/torch.nn.Transformer.html
+ * @see A. Vaswani et al., Attention Is All You Need (2017), https://arxiv.org/abs/1706.03762
  */
 export class Transformer extends Module {
   encoder: Module
@@ -341,6 +407,13 @@ export class Transformer extends Module {
     this.batch_first = settings.batch_first
   }
 
+  /**
+   * `src` (S, N, E) and `tgt` (T, N, E), or both without the batch N, give (T, N, E). `src_mask` (S, S), `tgt_mask` (T, T),
+   * `memory_mask` (T, S) and the padding masks (N, S) or (N, T) as MultiheadAttention's. `src_is_causal` and `tgt_is_causal`:
+   * whether the mask is the causal one; null finds out.
+   *
+   * @throws where the batches of src and tgt, or their widths and d_model, differ.
+   */
   forward(...args: Arguments['nn.Transformer.forward']): Tensor {
     const given = read('nn.Transformer.forward', args)
     const { src, tgt, src_mask, src_key_padding_mask, src_is_causal, ...others } = given

@@ -395,6 +395,7 @@ export const signatures = {
   'nn.TransformerDecoder.forward': 'tgt:Tensor, memory:Tensor, tgt_mask:Tensor?=null, memory_mask:Tensor?=null, tgt_key_padding_mask:Tensor?=null, memory_key_padding_mask:Tensor?=null, tgt_is_causal:bool?=null, memory_is_causal:bool=false',
   'nn.TransformerEncoderLayer.forward': 'src:Tensor, src_mask:Tensor?=null, src_key_padding_mask:Tensor?=null, is_causal:bool=false',
   'nn.TransformerDecoderLayer.forward': 'tgt:Tensor, memory:Tensor, tgt_mask:Tensor?=null, memory_mask:Tensor?=null, tgt_key_padding_mask:Tensor?=null, memory_key_padding_mask:Tensor?=null, tgt_is_causal:bool=false, memory_is_causal:bool=false',
+  'nn.MultiheadAttention.merge_masks': 'attn_mask:Tensor?, key_padding_mask:Tensor?, query:Tensor',
   'nn.Transformer.generate_square_subsequent_mask': 'sz:int, device:Device?=null, dtype:ScalarType?=null',
   'nn.init.calculate_gain': 'nonlinearity:\'linear\'|\'conv1d\'|\'conv2d\'|\'conv3d\'|\'conv_transpose1d\'|\'conv_transpose2d\'|\'conv_transpose3d\'|\'sigmoid\'|\'tanh\'|\'relu\'|\'leaky_relu\'|\'selu\', param:float?=null',
   'nn.init.constant_': 'tensor:Tensor, val:float',
