@@ -5,6 +5,7 @@ import torch, { nn, Tensor } from '../../../lib/index.js'
 import { type Any, type CheckOptions, compareResult, flat, Run, resolve, wrongError } from '../check.js'
 import type { Tensors } from '../entry.js'
 import type { ArgumentsRecord, ModuleCase, ModuleError, StateRow } from './entry.js'
+import { samePrinting } from './printing.js'
 
 /** Seeds of what draws, as in module_cases.py. */
 const [CONSTRUCT, MATERIALIZE, MOVE, CALL] = [0, 1, 2, 3]
@@ -61,13 +62,9 @@ function wrongState(module: nn.Module, expected: readonly StateRow[]): string | 
   return null
 }
 
-/** JavaScript does not tell 1.0 from 1: what an argument was written as is compared without its .0. */
-function wrongPrinting(module: nn.Module, expected: string, record: ArgumentsRecord): string | null {
+function wrongPrinting(module: nn.Module, expected: string, { args, kwargs }: ArgumentsRecord): string | null {
   const actual = String(module)
-  if (actual === expected) return null
-  const wholeFloat = /"float":\s*-?\d+(?:\.0)?[},]/.test(JSON.stringify([record.args, record.kwargs]))
-  const plain = (text: string) => text.replace(/(\d)\.0\b/g, '$1')
-  if (wholeFloat && plain(actual) === plain(expected)) return null
+  if (samePrinting(actual, expected, [args, kwargs])) return null
   return `printed as ${JSON.stringify(actual)}, expected ${JSON.stringify(expected)}`
 }
 

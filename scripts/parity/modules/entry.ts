@@ -49,6 +49,54 @@ export interface ModuleError extends ArgumentsRecord {
   pattern: string
 }
 
+/** How a parameter starts, where it is pulled to, how strongly, and from which step on. */
+export type ProblemRow = [start: TensorRecord, target: TensorRecord, weight: TensorRecord, first: number | null]
+
+interface OptimizerSettings {
+  settings: Record<string, unknown>
+}
+
+export interface OptimizerCase extends OptimizerSettings {
+  kind: string
+  /** Which implementation. */
+  switches: Record<string, boolean>
+  /** Whether state and settings go into another optimizer in the middle. */
+  reload: boolean
+  /** Where the optimizer refuses. */
+  error?: string
+  type?: string
+  pattern?: string
+  /** After all steps. */
+  params?: TensorRecord[]
+  state?: [index: number, name: string, value: unknown][]
+  /** The names in each group, sorted. */
+  groups?: string[][]
+  printed?: string
+  losses?: TensorRecord[]
+  /** Of the starts and of the weights, through so many of the first steps. */
+  gradients?: (TensorRecord | null)[]
+  recorded?: number
+}
+
+export interface OptimizerError extends OptimizerSettings {
+  description: string
+  inputs: TensorRecord[]
+  params: unknown
+  /** Where it is the step that fails. */
+  step?: boolean
+  error: string
+  type: string
+  pattern: string
+}
+
+export interface OptimizerEntry {
+  name: string
+  problems: Record<string, ProblemRow[]>
+  cases: OptimizerCase[]
+  errors: OptimizerError[]
+  skipped: string[]
+}
+
 export interface ModuleEntry {
   name: string
   cases: ModuleCase[]
@@ -57,8 +105,12 @@ export interface ModuleEntry {
   skipped: string[]
 }
 
+export type Entry = ModuleEntry | OptimizerEntry
+
+export const isOptimizer = (entry: Entry): entry is OptimizerEntry => 'problems' in entry
+
 /** An entry's file, or a file of several, with the tensors beside it. */
-export function readEntries(stem: string): { entries: ModuleEntry[]; tensors: Tensors } {
-  const content = JSON.parse(readFileSync(`${stem}.json`, 'utf8')) as ModuleEntry | ModuleEntry[]
+export function readEntries(stem: string): { entries: Entry[]; tensors: Tensors } {
+  const content = JSON.parse(readFileSync(`${stem}.json`, 'utf8')) as Entry | Entry[]
   return { entries: [content].flat(), tensors: load_file(`${stem}.safetensors`) }
 }

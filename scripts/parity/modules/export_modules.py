@@ -6,8 +6,13 @@ python3 scripts/parity/modules/export_modules.py FOLDER [--only NAME ...] [--sam
 For each module, dtype, mode (train, eval) and sample: what the constructor is given; the state under a seed (names,
 dtypes, shapes and hashes of the initial values); what it prints; what a call gives, under another seed; the gradients
 of inputs and parameters for given gradients of the results; the buffers after the call. With each number how far apart
-the results of legitimate kernels lie (../spread.py). For each error sample: the call and the message. One JSON file and
-one safetensors file an entry; with --sample a few small cases of each entry, in one of each.
+the results of legitimate kernels lie (../spread.py). For each error sample: the call and the message.
+
+For each optimizer, its settings, kinds of parameters (float32, float64, mixed, complex, groups, sparse gradients) and
+implementation (loop, foreach, fused, differentiable): parameters and state after 20 steps, with and without a reload in
+the middle; what it prints; losses where there is a closure; gradients through steps where it is differentiable.
+
+One JSON file and one safetensors file an entry; with --sample a few small cases of each entry, in one of each.
 
 Needs PyTorch, numpy, expecttest and safetensors.
 """
@@ -25,6 +30,7 @@ import torch
 from safetensors.torch import save_file
 
 import module_cases
+import optim_cases
 from module_cases import NotExported, tensors_in
 from module_spread import MODES, add_spreads, chooser, compute_all, fresh
 
@@ -67,6 +73,38 @@ def entry(info, tensors, seed, folder):
     }
 
 
+def optimizer_entry(info, tensors, seed, folder):
+    """The optimizer's cases. Only the bases' numbers go to `folder`; the other samples are judged by them."""
+    cases, skipped = [], []
+    numbers, base = {}, None
+    name = f"optim.{info.name}"
+    problems = optim_cases.problems(info, tensors)
+    keep = chooser(info, seed)
+    for place, (sample, is_base) in enumerate(optim_cases.samples_of(info)):
+        base = place if is_base else base
+        start = len(tensors)
+        try:
+            case, results = optim_cases.one(sample, tensors)
+        except Exception as reason:
+            for key in [key for key in tensors if int(key) >= start]:
+                del tensors[key]
+            skipped.append(f"{sample.kind}: Python stumbles: {reason}".split("\n")[0][:200])
+            continue
+        if is_base:
+            numbers[place] = results
+        if keep is None or is_base and keep.random() < 0.2:
+            cases.append({**case, "base": base})
+    torch.save(numbers, folder / f"{name}.main.pt")
+    errors = optim_cases.error_cases(info, tensors, skipped)
+    return {
+        "name": name,
+        "problems": problems,
+        "cases": cases,
+        "errors": errors,
+        "skipped": sorted({f"{text} ({skipped.count(text)} samples)" for text in skipped}),
+    }
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=pathlib.Path)
@@ -79,7 +117,8 @@ def main():
     options.folder.mkdir(parents=True, exist_ok=True)
     # The cases are small, and the processors have other modes to compute.
     torch.set_num_threads(1)
-    chosen = module_cases.entries(options.only)
+    chosen = [(info.name, info, entry) for info in module_cases.entries(options.only)]
+    chosen += [(f"optim.{info.name}", info, optimizer_entry) for info in optim_cases.entries(options.only)]
     of, done = len(chosen) * (1 + len(MODES)), 0
 
     def progress(what):
@@ -89,16 +128,16 @@ def main():
 
     together = []
     shared = {}
-    with tempfile.TemporaryDirectory() as name:
-        work = pathlib.Path(name)
-        for info in chosen:
-            progress(info.name)
+    with tempfile.TemporaryDirectory() as scratch:
+        work = pathlib.Path(scratch)
+        for name, info, export in chosen:
+            progress(name)
             tensors = shared if options.sample is not None else {}
-            content = entry(info, tensors, options.sample, work)
+            content = export(info, tensors, options.sample, work)
             together.append(content if options.sample is not None else content["name"])
             if options.sample is None:
-                (options.folder / f"{info.name}.json").write_text(json.dumps(content))
-                save_file(tensors, options.folder / f"{info.name}.safetensors")
+                (options.folder / f"{name}.json").write_text(json.dumps(content))
+                save_file(tensors, options.folder / f"{name}.safetensors")
         compute_all(work, options.only, options.sample, progress)
         for content in together:
             if options.sample is not None:

@@ -1,4 +1,4 @@
-"""How far apart the results of legitimate kernels lie for modules; see ../spread.py, which says how.
+"""How far apart the results of legitimate kernels lie for modules and optimizers; see ../spread.py, which says how.
 
 export_modules.py runs this file once for each mode: python3 scripts/parity/modules/module_spread.py FOLDER MODE [--only NAME ...]
 """
@@ -12,6 +12,7 @@ import warnings
 import torch
 
 import module_cases  # first: it makes the folder above importable
+import optim_cases
 import spread
 
 warnings.simplefilter("ignore")
@@ -49,6 +50,28 @@ def outcomes(info, folder, mode, seed):
     return found
 
 
+def optimizer_outcomes(info, mode):
+    """Of each base of the entry: its numbers in this mode."""
+    found = {}
+    for place, (sample, base) in enumerate(optim_cases.samples_of(info)):
+        if not base:
+            continue
+        dtype = torch.float64 if sample.kind == "float64" else torch.float32
+        try:
+            recorded = optim_cases.recorded_steps(sample)
+            if mode == spread.PRECISE:
+
+                def numbers_of(change, sample=sample, recorded=recorded):
+                    return optim_cases.run(sample, recorded, change)[-1]
+
+                found[place] = spread.precise(numbers_of, dtype, False)
+            else:
+                found[place] = [spread.real(tensor) for tensor in optim_cases.run(sample, recorded)[-1]]
+        except Exception as error:
+            found[place] = f"{type(error).__name__}: {error}".split("\n")[0][:200]
+    return found
+
+
 def compute_all(folder, only, seed, on_entry):
     spread.compute_all(folder, only, seed, on_entry, __file__)
 
@@ -58,9 +81,26 @@ def significant(number):
     return float(f"{number:.1e}") if math.isfinite(number) else str(number)
 
 
+def add_optimizer_spreads(content, found):
+    """Those of each sample's base: implementations differ as little as kernels."""
+    for case in content["cases"]:
+        rows, missing = found.get(case.pop("base"), ([], []))
+        records = optim_cases.records_of(case)
+        if len(rows) != len(records):
+            continue
+        for row, distance in zip(records, rows):
+            if distance >= spread.LEAST:
+                row["spread"] = significant(distance)
+        if missing:
+            case["imprecise"] = "; ".join(missing)
+
+
 def add_spreads(content, folder):
     """Writes beside each number how far apart legitimate kernels come."""
     found = spread.spreads(folder, content["name"], torch.load(folder / f"{content['name']}.main.pt"))
+    if content["name"].startswith("optim."):
+        add_optimizer_spreads(content, found)
+        return
     for case in content["cases"]:
         rows, missing = found[case.pop("place")]
         measured = [row for row in case["results"] if "tensor" in row]
@@ -83,6 +123,9 @@ def main():
     for info in module_cases.entries(options.only):
         print(info.name, flush=True)
         torch.save(outcomes(info, options.folder, options.mode, options.sample), options.folder / f"{info.name}.{options.mode}.pt")
+    for info in optim_cases.entries(options.only):
+        print(f"optim.{info.name}", flush=True)
+        torch.save(optimizer_outcomes(info, options.mode), options.folder / f"optim.{info.name}.{options.mode}.pt")
 
 
 if __name__ == "__main__":

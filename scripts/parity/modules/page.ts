@@ -73,5 +73,16 @@ export function modulesPage(outcomes: readonly Outcome[]): string {
       ],
       outcomes.filter(isModule),
     ),
+    ...section(
+      'Optimizers',
+      [
+        'PyTorch lists what it tests its optimizers with (`optim_db`). Each list of settings takes 20 steps with every',
+        'implementation that Python has (loop, foreach, fused, differentiable), over parameters of several shapes in float32,',
+        'float64, both, and complex64, in two groups, and with sparse gradients where they are supported; once straight, once',
+        'through a state_dict into another optimizer in the middle. Compared are parameters, every value of the state, what is',
+        'printed, the losses where there is a closure, gradients through the steps where they are recorded, and what is refused.',
+      ],
+      outcomes.filter((outcome) => !isModule(outcome)),
+    ),
   ].join('\n')
 }

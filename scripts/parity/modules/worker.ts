@@ -1,9 +1,18 @@
 // Checks entries of module_db and optim_db, one after the other, in a process that may crash:
 // node worker.js FOLDER ENTRY...
 
+import type { Tensors } from '../entry.js'
 import { checkEntries } from '../outcome.js'
 import { checkModule, checkModuleError } from './check_module.js'
-import { type ArgumentsRecord, type ModuleCase, readEntries } from './entry.js'
+import { checkOptimizer, checkOptimizerError } from './check_optimizer.js'
+import {
+  type ArgumentsRecord,
+  type Entry,
+  isOptimizer,
+  type ModuleCase,
+  type OptimizerCase,
+  readEntries,
+} from './entry.js'
 
 /** An argument in few words. */
 function inWords(value: unknown): string {
@@ -23,22 +32,44 @@ function argumentsInWords({ args, kwargs = {} }: ArgumentsRecord): string {
 const describe = ({ dtype, training, ...record }: ModuleCase): string =>
   `${dtype}, ${training ? 'train' : 'eval'}, ${argumentsInWords(record)}`
 
+function optimizerInWords({ kind, settings, switches, reload }: OptimizerCase): string {
+  const on = Object.keys(switches).find((name) => switches[name])
+  const how = on ?? (Object.keys(switches).length > 0 ? 'loop' : 'default')
+  return `${kind}, ${argumentsInWords({ args: [], kwargs: settings })}, ${how}${reload ? ', reloaded' : ''}`
+}
+
+/** What is wrong with each sample, and with each error sample. */
+function* judged(entry: Entry, tensors: Tensors): Iterable<string[]> {
+  if (isOptimizer(entry)) {
+    for (const record of entry.cases)
+      yield checkOptimizer(entry, record, tensors).map((text) => `${optimizerInWords(record)}: ${text}`)
+    for (const record of entry.errors) {
+      const wrong = checkOptimizerError(entry, record, tensors)
+      yield wrong === null ? [] : [`${record.description}: ${wrong}`]
+    }
+    return
+  }
+  for (const record of entry.cases)
+    yield checkModule(record, tensors).map((text) => `${describe(record).slice(0, 200)}: ${text}`)
+  for (const record of entry.errors) {
+    const wrong = checkModuleError(record, tensors)
+    yield wrong === null ? [] : [`${argumentsInWords(record)}: ${wrong}`]
+  }
+}
+
 checkEntries(function* (stem) {
   const { entries, tensors } = readEntries(stem)
-  for (const { name, cases, errors, skipped } of entries) {
-    const failures: string[] = []
-    let failed = 0
-    for (const record of cases) {
-      const wrong = checkModule(record, tensors)
-      if (wrong.length > 0) failed++
-      failures.push(...wrong.map((text) => `${describe(record).slice(0, 200)}: ${text}`))
+  for (const entry of entries) {
+    const wrong = [...judged(entry, tensors)]
+    yield {
+      name: entry.name,
+      function: null,
+      module: entry.name,
+      cases: entry.cases.length,
+      errors: entry.errors.length,
+      failed: wrong.filter((texts) => texts.length > 0).length,
+      failures: wrong.flat(),
+      skipped: entry.skipped,
     }
-    for (const record of errors) {
-      const wrong = checkModuleError(record, tensors)
-      if (wrong === null) continue
-      failed++
-      failures.push(`${argumentsInWords(record)}: ${wrong}`)
-    }
-    yield { name, function: null, module: name, cases: cases.length, errors: errors.length, failed, failures, skipped }
   }
 })
