@@ -18,6 +18,8 @@ interface Parameter {
   readonly default: unknown
   /** Whether a value is of its type. */
   readonly accepts: (value: unknown) => boolean
+  /** What Python says of a value of another type, where it says it itself. */
+  readonly complaint: ((value: unknown) => string) | undefined
   /** Whether a plain object in its place is its value, and no keywords. */
   readonly takesObject: boolean
 }
@@ -133,6 +135,25 @@ function nameOf(type: string): string {
   return NAMES[type] ?? type
 }
 
+/** A value's type by Python's name. */
+function pythonType(value: unknown): string {
+  if (value === null) return 'NoneType'
+  if (typeof value === 'number') return Number.isInteger(value) ? 'int' : 'float'
+  if (typeof value === 'object') return Object.hasOwn(value, 're') ? 'complex' : describe(value)
+  return { boolean: 'bool', string: 'str', bigint: 'int' }[typeof value as string] ?? describe(value)
+}
+
+/** What Python says itself of arguments of other types, by callable and parameter. */
+const COMPLAINTS: Record<string, (value: unknown) => string> = {
+  'nn.HuberLoss.delta': (value) => `delta must be a float or int, got: <class '${pythonType(value)}'>`,
+}
+for (const layer of ['RNN', 'LSTM', 'GRU']) {
+  const types = { bias: 'bool', batch_first: 'bool', input_size: 'int', hidden_size: 'int' }
+  for (const [name, type] of Object.entries(types)) {
+    COMPLAINTS[`nn.${layer}.${name}`] = (value) => `${name} should be of type ${type}, got: ${pythonType(value)}`
+  }
+}
+
 // --- signatures -----------------------------------------------------------------------------------------------
 
 const known = new Map<string, Signature>()
@@ -167,6 +188,7 @@ function parse(key: SignatureKey): Signature {
         required,
         default: required ? undefined : value === 'Infinity' ? Number.POSITIVE_INFINITY : JSON.parse(value),
         accepts: testOf(type),
+        complaint: COMPLAINTS[`${key}.${name}`],
         takesObject: OBJECTS.has(type.replace('?', '')) || (type === 'unknown' && required),
       }
     })
@@ -229,6 +251,7 @@ function valuesOf(signature: Signature, callee: string, args: readonly unknown[]
     } else if (parameter.accepts(value)) {
       values[i] = value
     } else {
+      if (parameter.complaint !== undefined) throw new TypeError(parameter.complaint(value))
       throw explained(
         new TypeError(
           `${callee}(): argument '${parameter.name}' (position ${i + 1}) must be ${nameOf(parameter.type)}, not ${describe(value)}`,

@@ -205,6 +205,13 @@ class Search {
   leave(): void {
     const { state, group } = this
     if (state.n_iter > 1) state.al ??= new Array(group.history_size).fill(null)
+    const last = Object.keys(state).at(-1)
+    if (last === 'al' || last === 't') {
+      // Python leaves them in this order.
+      const { func_evals, n_iter, al, d, t, ...others } = state
+      for (const name of Object.keys(state)) Reflect.deleteProperty(state, name)
+      Object.assign(state, { func_evals, n_iter, ...(al === undefined ? {} : { al }), d, t, ...others })
+    }
     if (this.#al === null || state.al === undefined) return
     for (const [i, factor] of keep(torch.unbind(this.#al)).entries()) state.al[i] = factor
   }

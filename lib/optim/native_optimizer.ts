@@ -50,7 +50,8 @@ function implementationOf(group: Common, alone: boolean): number {
   if (differentiable) return Implementation.Single
   if (fused) return Implementation.Fused
   if (foreach) return Implementation.Foreach
-  if (tstorch.fused) return Implementation.Own
+  // What divides a learning rate that is a tensor has its dtype in Python's loop: so it has its rounding.
+  if (tstorch.fused && !internals.isTensor(group.lr)) return Implementation.Own
   return alone || foreach === false || fused === false ? Implementation.Single : Implementation.Default
 }
 

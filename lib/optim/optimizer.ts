@@ -71,7 +71,7 @@ export class Optimizer<O extends object = Record<string, any>> {
     hookStep(new.target.prototype)
     if (internals.isTensor(params)) {
       throw new TypeError(
-        'params argument given to the optimizer should be an iterable of Tensors or groups, not a Tensor',
+        `params argument given to the optimizer should be an iterable of Tensors or dicts, but got ${params.type()}`,
       )
     }
     if (typeof (params as Iterable<unknown> | null)?.[Symbol.iterator] !== 'function') {

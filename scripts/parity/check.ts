@@ -196,7 +196,8 @@ function wrongKind(actual: unknown, expected: ResultRecord, run: Run): string | 
   if (actual.dtype.toString() !== expected.dtype) return `dtype ${actual.dtype}, expected ${expected.dtype}`
   if (!actual.shape.equals(expected.shape)) return `shape ${actual.shape}, expected [${expected.shape}]`
   if (expected.tensor === undefined) return null
-  if (actual.layout.toString() !== (expected.layout ?? 'torch.strided'))
+  const layout = expected.layout ?? 'strided'
+  if (actual.layout.toString() !== (layout.startsWith('torch.') ? layout : `torch.${layout}`))
     return `layout ${actual.layout}, expected ${expected.layout}`
   return null
 }

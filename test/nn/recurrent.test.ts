@@ -93,7 +93,11 @@ test('dropout between layers works in training alone', () => {
 test.each([
   ['an input of one dimension', () => new nn.RNN(2, 3)(torch.zeros(2)), /Expected input to be 2D or 3D, got 1D/],
   ['a wrong feature size', () => new nn.GRU(2, 3)(torch.zeros(4, 1, 5)), /Expected 2, got 5/],
-  ['a wrong dtype', () => new nn.RNN(2, 3)(torch.zeros(4, 1, 2, { dtype: torch.float64 })), /same dtype as weight/],
+  [
+    'a wrong dtype',
+    () => new nn.RNN(2, 3)(torch.zeros(4, 1, 2, { dtype: torch.float64 })),
+    /does not match weight dtype/,
+  ],
   [
     'a wrong state',
     () => new nn.RNN(2, 3)(torch.zeros(4, 1, 2), torch.zeros(1, 2, 3)),
@@ -106,7 +110,7 @@ test.each([
     /must be an array \[h_0, c_0\]/,
   ],
   ['a number as input', () => new nn.RNN(2, 3)(5 as never), /must be a Tensor/],
-  ['no input', () => new nn.RNN(0, 3), /input_size must be a whole number of at least 1, got 0/],
+  ['no input', () => new nn.RNN(0, 3), /input_size must be greater than zero/],
   ['a negative hidden size', () => new nn.RNN(2, -3), /hidden_size must be a whole number of at least 1, got -3/],
   ['no layers', () => new nn.LSTM(2, 3, { num_layers: 0 }), /num_layers/],
   ['a dropout of 2', () => new nn.LSTM(2, 3, { dropout: 2 }), /range \[0, 1\]/],

@@ -69,9 +69,10 @@ export class RNNBase extends Module {
     const { mode, input_size, hidden_size, num_layers, bias, dropout, bidirectional, proj_size } = settings
     if (GATES[mode] === undefined) throw new RangeError(`Unrecognized RNN mode: ${mode}`)
     const callee = mode.startsWith('RNN') ? 'RNN' : mode
-    checkCount(callee, 'input_size', input_size)
-    checkCount(callee, 'hidden_size', hidden_size)
-    checkCount(callee, 'num_layers', num_layers)
+    for (const [name, count] of Object.entries({ input_size, hidden_size, num_layers })) {
+      if (count <= 0) throw new RangeError(`${name} must be greater than zero`)
+      checkCount(callee, name, count)
+    }
     checkCount(callee, 'proj_size', proj_size, 0)
     if (!(dropout >= 0 && dropout <= 1)) {
       throw new RangeError(
@@ -183,8 +184,10 @@ export class RNNBase extends Module {
     const weight = this._weight('weight_ih_l0')
     const alike = native.dtype(handleOf(input)) === native.dtype(handleOf(weight))
     if (!alike && !is_autocast_enabled('cpu') && !is_autocast_enabled('cuda')) {
+      const [given, own] = [input.dtype, weight.dtype]
       throw new TypeError(
-        `${name}: input must have the same dtype as weight, got input ${input.dtype} and weight ${weight.dtype}`,
+        `RNN input dtype (${given}) does not match weight dtype (${own}). Convert input: input.to(${own}), or convert ` +
+          `model: model.to(${given})`,
       )
     }
     const size = sizes[dim - 1]
