@@ -55,7 +55,22 @@ export interface Step {
 
 /**
  * What optimizers share. A subclass gives its settings with their defaults to the constructor and overrides `step`, or
- * `stepGroup`, which updates the parameters of one group.
+ * `stepGroup`, which updates the parameters of one group. `this.stateOf(param)` is Python's `self.state[param]`; tensors
+ * that are to outlive a `torch.scope` are put there by `this.keepState(state, name, tensor)`:
+ *
+ * ```ts
+ * class Descent extends optim.Optimizer<{ lr: number }> {
+ *   constructor(params: Iterable<Tensor>, lr = 0.1) {
+ *     super(params, { lr })
+ *   }
+ *   override step(): void {
+ *     torch.no_grad(() => {
+ *       for (const { params, lr } of this.param_groups)
+ *         for (const p of params) if (p.grad !== null) p.add_(p.grad, { alpha: -lr })
+ *     })
+ *   }
+ * }
+ * ```
  */
 // biome-ignore lint/suspicious/noExplicitAny: the settings of a subclass that does not say them, as in Python
 export class Optimizer<O extends object = Record<string, any>> {

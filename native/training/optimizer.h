@@ -193,7 +193,13 @@ void step_members(std::vector<Member>& members, const Settings& settings,
     }
   }
   std::vector<Member*> rest;
-  for (Member& member : members) rest.push_back(&member);
+  Tensors parameters;
+  for (Member& member : members) {
+    rest.push_back(&member);
+    parameters.push_back(member.parameter);
+  }
+  std::optional<FewThreads> threads;
+  if (implementation == Implementation::Own) threads.emplace(parameters);
   if constexpr (has_fused) {
     if (implementation == Implementation::Fused) rest = Optimizer::fused(rest, settings, options);
   }
@@ -223,9 +229,8 @@ void step_members(std::vector<Member>& members, const Settings& settings,
 }
 
 // step(parameters, states, StepOptions, the optimizer's own options, tensors that stand for
-// settings,
-//   counts of steps that are numbers -> null, or the handles of the state tensors that are new. All
-// state tensors of one name follow each other.
+// settings, counts of steps that are numbers) -> null, or the handles of the state tensors that are
+// new. All state tensors of one name follow each other.
 template <typename Optimizer>
 napi_value optimizer_step(Call& call) {
   constexpr size_t count = Optimizer::kStates;
