@@ -111,7 +111,7 @@ test.each([
   ],
   ['a number as input', () => new nn.RNN(2, 3)(5 as never), /must be a Tensor/],
   ['no input', () => new nn.RNN(0, 3), /input_size must be greater than zero/],
-  ['a negative hidden size', () => new nn.RNN(2, -3), /hidden_size must be a whole number of at least 1, got -3/],
+  ['a negative hidden size', () => new nn.RNN(2, -3), /hidden_size must be greater than zero/],
   ['no layers', () => new nn.LSTM(2, 3, { num_layers: 0 }), /num_layers/],
   ['a dropout of 2', () => new nn.LSTM(2, 3, { dropout: 2 }), /range \[0, 1\]/],
   ['an unknown nonlinearity', () => new nn.RNN(2, 3, { nonlinearity: 'gelu' as never }), /Unknown nonlinearity/],
