@@ -183,6 +183,7 @@ const OTHERWISE: [reason: string, names: string[]][] = [
       nn.ParameterList.slice nn.Sequential.add nn.ModuleList.add nn.Sequential.mul nn.ModuleDict.has nn.ParameterDict.has
       nn.ParameterDict.or nn.ParameterDict.reversed nn.utils.rnn.PackedSequence.with_data`),
   ],
+  ['takes any value, or what a class takes that is given', words('torch.deepcopy nn.utils.skip_init')],
   [
     'reads by the signature of another name',
     words(`
@@ -206,7 +207,7 @@ const OTHERWISE: [reason: string, names: string[]][] = [
   [
     'for subclasses to override',
     words(`
-      nn.utils.parametrize.ParametrizationList.forward nn.utils.prune.BasePruningMethod torch.deepcopy nn.utils.skip_init
+      nn.utils.parametrize.ParametrizationList.forward nn.utils.prune.BasePruningMethod
       nn.Module.forward nn.Module.set_extra_state nn.Module.moved nn.Module.extra_repr nn.Sequential.forward nn.RNNBase.moved nn.RNNBase.run
       nn.RNNBase.extra_repr nn.ParameterList.extra_repr nn.ParameterDict.extra_repr optim.Optimizer.checkOptions optim.Optimizer.stepGroup
       optim.Optimizer.stateOf optim.Optimizer.keepState optim.Optimizer.checkState optim.Optimizer.stateFor

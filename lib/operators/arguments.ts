@@ -16,6 +16,8 @@ interface Parameter {
   readonly type: string
   readonly required: boolean
   readonly default: unknown
+  /** Whether Python's default is a float that is whole, 1.0: JavaScript does not tell it from 1. */
+  readonly isWholeFloat: boolean
   /** Whether a value is of its type. */
   readonly accepts: (value: unknown) => boolean
   /** What Python says of a value of another type, where it says it itself. */
@@ -187,6 +189,7 @@ function parse(key: SignatureKey): Signature {
         type,
         required,
         default: required ? undefined : value === 'Infinity' ? Number.POSITIVE_INFINITY : JSON.parse(value),
+        isWholeFloat: /^-?\d+\.0$/.test(value ?? ''),
         accepts: testOf(type),
         complaint: COMPLAINTS[`${key}.${name}`],
         takesObject: OBJECTS.has(type.replace('?', '')) || (type === 'unknown' && required),
@@ -201,6 +204,13 @@ function parse(key: SignatureKey): Signature {
       ? null
       : Object.freeze(Object.fromEntries(parameters.map((parameter) => [parameter.name, parameter.default]))),
   }
+}
+
+/** Whether Python prints the value of a callable's parameter with .0: it is a default that is a float and whole. */
+export function printsAsFloat(key: string, name: string, value: unknown): boolean {
+  if (!Object.hasOwn(signatures, key)) return false
+  const parameter = signatureOf(key as SignatureKey).parameters.find((each) => each.name === name)
+  return parameter?.isWholeFloat === true && parameter.default === value
 }
 
 // --- reading --------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import { native } from '../core/native.js'
 import { pythonRepr } from '../core/python_repr.js'
 import { internals, type RemovableHandle, type Tensor } from '../core/tensor.js'
 import { warn } from '../core/warn.js'
+import { printsAsFloat } from '../operators/arguments.js'
 import { describe } from '../operators/describe.js'
 import { isOptions, isPlainObject } from '../operators/options.js'
 import { type Arguments, read } from './generated/arguments.js'
@@ -292,7 +293,10 @@ export class Optimizer<O extends object = Record<string, any>> {
     const groups = this.param_groups.map(({ params: _, ...options }, i) => {
       const settings = Object.entries(options).sort(([a], [b]) => (a < b ? -1 : 1))
       const shown = (value: unknown) => (internals.isTensor(value) && value.dim() === 0 ? value.item() : value)
-      const lines = settings.map(([name, value]) => `    ${name}: ${pythonRepr(shown(value))}`)
+      const key = `optim.${this.constructor.name}`
+      const lines = settings.map(([name, value]) => {
+        return `    ${name}: ${pythonRepr(shown(value))}${printsAsFloat(key, name, value) ? '.0' : ''}`
+      })
       return [`Parameter Group ${i}`, ...lines].join('\n')
     })
     return `${this.constructor.name} (\n${groups.join('\n\n')}\n)`

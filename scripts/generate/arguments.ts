@@ -13,7 +13,7 @@ export function signatureTable(signatures: readonly PythonSignature[]): string {
   const rows = signatures.map((signature) => {
     const parts = signature.parameters.map(
       (parameter) =>
-        `${parameter.name}:${parameter.type}${'default' in parameter ? `=${writtenDefault(parameter.default)}` : ''}`,
+        `${parameter.name}:${parameter.type}${'default' in parameter ? `=${writtenDefault(parameter.default, parameter.float)}` : ''}`,
     )
     const star = signature.parameters.findIndex((parameter) => parameter.keyword_only)
     if (star !== -1) parts.splice(star, 0, '*')

@@ -9,7 +9,14 @@ export interface PythonSignature {
   name: string
   kind: 'function' | 'class' | 'method'
   result: string
-  parameters: { name: string; type: string; default?: unknown; keyword_only?: boolean }[]
+  parameters: {
+    name: string
+    type: string
+    default?: unknown
+    /** Whether the default is a float that is whole, as JSON does not say. */
+    float?: boolean
+    keyword_only?: boolean
+  }[]
   /** Whether it takes any number of arguments besides. */
   variadic?: boolean
 }
@@ -33,9 +40,11 @@ function pythonSchema({ name, result, parameters }: PythonSignature): Schema {
 }
 
 /** A default as it is written in TypeScript. */
-export const writtenDefault = (value: unknown): string => (value === 'inf' ? 'Infinity' : JSON.stringify(value))
+export const writtenDefault = (value: unknown, float = false): string =>
+  value === 'inf' ? 'Infinity' : `${JSON.stringify(value)}${float ? '.0' : ''}`
 
-const shownDefault = (value: unknown) => (typeof value === 'string' ? `'${value}'` : pythonRepr(value))
+const shownDefault = (value: unknown, float = false) =>
+  typeof value === 'string' ? `'${value}'` : `${pythonRepr(value)}${float ? '.0' : ''}`
 
 /** `def` of a function, as Python's help shows it. */
 export function pythonText({ space, name, parameters }: PythonSignature): string {
@@ -43,7 +52,7 @@ export function pythonText({ space, name, parameters }: PythonSignature): string
   const shown = parameters.filter((parameter) => !parameter.name.startsWith('_'))
   const star = shown.findIndex((parameter) => parameter.keyword_only)
   const parts = shown.map((parameter) =>
-    'default' in parameter ? `${parameter.name}=${shownDefault(parameter.default)}` : parameter.name,
+    'default' in parameter ? `${parameter.name}=${shownDefault(parameter.default, parameter.float)}` : parameter.name,
   )
   if (star !== -1) parts.splice(star, 0, '*')
   return `${qualified}(${parts.join(', ')})`

@@ -450,6 +450,8 @@ def row(space, name, kind, parameters, result="unknown"):
             value = DEFAULTS[name, parameter.name] if (name, parameter.name) in DEFAULTS else default_of(parameter)
             value = list(value) if isinstance(value, tuple) else value
             entry["default"] = None if callable(value) else value
+            if isinstance(value, float) and value.is_integer():
+                entry["float"] = True
             if entry["default"] is None and not entry["type"].endswith("?") and entry["type"] != "unknown":
                 entry["type"] += "?"
         if parameter.kind == parameter.KEYWORD_ONLY or shown.get("variadic"):

@@ -102,11 +102,8 @@ describe.each(Object.entries(filled(cases)))('%s', (_, one) => {
     })
     expectClose(numbersOf(running), one.numbers, one, 'parameters')
     if (one.state_dict !== undefined) expectState(running.optimizer.state_dict(), one.state_dict, one)
-    // JavaScript does not tell 1 from 1.0, nor a tuple from a list.
-    const text = one.text
-      .replaceAll(/(\d)\.0\b/g, '$1')
-      .replaceAll('[', '(')
-      .replaceAll(']', ')')
+    // JavaScript does not tell a tuple from a list.
+    const text = one.text.replaceAll('[', '(').replaceAll(']', ')')
     expect(running.optimizer.toString()).toBe(text)
   })
 

@@ -44,7 +44,7 @@ export interface Arguments {
   'nn.AdaptiveAvgPool3d': [output_size: ({ output_size: number | null | readonly (number | null)[] }) | number | null | readonly (number | null)[]]
 
   /**
-   * `torch.nn.AdaptiveLogSoftmaxWithLoss(in_features, n_classes, cutoffs, div_value=4, head_bias=False, device=None, dtype=None)`
+   * `torch.nn.AdaptiveLogSoftmaxWithLoss(in_features, n_classes, cutoffs, div_value=4.0, head_bias=False, device=None, dtype=None)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.AdaptiveLogSoftmaxWithLoss.html
    */
@@ -149,7 +149,7 @@ export interface Arguments {
   'nn.Buffer': [data?: Tensor | null | Keywords<'nn.Buffer'> | undefined, options?: Keywords<'nn.Buffer'> | undefined]
 
   /**
-   * `torch.nn.CELU(alpha=1, inplace=False)`
+   * `torch.nn.CELU(alpha=1.0, inplace=False)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.CELU.html
    */
@@ -254,7 +254,7 @@ export interface Arguments {
   'nn.ConvTranspose3d': [options: { in_channels: number; out_channels: number; kernel_size: number | readonly number[] } & Keywords<'nn.ConvTranspose3d', 'in_channels' | 'out_channels' | 'kernel_size'>] | [in_channels: number, options: { out_channels: number; kernel_size: number | readonly number[] } & Keywords<'nn.ConvTranspose3d', 'in_channels' | 'out_channels' | 'kernel_size'>] | [in_channels: number, out_channels: number, options: { kernel_size: number | readonly number[] } & Keywords<'nn.ConvTranspose3d', 'in_channels' | 'out_channels' | 'kernel_size'>] | [in_channels: number, out_channels: number, kernel_size: number | readonly number[], stride?: number | readonly number[] | Keywords<'nn.ConvTranspose3d', 'in_channels' | 'out_channels' | 'kernel_size'> | undefined, padding?: number | readonly number[] | Keywords<'nn.ConvTranspose3d', 'in_channels' | 'out_channels' | 'kernel_size'> | undefined, output_padding?: number | readonly number[] | Keywords<'nn.ConvTranspose3d', 'in_channels' | 'out_channels' | 'kernel_size'> | undefined, groups?: number | Keywords<'nn.ConvTranspose3d', 'in_channels' | 'out_channels' | 'kernel_size'> | undefined, bias?: boolean | Keywords<'nn.ConvTranspose3d', 'in_channels' | 'out_channels' | 'kernel_size'> | undefined, dilation?: number | readonly number[] | Keywords<'nn.ConvTranspose3d', 'in_channels' | 'out_channels' | 'kernel_size'> | undefined, padding_mode?: 'zeros' | 'reflect' | 'replicate' | 'circular' | Keywords<'nn.ConvTranspose3d', 'in_channels' | 'out_channels' | 'kernel_size'> | undefined, device?: DeviceLike | null | Keywords<'nn.ConvTranspose3d', 'in_channels' | 'out_channels' | 'kernel_size'> | undefined, dtype?: DType | null | Keywords<'nn.ConvTranspose3d', 'in_channels' | 'out_channels' | 'kernel_size'> | undefined]
 
   /**
-   * `torch.nn.CosineEmbeddingLoss(margin=0, size_average=None, reduce=None, reduction='mean')`
+   * `torch.nn.CosineEmbeddingLoss(margin=0.0, size_average=None, reduce=None, reduction='mean')`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.CosineEmbeddingLoss.html
    */
@@ -268,7 +268,7 @@ export interface Arguments {
   'nn.CosineSimilarity': [dim?: number | Keywords<'nn.CosineSimilarity'> | undefined, eps?: number | Keywords<'nn.CosineSimilarity'> | undefined]
 
   /**
-   * `torch.nn.CrossEntropyLoss(weight=None, size_average=None, ignore_index=-100, reduce=None, reduction='mean', label_smoothing=0)`
+   * `torch.nn.CrossEntropyLoss(weight=None, size_average=None, ignore_index=-100, reduce=None, reduction='mean', label_smoothing=0.0)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.CrossEntropyLoss.html
    */
@@ -310,21 +310,21 @@ export interface Arguments {
   'nn.Dropout3d': [p?: number | Keywords<'nn.Dropout3d'> | undefined, inplace?: boolean | Keywords<'nn.Dropout3d'> | undefined]
 
   /**
-   * `torch.nn.ELU(alpha=1, inplace=False)`
+   * `torch.nn.ELU(alpha=1.0, inplace=False)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.ELU.html
    */
   'nn.ELU': [alpha?: number | Keywords<'nn.ELU'> | undefined, inplace?: boolean | Keywords<'nn.ELU'> | undefined]
 
   /**
-   * `torch.nn.Embedding(num_embeddings, embedding_dim, padding_idx=None, max_norm=None, norm_type=2, scale_grad_by_freq=False, sparse=False, device=None, dtype=None)`
+   * `torch.nn.Embedding(num_embeddings, embedding_dim, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False, device=None, dtype=None)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.Embedding.html
    */
   'nn.Embedding': [options: { num_embeddings: number; embedding_dim: number } & Keywords<'nn.Embedding', 'num_embeddings' | 'embedding_dim'>] | [num_embeddings: number, options: { embedding_dim: number } & Keywords<'nn.Embedding', 'num_embeddings' | 'embedding_dim'>] | [num_embeddings: number, embedding_dim: number, padding_idx?: number | null | Keywords<'nn.Embedding', 'num_embeddings' | 'embedding_dim'> | undefined, max_norm?: number | null | Keywords<'nn.Embedding', 'num_embeddings' | 'embedding_dim'> | undefined, norm_type?: number | Keywords<'nn.Embedding', 'num_embeddings' | 'embedding_dim'> | undefined, scale_grad_by_freq?: boolean | Keywords<'nn.Embedding', 'num_embeddings' | 'embedding_dim'> | undefined, sparse?: boolean | Keywords<'nn.Embedding', 'num_embeddings' | 'embedding_dim'> | undefined, _weight?: Tensor | null | Keywords<'nn.Embedding', 'num_embeddings' | 'embedding_dim'> | undefined, _freeze?: boolean | Keywords<'nn.Embedding', 'num_embeddings' | 'embedding_dim'> | undefined, device?: DeviceLike | null | Keywords<'nn.Embedding', 'num_embeddings' | 'embedding_dim'> | undefined, dtype?: DType | null | Keywords<'nn.Embedding', 'num_embeddings' | 'embedding_dim'> | undefined]
 
   /**
-   * `torch.nn.EmbeddingBag(num_embeddings, embedding_dim, max_norm=None, norm_type=2, scale_grad_by_freq=False, mode='mean', sparse=False, include_last_offset=False, padding_idx=None, device=None, dtype=None)`
+   * `torch.nn.EmbeddingBag(num_embeddings, embedding_dim, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, mode='mean', sparse=False, include_last_offset=False, padding_idx=None, device=None, dtype=None)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.EmbeddingBag.html
    */
@@ -380,7 +380,7 @@ export interface Arguments {
   'nn.GLU': [dim?: number | Keywords<'nn.GLU'> | undefined]
 
   /**
-   * `torch.nn.GRU(input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0, bidirectional=False, device=None, dtype=None)`
+   * `torch.nn.GRU(input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False, device=None, dtype=None)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.GRU.html
    */
@@ -429,21 +429,21 @@ export interface Arguments {
   'nn.Hardswish': [inplace?: boolean | Keywords<'nn.Hardswish'> | undefined]
 
   /**
-   * `torch.nn.Hardtanh(min_val=-1, max_val=1, inplace=False, min_value=None, max_value=None)`
+   * `torch.nn.Hardtanh(min_val=-1.0, max_val=1.0, inplace=False, min_value=None, max_value=None)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.Hardtanh.html
    */
   'nn.Hardtanh': [min_val?: number | Keywords<'nn.Hardtanh'> | undefined, max_val?: number | Keywords<'nn.Hardtanh'> | undefined, inplace?: boolean | Keywords<'nn.Hardtanh'> | undefined, min_value?: number | null | Keywords<'nn.Hardtanh'> | undefined, max_value?: number | null | Keywords<'nn.Hardtanh'> | undefined]
 
   /**
-   * `torch.nn.HingeEmbeddingLoss(margin=1, size_average=None, reduce=None, reduction='mean')`
+   * `torch.nn.HingeEmbeddingLoss(margin=1.0, size_average=None, reduce=None, reduction='mean')`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.HingeEmbeddingLoss.html
    */
   'nn.HingeEmbeddingLoss': [margin?: number | Keywords<'nn.HingeEmbeddingLoss'> | undefined, size_average?: boolean | null | Keywords<'nn.HingeEmbeddingLoss'> | undefined, reduce?: boolean | null | Keywords<'nn.HingeEmbeddingLoss'> | undefined, reduction?: Reduction | Keywords<'nn.HingeEmbeddingLoss'> | undefined]
 
   /**
-   * `torch.nn.HuberLoss(reduction='mean', delta=1)`
+   * `torch.nn.HuberLoss(reduction='mean', delta=1.0)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.HuberLoss.html
    */
@@ -513,7 +513,7 @@ export interface Arguments {
   'nn.LPPool3d': [options: { norm_type: number; kernel_size: number | readonly number[] } & Keywords<'nn.LPPool3d', 'norm_type' | 'kernel_size'>] | [norm_type: number, options: { kernel_size: number | readonly number[] } & Keywords<'nn.LPPool3d', 'norm_type' | 'kernel_size'>] | [norm_type: number, kernel_size: number | readonly number[], stride?: number | readonly number[] | null | Keywords<'nn.LPPool3d', 'norm_type' | 'kernel_size'> | undefined, ceil_mode?: boolean | Keywords<'nn.LPPool3d', 'norm_type' | 'kernel_size'> | undefined]
 
   /**
-   * `torch.nn.LSTM(input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0, bidirectional=False, proj_size=0, device=None, dtype=None)`
+   * `torch.nn.LSTM(input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False, proj_size=0, device=None, dtype=None)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.LSTM.html
    */
@@ -639,7 +639,7 @@ export interface Arguments {
   'nn.Linear': [options: { in_features: number; out_features: number } & Keywords<'nn.Linear', 'in_features' | 'out_features'>] | [in_features: number, options: { out_features: number } & Keywords<'nn.Linear', 'in_features' | 'out_features'>] | [in_features: number, out_features: number, bias?: boolean | Keywords<'nn.Linear', 'in_features' | 'out_features'> | undefined, device?: DeviceLike | null | Keywords<'nn.Linear', 'in_features' | 'out_features'> | undefined, dtype?: DType | null | Keywords<'nn.Linear', 'in_features' | 'out_features'> | undefined]
 
   /**
-   * `torch.nn.LinearCrossEntropyLoss(in_features, num_classes, *, out_features=(), bias=False, device=None, dtype=None, reduction='mean', weight=None, ignore_index=None, label_smoothing=0, options=None)`
+   * `torch.nn.LinearCrossEntropyLoss(in_features, num_classes, *, out_features=(), bias=False, device=None, dtype=None, reduction='mean', weight=None, ignore_index=None, label_smoothing=0.0, options=None)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.LinearCrossEntropyLoss.html
    */
@@ -653,7 +653,7 @@ export interface Arguments {
   'nn.LinearCrossEntropyOptions': [allow_retain_graph?: boolean | Keywords<'nn.LinearCrossEntropyOptions'> | undefined, batch_chunk_size?: number | null | Keywords<'nn.LinearCrossEntropyOptions'> | undefined, chunking_method?: string | null | Keywords<'nn.LinearCrossEntropyOptions'> | undefined, acc_policy?: 'accurate' | 'balanced' | 'compact' | 'auto' | Keywords<'nn.LinearCrossEntropyOptions'> | undefined, acc_dtype?: DType | null | Keywords<'nn.LinearCrossEntropyOptions'> | undefined]
 
   /**
-   * `torch.nn.LocalResponseNorm(size, alpha=0.0001, beta=0.75, k=1)`
+   * `torch.nn.LocalResponseNorm(size, alpha=0.0001, beta=0.75, k=1.0)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.LocalResponseNorm.html
    */
@@ -681,7 +681,7 @@ export interface Arguments {
   'nn.MSELoss': [size_average?: boolean | null | Keywords<'nn.MSELoss'> | undefined, reduce?: boolean | null | Keywords<'nn.MSELoss'> | undefined, reduction?: Reduction | Keywords<'nn.MSELoss'> | undefined]
 
   /**
-   * `torch.nn.MarginRankingLoss(margin=0, size_average=None, reduce=None, reduction='mean')`
+   * `torch.nn.MarginRankingLoss(margin=0.0, size_average=None, reduce=None, reduction='mean')`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.MarginRankingLoss.html
    */
@@ -772,14 +772,14 @@ export interface Arguments {
   'nn.MultiLabelSoftMarginLoss': [weight?: Tensor | null | Keywords<'nn.MultiLabelSoftMarginLoss'> | undefined, size_average?: boolean | null | Keywords<'nn.MultiLabelSoftMarginLoss'> | undefined, reduce?: boolean | null | Keywords<'nn.MultiLabelSoftMarginLoss'> | undefined, reduction?: Reduction | Keywords<'nn.MultiLabelSoftMarginLoss'> | undefined]
 
   /**
-   * `torch.nn.MultiMarginLoss(p=1, margin=1, weight=None, size_average=None, reduce=None, reduction='mean')`
+   * `torch.nn.MultiMarginLoss(p=1, margin=1.0, weight=None, size_average=None, reduce=None, reduction='mean')`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.MultiMarginLoss.html
    */
   'nn.MultiMarginLoss': [p?: number | Keywords<'nn.MultiMarginLoss'> | undefined, margin?: number | Keywords<'nn.MultiMarginLoss'> | undefined, weight?: Tensor | null | Keywords<'nn.MultiMarginLoss'> | undefined, size_average?: boolean | null | Keywords<'nn.MultiMarginLoss'> | undefined, reduce?: boolean | null | Keywords<'nn.MultiMarginLoss'> | undefined, reduction?: Reduction | Keywords<'nn.MultiMarginLoss'> | undefined]
 
   /**
-   * `torch.nn.MultiheadAttention(embed_dim, num_heads, dropout=0, bias=True, add_bias_kv=False, add_zero_attn=False, kdim=None, vdim=None, batch_first=False, device=None, dtype=None)`
+   * `torch.nn.MultiheadAttention(embed_dim, num_heads, dropout=0.0, bias=True, add_bias_kv=False, add_zero_attn=False, kdim=None, vdim=None, batch_first=False, device=None, dtype=None)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.MultiheadAttention.html
    */
@@ -807,7 +807,7 @@ export interface Arguments {
   'nn.PReLU': [num_parameters?: number | Keywords<'nn.PReLU'> | undefined, init?: number | Keywords<'nn.PReLU'> | undefined, device?: DeviceLike | null | Keywords<'nn.PReLU'> | undefined, dtype?: DType | null | Keywords<'nn.PReLU'> | undefined]
 
   /**
-   * `torch.nn.PairwiseDistance(p=2, eps=1e-06, keepdim=False)`
+   * `torch.nn.PairwiseDistance(p=2.0, eps=1e-06, keepdim=False)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.PairwiseDistance.html
    */
@@ -863,14 +863,14 @@ export interface Arguments {
   'nn.RMSNorm': [normalized_shape: ({ normalized_shape: number | readonly number[] } & Keywords<'nn.RMSNorm', 'normalized_shape'>) | number | readonly number[], eps?: number | null | Keywords<'nn.RMSNorm', 'normalized_shape'> | undefined, elementwise_affine?: boolean | Keywords<'nn.RMSNorm', 'normalized_shape'> | undefined, device?: DeviceLike | null | Keywords<'nn.RMSNorm', 'normalized_shape'> | undefined, dtype?: DType | null | Keywords<'nn.RMSNorm', 'normalized_shape'> | undefined]
 
   /**
-   * `torch.nn.RNN(input_size, hidden_size, num_layers=1, nonlinearity='tanh', bias=True, batch_first=False, dropout=0, bidirectional=False, device=None, dtype=None)`
+   * `torch.nn.RNN(input_size, hidden_size, num_layers=1, nonlinearity='tanh', bias=True, batch_first=False, dropout=0.0, bidirectional=False, device=None, dtype=None)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.RNN.html
    */
   'nn.RNN': [input_size: ({ input_size: number; hidden_size: number } & Keywords<'nn.RNN', 'input_size' | 'hidden_size'>) | number, hidden_size?: ({ hidden_size: number } & Keywords<'nn.RNN', 'input_size' | 'hidden_size'>) | number, num_layers?: number | Keywords<'nn.RNN', 'input_size' | 'hidden_size'> | undefined, nonlinearity?: 'tanh' | 'relu' | Keywords<'nn.RNN', 'input_size' | 'hidden_size'> | undefined, bias?: boolean | Keywords<'nn.RNN', 'input_size' | 'hidden_size'> | undefined, batch_first?: boolean | Keywords<'nn.RNN', 'input_size' | 'hidden_size'> | undefined, dropout?: number | Keywords<'nn.RNN', 'input_size' | 'hidden_size'> | undefined, bidirectional?: boolean | Keywords<'nn.RNN', 'input_size' | 'hidden_size'> | undefined, device?: DeviceLike | null | Keywords<'nn.RNN', 'input_size' | 'hidden_size'> | undefined, dtype?: DType | null | Keywords<'nn.RNN', 'input_size' | 'hidden_size'> | undefined]
 
   /**
-   * `torch.nn.RNNBase(mode, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0, bidirectional=False, proj_size=0, device=None, dtype=None)`
+   * `torch.nn.RNNBase(mode, input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False, proj_size=0, device=None, dtype=None)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.RNNBase.html
    */
@@ -982,7 +982,7 @@ export interface Arguments {
   'nn.Sigmoid': []
 
   /**
-   * `torch.nn.SmoothL1Loss(size_average=None, reduce=None, reduction='mean', beta=1)`
+   * `torch.nn.SmoothL1Loss(size_average=None, reduce=None, reduction='mean', beta=1.0)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.SmoothL1Loss.html
    */
@@ -1017,7 +1017,7 @@ export interface Arguments {
   'nn.Softmin': [dim?: number | null | Keywords<'nn.Softmin'> | undefined]
 
   /**
-   * `torch.nn.Softplus(beta=1, threshold=20)`
+   * `torch.nn.Softplus(beta=1.0, threshold=20.0)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.Softplus.html
    */
@@ -1101,14 +1101,14 @@ export interface Arguments {
   'nn.TransformerEncoderLayer': [options: { d_model: number; nhead: number } & Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'>] | [d_model: number, options: { nhead: number } & Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'>] | [d_model: number, nhead: number, dim_feedforward?: number | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, dropout?: number | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, activation?: ((input: Tensor) => Tensor) | 'relu' | 'gelu' | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, layer_norm_eps?: number | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, batch_first?: boolean | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, norm_first?: boolean | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, bias?: boolean | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, device?: DeviceLike | null | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined, dtype?: DType | null | Keywords<'nn.TransformerEncoderLayer', 'd_model' | 'nhead'> | undefined]
 
   /**
-   * `torch.nn.TripletMarginLoss(margin=1, p=2, eps=1e-06, swap=False, size_average=None, reduce=None, reduction='mean')`
+   * `torch.nn.TripletMarginLoss(margin=1.0, p=2.0, eps=1e-06, swap=False, size_average=None, reduce=None, reduction='mean')`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.TripletMarginLoss.html
    */
   'nn.TripletMarginLoss': [margin?: number | Keywords<'nn.TripletMarginLoss'> | undefined, p?: number | Keywords<'nn.TripletMarginLoss'> | undefined, eps?: number | Keywords<'nn.TripletMarginLoss'> | undefined, swap?: boolean | Keywords<'nn.TripletMarginLoss'> | undefined, size_average?: boolean | null | Keywords<'nn.TripletMarginLoss'> | undefined, reduce?: boolean | null | Keywords<'nn.TripletMarginLoss'> | undefined, reduction?: Reduction | Keywords<'nn.TripletMarginLoss'> | undefined]
 
   /**
-   * `torch.nn.TripletMarginWithDistanceLoss(*, distance_function=None, margin=1, swap=False, reduction='mean')`
+   * `torch.nn.TripletMarginWithDistanceLoss(*, distance_function=None, margin=1.0, swap=False, reduction='mean')`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.TripletMarginWithDistanceLoss.html
    */
@@ -1717,14 +1717,14 @@ export interface Arguments {
   'nn.ParameterDict.values': []
 
   /**
-   * `torch.nn.Embedding.from_pretrained(embeddings, freeze=True, padding_idx=None, max_norm=None, norm_type=2, scale_grad_by_freq=False, sparse=False)`
+   * `torch.nn.Embedding.from_pretrained(embeddings, freeze=True, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.Embedding.html#torch.nn.Embedding.from_pretrained
    */
   'nn.Embedding.from_pretrained': [embeddings: ({ embeddings: Tensor } & Keywords<'nn.Embedding.from_pretrained', 'embeddings'>) | Tensor, freeze?: boolean | Keywords<'nn.Embedding.from_pretrained', 'embeddings'> | undefined, padding_idx?: number | null | Keywords<'nn.Embedding.from_pretrained', 'embeddings'> | undefined, max_norm?: number | null | Keywords<'nn.Embedding.from_pretrained', 'embeddings'> | undefined, norm_type?: number | Keywords<'nn.Embedding.from_pretrained', 'embeddings'> | undefined, scale_grad_by_freq?: boolean | Keywords<'nn.Embedding.from_pretrained', 'embeddings'> | undefined, sparse?: boolean | Keywords<'nn.Embedding.from_pretrained', 'embeddings'> | undefined]
 
   /**
-   * `torch.nn.EmbeddingBag.from_pretrained(embeddings, freeze=True, max_norm=None, norm_type=2, scale_grad_by_freq=False, mode='mean', sparse=False, include_last_offset=False, padding_idx=None)`
+   * `torch.nn.EmbeddingBag.from_pretrained(embeddings, freeze=True, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, mode='mean', sparse=False, include_last_offset=False, padding_idx=None)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.EmbeddingBag.html#torch.nn.EmbeddingBag.from_pretrained
    */
@@ -1885,7 +1885,7 @@ export interface Arguments {
   'nn.init.kaiming_uniform_': [tensor: ({ tensor: Tensor } & Keywords<'nn.init.kaiming_uniform_', 'tensor'>) | Tensor, a?: number | Keywords<'nn.init.kaiming_uniform_', 'tensor'> | undefined, mode?: 'fan_in' | 'fan_out' | Keywords<'nn.init.kaiming_uniform_', 'tensor'> | undefined, nonlinearity?: 'linear' | 'conv1d' | 'conv2d' | 'conv3d' | 'conv_transpose1d' | 'conv_transpose2d' | 'conv_transpose3d' | 'sigmoid' | 'tanh' | 'relu' | 'leaky_relu' | 'selu' | Keywords<'nn.init.kaiming_uniform_', 'tensor'> | undefined, generator?: Generator | null | Keywords<'nn.init.kaiming_uniform_', 'tensor'> | undefined]
 
   /**
-   * `torch.nn.init.normal_(tensor, mean=0, std=1, generator=None)`
+   * `torch.nn.init.normal_(tensor, mean=0.0, std=1.0, generator=None)`
    *
    * https://docs.pytorch.org/docs/2.13/nn.init.html#torch.nn.init.normal_
    */
@@ -1913,28 +1913,28 @@ export interface Arguments {
   'nn.init.sparse_': [options: { tensor: Tensor; sparsity: number } & Keywords<'nn.init.sparse_', 'tensor' | 'sparsity'>] | [tensor: Tensor, options: { sparsity: number } & Keywords<'nn.init.sparse_', 'tensor' | 'sparsity'>] | [tensor: Tensor, sparsity: number, std?: number | Keywords<'nn.init.sparse_', 'tensor' | 'sparsity'> | undefined, generator?: Generator | null | Keywords<'nn.init.sparse_', 'tensor' | 'sparsity'> | undefined]
 
   /**
-   * `torch.nn.init.trunc_normal_(tensor, mean=0, std=1, a=-2, b=2, generator=None)`
+   * `torch.nn.init.trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None)`
    *
    * https://docs.pytorch.org/docs/2.13/nn.init.html#torch.nn.init.trunc_normal_
    */
   'nn.init.trunc_normal_': [tensor: ({ tensor: Tensor } & Keywords<'nn.init.trunc_normal_', 'tensor'>) | Tensor, mean?: number | Keywords<'nn.init.trunc_normal_', 'tensor'> | undefined, std?: number | Keywords<'nn.init.trunc_normal_', 'tensor'> | undefined, a?: number | Keywords<'nn.init.trunc_normal_', 'tensor'> | undefined, b?: number | Keywords<'nn.init.trunc_normal_', 'tensor'> | undefined, generator?: Generator | null | Keywords<'nn.init.trunc_normal_', 'tensor'> | undefined]
 
   /**
-   * `torch.nn.init.uniform_(tensor, a=0, b=1, generator=None)`
+   * `torch.nn.init.uniform_(tensor, a=0.0, b=1.0, generator=None)`
    *
    * https://docs.pytorch.org/docs/2.13/nn.init.html#torch.nn.init.uniform_
    */
   'nn.init.uniform_': [tensor: ({ tensor: Tensor } & Keywords<'nn.init.uniform_', 'tensor'>) | Tensor, a?: number | Keywords<'nn.init.uniform_', 'tensor'> | undefined, b?: number | Keywords<'nn.init.uniform_', 'tensor'> | undefined, generator?: Generator | null | Keywords<'nn.init.uniform_', 'tensor'> | undefined]
 
   /**
-   * `torch.nn.init.xavier_normal_(tensor, gain=1, generator=None)`
+   * `torch.nn.init.xavier_normal_(tensor, gain=1.0, generator=None)`
    *
    * https://docs.pytorch.org/docs/2.13/nn.init.html#torch.nn.init.xavier_normal_
    */
   'nn.init.xavier_normal_': [tensor: ({ tensor: Tensor } & Keywords<'nn.init.xavier_normal_', 'tensor'>) | Tensor, gain?: number | Keywords<'nn.init.xavier_normal_', 'tensor'> | undefined, generator?: Generator | null | Keywords<'nn.init.xavier_normal_', 'tensor'> | undefined]
 
   /**
-   * `torch.nn.init.xavier_uniform_(tensor, gain=1, generator=None)`
+   * `torch.nn.init.xavier_uniform_(tensor, gain=1.0, generator=None)`
    *
    * https://docs.pytorch.org/docs/2.13/nn.init.html#torch.nn.init.xavier_uniform_
    */
@@ -1948,7 +1948,7 @@ export interface Arguments {
   'nn.init.zeros_': [tensor: ({ tensor: Tensor }) | Tensor]
 
   /**
-   * `torch.nn.utils.clip_grad_norm_(parameters, max_norm, norm_type=2, error_if_nonfinite=False, foreach=None)`
+   * `torch.nn.utils.clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=False, foreach=None)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.clip_grad_norm_.html
    */
@@ -2011,7 +2011,7 @@ export interface Arguments {
   'nn.utils.fuse_linear_bn_weights': [options: { linear_w: Tensor; linear_b: Tensor | null; bn_rm: Tensor; bn_rv: Tensor; bn_eps: number; bn_w: Tensor; bn_b: Tensor }] | [linear_w: Tensor, options: { linear_b: Tensor | null; bn_rm: Tensor; bn_rv: Tensor; bn_eps: number; bn_w: Tensor; bn_b: Tensor }] | [linear_w: Tensor, linear_b: Tensor | null, options: { bn_rm: Tensor; bn_rv: Tensor; bn_eps: number; bn_w: Tensor; bn_b: Tensor }] | [linear_w: Tensor, linear_b: Tensor | null, bn_rm: Tensor, options: { bn_rv: Tensor; bn_eps: number; bn_w: Tensor; bn_b: Tensor }] | [linear_w: Tensor, linear_b: Tensor | null, bn_rm: Tensor, bn_rv: Tensor, options: { bn_eps: number; bn_w: Tensor; bn_b: Tensor }] | [linear_w: Tensor, linear_b: Tensor | null, bn_rm: Tensor, bn_rv: Tensor, bn_eps: number, options: { bn_w: Tensor; bn_b: Tensor }] | [linear_w: Tensor, linear_b: Tensor | null, bn_rm: Tensor, bn_rv: Tensor, bn_eps: number, bn_w: Tensor, options: { bn_b: Tensor }] | [linear_w: Tensor, linear_b: Tensor | null, bn_rm: Tensor, bn_rv: Tensor, bn_eps: number, bn_w: Tensor, bn_b: Tensor]
 
   /**
-   * `torch.nn.utils.get_total_norm(tensors, norm_type=2, error_if_nonfinite=False, foreach=None)`
+   * `torch.nn.utils.get_total_norm(tensors, norm_type=2.0, error_if_nonfinite=False, foreach=None)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.get_total_norm.html
    */
@@ -2536,14 +2536,14 @@ export interface Arguments {
   'nn.utils.rnn.pack_sequence': [sequences: ({ sequences: Tensor | Iterable<Tensor> } & Keywords<'nn.utils.rnn.pack_sequence', 'sequences'>) | Tensor | Iterable<Tensor>, enforce_sorted?: boolean | Keywords<'nn.utils.rnn.pack_sequence', 'sequences'> | undefined]
 
   /**
-   * `torch.nn.utils.rnn.pad_packed_sequence(sequence, batch_first=False, padding_value=0, total_length=None)`
+   * `torch.nn.utils.rnn.pad_packed_sequence(sequence, batch_first=False, padding_value=0.0, total_length=None)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.rnn.pad_packed_sequence.html
    */
   'nn.utils.rnn.pad_packed_sequence': [sequence: ({ sequence: PackedSequence } & Keywords<'nn.utils.rnn.pad_packed_sequence', 'sequence'>) | PackedSequence, batch_first?: boolean | Keywords<'nn.utils.rnn.pad_packed_sequence', 'sequence'> | undefined, padding_value?: number | Keywords<'nn.utils.rnn.pad_packed_sequence', 'sequence'> | undefined, total_length?: number | null | Keywords<'nn.utils.rnn.pad_packed_sequence', 'sequence'> | undefined]
 
   /**
-   * `torch.nn.utils.rnn.pad_sequence(sequences, batch_first=False, padding_value=0, padding_side='right')`
+   * `torch.nn.utils.rnn.pad_sequence(sequences, batch_first=False, padding_value=0.0, padding_side='right')`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.nn.utils.rnn.pad_sequence.html
    */

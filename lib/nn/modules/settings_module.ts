@@ -1,7 +1,7 @@
 // Modules that are their settings and one call. Such a module is one row: a class that extends `settingsModule` of its
 // name in the table of signatures, and has a forward.
 
-import { signatureOf } from '../../operators/arguments.js'
+import { printsAsFloat, signatureOf } from '../../operators/arguments.js'
 import { type Arguments, read, type Values } from '../generated/arguments.js'
 import { Module } from './module.js'
 import { settings } from './module_printing.js'
@@ -18,8 +18,8 @@ export type Settings<K extends ModuleKey> = Omit<Values[K], (typeof NOT_KEPT)[nu
 type SettingsModule<K extends ModuleKey, F> = new (...args: Arguments[K]) => Module & F
 
 /**
- * The base of a module whose fields are its constructor's arguments; a tensor among them is a buffer. `printed` says what it prints of them, as in
- * Python's format strings: `{p=}` is name and value, `{p}` the value, `{inplace?}` name and value where it is true.
+ * The base of a module whose fields are its constructor's arguments; a tensor among them is a buffer. `printed` says what
+ * it prints of them, as in Python's format strings: `{p=}` is name and value, `{p}` the value, `{inplace?}` name and value where it is true.
  * `fieldsOf` makes the fields of the arguments and checks them, where they are not the arguments themselves.
  */
 export function settingsModule<K extends ModuleKey, F extends object = Settings<K>>(
@@ -56,12 +56,6 @@ function printedItem(key: ModuleKey, fields: Readonly<Record<string, unknown>>, 
   const value = fields[name]
   if (item.endsWith('?') && value !== true) return ''
   const shown = typeof value === 'string' ? `'${value}'` : value
-  const text = settings({ [name]: shown }) + (isWholeDefault(key, name, value) ? '.0' : '')
+  const text = settings({ [name]: shown }) + (printsAsFloat(key, name, value) ? '.0' : '')
   return item === name ? text.slice(name.length + 1) : text
-}
-
-/** Whether Python prints the number as a float: JavaScript does not tell 1 from 1.0, but a default is known to be one. */
-function isWholeDefault(key: ModuleKey, name: string, value: unknown): boolean {
-  const parameter = signatureOf(key).parameters.find((each) => each.name === name)
-  return parameter?.type.startsWith('float') === true && parameter.default === value && Number.isInteger(value)
 }

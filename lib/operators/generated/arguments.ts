@@ -30,14 +30,14 @@ export interface Arguments {
   'autograd.grad': [options: { outputs: Tensor | readonly Tensor[]; inputs: Tensor | readonly Tensor[] } & Keywords<'autograd.grad', 'outputs' | 'inputs'>] | [outputs: Tensor | readonly Tensor[], options: { inputs: Tensor | readonly Tensor[] } & Keywords<'autograd.grad', 'outputs' | 'inputs'>] | [outputs: Tensor | readonly Tensor[], inputs: Tensor | readonly Tensor[], grad_outputs?: Tensor | readonly (Tensor | null)[] | null | Keywords<'autograd.grad', 'outputs' | 'inputs'> | undefined, retain_graph?: boolean | null | Keywords<'autograd.grad', 'outputs' | 'inputs'> | undefined, create_graph?: boolean | Keywords<'autograd.grad', 'outputs' | 'inputs'> | undefined, only_inputs?: boolean | Keywords<'autograd.grad', 'outputs' | 'inputs'> | undefined, allow_unused?: boolean | null | Keywords<'autograd.grad', 'outputs' | 'inputs'> | undefined, is_grads_batched?: boolean | Keywords<'autograd.grad', 'outputs' | 'inputs'> | undefined, materialize_grads?: boolean | Keywords<'autograd.grad', 'outputs' | 'inputs'> | undefined]
 
   /**
-   * `torch.autograd.gradcheck(func, inputs, *, eps=1e-06, atol=1e-05, rtol=0.001, raise_exception=True, nondet_tol=0, check_undefined_grad=True, check_grad_dtypes=False, check_batched_grad=False, check_batched_forward_grad=False, check_forward_ad=False, check_backward_ad=True, fast_mode=False, masked=None)`
+   * `torch.autograd.gradcheck(func, inputs, *, eps=1e-06, atol=1e-05, rtol=0.001, raise_exception=True, nondet_tol=0.0, check_undefined_grad=True, check_grad_dtypes=False, check_batched_grad=False, check_batched_forward_grad=False, check_forward_ad=False, check_backward_ad=True, fast_mode=False, masked=None)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.autograd.gradcheck.html
    */
   'autograd.gradcheck': [options: { func: ((...inputs: any[]) => any); inputs: Tensor | readonly Tensor[] } & Keywords<'autograd.gradcheck', 'func' | 'inputs'>] | [func: ((...inputs: any[]) => any), options: { inputs: Tensor | readonly Tensor[] } & Keywords<'autograd.gradcheck', 'func' | 'inputs'>] | [func: ((...inputs: any[]) => any), inputs: Tensor | readonly Tensor[], options?: Keywords<'autograd.gradcheck', 'func' | 'inputs'> | undefined]
 
   /**
-   * `torch.autograd.gradgradcheck(func, inputs, grad_outputs=None, *, eps=1e-06, atol=1e-05, rtol=0.001, gen_non_contig_grad_outputs=False, raise_exception=True, nondet_tol=0, check_undefined_grad=True, check_grad_dtypes=False, check_batched_grad=False, check_fwd_over_rev=False, check_rev_over_rev=True, fast_mode=False, masked=False)`
+   * `torch.autograd.gradgradcheck(func, inputs, grad_outputs=None, *, eps=1e-06, atol=1e-05, rtol=0.001, gen_non_contig_grad_outputs=False, raise_exception=True, nondet_tol=0.0, check_undefined_grad=True, check_grad_dtypes=False, check_batched_grad=False, check_fwd_over_rev=False, check_rev_over_rev=True, fast_mode=False, masked=False)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.autograd.gradgradcheck.html
    */
@@ -436,7 +436,7 @@ export interface Arguments {
   'torch.autocast': [device_type: ({ device_type: 'cpu' | 'cuda' } & Keywords<'torch.autocast', 'device_type'>) | 'cpu' | 'cuda', dtype?: DType | null | Keywords<'torch.autocast', 'device_type'> | undefined, enabled?: boolean | Keywords<'torch.autocast', 'device_type'> | undefined, cache_enabled?: boolean | null | Keywords<'torch.autocast', 'device_type'> | undefined]
 
   /**
-   * `torch.amp.GradScaler(device='cuda', init_scale=65536, growth_factor=2, backoff_factor=0.5, growth_interval=2000, enabled=True)`
+   * `torch.amp.GradScaler(device='cuda', init_scale=65536.0, growth_factor=2.0, backoff_factor=0.5, growth_interval=2000, enabled=True)`
    *
    * https://docs.pytorch.org/docs/2.13/amp.html#torch.amp.GradScaler
    */

@@ -20,21 +20,21 @@ export type Settings<K extends keyof Values> = Omit<Values[K], 'params'>
 /** What the callables take: arguments in place, then an object of keywords. */
 export interface Arguments {
   /**
-   * `torch.optim.ASGD(params, lr=0.01, lambd=0.0001, alpha=0.75, t0=1000000, weight_decay=0, foreach=None, maximize=False, differentiable=False, capturable=False)`
+   * `torch.optim.ASGD(params, lr=0.01, lambd=0.0001, alpha=0.75, t0=1000000.0, weight_decay=0, foreach=None, maximize=False, differentiable=False, capturable=False)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.optim.ASGD.html
    */
   'optim.ASGD': [params: ({ params: Params<Settings<'optim.ASGD'>> } & Keywords<'optim.ASGD', 'params'>) | Params<Settings<'optim.ASGD'>>, lr?: number | Tensor | Keywords<'optim.ASGD', 'params'> | undefined, lambd?: number | Keywords<'optim.ASGD', 'params'> | undefined, alpha?: number | Keywords<'optim.ASGD', 'params'> | undefined, t0?: number | Keywords<'optim.ASGD', 'params'> | undefined, weight_decay?: number | Keywords<'optim.ASGD', 'params'> | undefined, foreach?: boolean | null | Keywords<'optim.ASGD', 'params'> | undefined, maximize?: boolean | Keywords<'optim.ASGD', 'params'> | undefined, differentiable?: boolean | Keywords<'optim.ASGD', 'params'> | undefined, capturable?: boolean | Keywords<'optim.ASGD', 'params'> | undefined]
 
   /**
-   * `torch.optim.Adadelta(params, lr=1, rho=0.9, eps=1e-06, weight_decay=0, foreach=None, *, capturable=False, maximize=False, differentiable=False)`
+   * `torch.optim.Adadelta(params, lr=1.0, rho=0.9, eps=1e-06, weight_decay=0, foreach=None, *, capturable=False, maximize=False, differentiable=False)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.optim.Adadelta.html
    */
   'optim.Adadelta': [params: ({ params: Params<Settings<'optim.Adadelta'>> } & Keywords<'optim.Adadelta', 'params'>) | Params<Settings<'optim.Adadelta'>>, lr?: number | Tensor | Keywords<'optim.Adadelta', 'params'> | undefined, rho?: number | Keywords<'optim.Adadelta', 'params'> | undefined, eps?: number | Keywords<'optim.Adadelta', 'params'> | undefined, weight_decay?: number | Keywords<'optim.Adadelta', 'params'> | undefined, foreach?: boolean | null | Keywords<'optim.Adadelta', 'params'> | undefined, options?: Keywords<'optim.Adadelta', 'params'> | undefined]
 
   /**
-   * `torch.optim.Adafactor(params, lr=0.01, beta2_decay=-0.8, eps=(None, 0.001), d=1, weight_decay=0, *, foreach=None, maximize=False)`
+   * `torch.optim.Adafactor(params, lr=0.01, beta2_decay=-0.8, eps=(None, 0.001), d=1.0, weight_decay=0.0, *, foreach=None, maximize=False)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.optim.Adafactor.html
    */
@@ -223,21 +223,21 @@ export interface Arguments {
   'optim.lr_scheduler.ConstantLR': [optimizer: ({ optimizer: Optimizer<any> } & Keywords<'optim.lr_scheduler.ConstantLR', 'optimizer'>) | Optimizer<any>, factor?: number | Keywords<'optim.lr_scheduler.ConstantLR', 'optimizer'> | undefined, total_iters?: number | Keywords<'optim.lr_scheduler.ConstantLR', 'optimizer'> | undefined, last_epoch?: number | Keywords<'optim.lr_scheduler.ConstantLR', 'optimizer'> | undefined]
 
   /**
-   * `torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max, eta_min=0, last_epoch=-1)`
+   * `torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max, eta_min=0.0, last_epoch=-1)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.optim.lr_scheduler.CosineAnnealingLR.html
    */
   'optim.lr_scheduler.CosineAnnealingLR': [options: { optimizer: Optimizer<any>; T_max: number } & Keywords<'optim.lr_scheduler.CosineAnnealingLR', 'optimizer' | 'T_max'>] | [optimizer: Optimizer<any>, options: { T_max: number } & Keywords<'optim.lr_scheduler.CosineAnnealingLR', 'optimizer' | 'T_max'>] | [optimizer: Optimizer<any>, T_max: number, eta_min?: number | Keywords<'optim.lr_scheduler.CosineAnnealingLR', 'optimizer' | 'T_max'> | undefined, last_epoch?: number | Keywords<'optim.lr_scheduler.CosineAnnealingLR', 'optimizer' | 'T_max'> | undefined]
 
   /**
-   * `torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizer, T_0, T_mult=1, eta_min=0, last_epoch=-1)`
+   * `torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(optimizer, T_0, T_mult=1, eta_min=0.0, last_epoch=-1)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.optim.lr_scheduler.CosineAnnealingWarmRestarts.html
    */
   'optim.lr_scheduler.CosineAnnealingWarmRestarts': [options: { optimizer: Optimizer<any>; T_0: number } & Keywords<'optim.lr_scheduler.CosineAnnealingWarmRestarts', 'optimizer' | 'T_0'>] | [optimizer: Optimizer<any>, options: { T_0: number } & Keywords<'optim.lr_scheduler.CosineAnnealingWarmRestarts', 'optimizer' | 'T_0'>] | [optimizer: Optimizer<any>, T_0: number, T_mult?: number | Keywords<'optim.lr_scheduler.CosineAnnealingWarmRestarts', 'optimizer' | 'T_0'> | undefined, eta_min?: number | Keywords<'optim.lr_scheduler.CosineAnnealingWarmRestarts', 'optimizer' | 'T_0'> | undefined, last_epoch?: number | Keywords<'optim.lr_scheduler.CosineAnnealingWarmRestarts', 'optimizer' | 'T_0'> | undefined]
 
   /**
-   * `torch.optim.lr_scheduler.CyclicLR(optimizer, base_lr, max_lr, step_size_up=2000, step_size_down=None, mode='triangular', gamma=1, scale_fn=None, scale_mode='cycle', cycle_momentum=True, base_momentum=0.8, max_momentum=0.9, last_epoch=-1)`
+   * `torch.optim.lr_scheduler.CyclicLR(optimizer, base_lr, max_lr, step_size_up=2000, step_size_down=None, mode='triangular', gamma=1.0, scale_fn=None, scale_mode='cycle', cycle_momentum=True, base_momentum=0.8, max_momentum=0.9, last_epoch=-1)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.optim.lr_scheduler.CyclicLR.html
    */
@@ -265,7 +265,7 @@ export interface Arguments {
   'optim.lr_scheduler.LambdaLR': [options: { optimizer: Optimizer<any>; lr_lambda: ((epoch: number) => number) | readonly ((epoch: number) => number)[] } & Keywords<'optim.lr_scheduler.LambdaLR', 'optimizer' | 'lr_lambda'>] | [optimizer: Optimizer<any>, options: { lr_lambda: ((epoch: number) => number) | readonly ((epoch: number) => number)[] } & Keywords<'optim.lr_scheduler.LambdaLR', 'optimizer' | 'lr_lambda'>] | [optimizer: Optimizer<any>, lr_lambda: ((epoch: number) => number) | readonly ((epoch: number) => number)[], last_epoch?: number | Keywords<'optim.lr_scheduler.LambdaLR', 'optimizer' | 'lr_lambda'> | undefined]
 
   /**
-   * `torch.optim.lr_scheduler.LinearLR(optimizer, start_factor=0.3333333333333333, end_factor=1, total_iters=5, last_epoch=-1)`
+   * `torch.optim.lr_scheduler.LinearLR(optimizer, start_factor=0.3333333333333333, end_factor=1.0, total_iters=5, last_epoch=-1)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.optim.lr_scheduler.LinearLR.html
    */
@@ -286,14 +286,14 @@ export interface Arguments {
   'optim.lr_scheduler.MultiplicativeLR': [options: { optimizer: Optimizer<any>; lr_lambda: ((epoch: number) => number) | readonly ((epoch: number) => number)[] } & Keywords<'optim.lr_scheduler.MultiplicativeLR', 'optimizer' | 'lr_lambda'>] | [optimizer: Optimizer<any>, options: { lr_lambda: ((epoch: number) => number) | readonly ((epoch: number) => number)[] } & Keywords<'optim.lr_scheduler.MultiplicativeLR', 'optimizer' | 'lr_lambda'>] | [optimizer: Optimizer<any>, lr_lambda: ((epoch: number) => number) | readonly ((epoch: number) => number)[], last_epoch?: number | Keywords<'optim.lr_scheduler.MultiplicativeLR', 'optimizer' | 'lr_lambda'> | undefined]
 
   /**
-   * `torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr, total_steps=None, epochs=None, steps_per_epoch=None, pct_start=0.3, anneal_strategy='cos', cycle_momentum=True, base_momentum=0.85, max_momentum=0.95, div_factor=25, final_div_factor=10000, three_phase=False, last_epoch=-1)`
+   * `torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr, total_steps=None, epochs=None, steps_per_epoch=None, pct_start=0.3, anneal_strategy='cos', cycle_momentum=True, base_momentum=0.85, max_momentum=0.95, div_factor=25.0, final_div_factor=10000.0, three_phase=False, last_epoch=-1)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.optim.lr_scheduler.OneCycleLR.html
    */
   'optim.lr_scheduler.OneCycleLR': [options: { optimizer: Optimizer<any>; max_lr: number | Tensor | readonly (number | Tensor)[] } & Keywords<'optim.lr_scheduler.OneCycleLR', 'optimizer' | 'max_lr'>] | [optimizer: Optimizer<any>, options: { max_lr: number | Tensor | readonly (number | Tensor)[] } & Keywords<'optim.lr_scheduler.OneCycleLR', 'optimizer' | 'max_lr'>] | [optimizer: Optimizer<any>, max_lr: number | Tensor | readonly (number | Tensor)[], total_steps?: number | null | Keywords<'optim.lr_scheduler.OneCycleLR', 'optimizer' | 'max_lr'> | undefined, epochs?: number | null | Keywords<'optim.lr_scheduler.OneCycleLR', 'optimizer' | 'max_lr'> | undefined, steps_per_epoch?: number | null | Keywords<'optim.lr_scheduler.OneCycleLR', 'optimizer' | 'max_lr'> | undefined, pct_start?: number | Keywords<'optim.lr_scheduler.OneCycleLR', 'optimizer' | 'max_lr'> | undefined, anneal_strategy?: 'cos' | 'linear' | Keywords<'optim.lr_scheduler.OneCycleLR', 'optimizer' | 'max_lr'> | undefined, cycle_momentum?: boolean | Keywords<'optim.lr_scheduler.OneCycleLR', 'optimizer' | 'max_lr'> | undefined, base_momentum?: number | readonly number[] | Keywords<'optim.lr_scheduler.OneCycleLR', 'optimizer' | 'max_lr'> | undefined, max_momentum?: number | readonly number[] | Keywords<'optim.lr_scheduler.OneCycleLR', 'optimizer' | 'max_lr'> | undefined, div_factor?: number | Keywords<'optim.lr_scheduler.OneCycleLR', 'optimizer' | 'max_lr'> | undefined, final_div_factor?: number | Keywords<'optim.lr_scheduler.OneCycleLR', 'optimizer' | 'max_lr'> | undefined, three_phase?: boolean | Keywords<'optim.lr_scheduler.OneCycleLR', 'optimizer' | 'max_lr'> | undefined, last_epoch?: number | Keywords<'optim.lr_scheduler.OneCycleLR', 'optimizer' | 'max_lr'> | undefined]
 
   /**
-   * `torch.optim.lr_scheduler.PolynomialLR(optimizer, total_iters=5, power=1, last_epoch=-1)`
+   * `torch.optim.lr_scheduler.PolynomialLR(optimizer, total_iters=5, power=1.0, last_epoch=-1)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.optim.lr_scheduler.PolynomialLR.html
    */

@@ -179,7 +179,7 @@ function* wrongRun(run: OptimizerRun, entry: OptimizerEntry, record: OptimizerCa
     else yield wrongTensor(run, `gradient ${i} through the steps`, found, expected)
   }
   const printed = String(ran.optimizer)
-  if (!samePrinting(printed, record.printed ?? '', record.settings, true))
+  if (!samePrinting(printed, record.printed ?? '', record.settings))
     yield `printed as ${JSON.stringify(printed)}, expected ${JSON.stringify(record.printed)}`
 }
 
