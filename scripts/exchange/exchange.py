@@ -43,8 +43,8 @@ OPTIMIZERS = [
 def cases():
     for name, options in OPTIMIZERS:
         yield {"optimizer": name, "options": options}
-    for name in ("SGD", "Adam", "LBFGS"):
-        yield {"optimizer": name, "options": {"lr": 0.05}, "dtype": "float32"}
+    for name, options in (("SGD", {}), ("Adam", {}), ("LBFGS", {"max_iter": 2})):
+        yield {"optimizer": name, "options": {"lr": 0.05, **options}, "dtype": "float32"}
     for name, settings in words.BY_NAME.items():
         yield {"optimizer": "SGD", "options": {"lr": 0.05, "momentum": 0.9}, "scheduler": [name, settings[-1]]}
         yield {"optimizer": "Adam", "options": {"lr": 0.05}, "scheduler": [name, settings[0]]}
