@@ -10,21 +10,16 @@ safetensors file an entry; with --sample a few small cases of each entry, in one
 Needs PyTorch, numpy, expecttest and safetensors; scipy for the window functions' samples.
 """
 
-import argparse
+import functools
 import json
 import math
-import os
-import pathlib
-import re
-import sys
-import tempfile
 import warnings
 
 import torch
-from safetensors.torch import save_file
 from torch.utils._pytree import tree_flatten
 
 from cases import EMPTY, SELF, NotExported, Recorder, chooser, copied, entries, name_of, one, run, samples_of, tensors_in
+from exporting import export_all
 from spread import LEAST, compute_all, modes, spreads
 
 warnings.simplefilter("ignore")
@@ -161,54 +156,9 @@ def add_spreads(content, folder):
             case["imprecise"] = "; ".join(missing)
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("--only", nargs="*")
-    parser.add_argument("--sample", type=int)
-    options = parser.parse_args()
-    if os.environ.get("PYTHONHASHSEED") != "0":
-        # Some samples come out of sets: all processes must see them in one order, and the next export too.
-        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "PYTHONHASHSEED": "0"})
-    options.folder.mkdir(parents=True, exist_ok=True)
-    # The cases are small, and the processors have other modes to compute.
-    torch.set_num_threads(1)
-    chosen = entries(options)
-    of, done = len(chosen) * (1 + len(modes())), 0
-
-    def progress(what):
-        nonlocal done
-        print(json.dumps({"done": done, "of": of, "entry": what}), flush=True)
-        done += 1
-
-    together = []
-    shared = {}
-    with tempfile.TemporaryDirectory() as name:
-        work = pathlib.Path(name)
-        for op in chosen:
-            progress(op.formatted_name)
-            tensors = shared if options.sample is not None else {}
-            content = entry(op, tensors, options.sample, work)
-            together.append(content if options.sample is not None else content["name"])
-            if options.sample is None:
-                (options.folder / f"{op.formatted_name}.json").write_text(json.dumps(content))
-                save_file(tensors, options.folder / f"{op.formatted_name}.safetensors")
-        compute_all(work, options.only, options.sample, progress)
-        for content in together:
-            if options.sample is not None:
-                add_spreads(content, work)
-                content["skipped"] = []
-                continue
-            file = options.folder / f"{content}.json"
-            content = json.loads(file.read_text())
-            add_spreads(content, work)
-            file.write_text(json.dumps(content))
-    if options.sample is not None:
-        text = json.dumps(together, separators=(",", ":"))
-        used = set(re.findall(r'"tensor":"(\d+)"', text))
-        (options.folder / "parity.json").write_text(text + "\n")
-        save_file({key: tensor for key, tensor in shared.items() if key in used and tensor.numel() <= 10_000}, options.folder / "parity.safetensors")
+def chosen(options):
+    return [(op.formatted_name, functools.partial(entry, op)) for op in entries(options)]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    export_all(chosen, modes(), compute_all, add_spreads, "parity", largest=10_000)

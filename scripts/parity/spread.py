@@ -15,6 +15,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -216,6 +217,8 @@ def outcomes(op, folder, mode, seed):
 def compute_all(folder, only, seed, on_entry, script=__file__):
     """Runs every mode, as many at once as there are processors."""
 
+    lock = threading.Lock()
+
     def run(mode):
         command = [sys.executable, script, str(folder), mode]
         command += ["--only", *only] if only else []
@@ -223,7 +226,8 @@ def compute_all(folder, only, seed, on_entry, script=__file__):
         environment = {**os.environ, "OMP_NUM_THREADS": "1", **KERNELS.get(mode, {})}
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as child:
             for line in child.stdout:
-                on_entry(f"{line.strip()} ({mode})")
+                with lock:
+                    on_entry(f"{line.strip()} ({mode})")
         if child.returncode != 0:
             raise SystemExit(f"the mode {mode} ended with {child.returncode}")
 

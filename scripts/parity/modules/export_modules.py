@@ -17,20 +17,14 @@ One JSON file and one safetensors file an entry; with --sample a few small cases
 Needs PyTorch, numpy, expecttest and safetensors.
 """
 
-import argparse
-import json
-import os
-import pathlib
-import re
-import sys
-import tempfile
+import functools
 import warnings
 
 import torch
-from safetensors.torch import save_file
 
 import module_cases
 import optim_cases
+from exporting import export_all
 from module_cases import NotExported, tensors_in
 from module_spread import MODES, add_spreads, chooser, compute_all, fresh
 
@@ -105,55 +99,11 @@ def optimizer_entry(info, tensors, seed, folder):
     }
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("folder", type=pathlib.Path)
-    parser.add_argument("--only", nargs="*")
-    parser.add_argument("--sample", type=int)
-    options = parser.parse_args()
-    if os.environ.get("PYTHONHASHSEED") != "0":
-        # Some samples come out of sets: all processes must see them in one order, and the next export too.
-        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, "PYTHONHASHSEED": "0"})
-    options.folder.mkdir(parents=True, exist_ok=True)
-    # The cases are small, and the processors have other modes to compute.
-    torch.set_num_threads(1)
-    chosen = [(info.name, info, entry) for info in module_cases.entries(options.only)]
-    chosen += [(f"optim.{info.name}", info, optimizer_entry) for info in optim_cases.entries(options.only)]
-    of, done = len(chosen) * (1 + len(MODES)), 0
-
-    def progress(what):
-        nonlocal done
-        print(json.dumps({"done": done, "of": of, "entry": what}), flush=True)
-        done += 1
-
-    together = []
-    shared = {}
-    with tempfile.TemporaryDirectory() as scratch:
-        work = pathlib.Path(scratch)
-        for name, info, export in chosen:
-            progress(name)
-            tensors = shared if options.sample is not None else {}
-            content = export(info, tensors, options.sample, work)
-            together.append(content if options.sample is not None else content["name"])
-            if options.sample is None:
-                (options.folder / f"{name}.json").write_text(json.dumps(content))
-                save_file(tensors, options.folder / f"{name}.safetensors")
-        compute_all(work, options.only, options.sample, progress)
-        for content in together:
-            if options.sample is not None:
-                add_spreads(content, work)
-                content["skipped"] = []
-                continue
-            file = options.folder / f"{content}.json"
-            content = json.loads(file.read_text())
-            add_spreads(content, work)
-            file.write_text(json.dumps(content))
-    if options.sample is not None:
-        text = json.dumps(together, separators=(",", ":"))
-        used = set(re.findall(r'"tensor":"(\d+)"', text))
-        (options.folder / "modules.json").write_text(text + "\n")
-        save_file({key: shared[key] for key in shared if key in used}, options.folder / "modules.safetensors")
+def chosen(options):
+    modules = [(info.name, functools.partial(entry, info)) for info in module_cases.entries(options.only)]
+    optimizers = [(f"optim.{info.name}", functools.partial(optimizer_entry, info)) for info in optim_cases.entries(options.only)]
+    return modules + optimizers
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    export_all(chosen, MODES, compute_all, add_spreads, "modules")
