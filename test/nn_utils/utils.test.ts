@@ -263,8 +263,7 @@ describe('fusion', () => {
       ),
       features: messageOf(() => utils.fuse_linear_bn_eval(new nn.Linear(2, 3).eval(), bn.eval())),
     }).toEqual(reference.fused.messages)
-    class Own extends nn.Conv2d {}
-    expect(() => utils.fuse_conv_bn_eval(new Own(1, 2, 1).eval(), bn)).toThrow(/not Own: .* fuse_conv_bn_weights/)
+    expect(() => utils.fuse_conv_bn_eval(new nn.Linear(1, 2).eval() as never, bn)).toThrow('cannot be a Linear')
     expect(() => utils.fuse_linear_bn_eval(new nn.Linear(2, 2).eval(), conv)).toThrow(/must be a BatchNorm, not Conv2d/)
   })
 })
@@ -365,5 +364,21 @@ describe('functional_call', () => {
     expect(() => torch.func.stack_module_state([...models, new nn.Linear(2, 2)])).toThrow('of the same class')
     models[0]?.first.weight.requires_grad_(false)
     expect(() => torch.func.stack_module_state(models)).toThrow('first.weight from each model')
+  })
+
+  test('a layer of a class of its own stays one, with its hooks', () => {
+    class Own extends nn.Conv2d {}
+    const own = new Own(1, 2, 1, { bias: false }).eval()
+    const seen: unknown[] = []
+    own.register_forward_hook((module) => void seen.push(module))
+    const bn = new nn.BatchNorm2d(2).eval()
+    torch.no_grad(() => void bn.running_mean?.fill_(0.5))
+    const fused = utils.fuse_conv_bn_eval(own, bn)
+    expect(fused).toBeInstanceOf(Own)
+    const x = torch.ones(1, 1, 2, 2)
+    const expected = bn(own(x))
+    expect(torch.allclose(fused(x), expected)).toBe(true)
+    expect(seen[0] === own && seen[1] === fused).toBe(true)
+    expect(own.bias).toBeNull()
   })
 })

@@ -2,11 +2,11 @@
 
 import type { Tensor } from '../../core/tensor.js'
 import * as torch from '../../generated/functions.js'
+import { deepcopy } from '../../tensor/deepcopy.js'
 import { type Arguments, read } from '../generated/arguments.js'
 import { _BatchNorm } from '../modules/batchnorm.js'
 import type { Rest } from '../modules/call_types.js'
-import { type _ConvNd, Conv1d, Conv2d, Conv3d } from '../modules/conv.js'
-import { ConvTranspose1d, ConvTranspose2d, ConvTranspose3d } from '../modules/conv_transpose.js'
+import { _ConvNd } from '../modules/conv.js'
 import { Linear } from '../modules/linear.js'
 import type { Module } from '../modules/module.js'
 import { Parameter } from '../parameter.js'
@@ -47,27 +47,19 @@ export function fuse_linear_bn_weights(
   return [new Parameter(weight, linear_w.requires_grad), new Parameter(bias, linear_b.requires_grad)]
 }
 
-const CONVOLUTIONS: readonly object[] = [Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, ConvTranspose3d]
-
 type Layer = Module & { weight: Parameter; bias: Parameter | null }
 
-/** A layer of the same class and settings, in evaluation, with these weights. Nothing is drawn for it. */
-function alike(layer: Layer, settings: object, [weight, bias]: readonly [Parameter, Parameter]): Layer {
-  const make = layer.constructor as new (settings: object) => Layer
-  const made = new make({ ...settings, bias: true, device: 'meta' })
+/** A copy of the layer with other weights. */
+function withWeights(layer: Layer, [weight, bias]: readonly [Parameter, Parameter]): Layer {
+  const made = deepcopy(layer)
   made.weight = weight
   made.bias = bias
-  return made.eval()
+  return made
 }
 
 /** Checks that both can be made one, and gives the normalisation's part of it. */
-function statistics(callee: string, layer: Module, bn: Module, kinds: readonly object[]) {
-  if (!kinds.includes(layer.constructor)) {
-    throw new TypeError(
-      `${callee} takes a layer of the library's own classes, not ${layer.constructor.name}: for others there is ` +
-        `${callee.replace('eval', 'weights')}`,
-    )
-  }
+function statistics(callee: string, layer: Module, bn: Module, fits: boolean) {
+  if (!fits) throw new TypeError(`${callee}: the layer cannot be a ${layer.constructor.name}`)
   if (!(bn instanceof _BatchNorm)) throw new TypeError(`${callee}: bn must be a BatchNorm, not ${bn.constructor.name}`)
   if (layer.training || bn.training) throw new Error('Fusion only for eval!')
   const { running_mean, running_var, eps, weight, bias } = bn
@@ -79,7 +71,7 @@ function statistics(callee: string, layer: Module, bn: Module, kinds: readonly o
 
 /**
  * A convolution that does what `conv` and the batch normalisation `bn` do after it, both in evaluation. `transpose` is for
- * transposed convolutions. The two stay as they are; hooks of theirs are not the new one's.
+ * transposed convolutions. The two stay as they are.
  * @throws if one of them is in training, or if `bn` keeps no running statistics.
  */
 export function fuse_conv_bn_eval<M extends _ConvNd>(
@@ -90,25 +82,23 @@ export function fuse_conv_bn_eval<M extends _ConvNd>(
 export function fuse_conv_bn_eval(...args: Arguments['nn.utils.fuse_conv_bn_eval']): Module
 export function fuse_conv_bn_eval(...args: Arguments['nn.utils.fuse_conv_bn_eval']): Module {
   const { conv, bn, transpose } = read('nn.utils.fuse_conv_bn_eval', args)
-  const of = statistics('fuse_conv_bn_eval', conv, bn, CONVOLUTIONS)
-  const { weight, bias, transposed, output_padding, ...layer } = conv as _ConvNd
-  const { in_channels, out_channels, kernel_size, stride, padding, dilation, groups, padding_mode } = layer
-  const settings = { in_channels, out_channels, kernel_size, stride, padding, dilation, groups, padding_mode }
+  const of = statistics('fuse_conv_bn_eval', conv, bn, conv instanceof _ConvNd)
+  const { weight, bias } = conv as _ConvNd
   const fused = fuse_conv_bn_weights({ conv_w: weight, conv_b: bias, ...of, transpose })
-  return alike(conv as Layer, transposed ? { ...settings, output_padding } : settings, fused)
+  return withWeights(conv as Layer, fused)
 }
 
 /**
  * A linear layer that does what `linear` and the batch normalisation `bn` do after it, both in evaluation. The two stay as
- * they are; hooks of theirs are not the new one's.
+ * they are.
  * @throws if one of them is in training, if `bn` keeps no running statistics, or if their numbers of features differ.
  */
 export function fuse_linear_bn_eval<M extends Linear>(linear: M, bn: Module): M
 export function fuse_linear_bn_eval(...args: Arguments['nn.utils.fuse_linear_bn_eval']): Module
 export function fuse_linear_bn_eval(...args: Arguments['nn.utils.fuse_linear_bn_eval']): Module {
   const { linear, bn } = read('nn.utils.fuse_linear_bn_eval', args)
-  const of = statistics('fuse_linear_bn_eval', linear, bn, [Linear])
-  const { in_features, out_features, weight, bias } = linear as Linear
+  const of = statistics('fuse_linear_bn_eval', linear, bn, linear instanceof Linear)
+  const { out_features, weight, bias } = linear as Linear
   const { num_features } = bn as _BatchNorm
   if (out_features !== num_features && num_features !== 1) {
     throw new Error(
@@ -124,5 +114,5 @@ export function fuse_linear_bn_eval(...args: Arguments['nn.utils.fuse_linear_bn_
     bn_w: bn_w as Tensor,
     bn_b: bn_b as Tensor,
   })
-  return alike(linear as Layer, { in_features, out_features }, fused)
+  return withWeights(linear as Layer, fused)
 }
