@@ -49,13 +49,8 @@ export type {
   StateDictHook,
   StateDictPreHook,
 } from './modules/state_dict.js'
-export {
-  Transformer,
-  TransformerDecoder,
-  TransformerDecoderLayer,
-  TransformerEncoder,
-  TransformerEncoderLayer,
-} from './modules/transformer.js'
+export { Transformer, TransformerDecoder, TransformerEncoder } from './modules/transformer.js'
+export { TransformerDecoderLayer, TransformerEncoderLayer } from './modules/transformer_layers.js'
 export * from './modules/upsampling.js'
 export * as parameter from './parameter.js'
 export { Buffer, Parameter, UninitializedBuffer, UninitializedParameter } from './parameter.js'
