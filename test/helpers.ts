@@ -42,6 +42,15 @@ export function digest(tensor: Tensor): Digest {
   }
 }
 
+/**
+ * Whether this processor draws the bits of the one that made the fixture, which has the digest of 1,000 uniform numbers:
+ * its kernels round u · (to - from) before they add, or do not.
+ */
+export function drawsAlike(uniform: Digest): boolean {
+  torch.manual_seed(0)
+  return digest(torch.empty(1000).uniform_(-0.3, 0.3)).sha256 === uniform.sha256
+}
+
 /** Checks each number against its counterpart, within a tolerance that grows with the number. */
 export function expectNumbers(
   actual: readonly number[],

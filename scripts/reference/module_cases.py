@@ -11,7 +11,7 @@ import zlib
 import torch
 from torch import nn
 
-from fixtures import FOLDER, number
+from fixtures import FOLDER, digest, number
 
 # How many elements of a large tensor are written.
 SHOWN = 16
@@ -160,9 +160,12 @@ def run(spec):
 
 
 def initial(tensor):
-    """What is drawn uniformly has the same bits on every processor; what is drawn normally has not."""
+    """A tensor with the bits that it has on processors that draw like this one, where they are drawn uniformly."""
     uniform = tensor.numel() == 0 or tensor.abs().max() < 1 and not (tensor.dim() == 3 and tensor.shape[:2] == (1, 1))
-    return bits(tensor) if uniform else values(tensor)
+    if not uniform:
+        return values(tensor)
+    whole = {"dtype": str(tensor.dtype).removeprefix("torch."), "shape": list(tensor.shape), "data": tensor.flatten().tolist()}
+    return {**whole, "bits": bits(tensor)}
 
 
 def bits(tensor):
@@ -174,5 +177,7 @@ def write_cases(file, cases):
     """A line for each case."""
     lines = [json.dumps(run(spec), separators=(",", ":"), allow_nan=False) for spec in cases]
     version = torch.__version__.split("+")[0]
-    (FOLDER / file).write_text(f'{{"torch": "{version}", "cases": [\n' + ",\n".join(lines) + "\n]}\n")
+    torch.manual_seed(0)
+    uniform = json.dumps(digest(torch.empty(1000).uniform_(-0.3, 0.3)))
+    (FOLDER / file).write_text(f'{{"torch": "{version}", "uniform": {uniform}, "cases": [\n' + ",\n".join(lines) + "\n]}\n")
     print(f"{file}: {len(lines)} cases, {(FOLDER / file).stat().st_size} bytes")

@@ -4,7 +4,7 @@
 import { describe, expect, test } from 'vitest'
 import torch, { nn, type Tensor } from '../../lib/index.js'
 import { type SignatureKey, signatureOf } from '../../lib/operators/arguments.js'
-import { type Digest, digest, expectTensor, filled, fixture, type Values } from '../helpers.js'
+import { type Digest, drawsAlike, expectTensor, filled, fixture, type Values } from '../helpers.js'
 
 type Argument =
   | { randn: number[] }
@@ -80,14 +80,8 @@ function call(module: nn.Module, spec: Argument[]): { outputs: Tensor[]; leaves:
 // Sums of up to a few hundred products of numbers about 1, rounded to 53 bits.
 const ROUNDING = 1e-12
 
-/** Whether this processor draws Python's bits: its kernels round u · (to - from) before they add, or do not. */
-function drawsAlike(): boolean {
-  torch.manual_seed(0)
-  return digest(torch.empty(1000).uniform_(-0.3, 0.3)).sha256 === uniform.sha256
-}
-
-// Where it does, initial values are Python's to the bit; otherwise they are a rounding of float32 away.
-const DRAWING = drawsAlike() ? 0 : 2 ** -23
+// Where this processor draws alike, initial values are Python's to the bit; otherwise they are a rounding of float32 away.
+const DRAWING = drawsAlike(uniform) ? 0 : 2 ** -23
 
 function expectTensors(actual: readonly Tensor[], expected: readonly Values[], what: string): void {
   expect(actual.length, what).toBe(expected.length)
