@@ -31,7 +31,13 @@ describe('a lazy module', () => {
     expect(String(new nn.UninitializedBuffer())).toBe(before.buffer)
     expect(state(model)).toEqual(before.state)
     const output = model(torch.ones(2, 3))
-    expect([String(model), lazy(), state(model)]).toEqual([after.text, after.lazy, after.state])
+    expect([String(model), lazy()]).toEqual([after.text, after.lazy])
+    const made = Object.entries(state(model))
+    expect(made.map(([name]) => name)).toEqual(Object.keys(after.state))
+    // Some processors draw other last bits.
+    for (const [name, values] of made) {
+      expectNumbers([values].flat(2) as number[], after.state[name].flat(), 2 ** -23, name)
+    }
     expect([...model].map((module) => module.constructor.name)).toEqual(after.classes)
     expectNumbers(output.flatten().tolist(), after.output.flat(), 1e-6)
     expect(model[0].weight).toBe(weight)
