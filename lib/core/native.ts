@@ -137,6 +137,10 @@ export interface Native {
   dim(handle: Handle): number
   numel(handle: Handle): number
   storage_offset(handle: Handle): number
+  /** The same for tensors on one storage while one of them lives; null where there is no memory (sparse, meta). */
+  storage_id(handle: Handle): bigint | null
+  /** The whole storage as a uint8 tensor, not a copy; null where there is no memory. */
+  storage_bytes(handle: Handle): Handle | null
   dtype(handle: Handle): number
   device(handle: Handle): string
   layout(handle: Handle): string

@@ -4,7 +4,7 @@ import { type Handle, native } from '../core/native.js'
 import type { Size } from '../core/size.js'
 import { internals, type SharedToken, Tensor } from '../core/tensor.js'
 import { empty } from '../generated/functions.js'
-import { copiedData, type Memo } from '../tensor/deepcopy.js'
+import { clonedData, copiedData, copyGradient, type Memo } from '../tensor/deepcopy.js'
 import { type Arguments, read } from './generated/arguments.js'
 
 /** The handle of given data, or of a new tensor without elements. */
@@ -22,9 +22,9 @@ export class Parameter extends Tensor {
     if (requires_grad) this.requires_grad_()
   }
 
-  /** @internal The copy that torch.deepcopy makes: without the gradient, as in Python. */
+  /** @internal The copy that torch.deepcopy makes: without the gradient, on its own memory, as in Python. */
   __deepcopy__(_memo: Memo): Parameter {
-    const copy = new Parameter(copiedData(this), this.requires_grad)
+    const copy = new Parameter(clonedData(this), this.requires_grad)
     return Object.setPrototypeOf(copy, Object.getPrototypeOf(this))
   }
 
@@ -48,9 +48,9 @@ export class Buffer extends Tensor {
   }
 
   /** @internal The copy that torch.deepcopy makes. */
-  __deepcopy__(_memo: Memo): Buffer {
-    const copy = new Buffer(copiedData(this), { persistent: this.persistent })
-    if (this.requires_grad) copy.requires_grad_(true)
+  __deepcopy__(memo: Memo): Buffer {
+    const copy = new Buffer(copiedData(this, memo), { persistent: this.persistent })
+    copyGradient(this, copy, memo)
     return Object.setPrototypeOf(copy, Object.getPrototypeOf(this))
   }
 }

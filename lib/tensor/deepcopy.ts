@@ -2,8 +2,10 @@
 
 import { Device, Layout, MemoryFormat } from '../core/device.js'
 import { DType } from '../core/dtype.js'
+import { type Handle, native } from '../core/native.js'
 import { Size } from '../core/size.js'
 import { internals, type Tensor } from '../core/tensor.js'
+import { empty } from '../generated/functions.js'
 import { describe } from '../operators/describe.js'
 import { Generator } from '../operators/generator.js'
 
@@ -23,8 +25,12 @@ const CONSTANT = [DType, Device, Layout, MemoryFormat, Size, RegExp, Promise, We
 /**
  * A copy of a value and of all that it holds: tensors, parameters, modules, optimizers, arrays, Maps, Sets, typed arrays
  * and objects of any class. What is held twice is one object in the copy too: tied weights stay tied, and an optimizer
- * that is copied with its model has the copy's parameters. Functions are not copied. Strides are kept where a tensor has no
- * gaps; tensors that share memory have memory of their own in the copy. `memo` maps what was copied to its copy.
+ * that is copied with its model has the copy's parameters. Functions are not copied. `memo` maps what was copied to its
+ * copy.
+ *
+ * Tensors that share memory, and typed arrays on one ArrayBuffer, share memory in the copy too. So a tensor's whole
+ * storage is copied: of a small view on a large tensor copy `x.clone()`. Parameters alone are copied as `clone()` copies
+ * them, each with memory of its own.
  *
  * A class whose objects have #private fields, which nobody else can copy, has a method `__deepcopy__(memo)` that makes the
  * copy.
@@ -32,7 +38,15 @@ const CONSTANT = [DType, Device, Layout, MemoryFormat, Size, RegExp, Promise, We
  * @throws for a tensor that was computed: only leaves of the graph can be copied.
  * @see https://docs.python.org/3/library/copy.html
  */
-export function deepcopy<T>(x: T, memo: Memo = new Map()): T {
+export function deepcopy<T>(x: T, memo?: Memo): T {
+  if (memo === undefined) {
+    const own: Memo = new Map()
+    try {
+      return copied(x, own) as T
+    } finally {
+      freeStorages(own)
+    }
+  }
   if (!(memo instanceof Map)) throw new TypeError(`deepcopy(): the memo must be a Map, not ${describe(memo)}`)
   return copied(x, memo) as T
 }
@@ -56,9 +70,13 @@ function copied(x: unknown, memo: Memo): unknown {
     for (const value of x) set.add(copied(value, memo))
     return set
   }
-  if (x instanceof Date || ArrayBuffer.isView(x) || x instanceof ArrayBuffer) {
-    return remember(memo, x, structuredClone(x))
+  if (x instanceof Date || x instanceof ArrayBuffer) return remember(memo, x, structuredClone(x))
+  if (x instanceof SharedArrayBuffer) {
+    const buffer = remember(memo, x, new SharedArrayBuffer(x.byteLength))
+    new Uint8Array(buffer).set(new Uint8Array(x))
+    return buffer
   }
+  if (ArrayBuffer.isView(x)) return remember(memo, x, copiedView(x, memo))
   const made = remember(memo, x, Array.isArray(x) ? [] : Object.create(Object.getPrototypeOf(x)))
   copyFields(x, made, memo)
   return made
@@ -78,19 +96,78 @@ export function copyFields(from: object, to: object, memo: Memo, names = Reflect
   }
 }
 
+type View = new (buffer: unknown, byteOffset: number, length: number) => ArrayBufferView
+
+/** A typed array or DataView on the copy of its buffer; of a subclass where it is of one, as Node's Buffer is. */
+function copiedView(x: ArrayBufferView, memo: Memo): ArrayBufferView {
+  const kind = (x as Partial<Uint8Array>)[Symbol.toStringTag] as 'Uint8Array'
+  const Kind = (x instanceof DataView ? DataView : globalThis[kind]) as unknown as View
+  const length = x instanceof DataView ? x.byteLength : (x as Uint8Array).length
+  const view = new Kind(copied(x.buffer, memo), x.byteOffset, length)
+  return Object.setPrototypeOf(view, Object.getPrototypeOf(x))
+}
+
+/** A storage and its copy, as bytes. The storage is held: else another one might come to have its identity. */
+interface CopiedStorage {
+  readonly source: Tensor
+  readonly copy: Tensor
+}
+
+const copiedStorages = new WeakMap<Memo, Map<bigint, CopiedStorage>>()
+
+/** The copy of the storage with this identity, on which the tensor is a view. */
+function copiedStorage(x: Tensor, id: bigint, memo: Memo): Tensor {
+  const storages = copiedStorages.get(memo) ?? new Map<bigint, CopiedStorage>()
+  copiedStorages.set(memo, storages)
+  let storage = storages.get(id)
+  if (storage === undefined) {
+    const source = internals.wrapUnowned(native.storage_bytes(internals.handleOf(x)) as Handle)
+    const copy = source.clone()
+    if (internals.ownerOf(copy) !== null) internals.setOwner(copy, null)
+    storage = { source, copy }
+    storages.set(id, storage)
+  }
+  return storage.copy
+}
+
+/** Frees the names of storages that a memo holds, which the garbage collector would do later. */
+function freeStorages(memo: Memo): void {
+  for (const { source, copy } of copiedStorages.get(memo)?.values() ?? []) {
+    internals.free(source)
+    internals.free(copy)
+  }
+}
+
 const NO_LEAF =
   'Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment: copy ' +
   'tensor.detach() instead. In a module, a tensor computed by weight_norm or the like may be the cause'
 
-/** The data of a tensor that may be copied. */
-export function copiedData(x: Tensor): Tensor {
+/** The data of a tensor that may be copied, with memory of its own. */
+export function clonedData(x: Tensor): Tensor {
   if (!x.is_leaf) throw new Error(NO_LEAF)
   return x.detach().clone()
 }
 
-function copiedTensor(x: Tensor, memo: Memo): Tensor {
-  const copy = copiedData(x)
+/** The data of a tensor that may be copied, on the copy of its storage. */
+export function copiedData(x: Tensor, memo: Memo): Tensor {
+  const id = x.is_quantized ? null : native.storage_id(internals.handleOf(x))
+  if (id === null || !x.is_leaf) return clonedData(x)
+  const storage = copiedStorage(x, id, memo)
+  const { dtype, device } = x
+  const view = empty([0], { dtype, device }).set_(storage, x.storage_offset(), [...x.shape], [...x.stride()])
+  // As in Python: these are computed, and have memory of their own.
+  const conjugated = x.is_conj() ? view.conj_physical() : view
+  return x.is_neg() ? conjugated.neg() : conjugated
+}
+
+/** Gives a copy what its original has besides data. */
+export function copyGradient(x: Tensor, copy: Tensor, memo: Memo): void {
   if (x.requires_grad) copy.requires_grad_(true)
   if (x.grad !== null) copy.grad = copied(x.grad, memo) as Tensor
+}
+
+function copiedTensor(x: Tensor, memo: Memo): Tensor {
+  const copy = copiedData(x, memo)
+  copyGradient(x, copy, memo)
   return copy
 }
