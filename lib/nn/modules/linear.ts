@@ -36,7 +36,8 @@ export class Linear extends Module {
     init.kaiming_uniform_(this.weight, Math.sqrt(5))
     if (this.bias === null) return
     const bound = this.in_features > 0 ? 1 / Math.sqrt(this.in_features) : 0
-    init.uniform_(this.bias, -bound, bound)
+    // Of a bound of 0 the negative is 0, as of Python's int: -0 would be drawn as such.
+    init.uniform_(this.bias, 0 - bound, bound)
   }
 
   forward(input: Tensor): Tensor {
