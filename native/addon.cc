@@ -14,6 +14,7 @@ napi_value initialize(napi_env raw, napi_value exports) {
 
   export_tensors(env, exports);
   export_data(env, exports);
+  export_files(env, exports);
   export_share(env, exports);
   export_operators(env, exports);
   export_indexing(env, exports);

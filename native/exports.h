@@ -6,6 +6,7 @@
 // tensors/
 void export_tensors(Environment& env, napi_value exports);
 void export_data(Environment& env, napi_value exports);
+void export_files(Environment& env, napi_value exports);
 void export_share(Environment& env, napi_value exports);
 // operators/
 void export_operators(Environment& env, napi_value exports);

@@ -35,6 +35,7 @@ export class AtomicFile implements Disposable {
   /** Null where the bytes go to the target itself. */
   readonly #temporary: string | null
   #open = true
+  #flushed = false
   #committed = false
 
   constructor(file: string) {
@@ -58,18 +59,29 @@ export class AtomicFile implements Disposable {
 
   write(part: Uint8Array): void {
     this.#do(() => {
+      this.#flushed = false
       for (let written = 0; written < part.length; ) written += writeSync(this.descriptor, part, written)
     })
   }
 
-  /** Puts the file in its place, and closes it. */
-  commit(): void {
-    const [temporary, before] = [this.#temporary, this.#before]
+  /** Puts what was written on the disk: what remains is the name. `commit` does it where it was not done. */
+  flush(): void {
+    const before = this.#before
     this.#do(() => {
-      if (temporary === null) return this.#close()
+      if (this.#temporary === null) return
       if (before !== undefined) takeOver(this.descriptor, before)
       fsyncSync(this.descriptor)
+    })
+    this.#flushed = true
+  }
+
+  /** Puts the file in its place, and closes it. */
+  commit(): void {
+    if (!this.#flushed) this.flush()
+    this.#do(() => {
       this.#close()
+      const temporary = this.#temporary
+      if (temporary === null) return
       renameSync(temporary, this.#target)
       this.#committed = true
       syncFolder(dirname(this.#target))

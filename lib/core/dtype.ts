@@ -60,6 +60,9 @@ export const float8_e4m3fnuz = DType.define(26, 'float8_e4m3fnuz', 1, 'float')
 export const uint16 = DType.define(27, 'uint16', 2, 'uint')
 export const uint32 = DType.define(28, 'uint32', 4, 'uint')
 export const uint64 = DType.define(29, 'uint64', 8, 'uint')
+export const float8_e8m0fnu = DType.define(44, 'float8_e8m0fnu', 1, 'float')
+/** Two numbers in a byte. */
+export const float4_e2m1fn_x2 = DType.define(45, 'float4_e2m1fn_x2', 1, 'float')
 
 export const float = float32
 export const double = float64

@@ -149,6 +149,12 @@ export interface Native {
   to_bytes(handle: Handle): ArrayBuffer
   /** An ArrayBuffer over the tensor's own memory, or null where that needs a copy. */
   share_bytes(handle: Handle): ArrayBuffer | null
+  /** The first bytes of a file as a tensor of bytes, read when they are touched; null where the system does not map it. */
+  map_file(descriptor: number, size: number, name: string): Handle | null
+  /** A contiguous tensor, with a storage of its own, in a tensor of bytes; null where its dtype cannot begin there. */
+  part_of(handle: Handle, start: number, dtype: number, sizes: readonly number[]): Handle | null
+  /** Fills a contiguous tensor from a position, or from where the file stands (-1); gives how many bytes came. */
+  read_file(descriptor: number, position: number, handle: Handle): number
   /** @throws where the system would not give so much memory. */
   check_room(bytes: number): void
   live_tensors(): number

@@ -12,10 +12,12 @@ import { hasLoneSurrogate, type Json, parseJson } from './json.js'
 /** The format's names, in the order in which Python's safetensors sorts them. */
 const NAMES = new Map<DType, string>([
   [dtypes.bool, 'BOOL'],
+  [dtypes.float4_e2m1fn_x2, 'F4'],
   [dtypes.uint8, 'U8'],
   [dtypes.int8, 'I8'],
   [dtypes.float8_e5m2, 'F8_E5M2'],
   [dtypes.float8_e4m3fn, 'F8_E4M3'],
+  [dtypes.float8_e8m0fnu, 'F8_E8M0'],
   [dtypes.float8_e4m3fnuz, 'F8_E4M3FNUZ'],
   [dtypes.float8_e5m2fnuz, 'F8_E5M2FNUZ'],
   [dtypes.int16, 'I16'],
@@ -31,6 +33,8 @@ const NAMES = new Map<DType, string>([
   [dtypes.uint64, 'U64'],
 ])
 const DTYPES = new Map([...NAMES].map(([dtype, name]) => [name, dtype]))
+/** How many numbers an element holds: the format counts those. */
+const numbersIn = (dtype: DType): number => (dtype === dtypes.float4_e2m1fn_x2 ? 2 : 1)
 const RANKS = new Map([...NAMES.keys()].map((dtype, rank) => [dtype, rank]))
 
 /** The name under which a header keeps its metadata. */
@@ -73,7 +77,8 @@ export function layout(
   for (const [name, tensor] of named) {
     const begin = size
     size += tensor.numel() * tensor.itemsize
-    const entry = { dtype: NAMES.get(tensor.dtype), shape: [...tensor.shape], data_offsets: [begin, size] }
+    const shape = [...tensor.shape.slice(0, -1), ...tensor.shape.slice(-1).map((dim) => dim * numbersIn(tensor.dtype))]
+    const entry = { dtype: NAMES.get(tensor.dtype), shape, data_offsets: [begin, size] }
     fields.push(`${JSON.stringify(name)}:${JSON.stringify(entry)}`)
   }
   const text = Buffer.from(`{${fields.join(',')}}`)
@@ -96,6 +101,11 @@ function checkTensor(callee: string, name: string, tensor: Tensor): void {
   if (name === METADATA) throw new SafetensorError(`${callee}(): no tensor can be called '${METADATA}'`)
   checkText(callee, 'the name of a tensor', name)
   if (!NAMES.has(tensor.dtype)) throw new TypeError(`${callee}(): safetensors has no ${tensor.dtype} (${name})`)
+  if (tensor.dim() === 0 && numbersIn(tensor.dtype) > 1) {
+    throw new SafetensorError(
+      `${callee}(): '${name}' has no dimensions: the format has no half a byte (${tensor.dtype})`,
+    )
+  }
   if (tensor.layout.toString() !== 'torch.strided') {
     throw new TypeError(`${callee}(): '${name}' is sparse, which safetensors cannot hold; use to_dense() first`)
   }
@@ -128,6 +138,8 @@ function checkText(callee: string, what: string, text: string): void {
 export interface Entry {
   name: string
   dtype: DType
+  /** The dtype and shape in the format's words. */
+  listed: { dtype: string; shape: (number | bigint)[] }
   /** Sizes beyond 2^53 are bigints: an empty tensor may have them. */
   shape: (number | bigint)[]
   /** Where its data begins, counted from the header's end. */
@@ -198,9 +210,12 @@ function parseEntry(name: string, json: Json): Entry {
     throw new SafetensorError(`'${name}' has no valid place`)
   }
   let size = 1n
-  for (const factor of [...shape, BigInt(8 * dtype.itemsize)]) {
+  for (const factor of [...shape, BigInt((8 * dtype.itemsize) / numbersIn(dtype))]) {
     size *= factor
     if (size >= LARGEST) throw new SafetensorError(`the shape of '${name}' is too large`)
+  }
+  if (size % 8n !== 0n || (shape.at(-1) ?? 0n) % BigInt(numbersIn(dtype)) !== 0n) {
+    throw new SafetensorError(`the shape of '${name}' does not end with a byte's last number`)
   }
   size /= 8n
   const [begin, end] = offsets as [bigint, bigint]
@@ -208,10 +223,13 @@ function parseEntry(name: string, json: Json): Entry {
     throw new SafetensorError(`the data of '${name}' is ${end - begin} bytes, but its dtype and shape take ${size}`)
   }
   if (end > BigInt(Number.MAX_SAFE_INTEGER)) throw new SafetensorError(`the data of '${name}' is cut off`)
+  const inElements = shape.map((dim, i) => (i === shape.length - 1 ? dim / BigInt(numbersIn(dtype)) : dim))
+  const numbers = (dims: bigint[]) => dims.map((dim) => (dim <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(dim) : dim))
   return {
     name,
     dtype,
-    shape: shape.map((dim) => (dim <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(dim) : dim)),
+    listed: { dtype: code as string, shape: numbers(shape) },
+    shape: numbers(inElements),
     begin: Number(begin),
     size: Number(size),
   }

@@ -3,16 +3,13 @@
 import { requireCuda } from '../core/cuda_available.js'
 import { type DeviceLike, device as deviceOf } from '../core/device.js'
 import type { Tensor } from '../core/tensor.js'
-import { empty } from '../generated/functions.js'
 import { SafetensorError } from './error.js'
 import { type Arguments, read } from './generated/arguments.js'
 import type { Entry, Header } from './header.js'
-import { fillPieces } from './pieces.js'
 import { damaged, FileSource, MemorySource, readHeader, type Source } from './source.js'
 
 const BACKENDS = ['mmap', 'pread']
 
-/** Both of Python's ways of reading give the same; here files are read, as a mapped one ends the process when it shrinks. */
 function checkSettings(callee: string, device: DeviceLike, backend: string): void {
   if (!BACKENDS.includes(backend)) {
     throw new TypeError(`${callee}(): backend must be one of ${BACKENDS.join(', ')}, not '${backend}'`)
@@ -20,19 +17,22 @@ function checkSettings(callee: string, device: DeviceLike, backend: string): voi
   if (deviceOf(device).type === 'cuda') requireCuda()
 }
 
-function readTensor(source: Source, start: number, { name, dtype, shape, begin }: Entry, device: DeviceLike): Tensor {
-  const tensor = empty(shape as number[], { dtype, device })
-  let position = start + begin
-  fillPieces(tensor, (into) => {
-    if (source.read(into, position) < into.length) throw new SafetensorError(`the data of '${name}' is cut off`)
-    position += into.length
-  })
+function readTensor(source: Source, start: number, entry: Entry): Tensor {
+  const tensor = source.tensor(start + entry.begin, entry)
+  if (tensor === null) throw new SafetensorError(`the data of '${entry.name}' is cut off`)
   return tensor
+}
+
+/** `tensor`, or what `step` makes of it, which then no longer needs it. */
+function after(tensor: Tensor, step: (tensor: Tensor) => Tensor): Tensor {
+  const result = step(tensor)
+  if (result !== tensor) tensor.dispose()
+  return result
 }
 
 function readTensors(source: Source, { entries, start }: Header & { start: number }, device: DeviceLike) {
   const tensors: Record<string, Tensor> = Object.create(null)
-  for (const entry of entries) tensors[entry.name] = readTensor(source, start, entry, device)
+  for (const entry of entries) tensors[entry.name] = after(readTensor(source, start, entry), (x) => x.to(device))
   return tensors
 }
 
@@ -47,12 +47,14 @@ function readAll(source: Source, device: DeviceLike): Record<string, Tensor> {
 
 /**
  * The tensors of a file by name, on `device`: an object as `load_state_dict` takes it. `safe_open` gives the metadata.
+ * The file is mapped: what is not touched is not read, and what is written to a tensor does not reach the file. With
+ * `{ backend: 'pread' }` all is read at once, and later changes of the file are nothing to the tensors.
  * @throws {SafetensorError} that says what is wrong where the file is damaged or not a safetensors file.
  */
 export function load_file(...args: Arguments['safetensors.load_file']): Record<string, Tensor> {
   const { filename, device, backend } = read('safetensors.load_file', args)
   checkSettings('load_file', device, backend)
-  const source = new FileSource(filename)
+  const source = new FileSource(filename, backend === 'mmap')
   try {
     return readAll(source, device)
   } catch (error) {
@@ -72,19 +74,49 @@ export function load(...args: Arguments['safetensors.load']): Record<string, Ten
   }
 }
 
+/** One of a file's tensors, of which parts are read. Made by `get_slice`. */
+export class SafeSlice {
+  readonly #entry: Entry
+  readonly #read: (part: (tensor: Tensor) => Tensor) => Tensor
+
+  /** @internal */
+  constructor(entry: Entry, read: (part: (tensor: Tensor) => Tensor) => Tensor) {
+    this.#entry = entry
+    this.#read = read
+  }
+
+  /** Its sizes, as the file has them. */
+  get_shape(): number[] {
+    return [...this.#entry.listed.shape] as number[]
+  }
+
+  /** Its dtype in the format's words, such as 'F32'. */
+  get_dtype(): string {
+    return this.#entry.listed.dtype
+  }
+
+  /** Python's `slice[...]`: `slice.index('1:3, :')`. Where the file is mapped, no more than that is read. */
+  index(...indices: Parameters<Tensor['index']>): Tensor {
+    return this.#read((tensor) => tensor.index(...indices))
+  }
+}
+
 /** A file whose header was read; its tensors are read when they are asked for. Made by `safe_open`. */
 export class SafeOpen implements Disposable {
   readonly #filename: string
   readonly #device: DeviceLike
+  readonly #maps: boolean
   readonly #source: FileSource
   readonly #header: Header & { start: number }
+  readonly #entries: ReadonlyMap<string, Entry>
   #open = true
 
   /** @internal */
-  constructor(filename: string, device: DeviceLike) {
+  constructor(filename: string, device: DeviceLike, maps: boolean) {
     this.#filename = filename
     this.#device = device
-    this.#source = new FileSource(filename)
+    this.#maps = maps
+    this.#source = new FileSource(filename, maps)
     try {
       if (this.#source.size === null) throw new SafetensorError('safe_open() takes files alone, load_file() pipes too')
       this.#header = readHeader(this.#source)
@@ -92,6 +124,7 @@ export class SafeOpen implements Disposable {
       this.#source[Symbol.dispose]()
       throw damaged(filename, error)
     }
+    this.#entries = new Map(this.#header.entries.map((entry) => [entry.name, entry]))
     abandoned.register(this, this.#source, this)
   }
 
@@ -114,10 +147,15 @@ export class SafeOpen implements Disposable {
   }
 
   get_tensor(name: string): Tensor {
-    this.#check()
-    const entry = this.#header.entries.find((entry) => entry.name === name)
-    if (entry === undefined) throw new SafetensorError(`${this.#filename} does not contain tensor ${name}`)
-    return this.#read(() => readTensor(this.#source, this.#header.start, entry, this.#device))
+    return this.#tensor(this.#entry(name), (tensor) => tensor)
+  }
+
+  /** One of the tensors, to read a part of it. */
+  get_slice(name: string): SafeSlice {
+    const entry = this.#entry(name)
+    // A part of what was read would keep all of it.
+    const own = (part: Tensor) => (this.#maps ? part : after(part, (part) => part.clone()))
+    return new SafeSlice(entry, (part) => this.#tensor(entry, (tensor) => own(part(tensor))))
   }
 
   get_tensors(): Record<string, Tensor> {
@@ -135,6 +173,19 @@ export class SafeOpen implements Disposable {
 
   [Symbol.dispose](): void {
     this.close()
+  }
+
+  #entry(name: string): Entry {
+    this.#check()
+    const entry = this.#entries.get(name)
+    if (entry === undefined) throw new SafetensorError(`${this.#filename} does not contain tensor ${name}`)
+    return entry
+  }
+
+  #tensor(entry: Entry, part: (tensor: Tensor) => Tensor): Tensor {
+    this.#check()
+    const tensor = this.#read(() => readTensor(this.#source, this.#header.start, entry))
+    return after(after(tensor, part), (tensor) => tensor.to(this.#device))
   }
 
   #check(): void {
@@ -164,5 +215,5 @@ export function safe_open(...args: Arguments['safetensors.safe_open']): SafeOpen
   const { filename, framework, device, backend } = read('safetensors.safe_open', args)
   if (!FRAMEWORKS.includes(framework)) throw new TypeError(`safe_open(): framework must be 'pt', not '${framework}'`)
   checkSettings('safe_open', device, backend)
-  return new SafeOpen(filename, device)
+  return new SafeOpen(filename, device, backend === 'mmap')
 }

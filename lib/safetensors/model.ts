@@ -1,6 +1,7 @@
 // Models whose parameters share memory under several names: one of the names is written, the others are left out.
 
 import { internals, type Tensor } from '../core/tensor.js'
+import type { Module } from '../nn/modules/module.js'
 import { type Arguments, read } from './generated/arguments.js'
 import { load_file } from './load.js'
 import { save_file } from './save.js'
@@ -22,11 +23,18 @@ function sharedNames(state: Readonly<Record<string, Tensor>>): string[][] {
   return names.filter(({ length }) => length > 1)
 }
 
-/** The names that are left out, and the one that stands for each: one that `preferred` has, else the first. */
-function duplicates(state: Readonly<Record<string, Tensor>>, preferred: object = {}): Map<string, string> {
+/** The names that are left out, and the one that stands for each: one that `preferred` has, else the first that is not to be discarded. */
+export function duplicates(
+  state: Readonly<Record<string, Tensor>>,
+  preferred: object = {},
+  discarded: readonly string[] = [],
+): Map<string, string> {
   const kept = new Map<string, string>()
   for (const names of sharedNames(state)) {
-    const keep = names.find((name) => Object.hasOwn(preferred, name)) ?? (names[0] as string)
+    const keep =
+      names.find((name) => Object.hasOwn(preferred, name)) ??
+      names.find((name) => !discarded.includes(name)) ??
+      (names[0] as string)
     for (const name of names) if (name !== keep) kept.set(name, keep)
   }
   return kept
@@ -44,20 +52,25 @@ export function save_model(...args: Arguments['safetensors.save_model']): void {
   save_file(state, filename, left.size === 0 ? metadata : { ...Object.fromEntries(left), ...metadata })
 }
 
+export interface LoadResult {
+  /** Of the module, but not in the file. */
+  missing_keys: string[]
+  /** In the file, but not of the module. */
+  unexpected_keys: string[]
+}
+
 /**
- * Loads what `save_model` saved into a module. Returns the names that the file lacks, and those that the module lacks.
- * @throws where there are such names, unless `strict` is false.
+ * Loads a state into a module. A parameter with several names needs one of them.
+ * @throws where names lack on either side, unless `strict` is false.
  */
-export function load_model(...args: Arguments['safetensors.load_model']): [missing: string[], unexpected: string[]] {
-  const { model, filename, strict, device, backend } = read('safetensors.load_model', args)
-  const state = load_file(filename, device, { backend })
+export function loadInto(model: Module, state: Readonly<Record<string, Tensor>>, strict: boolean): LoadResult {
   const left = duplicates(model.state_dict(), state)
   const result = model.load_state_dict(state, { strict: false })
   const missing = new Set(result.missing_keys)
-  const unexpected = [...result.unexpected_keys]
+  const unexpected_keys = [...result.unexpected_keys]
   // A name that stands for others may be in the file beside them.
-  for (const name of left.keys()) if (!missing.delete(name)) unexpected.push(name)
-  if (strict && missing.size + unexpected.length > 0) {
+  for (const name of left.keys()) if (!missing.delete(name)) unexpected_keys.push(name)
+  if (strict && missing.size + unexpected_keys.length > 0) {
     const list = (what: string, names: Iterable<string>) => {
       const quoted = [...names].sort().map((name) => `"${name}"`)
       return quoted.length === 0 ? '' : `\n    ${what} key(s) in state_dict: ${quoted.join(', ')}`
@@ -65,8 +78,18 @@ export function load_model(...args: Arguments['safetensors.load_model']): [missi
     throw new Error(
       `Error(s) in loading state_dict for ${model.constructor.name}:` +
         list('Missing', missing) +
-        list('Unexpected', unexpected),
+        list('Unexpected', unexpected_keys),
     )
   }
-  return [[...missing], unexpected]
+  return { missing_keys: [...missing], unexpected_keys }
+}
+
+/**
+ * Loads what `save_model` saved into a module. Returns the names that the file lacks, and those that the module lacks.
+ * @throws where there are such names, unless `strict` is false.
+ */
+export function load_model(...args: Arguments['safetensors.load_model']): [missing: string[], unexpected: string[]] {
+  const { model, filename, strict, device, backend } = read('safetensors.load_model', args)
+  const { missing_keys, unexpected_keys } = loadInto(model, load_file(filename, device, { backend }), strict)
+  return [missing_keys, unexpected_keys]
 }

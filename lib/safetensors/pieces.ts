@@ -1,4 +1,4 @@
-// Tensors' bytes on their way to a file and back, piece by piece: tensors may be larger than any typed array, and on any
+// Tensors' bytes on their way to a file, piece by piece: tensors may be larger than any typed array, and on any
 // device. The pieces pass through one block of memory that libtorch and JavaScript both see.
 
 import * as dtypes from '../core/dtype.js'
@@ -23,29 +23,12 @@ class Block {
 
   /** Copies `count` bytes of a flat tensor of bytes, from `start` on. What was given before is overwritten. */
   take(bytes: Tensor, start: number, count: number): Uint8Array {
-    this.#meet(bytes, start, count, (part, own) => {
-      own.copy_(part)
-      if (this.#shared === null) this.#bytes.set(new Uint8Array(native.to_bytes(internals.handleOf(own))))
-    })
-    return this.#bytes.subarray(0, count)
-  }
-
-  /** Lets `write` fill `count` bytes, and copies them into a flat tensor of bytes, from `start` on. */
-  give(bytes: Tensor, start: number, count: number, write: (into: Uint8Array) => void): void {
-    write(this.#bytes.subarray(0, count))
-    this.#meet(bytes, start, count, (part, own) => {
-      if (this.#shared !== null) return part.copy_(own)
-      const copy = internals.wrap(native.from_bytes(this.#bytes.subarray(0, count), dtypes.uint8.code, [count]))
-      part.copy_(copy)
-      copy.dispose()
-    })
-  }
-
-  #meet(bytes: Tensor, start: number, count: number, copy: (part: Tensor, own: Tensor) => void): void {
     const [part, own] = [bytes.narrow(0, start, count), this.#memory.narrow(0, 0, count)]
-    copy(part, own)
+    own.copy_(part)
+    if (this.#shared === null) this.#bytes.set(new Uint8Array(native.to_bytes(internals.handleOf(own))))
     part.dispose()
     own.dispose()
+    return this.#bytes.subarray(0, count)
   }
 }
 
@@ -91,21 +74,5 @@ export function* piecesOf(tensor: Tensor): Generator<Uint8Array> {
     for (let start = 0; start < size; start += PIECE) yield block.take(bytes, start, Math.min(PIECE, size - start))
   } finally {
     bytes.dispose()
-  }
-}
-
-/** Fills a new tensor with bytes in row-major order, which `write` puts into each piece. */
-export function fillPieces(tensor: Tensor, write: (into: Uint8Array) => void): void {
-  if (tensor.numel() === 0) return
-  block ??= new Block()
-  // Of `data`, so that the tensor's version counts no change.
-  const data = tensor.data
-  const bytes = flatBytes(data)
-  try {
-    const size = bytes.numel()
-    for (let start = 0; start < size; start += PIECE) block.give(bytes, start, Math.min(PIECE, size - start), write)
-  } finally {
-    bytes.dispose()
-    data.dispose()
   }
 }

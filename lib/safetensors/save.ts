@@ -11,6 +11,16 @@ function* bytesOf(header: Uint8Array, tensors: readonly Tensor[]): Generator<Uin
   for (const tensor of tensors) yield* piecesOf(tensor)
 }
 
+/** The bytes of a file, piece by piece. Each is overwritten by the next. */
+export function filePieces(
+  callee: string,
+  tensors: Readonly<Record<string, Tensor>>,
+  metadata: Readonly<Record<string, string>> | null,
+): Iterable<Uint8Array> {
+  const { header, tensors: ordered } = layout(callee, tensors, metadata)
+  return bytesOf(header, ordered)
+}
+
 /**
  * Writes tensors by name, with strings as metadata. The file is replaced whole or not at all. Beyond Python's, it takes
  * tensors that are not contiguous, and writes tensors that share memory once for each name.
@@ -18,8 +28,7 @@ function* bytesOf(header: Uint8Array, tensors: readonly Tensor[]): Generator<Uin
  */
 export function save_file(...args: Arguments['safetensors.save_file']): void {
   const { tensors, filename, metadata } = read('safetensors.save_file', args)
-  const { header, tensors: ordered } = layout('save_file', tensors, metadata)
-  writeFileAtomic(filename, bytesOf(header, ordered))
+  writeFileAtomic(filename, filePieces('save_file', tensors, metadata))
 }
 
 /** What `save_file` would write, as bytes. */

@@ -1,15 +1,23 @@
 // Where the bytes of safetensors come from: a file of any kind, or memory.
 
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { type Handle, native } from '../core/native.js'
+import { internals, type Tensor } from '../core/tensor.js'
+import { empty } from '../generated/functions.js'
 import { SafetensorError } from './error.js'
-import { type Header, headerLength, LENGTH, parseHeader } from './header.js'
+import { type Entry, type Header, headerLength, LENGTH, parseHeader } from './header.js'
 
 export interface Source {
   /** All its bytes; null where they come one after the other without a known end, as from a pipe. */
   readonly size: number | null
   /** Reads at a position until the bytes are full or there are no more; gives how many there were. */
   read(into: Uint8Array, position: number): number
+  /** The tensor whose data begins at a position, on the CPU; null where there are fewer bytes. */
+  tensor(position: number, entry: Entry): Tensor | null
 }
+
+/** Without elements, sizes may be beyond 2^53. */
+const emptyTensor = ({ shape, dtype }: Entry): Tensor => empty(shape as number[], { dtype, device: 'cpu' })
 
 export class MemorySource implements Source {
   readonly #bytes: Uint8Array
@@ -29,13 +37,26 @@ export class MemorySource implements Source {
     into.set(part)
     return part.length
   }
+
+  tensor(position: number, entry: Entry): Tensor | null {
+    if (entry.size === 0) return emptyTensor(entry)
+    const part = this.#bytes.subarray(position, position + entry.size)
+    if (part.length < entry.size) return null
+    return internals.wrap(native.from_bytes(part, entry.dtype.code, entry.shape as number[]))
+  }
 }
 
 export class FileSource implements Source, Disposable {
   readonly size: number | null
   readonly #descriptor: number
+  readonly #filename: string
+  #maps: boolean
+  #map: Handle | null = null
 
-  constructor(filename: string) {
+  /** Where it maps a file, its data is read when it is touched, and what is written to a tensor stays in memory. */
+  constructor(filename: string, maps: boolean) {
+    this.#filename = filename
+    this.#maps = maps
     this.#descriptor = openSync(filename, 'r')
     try {
       const status = fstatSync(this.#descriptor)
@@ -58,11 +79,26 @@ export class FileSource implements Source, Disposable {
     return done
   }
 
-  get descriptor(): number {
-    return this.#descriptor
+  tensor(position: number, entry: Entry): Tensor | null {
+    if (entry.size === 0) return emptyTensor(entry)
+    const part = this.#partOfMap(position, entry)
+    if (part !== null) return internals.wrap(part)
+    const tensor = emptyTensor(entry)
+    const place = this.size === null ? -1 : position
+    return native.read_file(this.#descriptor, place, internals.handleOf(tensor)) === entry.size ? tensor : null
+  }
+
+  /** Null where it is to be read: from a pipe, where the file became too short, and where its place does not suit its dtype. */
+  #partOfMap(position: number, { size, dtype, shape }: Entry): Handle | null {
+    if (!this.#maps || this.size === null || fstatSync(this.#descriptor).size < position + size) return null
+    this.#map ??= native.map_file(this.#descriptor, this.size, this.#filename)
+    // A process has so many maps, and not every file system has any.
+    this.#maps = this.#map !== null
+    return this.#map === null ? null : native.part_of(this.#map, position, dtype.code, shape as number[])
   }
 
   [Symbol.dispose](): void {
+    if (this.#map !== null) native.release(this.#map)
     closeSync(this.#descriptor)
   }
 }

@@ -15,6 +15,8 @@ interface Format {
   digits: number
   /** eps, where PyTorch gives another than the significand says. */
   eps?: number
+  /** min, where it is not minus max: a dtype without a sign. */
+  min?: number
 }
 
 const double = { bits: 64, significand: 52, max: Number.MAX_VALUE, least: -1022, digits: 15 }
@@ -31,6 +33,7 @@ const FORMATS = new Map<DType, Format>([
   [dtypes.float8_e4m3fnuz, { bits: 8, significand: 3, max: 240, least: -7, digits: 0 }],
   [dtypes.float8_e5m2, { bits: 8, significand: 2, max: 57344, least: -14, digits: 0 }],
   [dtypes.float8_e5m2fnuz, { bits: 8, significand: 2, max: 57344, least: -15, digits: 0, eps: 0.125 }],
+  [dtypes.float8_e8m0fnu, { bits: 8, significand: 0, max: 2 ** 127, least: -127, digits: 0, min: 2 ** -127 }],
 ])
 
 /** The limits of a floating-point dtype; of a complex one, those of its parts. */
@@ -56,7 +59,7 @@ class FloatInfo {
     this.bits = format.bits
     this.eps = format.eps ?? 2 ** -format.significand
     this.max = format.max
-    this.min = -format.max
+    this.min = format.min ?? -format.max
     this.smallest_normal = 2 ** format.least
     this.tiny = this.smallest_normal
     this.resolution = Number(`1e-${format.digits}`)

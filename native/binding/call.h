@@ -80,6 +80,7 @@ napi_value enter(napi_env raw, napi_callback_info info) noexcept {
   try {
     Call call(raw, info);
     napi_value result = function(call);
+    call.env().check_mapped_files();
     call.env().settle();
     return result;
   } catch (...) {

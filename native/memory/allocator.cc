@@ -250,3 +250,5 @@ void install_allocator() {
 }
 
 void count_bytes_for(ByteCounter* counter) { current_counter = counter; }
+
+ByteCounter* counter_of_this_thread() { return current_counter; }

@@ -38,3 +38,6 @@ void install_allocator();
 
 // What this thread allocates from now on counts for `counter` (nullptr: for nobody).
 void count_bytes_for(ByteCounter* counter);
+
+// For whom this thread allocates.
+ByteCounter* counter_of_this_thread();

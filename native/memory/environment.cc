@@ -187,6 +187,13 @@ void Environment::pass_warnings_on() {
   }
 }
 
+void Environment::throw_missing_page() {
+  missing_pages_seen_ = missing_pages;
+  TORCH_CHECK(false, "the data of '", file_of_missing_page(),
+              "' is cut off: another program changed the file while it was mapped, or its disk "
+              "fails. What was computed from it is wrong");
+}
+
 void Environment::collect(Garbage garbage) {
   const Napi::HandleScope scope(env_);
   napi_value collect = nullptr;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "memory/allocator.h"
+#include "memory/mapped_file.h"
 #include "memory/references.h"
 
 struct Operator;
@@ -84,6 +85,11 @@ class Environment {
   // when it calls the collector, and nothing of CUDA's may be destroyed while a graph is captured.
   void bury(std::shared_ptr<void> dead) { dead_.push_back(std::move(dead)); }
 
+  // Throws where pages of mapped files were missing since it was asked last.
+  void check_mapped_files() {
+    if (missing_pages.load(std::memory_order_relaxed) != missing_pages_seen_) throw_missing_page();
+  }
+
   // Whether a CUDA graph is being captured.
   bool capturing = false;
 
@@ -109,6 +115,7 @@ class Environment {
   void collect_grown();
   void tell_v8();
   void pass_warnings_on();
+  [[noreturn]] void throw_missing_page();
 
   napi_env env_;
   std::thread::id thread_;
@@ -124,6 +131,7 @@ class Environment {
   DeviceMemory devices_;
   int64_t used_at_collection_ = 0;
   uint32_t settled_ = 0;
+  uint64_t missing_pages_seen_ = missing_pages;
   std::vector<HandleTable::Handle> dying_;
   std::vector<std::shared_ptr<void>> dead_;
 };

@@ -280,7 +280,10 @@ OWN = {
                                                "use_reentrant": "bool?"},
     "cuda.Event": {"enable_timing": "bool", "blocking": "bool", "interprocess": "bool"},
     "safetensors": {"tensors": "StateDict", "metadata": "Metadata?", "filename": "str", "model": "Module",
-                    "data": "Bytes", "device": "Device", "backend": "'mmap'|'pread'", "framework": "'pt'|'torch'|'pytorch'"},
+                    "data": "Bytes", "device": "Device", "backend": "'mmap'|'pread'", "framework": "'pt'|'torch'|'pytorch'",
+                    "state_dict": "StateDict", "save_directory": "str", "checkpoint_path": "str", "strict": "bool",
+                    "filename_pattern": "str?", "max_shard_size": "int|str", "shared_tensors_to_discard": "str[]?"},
+    "safetensors.split_torch_state_dict_into_shards": {"filename_pattern": "str"},
 }
 for _name in ("1d", "2d", "3d"):
     OWN |= {f"nn.{_kind}{_name}": {"momentum": "float?"} for _kind in ("InstanceNorm", "LazyInstanceNorm", "LazyBatchNorm")}
@@ -296,6 +299,8 @@ OWN |= {
 for _name in ("jacobian", "hessian", "hvp", "vhp", "vjp", "jvp"):
     OWN[f"autograd.functional.{_name}"] = {"func": "TensorFunction", "inputs": "Tensor|Tensor[]", "v": "Tensor|Tensor[]?",
                                            "strategy": "str", "outer_jacobian_strategy": "str"}
+SHARDS = ("*, filename_pattern=None, force_contiguous=True, max_shard_size='5GB', metadata=None, is_main_process=True, "
+          "shared_tensors_to_discard=None")
 # Defaults that are objects of Python's, as they are written here.
 DEFAULTS = {("Transformer", "activation"): "relu", ("TransformerEncoderLayer", "activation"): "relu",
             ("TransformerDecoderLayer", "activation"): "relu", ("random_split", "generator"): None}
@@ -656,6 +661,15 @@ named = [
     *functions("safetensors", safetensors.torch, ["save", "save_file", "save_model", "load", "load_file", "load_model"]),
     # safetensors.safe_open is written in Rust; the framework can only be this one here.
     row("safetensors", "safe_open", "function", documented("filename, framework='pt', device='cpu', *, backend='mmap'")),
+    # Those of huggingface_hub; its other way of saving, and what distinguishes that one, is not here.
+    row("safetensors", "split_torch_state_dict_into_shards", "function",
+        documented("state_dict, *, filename_pattern='model{suffix}.safetensors', max_shard_size='5GB'")),
+    row("safetensors", "save_torch_state_dict", "function", documented(f"state_dict, save_directory, {SHARDS}")),
+    row("safetensors", "save_torch_model", "function", documented(f"model, save_directory, {SHARDS}")),
+    row("safetensors", "load_torch_model", "function",
+        documented("model, checkpoint_path, *, strict=False, filename_pattern=None, device='cpu', backend='mmap'")),
+    row("safetensors", "load_torch_state_dict", "function",
+        documented("checkpoint_path, *, filename_pattern=None, device='cpu', backend='mmap'")),
 ]
 
 

@@ -12,7 +12,7 @@ import tempfile
 
 import safetensors
 import torch
-from safetensors.torch import load_file, save, save_model
+from safetensors.torch import load_file, save, save_file, save_model
 
 FOLDER = pathlib.Path(__file__).parent.parent.parent / "test" / "fixtures"
 X = '"dtype":"F32","shape":[2],"data_offsets":[0,8]'
@@ -88,6 +88,11 @@ CASES = {
     "sizes that overflow before a 0": one(b"", shape="[9223372036854775808,2,0]", offsets="[0,0]"),
     "sizes whose bytes overflow": one(b"", shape="[4611686018427387904]", offsets="[0,0]"),
     "F4": one(DATA[:1], dtype='"F4"', offsets="[0,1]"), "half a byte": one(DATA[:2], dtype='"F4"', shape="[3]", offsets="[0,2]"),
+    "F4 of an odd last size": one(DATA[:3], dtype='"F4"', shape="[2,3]", offsets="[0,3]"),
+    "F4 of two sizes": one(DATA[:6], dtype='"F4"', shape="[3,4]", offsets="[0,6]"),
+    "F4 with a last size of 1": one(DATA[:2], dtype='"F4"', shape="[4,1]", offsets="[0,2]"),
+    "F4 without numbers": one(b"", dtype='"F4"', shape="[2,0]", offsets="[0,0]"),
+    "F4 without dimensions": one(b"", dtype='"F4"', shape="[]", offsets="[0,0]"),
     "F6": one(DATA[:3], dtype='"F6_E2M3"', shape="[4]", offsets="[0,3]"),
     "F8_E8M0": one(DATA[:2], dtype='"F8_E8M0"', offsets="[0,2]"),
     # places
@@ -130,6 +135,20 @@ def verdict(path):
     return {"tensors": {name: values(tensor) for name, tensor in tensors.items()}, **shown}
 
 
+SLICES = ["0", "1:", "::2", ":, 1", "...", "..., 0", "0, 0, 0", "-1", "None", "5", "0:9", "2:1", ":, ::2", "-2:", "0, 0, 0, 0",
+          ":, :, -1:", "1, :, 1:3"]
+
+
+def sliced(path, name, index):
+    with safetensors.safe_open(path, "pt") as opened:
+        part = opened.get_slice(name)
+        try:
+            result = values(eval(f"part[{index}]"))
+        except Exception as error:
+            result = {"error": type(error).__name__}
+        return {"name": name, "index": index, "listed_shape": part.get_shape(), "listed_dtype": part.get_dtype(), **result}
+
+
 class Tied(torch.nn.Module):
     def __init__(self):
         super().__init__()
@@ -150,6 +169,9 @@ with tempfile.TemporaryDirectory() as folder:
         read.append({"name": name, **({"depth": 100_000} if "100000" in name else {"file": encoded(content)}), **verdict(path)})
     save_model(Tied(), path)
     model = encoded(path.read_bytes())
+    save_file({"x": torch.arange(24.0).view(2, 3, 4), "bytes": torch.arange(6, dtype=torch.uint8).view(3, 2), "one": torch.tensor(3.0)}, path)
+    slices = [sliced(path, "x", index) for index in SLICES]
+    slices += [sliced(path, "bytes", "1:"), sliced(path, "one", "..."), sliced(path, "one", "0"), sliced(path, "one", ":")]
 
 counting = lambda dtype, *shape: torch.arange(torch.Size(shape).numel()).to(dtype).view(shape)
 tensors = {
@@ -159,7 +181,8 @@ tensors = {
     "e4z": counting(torch.float8_e4m3fnuz, 3), "e5z": counting(torch.float8_e5m2fnuz, 3), "i16": counting(torch.int16, 3),
     "u16": counting(torch.uint16, 3), "f16": counting(torch.float16, 3), "bf16": counting(torch.bfloat16, 3), "i32": counting(torch.int32, 3),
     "u32": counting(torch.uint32, 3), "c64": counting(torch.complex64, 3), "f64": counting(torch.float64, 3), "i64": counting(torch.int64, 3),
-    "u64": counting(torch.uint64, 3), "scalar": counting(torch.float64), "empty": torch.zeros(0, 3), "__proto__": counting(torch.float32, 2),
+    "u64": counting(torch.uint64, 3), "e8": counting(torch.float8_e8m0fnu, 3),
+    "f4": counting(torch.uint8, 2, 3).view(torch.float4_e2m1fn_x2), "scalar": counting(torch.float64), "empty": torch.zeros(0, 3), "__proto__": counting(torch.float32, 2),
 }
 written = [
     {"names": names, "metadata": metadata, "file": encoded(save({name: tensors[name] for name in names}, metadata))}
@@ -167,5 +190,5 @@ written = [
 ]
 target = FOLDER / "safetensors.json"
 target.write_text(json.dumps({"version": safetensors.__version__, "read": read, "written": written,
-                              "tensors": {name: values(tensor) for name, tensor in tensors.items()}, "model": model}, indent=1) + "\n")
+                              "tensors": {name: values(tensor) for name, tensor in tensors.items()}, "model": model, "slices": slices}, indent=1) + "\n")
 print(len(read), sum("error" in case for case in read), target.stat().st_size)

@@ -64,7 +64,7 @@ def outcome(run):
 
 
 DTYPES = ["float16", "bfloat16", "float32", "float64", "complex32", "complex64", "complex128", "float8_e4m3fn", "float8_e5m2",
-          "float8_e4m3fnuz", "float8_e5m2fnuz"]
+          "float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e8m0fnu"]
 INTEGERS = ["uint8", "int8", "int16", "int32", "int64", "uint16", "uint32", "uint64"]
 
 

@@ -690,4 +690,9 @@ export const signatures = {
   'safetensors.save_file': 'tensors:StateDict, filename:str, metadata:Metadata?=null',
   'safetensors.save_model': 'model:Module, filename:str, metadata:Metadata?=null, force_contiguous:bool=true',
   'safetensors.safe_open': 'filename:str, framework:\'pt\'|\'torch\'|\'pytorch\'="pt", device:Device="cpu", *, backend:\'mmap\'|\'pread\'="mmap"',
+  'safetensors.split_torch_state_dict_into_shards': 'state_dict:StateDict, *, filename_pattern:str="model{suffix}.safetensors", max_shard_size:int|str="5GB"',
+  'safetensors.save_torch_state_dict': 'state_dict:StateDict, save_directory:str, *, filename_pattern:str?=null, force_contiguous:bool=true, max_shard_size:int|str="5GB", metadata:Metadata?=null, is_main_process:bool=true, shared_tensors_to_discard:str[]?=null',
+  'safetensors.save_torch_model': 'model:Module, save_directory:str, *, filename_pattern:str?=null, force_contiguous:bool=true, max_shard_size:int|str="5GB", metadata:Metadata?=null, is_main_process:bool=true, shared_tensors_to_discard:str[]?=null',
+  'safetensors.load_torch_model': 'model:Module, checkpoint_path:str, *, strict:bool=false, filename_pattern:str?=null, device:Device="cpu", backend:\'mmap\'|\'pread\'="mmap"',
+  'safetensors.load_torch_state_dict': 'checkpoint_path:str, *, filename_pattern:str?=null, device:Device="cpu", backend:\'mmap\'|\'pread\'="mmap"',
 } satisfies Record<string, string>

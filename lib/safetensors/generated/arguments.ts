@@ -33,6 +33,21 @@ export interface Arguments {
 
   /** `torch.safetensors.safe_open(filename, framework='pt', device='cpu', *, backend='mmap')` */
   'safetensors.safe_open': [filename: ({ filename: string } & Keywords<'safetensors.safe_open', 'filename'>) | string, framework?: 'pt' | 'torch' | 'pytorch' | Keywords<'safetensors.safe_open', 'filename'> | undefined, device?: DeviceLike | Keywords<'safetensors.safe_open', 'filename'> | undefined, options?: Keywords<'safetensors.safe_open', 'filename'> | undefined]
+
+  /** `torch.safetensors.split_torch_state_dict_into_shards(state_dict, *, filename_pattern='model{suffix}.safetensors', max_shard_size='5GB')` */
+  'safetensors.split_torch_state_dict_into_shards': [state_dict: ({ state_dict: Readonly<Record<string, Tensor>> } & Keywords<'safetensors.split_torch_state_dict_into_shards', 'state_dict'>) | Readonly<Record<string, Tensor>>, options?: Keywords<'safetensors.split_torch_state_dict_into_shards', 'state_dict'> | undefined]
+
+  /** `torch.safetensors.save_torch_state_dict(state_dict, save_directory, *, filename_pattern=None, force_contiguous=True, max_shard_size='5GB', metadata=None, is_main_process=True, shared_tensors_to_discard=None)` */
+  'safetensors.save_torch_state_dict': [options: { state_dict: Readonly<Record<string, Tensor>>; save_directory: string } & Keywords<'safetensors.save_torch_state_dict', 'state_dict' | 'save_directory'>] | [state_dict: Readonly<Record<string, Tensor>>, options: { save_directory: string } & Keywords<'safetensors.save_torch_state_dict', 'state_dict' | 'save_directory'>] | [state_dict: Readonly<Record<string, Tensor>>, save_directory: string, options?: Keywords<'safetensors.save_torch_state_dict', 'state_dict' | 'save_directory'> | undefined]
+
+  /** `torch.safetensors.save_torch_model(model, save_directory, *, filename_pattern=None, force_contiguous=True, max_shard_size='5GB', metadata=None, is_main_process=True, shared_tensors_to_discard=None)` */
+  'safetensors.save_torch_model': [options: { model: Module; save_directory: string } & Keywords<'safetensors.save_torch_model', 'model' | 'save_directory'>] | [model: Module, options: { save_directory: string } & Keywords<'safetensors.save_torch_model', 'model' | 'save_directory'>] | [model: Module, save_directory: string, options?: Keywords<'safetensors.save_torch_model', 'model' | 'save_directory'> | undefined]
+
+  /** `torch.safetensors.load_torch_model(model, checkpoint_path, *, strict=False, filename_pattern=None, device='cpu', backend='mmap')` */
+  'safetensors.load_torch_model': [options: { model: Module; checkpoint_path: string } & Keywords<'safetensors.load_torch_model', 'model' | 'checkpoint_path'>] | [model: Module, options: { checkpoint_path: string } & Keywords<'safetensors.load_torch_model', 'model' | 'checkpoint_path'>] | [model: Module, checkpoint_path: string, options?: Keywords<'safetensors.load_torch_model', 'model' | 'checkpoint_path'> | undefined]
+
+  /** `torch.safetensors.load_torch_state_dict(checkpoint_path, *, filename_pattern=None, device='cpu', backend='mmap')` */
+  'safetensors.load_torch_state_dict': [checkpoint_path: ({ checkpoint_path: string } & Keywords<'safetensors.load_torch_state_dict', 'checkpoint_path'>) | string, options?: Keywords<'safetensors.load_torch_state_dict', 'checkpoint_path'> | undefined]
 }
 
 /** The values of their parameters. */
@@ -44,6 +59,11 @@ export interface Values {
   'safetensors.save_file': { tensors: Readonly<Record<string, Tensor>>; filename: string; metadata: Readonly<Record<string, string>> | null }
   'safetensors.save_model': { model: Module; filename: string; metadata: Readonly<Record<string, string>> | null; force_contiguous: boolean }
   'safetensors.safe_open': { filename: string; framework: 'pt' | 'torch' | 'pytorch'; device: DeviceLike; backend: 'mmap' | 'pread' }
+  'safetensors.split_torch_state_dict_into_shards': { state_dict: Readonly<Record<string, Tensor>>; filename_pattern: string; max_shard_size: number | string }
+  'safetensors.save_torch_state_dict': { state_dict: Readonly<Record<string, Tensor>>; save_directory: string; filename_pattern: string | null; force_contiguous: boolean; max_shard_size: number | string; metadata: Readonly<Record<string, string>> | null; is_main_process: boolean; shared_tensors_to_discard: readonly string[] | null }
+  'safetensors.save_torch_model': { model: Module; save_directory: string; filename_pattern: string | null; force_contiguous: boolean; max_shard_size: number | string; metadata: Readonly<Record<string, string>> | null; is_main_process: boolean; shared_tensors_to_discard: readonly string[] | null }
+  'safetensors.load_torch_model': { model: Module; checkpoint_path: string; strict: boolean; filename_pattern: string | null; device: DeviceLike; backend: 'mmap' | 'pread' }
+  'safetensors.load_torch_state_dict': { checkpoint_path: string; filename_pattern: string | null; device: DeviceLike; backend: 'mmap' | 'pread' }
 }
 
 /** The values of a callable's parameters, from what it was called with. */
