@@ -214,10 +214,13 @@ export class GPT2 extends nn.Module {
       h: new nn.ModuleList(Array.from({ length: n_layer }, (_, i) => new GPT2Block(config, i))),
       ln_f: new nn.LayerNorm(n_embd, { eps: config.layer_norm_epsilon }),
     })
-    this.lm_head = new nn.Linear(n_embd, vocab_size, { bias: false })
-    for (const { weight } of [this.transformer.wte, this.transformer.wpe, this.lm_head])
-      nn.init.normal_(weight, { std })
-    if (config.tie_word_embeddings) this.lm_head.weight = this.transformer.wte.weight
+    const { wte, wpe } = this.transformer
+    for (const { weight } of [wte, wpe]) nn.init.normal_(weight, { std })
+    // A tied head needs no memory of its own.
+    const tied = config.tie_word_embeddings
+    this.lm_head = new nn.Linear(n_embd, vocab_size, { bias: false, device: tied ? 'meta' : 'cpu' })
+    if (tied) this.lm_head.weight = wte.weight
+    else nn.init.normal_(this.lm_head.weight, { std })
   }
 
   /** The logits of what follows each of (batch, length) tokens: (batch, length, vocab_size), or of the last ones only. */
