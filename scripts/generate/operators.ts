@@ -105,6 +105,7 @@ const SHARED_PAGES: [names: RegExp, page: string][] = [
   [/^torch\.nn\.init\./, 'nn.init'],
   [/^torch\.testing\./, 'testing'],
   [/^torch\.utils\.checkpoint\./, 'checkpoint'],
+  [/^torch\.utils\.tensorboard\./, 'tensorboard'],
   [/^torch\.amp\.|^torch\.autocast$/, 'amp'],
 ]
 

@@ -555,6 +555,230 @@ export interface Arguments {
   'utils.checkpoint.checkpoint_sequential': [options: { functions: unknown; segments: number; input: unknown } & Keywords<'utils.checkpoint.checkpoint_sequential', 'functions' | 'segments' | 'input'>] | [functions: unknown, options: { segments: number; input: unknown } & Keywords<'utils.checkpoint.checkpoint_sequential', 'functions' | 'segments' | 'input'>] | [functions: unknown, segments: number, options: { input: unknown } & Keywords<'utils.checkpoint.checkpoint_sequential', 'functions' | 'segments' | 'input'>] | [functions: unknown, segments: number, input: unknown, use_reentrant?: boolean | null | Keywords<'utils.checkpoint.checkpoint_sequential', 'functions' | 'segments' | 'input'> | undefined]
 
   /**
+   * `torch.utils.tensorboard.FileWriter(log_dir, max_queue=10, flush_secs=120, filename_suffix='')`
+   *
+   * https://docs.pytorch.org/docs/2.13/tensorboard.html#torch.utils.tensorboard.FileWriter
+   */
+  'utils.tensorboard.FileWriter': [log_dir: ({ log_dir: string } & Keywords<'utils.tensorboard.FileWriter', 'log_dir'>) | string, max_queue?: number | Keywords<'utils.tensorboard.FileWriter', 'log_dir'> | undefined, flush_secs?: number | Keywords<'utils.tensorboard.FileWriter', 'log_dir'> | undefined, filename_suffix?: string | Keywords<'utils.tensorboard.FileWriter', 'log_dir'> | undefined]
+
+  /**
+   * `torch.utils.tensorboard.SummaryWriter(log_dir=None, comment='', purge_step=None, max_queue=10, flush_secs=120, filename_suffix='')`
+   *
+   * https://docs.pytorch.org/docs/2.13/tensorboard.html#torch.utils.tensorboard.SummaryWriter
+   */
+  'utils.tensorboard.SummaryWriter': [log_dir?: string | null | Keywords<'utils.tensorboard.SummaryWriter'> | undefined, comment?: string | Keywords<'utils.tensorboard.SummaryWriter'> | undefined, purge_step?: number | bigint | null | Keywords<'utils.tensorboard.SummaryWriter'> | undefined, max_queue?: number | Keywords<'utils.tensorboard.SummaryWriter'> | undefined, flush_secs?: number | Keywords<'utils.tensorboard.SummaryWriter'> | undefined, filename_suffix?: string | Keywords<'utils.tensorboard.SummaryWriter'> | undefined]
+
+  /**
+   * `torch.utils.tensorboard.FileWriter.add_event(event, step=None, walltime=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/tensorboard.html#torch.utils.tensorboard.FileWriter.add_event
+   */
+  'utils.tensorboard.FileWriter.add_event': [event: ({ event: object } & Keywords<'utils.tensorboard.FileWriter.add_event', 'event'>) | object, step?: number | bigint | null | Keywords<'utils.tensorboard.FileWriter.add_event', 'event'> | undefined, walltime?: number | null | Keywords<'utils.tensorboard.FileWriter.add_event', 'event'> | undefined]
+
+  /**
+   * `torch.utils.tensorboard.FileWriter.add_summary(summary, global_step=None, walltime=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/tensorboard.html#torch.utils.tensorboard.FileWriter.add_summary
+   */
+  'utils.tensorboard.FileWriter.add_summary': [summary: ({ summary: object } & Keywords<'utils.tensorboard.FileWriter.add_summary', 'summary'>) | object, global_step?: number | bigint | null | Keywords<'utils.tensorboard.FileWriter.add_summary', 'summary'> | undefined, walltime?: number | null | Keywords<'utils.tensorboard.FileWriter.add_summary', 'summary'> | undefined]
+
+  /**
+   * `torch.utils.tensorboard.FileWriter.close()`
+   *
+   * https://docs.pytorch.org/docs/2.13/tensorboard.html#torch.utils.tensorboard.FileWriter.close
+   */
+  'utils.tensorboard.FileWriter.close': []
+
+  /**
+   * `torch.utils.tensorboard.FileWriter.flush()`
+   *
+   * https://docs.pytorch.org/docs/2.13/tensorboard.html#torch.utils.tensorboard.FileWriter.flush
+   */
+  'utils.tensorboard.FileWriter.flush': []
+
+  /**
+   * `torch.utils.tensorboard.FileWriter.get_logdir()`
+   *
+   * https://docs.pytorch.org/docs/2.13/tensorboard.html#torch.utils.tensorboard.FileWriter.get_logdir
+   */
+  'utils.tensorboard.FileWriter.get_logdir': []
+
+  /**
+   * `torch.utils.tensorboard.SummaryWriter.add_audio(tag, snd_tensor, global_step=None, sample_rate=44100, walltime=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/tensorboard.html#torch.utils.tensorboard.SummaryWriter.add_audio
+   */
+  'utils.tensorboard.SummaryWriter.add_audio': [options: { tag: string; snd_tensor: Tensor | ArrayLike<number> } & Keywords<'utils.tensorboard.SummaryWriter.add_audio', 'tag' | 'snd_tensor'>] | [tag: string, options: { snd_tensor: Tensor | ArrayLike<number> } & Keywords<'utils.tensorboard.SummaryWriter.add_audio', 'tag' | 'snd_tensor'>] | [tag: string, snd_tensor: Tensor | ArrayLike<number>, global_step?: number | bigint | null | Keywords<'utils.tensorboard.SummaryWriter.add_audio', 'tag' | 'snd_tensor'> | undefined, sample_rate?: number | Keywords<'utils.tensorboard.SummaryWriter.add_audio', 'tag' | 'snd_tensor'> | undefined, walltime?: number | null | Keywords<'utils.tensorboard.SummaryWriter.add_audio', 'tag' | 'snd_tensor'> | undefined]
+
+  /**
+   * `torch.utils.tensorboard.SummaryWriter.add_custom_scalars(layout)`
+   *
+   * https://docs.pytorch.org/docs/2.13/tensorboard.html#torch.utils.tensorboard.SummaryWriter.add_custom_scalars
+   */
+  'utils.tensorboard.SummaryWriter.add_custom_scalars': [layout: ({ layout: Readonly<Record<string, unknown>> }) | Readonly<Record<string, unknown>>]
+
+  /**
+   * `torch.utils.tensorboard.SummaryWriter.add_custom_scalars_marginchart(tags, category='default', title='untitled')`
+   *
+   * https://docs.pytorch.org/docs/2.13/tensorboard.html#torch.utils.tensorboard.SummaryWriter.add_custom_scalars_marginchart
+   */
+  'utils.tensorboard.SummaryWriter.add_custom_scalars_marginchart': [tags: ({ tags: readonly string[] } & Keywords<'utils.tensorboard.SummaryWriter.add_custom_scalars_marginchart', 'tags'>) | readonly string[], category?: string | Keywords<'utils.tensorboard.SummaryWriter.add_custom_scalars_marginchart', 'tags'> | undefined, title?: string | Keywords<'utils.tensorboard.SummaryWriter.add_custom_scalars_marginchart', 'tags'> | undefined]
+
+  /**
+   * `torch.utils.tensorboard.SummaryWriter.add_custom_scalars_multilinechart(tags, category='default', title='untitled')`
+   *
+   * https://docs.pytorch.org/docs/2.13/tensorboard.html#torch.utils.tensorboard.SummaryWriter.add_custom_scalars_multilinechart
+   */
+  'utils.tensorboard.SummaryWriter.add_custom_scalars_multilinechart': [tags: ({ tags: readonly string[] } & Keywords<'utils.tensorboard.SummaryWriter.add_custom_scalars_multilinechart', 'tags'>) | readonly string[], category?: string | Keywords<'utils.tensorboard.SummaryWriter.add_custom_scalars_multilinechart', 'tags'> | undefined, title?: string | Keywords<'utils.tensorboard.SummaryWriter.add_custom_scalars_multilinechart', 'tags'> | undefined]
+
+  /**
+   * `torch.utils.tensorboard.SummaryWriter.add_embedding(mat, metadata=None, label_img=None, global_step=None, tag='default', metadata_header=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/tensorboard.html#torch.utils.tensorboard.SummaryWriter.add_embedding
+   */
+  'utils.tensorboard.SummaryWriter.add_embedding': [mat: ({ mat: Tensor } & Keywords<'utils.tensorboard.SummaryWriter.add_embedding', 'mat'>) | Tensor, metadata?: unknown | Keywords<'utils.tensorboard.SummaryWriter.add_embedding', 'mat'> | undefined, label_img?: Tensor | null | Keywords<'utils.tensorboard.SummaryWriter.add_embedding', 'mat'> | undefined, global_step?: number | bigint | null | Keywords<'utils.tensorboard.SummaryWriter.add_embedding', 'mat'> | undefined, tag?: string | Keywords<'utils.tensorboard.SummaryWriter.add_embedding', 'mat'> | undefined, metadata_header?: unknown | Keywords<'utils.tensorboard.SummaryWriter.add_embedding', 'mat'> | undefined]
+
+  /**
+   * `torch.utils.tensorboard.SummaryWriter.add_figure(tag, figure, global_step=None, close=True, walltime=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/tensorboard.html#torch.utils.tensorboard.SummaryWriter.add_figure
+   */
+  'utils.tensorboard.SummaryWriter.add_figure': [options: { tag: string; figure: Uint8Array | readonly Uint8Array[] } & Keywords<'utils.tensorboard.SummaryWriter.add_figure', 'tag' | 'figure'>] | [tag: string, options: { figure: Uint8Array | readonly Uint8Array[] } & Keywords<'utils.tensorboard.SummaryWriter.add_figure', 'tag' | 'figure'>] | [tag: string, figure: Uint8Array | readonly Uint8Array[], global_step?: number | bigint | null | Keywords<'utils.tensorboard.SummaryWriter.add_figure', 'tag' | 'figure'> | undefined, close?: boolean | Keywords<'utils.tensorboard.SummaryWriter.add_figure', 'tag' | 'figure'> | undefined, walltime?: number | null | Keywords<'utils.tensorboard.SummaryWriter.add_figure', 'tag' | 'figure'> | undefined]
+
+  /**
+   * `torch.utils.tensorboard.SummaryWriter.add_graph(model, input_to_model=None, verbose=False, use_strict_trace=True)`
+   *
+   * https://docs.pytorch.org/docs/2.13/tensorboard.html#torch.utils.tensorboard.SummaryWriter.add_graph
+   */
+  'utils.tensorboard.SummaryWriter.add_graph': [model: ({ model: unknown } & Keywords<'utils.tensorboard.SummaryWriter.add_graph', 'model'>) | unknown, input_to_model?: unknown | Keywords<'utils.tensorboard.SummaryWriter.add_graph', 'model'> | undefined, verbose?: boolean | Keywords<'utils.tensorboard.SummaryWriter.add_graph', 'model'> | undefined, use_strict_trace?: boolean | Keywords<'utils.tensorboard.SummaryWriter.add_graph', 'model'> | undefined]
+
+  /**
+   * `torch.utils.tensorboard.SummaryWriter.add_histogram(tag, values, global_step=None, bins='tensorflow', walltime=None, max_bins=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/tensorboard.html#torch.utils.tensorboard.SummaryWriter.add_histogram
+   */
+  'utils.tensorboard.SummaryWriter.add_histogram': [options: { tag: string; values: Tensor | ArrayLike<number> } & Keywords<'utils.tensorboard.SummaryWriter.add_histogram', 'tag' | 'values'>] | [tag: string, options: { values: Tensor | ArrayLike<number> } & Keywords<'utils.tensorboard.SummaryWriter.add_histogram', 'tag' | 'values'>] | [tag: string, values: Tensor | ArrayLike<number>, global_step?: number | bigint | null | Keywords<'utils.tensorboard.SummaryWriter.add_histogram', 'tag' | 'values'> | undefined, bins?: string | number | Tensor | ArrayLike<number> | Keywords<'utils.tensorboard.SummaryWriter.add_histogram', 'tag' | 'values'> | undefined, walltime?: number | null | Keywords<'utils.tensorboard.SummaryWriter.add_histogram', 'tag' | 'values'> | undefined, max_bins?: number | null | Keywords<'utils.tensorboard.SummaryWriter.add_histogram', 'tag' | 'values'> | undefined]
+
+  /**
+   * `torch.utils.tensorboard.SummaryWriter.add_histogram_raw(tag, min, max, num, sum, sum_squares, bucket_limits, bucket_counts, global_step=None, walltime=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/tensorboard.html#torch.utils.tensorboard.SummaryWriter.add_histogram_raw
+   */
+  'utils.tensorboard.SummaryWriter.add_histogram_raw': [options: { tag: string; min: number; max: number; num: number; sum: number; sum_squares: number; bucket_limits: Tensor | ArrayLike<number>; bucket_counts: Tensor | ArrayLike<number> } & Keywords<'utils.tensorboard.SummaryWriter.add_histogram_raw', 'tag' | 'min' | 'max' | 'num' | 'sum' | 'sum_squares' | 'bucket_limits' | 'bucket_counts'>] | [tag: string, options: { min: number; max: number; num: number; sum: number; sum_squares: number; bucket_limits: Tensor | ArrayLike<number>; bucket_counts: Tensor | ArrayLike<number> } & Keywords<'utils.tensorboard.SummaryWriter.add_histogram_raw', 'tag' | 'min' | 'max' | 'num' | 'sum' | 'sum_squares' | 'bucket_limits' | 'bucket_counts'>] | [tag: string, min: number, options: { max: number; num: number; sum: number; sum_squares: number; bucket_limits: Tensor | ArrayLike<number>; bucket_counts: Tensor | ArrayLike<number> } & Keywords<'utils.tensorboard.SummaryWriter.add_histogram_raw', 'tag' | 'min' | 'max' | 'num' | 'sum' | 'sum_squares' | 'bucket_limits' | 'bucket_counts'>] | [tag: string, min: number, max: number, options: { num: number; sum: number; sum_squares: number; bucket_limits: Tensor | ArrayLike<number>; bucket_counts: Tensor | ArrayLike<number> } & Keywords<'utils.tensorboard.SummaryWriter.add_histogram_raw', 'tag' | 'min' | 'max' | 'num' | 'sum' | 'sum_squares' | 'bucket_limits' | 'bucket_counts'>] | [tag: string, min: number, max: number, num: number, options: { sum: number; sum_squares: number; bucket_limits: Tensor | ArrayLike<number>; bucket_counts: Tensor | ArrayLike<number> } & Keywords<'utils.tensorboard.SummaryWriter.add_histogram_raw', 'tag' | 'min' | 'max' | 'num' | 'sum' | 'sum_squares' | 'bucket_limits' | 'bucket_counts'>] | [tag: string, min: number, max: number, num: number, sum: number, options: { sum_squares: number; bucket_limits: Tensor | ArrayLike<number>; bucket_counts: Tensor | ArrayLike<number> } & Keywords<'utils.tensorboard.SummaryWriter.add_histogram_raw', 'tag' | 'min' | 'max' | 'num' | 'sum' | 'sum_squares' | 'bucket_limits' | 'bucket_counts'>] | [tag: string, min: number, max: number, num: number, sum: number, sum_squares: number, options: { bucket_limits: Tensor | ArrayLike<number>; bucket_counts: Tensor | ArrayLike<number> } & Keywords<'utils.tensorboard.SummaryWriter.add_histogram_raw', 'tag' | 'min' | 'max' | 'num' | 'sum' | 'sum_squares' | 'bucket_limits' | 'bucket_counts'>] | [tag: string, min: number, max: number, num: number, sum: number, sum_squares: number, bucket_limits: Tensor | ArrayLike<number>, options: { bucket_counts: Tensor | ArrayLike<number> } & Keywords<'utils.tensorboard.SummaryWriter.add_histogram_raw', 'tag' | 'min' | 'max' | 'num' | 'sum' | 'sum_squares' | 'bucket_limits' | 'bucket_counts'>] | [tag: string, min: number, max: number, num: number, sum: number, sum_squares: number, bucket_limits: Tensor | ArrayLike<number>, bucket_counts: Tensor | ArrayLike<number>, global_step?: number | bigint | null | Keywords<'utils.tensorboard.SummaryWriter.add_histogram_raw', 'tag' | 'min' | 'max' | 'num' | 'sum' | 'sum_squares' | 'bucket_limits' | 'bucket_counts'> | undefined, walltime?: number | null | Keywords<'utils.tensorboard.SummaryWriter.add_histogram_raw', 'tag' | 'min' | 'max' | 'num' | 'sum' | 'sum_squares' | 'bucket_limits' | 'bucket_counts'> | undefined]
+
+  /**
+   * `torch.utils.tensorboard.SummaryWriter.add_hparams(hparam_dict, metric_dict, hparam_domain_discrete=None, run_name=None, global_step=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/tensorboard.html#torch.utils.tensorboard.SummaryWriter.add_hparams
+   */
+  'utils.tensorboard.SummaryWriter.add_hparams': [options: { hparam_dict: Readonly<Record<string, unknown>>; metric_dict: Readonly<Record<string, unknown>> } & Keywords<'utils.tensorboard.SummaryWriter.add_hparams', 'hparam_dict' | 'metric_dict'>] | [hparam_dict: Readonly<Record<string, unknown>>, options: { metric_dict: Readonly<Record<string, unknown>> } & Keywords<'utils.tensorboard.SummaryWriter.add_hparams', 'hparam_dict' | 'metric_dict'>] | [hparam_dict: Readonly<Record<string, unknown>>, metric_dict: Readonly<Record<string, unknown>>, hparam_domain_discrete?: Readonly<Record<string, unknown>> | null | Keywords<'utils.tensorboard.SummaryWriter.add_hparams', 'hparam_dict' | 'metric_dict'> | undefined, run_name?: string | null | Keywords<'utils.tensorboard.SummaryWriter.add_hparams', 'hparam_dict' | 'metric_dict'> | undefined, global_step?: number | bigint | null | Keywords<'utils.tensorboard.SummaryWriter.add_hparams', 'hparam_dict' | 'metric_dict'> | undefined]
+
+  /**
+   * `torch.utils.tensorboard.SummaryWriter.add_image(tag, img_tensor, global_step=None, walltime=None, dataformats='CHW')`
+   *
+   * https://docs.pytorch.org/docs/2.13/tensorboard.html#torch.utils.tensorboard.SummaryWriter.add_image
+   */
+  'utils.tensorboard.SummaryWriter.add_image': [options: { tag: string; img_tensor: Tensor } & Keywords<'utils.tensorboard.SummaryWriter.add_image', 'tag' | 'img_tensor'>] | [tag: string, options: { img_tensor: Tensor } & Keywords<'utils.tensorboard.SummaryWriter.add_image', 'tag' | 'img_tensor'>] | [tag: string, img_tensor: Tensor, global_step?: number | bigint | null | Keywords<'utils.tensorboard.SummaryWriter.add_image', 'tag' | 'img_tensor'> | undefined, walltime?: number | null | Keywords<'utils.tensorboard.SummaryWriter.add_image', 'tag' | 'img_tensor'> | undefined, dataformats?: string | Keywords<'utils.tensorboard.SummaryWriter.add_image', 'tag' | 'img_tensor'> | undefined]
+
+  /**
+   * `torch.utils.tensorboard.SummaryWriter.add_image_with_boxes(tag, img_tensor, box_tensor, global_step=None, walltime=None, rescale=1, dataformats='CHW', labels=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/tensorboard.html#torch.utils.tensorboard.SummaryWriter.add_image_with_boxes
+   */
+  'utils.tensorboard.SummaryWriter.add_image_with_boxes': [options: { tag: string; img_tensor: Tensor; box_tensor: Tensor } & Keywords<'utils.tensorboard.SummaryWriter.add_image_with_boxes', 'tag' | 'img_tensor' | 'box_tensor'>] | [tag: string, options: { img_tensor: Tensor; box_tensor: Tensor } & Keywords<'utils.tensorboard.SummaryWriter.add_image_with_boxes', 'tag' | 'img_tensor' | 'box_tensor'>] | [tag: string, img_tensor: Tensor, options: { box_tensor: Tensor } & Keywords<'utils.tensorboard.SummaryWriter.add_image_with_boxes', 'tag' | 'img_tensor' | 'box_tensor'>] | [tag: string, img_tensor: Tensor, box_tensor: Tensor, global_step?: number | bigint | null | Keywords<'utils.tensorboard.SummaryWriter.add_image_with_boxes', 'tag' | 'img_tensor' | 'box_tensor'> | undefined, walltime?: number | null | Keywords<'utils.tensorboard.SummaryWriter.add_image_with_boxes', 'tag' | 'img_tensor' | 'box_tensor'> | undefined, rescale?: number | Keywords<'utils.tensorboard.SummaryWriter.add_image_with_boxes', 'tag' | 'img_tensor' | 'box_tensor'> | undefined, dataformats?: string | Keywords<'utils.tensorboard.SummaryWriter.add_image_with_boxes', 'tag' | 'img_tensor' | 'box_tensor'> | undefined, labels?: unknown | Keywords<'utils.tensorboard.SummaryWriter.add_image_with_boxes', 'tag' | 'img_tensor' | 'box_tensor'> | undefined]
+
+  /**
+   * `torch.utils.tensorboard.SummaryWriter.add_images(tag, img_tensor, global_step=None, walltime=None, dataformats='NCHW')`
+   *
+   * https://docs.pytorch.org/docs/2.13/tensorboard.html#torch.utils.tensorboard.SummaryWriter.add_images
+   */
+  'utils.tensorboard.SummaryWriter.add_images': [options: { tag: string; img_tensor: Tensor } & Keywords<'utils.tensorboard.SummaryWriter.add_images', 'tag' | 'img_tensor'>] | [tag: string, options: { img_tensor: Tensor } & Keywords<'utils.tensorboard.SummaryWriter.add_images', 'tag' | 'img_tensor'>] | [tag: string, img_tensor: Tensor, global_step?: number | bigint | null | Keywords<'utils.tensorboard.SummaryWriter.add_images', 'tag' | 'img_tensor'> | undefined, walltime?: number | null | Keywords<'utils.tensorboard.SummaryWriter.add_images', 'tag' | 'img_tensor'> | undefined, dataformats?: string | Keywords<'utils.tensorboard.SummaryWriter.add_images', 'tag' | 'img_tensor'> | undefined]
+
+  /**
+   * `torch.utils.tensorboard.SummaryWriter.add_mesh(tag, vertices, colors=None, faces=None, config_dict=None, global_step=None, walltime=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/tensorboard.html#torch.utils.tensorboard.SummaryWriter.add_mesh
+   */
+  'utils.tensorboard.SummaryWriter.add_mesh': [options: { tag: string; vertices: Tensor } & Keywords<'utils.tensorboard.SummaryWriter.add_mesh', 'tag' | 'vertices'>] | [tag: string, options: { vertices: Tensor } & Keywords<'utils.tensorboard.SummaryWriter.add_mesh', 'tag' | 'vertices'>] | [tag: string, vertices: Tensor, colors?: Tensor | null | Keywords<'utils.tensorboard.SummaryWriter.add_mesh', 'tag' | 'vertices'> | undefined, faces?: Tensor | null | Keywords<'utils.tensorboard.SummaryWriter.add_mesh', 'tag' | 'vertices'> | undefined, config_dict?: Readonly<Record<string, unknown>> | null | Keywords<'utils.tensorboard.SummaryWriter.add_mesh', 'tag' | 'vertices'> | undefined, global_step?: number | bigint | null | Keywords<'utils.tensorboard.SummaryWriter.add_mesh', 'tag' | 'vertices'> | undefined, walltime?: number | null | Keywords<'utils.tensorboard.SummaryWriter.add_mesh', 'tag' | 'vertices'> | undefined]
+
+  /**
+   * `torch.utils.tensorboard.SummaryWriter.add_onnx_graph(prototxt)`
+   *
+   * https://docs.pytorch.org/docs/2.13/tensorboard.html#torch.utils.tensorboard.SummaryWriter.add_onnx_graph
+   */
+  'utils.tensorboard.SummaryWriter.add_onnx_graph': [prototxt: ({ prototxt: unknown }) | unknown]
+
+  /**
+   * `torch.utils.tensorboard.SummaryWriter.add_pr_curve(tag, labels, predictions, global_step=None, num_thresholds=127, weights=None, walltime=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/tensorboard.html#torch.utils.tensorboard.SummaryWriter.add_pr_curve
+   */
+  'utils.tensorboard.SummaryWriter.add_pr_curve': [options: { tag: string; labels: Tensor | ArrayLike<number>; predictions: Tensor | ArrayLike<number> } & Keywords<'utils.tensorboard.SummaryWriter.add_pr_curve', 'tag' | 'labels' | 'predictions'>] | [tag: string, options: { labels: Tensor | ArrayLike<number>; predictions: Tensor | ArrayLike<number> } & Keywords<'utils.tensorboard.SummaryWriter.add_pr_curve', 'tag' | 'labels' | 'predictions'>] | [tag: string, labels: Tensor | ArrayLike<number>, options: { predictions: Tensor | ArrayLike<number> } & Keywords<'utils.tensorboard.SummaryWriter.add_pr_curve', 'tag' | 'labels' | 'predictions'>] | [tag: string, labels: Tensor | ArrayLike<number>, predictions: Tensor | ArrayLike<number>, global_step?: number | bigint | null | Keywords<'utils.tensorboard.SummaryWriter.add_pr_curve', 'tag' | 'labels' | 'predictions'> | undefined, num_thresholds?: number | Keywords<'utils.tensorboard.SummaryWriter.add_pr_curve', 'tag' | 'labels' | 'predictions'> | undefined, weights?: Tensor | ArrayLike<number> | number | null | Keywords<'utils.tensorboard.SummaryWriter.add_pr_curve', 'tag' | 'labels' | 'predictions'> | undefined, walltime?: number | null | Keywords<'utils.tensorboard.SummaryWriter.add_pr_curve', 'tag' | 'labels' | 'predictions'> | undefined]
+
+  /**
+   * `torch.utils.tensorboard.SummaryWriter.add_pr_curve_raw(tag, true_positive_counts, false_positive_counts, true_negative_counts, false_negative_counts, precision, recall, global_step=None, num_thresholds=127, weights=None, walltime=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/tensorboard.html#torch.utils.tensorboard.SummaryWriter.add_pr_curve_raw
+   */
+  'utils.tensorboard.SummaryWriter.add_pr_curve_raw': [options: { tag: string; true_positive_counts: Tensor | ArrayLike<number>; false_positive_counts: Tensor | ArrayLike<number>; true_negative_counts: Tensor | ArrayLike<number>; false_negative_counts: Tensor | ArrayLike<number>; precision: Tensor | ArrayLike<number>; recall: Tensor | ArrayLike<number> } & Keywords<'utils.tensorboard.SummaryWriter.add_pr_curve_raw', 'tag' | 'true_positive_counts' | 'false_positive_counts' | 'true_negative_counts' | 'false_negative_counts' | 'precision' | 'recall'>] | [tag: string, options: { true_positive_counts: Tensor | ArrayLike<number>; false_positive_counts: Tensor | ArrayLike<number>; true_negative_counts: Tensor | ArrayLike<number>; false_negative_counts: Tensor | ArrayLike<number>; precision: Tensor | ArrayLike<number>; recall: Tensor | ArrayLike<number> } & Keywords<'utils.tensorboard.SummaryWriter.add_pr_curve_raw', 'tag' | 'true_positive_counts' | 'false_positive_counts' | 'true_negative_counts' | 'false_negative_counts' | 'precision' | 'recall'>] | [tag: string, true_positive_counts: Tensor | ArrayLike<number>, options: { false_positive_counts: Tensor | ArrayLike<number>; true_negative_counts: Tensor | ArrayLike<number>; false_negative_counts: Tensor | ArrayLike<number>; precision: Tensor | ArrayLike<number>; recall: Tensor | ArrayLike<number> } & Keywords<'utils.tensorboard.SummaryWriter.add_pr_curve_raw', 'tag' | 'true_positive_counts' | 'false_positive_counts' | 'true_negative_counts' | 'false_negative_counts' | 'precision' | 'recall'>] | [tag: string, true_positive_counts: Tensor | ArrayLike<number>, false_positive_counts: Tensor | ArrayLike<number>, options: { true_negative_counts: Tensor | ArrayLike<number>; false_negative_counts: Tensor | ArrayLike<number>; precision: Tensor | ArrayLike<number>; recall: Tensor | ArrayLike<number> } & Keywords<'utils.tensorboard.SummaryWriter.add_pr_curve_raw', 'tag' | 'true_positive_counts' | 'false_positive_counts' | 'true_negative_counts' | 'false_negative_counts' | 'precision' | 'recall'>] | [tag: string, true_positive_counts: Tensor | ArrayLike<number>, false_positive_counts: Tensor | ArrayLike<number>, true_negative_counts: Tensor | ArrayLike<number>, options: { false_negative_counts: Tensor | ArrayLike<number>; precision: Tensor | ArrayLike<number>; recall: Tensor | ArrayLike<number> } & Keywords<'utils.tensorboard.SummaryWriter.add_pr_curve_raw', 'tag' | 'true_positive_counts' | 'false_positive_counts' | 'true_negative_counts' | 'false_negative_counts' | 'precision' | 'recall'>] | [tag: string, true_positive_counts: Tensor | ArrayLike<number>, false_positive_counts: Tensor | ArrayLike<number>, true_negative_counts: Tensor | ArrayLike<number>, false_negative_counts: Tensor | ArrayLike<number>, options: { precision: Tensor | ArrayLike<number>; recall: Tensor | ArrayLike<number> } & Keywords<'utils.tensorboard.SummaryWriter.add_pr_curve_raw', 'tag' | 'true_positive_counts' | 'false_positive_counts' | 'true_negative_counts' | 'false_negative_counts' | 'precision' | 'recall'>] | [tag: string, true_positive_counts: Tensor | ArrayLike<number>, false_positive_counts: Tensor | ArrayLike<number>, true_negative_counts: Tensor | ArrayLike<number>, false_negative_counts: Tensor | ArrayLike<number>, precision: Tensor | ArrayLike<number>, options: { recall: Tensor | ArrayLike<number> } & Keywords<'utils.tensorboard.SummaryWriter.add_pr_curve_raw', 'tag' | 'true_positive_counts' | 'false_positive_counts' | 'true_negative_counts' | 'false_negative_counts' | 'precision' | 'recall'>] | [tag: string, true_positive_counts: Tensor | ArrayLike<number>, false_positive_counts: Tensor | ArrayLike<number>, true_negative_counts: Tensor | ArrayLike<number>, false_negative_counts: Tensor | ArrayLike<number>, precision: Tensor | ArrayLike<number>, recall: Tensor | ArrayLike<number>, global_step?: number | bigint | null | Keywords<'utils.tensorboard.SummaryWriter.add_pr_curve_raw', 'tag' | 'true_positive_counts' | 'false_positive_counts' | 'true_negative_counts' | 'false_negative_counts' | 'precision' | 'recall'> | undefined, num_thresholds?: number | Keywords<'utils.tensorboard.SummaryWriter.add_pr_curve_raw', 'tag' | 'true_positive_counts' | 'false_positive_counts' | 'true_negative_counts' | 'false_negative_counts' | 'precision' | 'recall'> | undefined, weights?: Tensor | ArrayLike<number> | number | null | Keywords<'utils.tensorboard.SummaryWriter.add_pr_curve_raw', 'tag' | 'true_positive_counts' | 'false_positive_counts' | 'true_negative_counts' | 'false_negative_counts' | 'precision' | 'recall'> | undefined, walltime?: number | null | Keywords<'utils.tensorboard.SummaryWriter.add_pr_curve_raw', 'tag' | 'true_positive_counts' | 'false_positive_counts' | 'true_negative_counts' | 'false_negative_counts' | 'precision' | 'recall'> | undefined]
+
+  /**
+   * `torch.utils.tensorboard.SummaryWriter.add_scalar(tag, scalar_value, global_step=None, walltime=None, new_style=False, double_precision=False)`
+   *
+   * https://docs.pytorch.org/docs/2.13/tensorboard.html#torch.utils.tensorboard.SummaryWriter.add_scalar
+   */
+  'utils.tensorboard.SummaryWriter.add_scalar': [options: { tag: string; scalar_value: Tensor | Scalar } & Keywords<'utils.tensorboard.SummaryWriter.add_scalar', 'tag' | 'scalar_value'>] | [tag: string, options: { scalar_value: Tensor | Scalar } & Keywords<'utils.tensorboard.SummaryWriter.add_scalar', 'tag' | 'scalar_value'>] | [tag: string, scalar_value: Tensor | Scalar, global_step?: number | bigint | null | Keywords<'utils.tensorboard.SummaryWriter.add_scalar', 'tag' | 'scalar_value'> | undefined, walltime?: number | null | Keywords<'utils.tensorboard.SummaryWriter.add_scalar', 'tag' | 'scalar_value'> | undefined, new_style?: boolean | Keywords<'utils.tensorboard.SummaryWriter.add_scalar', 'tag' | 'scalar_value'> | undefined, double_precision?: boolean | Keywords<'utils.tensorboard.SummaryWriter.add_scalar', 'tag' | 'scalar_value'> | undefined]
+
+  /**
+   * `torch.utils.tensorboard.SummaryWriter.add_scalars(main_tag, tag_scalar_dict, global_step=None, walltime=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/tensorboard.html#torch.utils.tensorboard.SummaryWriter.add_scalars
+   */
+  'utils.tensorboard.SummaryWriter.add_scalars': [options: { main_tag: string; tag_scalar_dict: Readonly<Record<string, unknown>> } & Keywords<'utils.tensorboard.SummaryWriter.add_scalars', 'main_tag' | 'tag_scalar_dict'>] | [main_tag: string, options: { tag_scalar_dict: Readonly<Record<string, unknown>> } & Keywords<'utils.tensorboard.SummaryWriter.add_scalars', 'main_tag' | 'tag_scalar_dict'>] | [main_tag: string, tag_scalar_dict: Readonly<Record<string, unknown>>, global_step?: number | bigint | null | Keywords<'utils.tensorboard.SummaryWriter.add_scalars', 'main_tag' | 'tag_scalar_dict'> | undefined, walltime?: number | null | Keywords<'utils.tensorboard.SummaryWriter.add_scalars', 'main_tag' | 'tag_scalar_dict'> | undefined]
+
+  /**
+   * `torch.utils.tensorboard.SummaryWriter.add_tensor(tag, tensor, global_step=None, walltime=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/tensorboard.html#torch.utils.tensorboard.SummaryWriter.add_tensor
+   */
+  'utils.tensorboard.SummaryWriter.add_tensor': [options: { tag: string; tensor: Tensor } & Keywords<'utils.tensorboard.SummaryWriter.add_tensor', 'tag' | 'tensor'>] | [tag: string, options: { tensor: Tensor } & Keywords<'utils.tensorboard.SummaryWriter.add_tensor', 'tag' | 'tensor'>] | [tag: string, tensor: Tensor, global_step?: number | bigint | null | Keywords<'utils.tensorboard.SummaryWriter.add_tensor', 'tag' | 'tensor'> | undefined, walltime?: number | null | Keywords<'utils.tensorboard.SummaryWriter.add_tensor', 'tag' | 'tensor'> | undefined]
+
+  /**
+   * `torch.utils.tensorboard.SummaryWriter.add_text(tag, text_string, global_step=None, walltime=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/tensorboard.html#torch.utils.tensorboard.SummaryWriter.add_text
+   */
+  'utils.tensorboard.SummaryWriter.add_text': [options: { tag: string; text_string: string } & Keywords<'utils.tensorboard.SummaryWriter.add_text', 'tag' | 'text_string'>] | [tag: string, options: { text_string: string } & Keywords<'utils.tensorboard.SummaryWriter.add_text', 'tag' | 'text_string'>] | [tag: string, text_string: string, global_step?: number | bigint | null | Keywords<'utils.tensorboard.SummaryWriter.add_text', 'tag' | 'text_string'> | undefined, walltime?: number | null | Keywords<'utils.tensorboard.SummaryWriter.add_text', 'tag' | 'text_string'> | undefined]
+
+  /**
+   * `torch.utils.tensorboard.SummaryWriter.add_video(tag, vid_tensor, global_step=None, fps=4, walltime=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/tensorboard.html#torch.utils.tensorboard.SummaryWriter.add_video
+   */
+  'utils.tensorboard.SummaryWriter.add_video': [options: { tag: string; vid_tensor: Tensor } & Keywords<'utils.tensorboard.SummaryWriter.add_video', 'tag' | 'vid_tensor'>] | [tag: string, options: { vid_tensor: Tensor } & Keywords<'utils.tensorboard.SummaryWriter.add_video', 'tag' | 'vid_tensor'>] | [tag: string, vid_tensor: Tensor, global_step?: number | bigint | null | Keywords<'utils.tensorboard.SummaryWriter.add_video', 'tag' | 'vid_tensor'> | undefined, fps?: number | Keywords<'utils.tensorboard.SummaryWriter.add_video', 'tag' | 'vid_tensor'> | undefined, walltime?: number | null | Keywords<'utils.tensorboard.SummaryWriter.add_video', 'tag' | 'vid_tensor'> | undefined]
+
+  /**
+   * `torch.utils.tensorboard.SummaryWriter.close()`
+   *
+   * https://docs.pytorch.org/docs/2.13/tensorboard.html#torch.utils.tensorboard.SummaryWriter.close
+   */
+  'utils.tensorboard.SummaryWriter.close': []
+
+  /**
+   * `torch.utils.tensorboard.SummaryWriter.flush()`
+   *
+   * https://docs.pytorch.org/docs/2.13/tensorboard.html#torch.utils.tensorboard.SummaryWriter.flush
+   */
+  'utils.tensorboard.SummaryWriter.flush': []
+
+  /**
+   * `torch.utils.tensorboard.SummaryWriter.get_logdir()`
+   *
+   * https://docs.pytorch.org/docs/2.13/tensorboard.html#torch.utils.tensorboard.SummaryWriter.get_logdir
+   */
+  'utils.tensorboard.SummaryWriter.get_logdir': []
+
+  /**
    * `torch.testing.assert_close(actual, expected, *, allow_subclasses=True, rtol=None, atol=None, equal_nan=False, check_device=True, check_dtype=True, check_layout=True, check_stride=False, msg=None)`
    *
    * https://docs.pytorch.org/docs/2.13/testing.html#torch.testing.assert_close
@@ -641,6 +865,38 @@ export interface Values {
   'amp.GradScaler.update': { new_scale: number | Tensor | null }
   'utils.checkpoint.checkpoint': { function: unknown; use_reentrant: boolean | null; context_fn: unknown; determinism_check: string; debug: boolean; early_stop: boolean }
   'utils.checkpoint.checkpoint_sequential': { functions: unknown; segments: number; input: unknown; use_reentrant: boolean | null }
+  'utils.tensorboard.FileWriter': { log_dir: string; max_queue: number; flush_secs: number; filename_suffix: string }
+  'utils.tensorboard.SummaryWriter': { log_dir: string | null; comment: string; purge_step: number | bigint | null; max_queue: number; flush_secs: number; filename_suffix: string }
+  'utils.tensorboard.FileWriter.add_event': { event: object; step: number | bigint | null; walltime: number | null }
+  'utils.tensorboard.FileWriter.add_summary': { summary: object; global_step: number | bigint | null; walltime: number | null }
+  'utils.tensorboard.FileWriter.close': {  }
+  'utils.tensorboard.FileWriter.flush': {  }
+  'utils.tensorboard.FileWriter.get_logdir': {  }
+  'utils.tensorboard.SummaryWriter.add_audio': { tag: string; snd_tensor: Tensor | ArrayLike<number>; global_step: number | bigint | null; sample_rate: number; walltime: number | null }
+  'utils.tensorboard.SummaryWriter.add_custom_scalars': { layout: Readonly<Record<string, unknown>> }
+  'utils.tensorboard.SummaryWriter.add_custom_scalars_marginchart': { tags: readonly string[]; category: string; title: string }
+  'utils.tensorboard.SummaryWriter.add_custom_scalars_multilinechart': { tags: readonly string[]; category: string; title: string }
+  'utils.tensorboard.SummaryWriter.add_embedding': { mat: Tensor; metadata: unknown; label_img: Tensor | null; global_step: number | bigint | null; tag: string; metadata_header: unknown }
+  'utils.tensorboard.SummaryWriter.add_figure': { tag: string; figure: Uint8Array | readonly Uint8Array[]; global_step: number | bigint | null; close: boolean; walltime: number | null }
+  'utils.tensorboard.SummaryWriter.add_graph': { model: unknown; input_to_model: unknown; verbose: boolean; use_strict_trace: boolean }
+  'utils.tensorboard.SummaryWriter.add_histogram': { tag: string; values: Tensor | ArrayLike<number>; global_step: number | bigint | null; bins: string | number | Tensor | ArrayLike<number>; walltime: number | null; max_bins: number | null }
+  'utils.tensorboard.SummaryWriter.add_histogram_raw': { tag: string; min: number; max: number; num: number; sum: number; sum_squares: number; bucket_limits: Tensor | ArrayLike<number>; bucket_counts: Tensor | ArrayLike<number>; global_step: number | bigint | null; walltime: number | null }
+  'utils.tensorboard.SummaryWriter.add_hparams': { hparam_dict: Readonly<Record<string, unknown>>; metric_dict: Readonly<Record<string, unknown>>; hparam_domain_discrete: Readonly<Record<string, unknown>> | null; run_name: string | null; global_step: number | bigint | null }
+  'utils.tensorboard.SummaryWriter.add_image': { tag: string; img_tensor: Tensor; global_step: number | bigint | null; walltime: number | null; dataformats: string }
+  'utils.tensorboard.SummaryWriter.add_image_with_boxes': { tag: string; img_tensor: Tensor; box_tensor: Tensor; global_step: number | bigint | null; walltime: number | null; rescale: number; dataformats: string; labels: unknown }
+  'utils.tensorboard.SummaryWriter.add_images': { tag: string; img_tensor: Tensor; global_step: number | bigint | null; walltime: number | null; dataformats: string }
+  'utils.tensorboard.SummaryWriter.add_mesh': { tag: string; vertices: Tensor; colors: Tensor | null; faces: Tensor | null; config_dict: Readonly<Record<string, unknown>> | null; global_step: number | bigint | null; walltime: number | null }
+  'utils.tensorboard.SummaryWriter.add_onnx_graph': { prototxt: unknown }
+  'utils.tensorboard.SummaryWriter.add_pr_curve': { tag: string; labels: Tensor | ArrayLike<number>; predictions: Tensor | ArrayLike<number>; global_step: number | bigint | null; num_thresholds: number; weights: Tensor | ArrayLike<number> | number | null; walltime: number | null }
+  'utils.tensorboard.SummaryWriter.add_pr_curve_raw': { tag: string; true_positive_counts: Tensor | ArrayLike<number>; false_positive_counts: Tensor | ArrayLike<number>; true_negative_counts: Tensor | ArrayLike<number>; false_negative_counts: Tensor | ArrayLike<number>; precision: Tensor | ArrayLike<number>; recall: Tensor | ArrayLike<number>; global_step: number | bigint | null; num_thresholds: number; weights: Tensor | ArrayLike<number> | number | null; walltime: number | null }
+  'utils.tensorboard.SummaryWriter.add_scalar': { tag: string; scalar_value: Tensor | Scalar; global_step: number | bigint | null; walltime: number | null; new_style: boolean; double_precision: boolean }
+  'utils.tensorboard.SummaryWriter.add_scalars': { main_tag: string; tag_scalar_dict: Readonly<Record<string, unknown>>; global_step: number | bigint | null; walltime: number | null }
+  'utils.tensorboard.SummaryWriter.add_tensor': { tag: string; tensor: Tensor; global_step: number | bigint | null; walltime: number | null }
+  'utils.tensorboard.SummaryWriter.add_text': { tag: string; text_string: string; global_step: number | bigint | null; walltime: number | null }
+  'utils.tensorboard.SummaryWriter.add_video': { tag: string; vid_tensor: Tensor; global_step: number | bigint | null; fps: number; walltime: number | null }
+  'utils.tensorboard.SummaryWriter.close': {  }
+  'utils.tensorboard.SummaryWriter.flush': {  }
+  'utils.tensorboard.SummaryWriter.get_logdir': {  }
   'testing.assert_close': { actual: unknown; expected: unknown; allow_subclasses: boolean; rtol: number | null; atol: number | null; equal_nan: boolean; check_device: boolean; check_dtype: boolean; check_layout: boolean; check_stride: boolean; msg: string | ((message: string) => string) | null }
 }
 
