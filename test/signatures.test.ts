@@ -43,6 +43,7 @@ const SPACES: Record<string, object> = {
   linalg: torch.linalg,
   special: torch.special,
   testing: torch.testing,
+  utils: torch.utils,
   'utils.checkpoint': torch.utils.checkpoint,
   'utils.tensorboard': torch.utils.tensorboard,
   profiler: torch.profiler,

@@ -28,6 +28,12 @@ const TYPES: Record<string, string> = {
   Reduction: 'Reduction',
   Numbers: 'Tensor | ArrayLike<number>',
   Figure: 'Uint8Array',
+  Sizes: 'readonly number[] | readonly (readonly number[])[]',
+  Inputs: 'Tensor | readonly unknown[] | Readonly<Record<string, unknown>>',
+  DTypes: 'readonly DType[]',
+  Columns:
+    "readonly ('input_size' | 'output_size' | 'num_params' | 'params_percent' | 'kernel_size' | 'mult_adds' | 'trainable')[]",
+  RowSettings: "readonly ('ascii_only' | 'depth' | 'var_names' | 'hide_recursive_layers')[]",
   Entries: 'Readonly<Record<string, unknown>>',
   NormOrder: "number | 'fro' | 'nuc'",
   TensorOrNumber: 'Tensor | number',

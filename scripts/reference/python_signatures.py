@@ -279,6 +279,10 @@ OWN = {
     "testing.assert_close": {"actual": "unknown", "expected": "unknown", "msg": "Message?"},
     "utils.checkpoint.checkpoint_sequential": {"functions": "unknown", "segments": "int", "input": "unknown",
                                                "use_reentrant": "bool?"},
+    "utils.summary": {
+        "model": "Module", "input_size": "Sizes?", "input_data": "Inputs?", "batch_dim": "int?", "col_names": "Columns?",
+        "dtypes": "DTypes?", "device": "Device?", "mode": "'train'|'eval'", "row_settings": "RowSettings?",
+        "verbose": "int"},
     "utils.tensorboard.SummaryWriter": {
         "log_dir": "str?", "purge_step": "Seed?", "global_step": "Seed?", "walltime": "float?", "tag": "str",
         "main_tag": "str", "scalar_value": "Tensor|Scalar", "tag_scalar_dict": "NamedValues", "tensor": "Tensor",
@@ -669,6 +673,10 @@ named = [
     *classes("torch", torch, ["autocast"]),
     *classes("amp", torch.amp, ["GradScaler"]), *methods("amp.GradScaler", torch.amp.GradScaler),
     *functions("utils.checkpoint", torch.utils.checkpoint, ["checkpoint", "checkpoint_sequential"]),
+    # That of torchinfo 1.8.
+    row("utils", "summary", "function", documented(
+        "model, input_size=None, input_data=None, batch_dim=None, col_names=None, col_width=25, depth=3, device=None, "
+        "dtypes=None, mode='eval', row_settings=None, verbose=1")),
     *classes("utils.tensorboard", torch.utils.tensorboard, ["FileWriter", "SummaryWriter"]),
     *methods("utils.tensorboard.FileWriter", torch.utils.tensorboard.FileWriter, without=("add_graph", "add_onnx_graph", "reopen")),
     *methods("utils.tensorboard.SummaryWriter", torch.utils.tensorboard.SummaryWriter),

@@ -682,6 +682,7 @@ export const signatures = {
   'amp.GradScaler.update': 'new_scale:float|Tensor?=null',
   'utils.checkpoint.checkpoint': 'function:unknown, *, use_reentrant:bool?=null, context_fn:unknown=null, determinism_check:str="default", debug:bool=false, early_stop:bool=true',
   'utils.checkpoint.checkpoint_sequential': 'functions:unknown, segments:int, input:unknown, use_reentrant:bool?=null',
+  'utils.summary': 'model:Module, input_size:Sizes?=null, input_data:Inputs?=null, batch_dim:int?=null, col_names:Columns?=null, col_width:int=25, depth:int=3, device:Device?=null, dtypes:DTypes?=null, mode:\'train\'|\'eval\'="eval", row_settings:RowSettings?=null, verbose:int=1',
   'utils.tensorboard.FileWriter': 'log_dir:str, max_queue:int=10, flush_secs:float=120, filename_suffix:str=""',
   'utils.tensorboard.SummaryWriter': 'log_dir:str?=null, comment:str="", purge_step:Seed?=null, max_queue:int=10, flush_secs:float=120, filename_suffix:str=""',
   'utils.tensorboard.FileWriter.add_event': 'event:Settings, step:Seed?=null, walltime:float?=null',

@@ -4,7 +4,7 @@
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { type Arguments, read } from '../../operators/generated/arguments.js'
+import { type Arguments, read } from '../generated/arguments.js'
 import { encode, int64 } from './messages.js'
 import { needed } from './packages.js'
 
