@@ -2,7 +2,10 @@
 // (lib/operators/arguments.ts), or named below with the reason why it is called in a way of its own. Those that are read
 // by Python's signature answer a misspelt, a repeated, a missing and a superfluous argument, each by name.
 
-import { describe, expect, test } from 'vitest'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from 'vitest'
 import torch, { nn, optim } from '../lib/index.js'
 import { type SignatureKey, signatureOf } from '../lib/operators/arguments.js'
 import { overloads } from '../lib/operators/generated/overloads.js'
@@ -40,12 +43,25 @@ const SPACES: Record<string, object> = {
   linalg: torch.linalg,
   special: torch.special,
   testing: torch.testing,
+  utils: torch.utils,
   'utils.checkpoint': torch.utils.checkpoint,
+  'utils.tensorboard': torch.utils.tensorboard,
   profiler: torch.profiler,
   safetensors: torch.safetensors,
 }
 
 type Class = { prototype: object }
+
+const runs = mkdtempSync(join(tmpdir(), 'tstorch-signatures-'))
+afterAll(() => rmSync(runs, { recursive: true, force: true }))
+/** One for all calls: each makes a file. */
+const once = <T>(make: () => T): (() => T) => {
+  let made: T | undefined
+  return () => {
+    made ??= make()
+    return made
+  }
+}
 
 const { lr_scheduler } = optim
 const descent = () => new optim.SGD([torch.ones(1, { requires_grad: true })])
@@ -107,6 +123,14 @@ const CLASSES: Record<string, [Class, (() => object) | null]> = {
     () => new lr_scheduler.CyclicLR(descent(), 0.1, 0.2, { cycle_momentum: false }),
   ],
   'amp.GradScaler': [torch.amp.GradScaler, () => new torch.amp.GradScaler('cpu')],
+  'utils.tensorboard.FileWriter': [
+    torch.utils.tensorboard.FileWriter,
+    once(() => new torch.utils.tensorboard.FileWriter(runs)),
+  ],
+  'utils.tensorboard.SummaryWriter': [
+    torch.utils.tensorboard.SummaryWriter,
+    once(() => new torch.utils.tensorboard.SummaryWriter(runs)),
+  ],
   'cuda.Stream': [torch.cuda.Stream, null],
   'cuda.Event': [torch.cuda.Event, null],
   'cuda.CUDAGraph': [torch.cuda.CUDAGraph, null],

@@ -95,16 +95,26 @@ export async function line_chart_svg(chart: LineChart): Promise<string> {
   }
 }
 
-/** Writes the chart as SVG and as PNG, twice as large: `out` with the endings .svg and .png. Returns both names. */
-export async function save_line_chart(chart: LineChart, out: string): Promise<[svg: string, png: string]> {
+/** An SVG as PNG, twice as large. */
+async function pngOf(svg: string): Promise<Uint8Array> {
   const { resvg, font } = await charting()
-  const svg = await line_chart_svg(chart)
   const rendered = new resvg.Resvg(svg, {
     fitTo: { mode: 'zoom', value: 2 },
     font: { fontFiles: [font], loadSystemFonts: false, defaultFontFamily: FONT },
   })
+  return rendered.render().asPng()
+}
+
+/** The chart as the bytes of a PNG file: what a SummaryWriter's add_figure takes. */
+export async function line_chart_png(chart: LineChart): Promise<Uint8Array> {
+  return pngOf(await line_chart_svg(chart))
+}
+
+/** Writes the chart as SVG and as PNG, twice as large: `out` with the endings .svg and .png. Returns both names. */
+export async function save_line_chart(chart: LineChart, out: string): Promise<[svg: string, png: string]> {
+  const svg = await line_chart_svg(chart)
   const base = ['.svg', '.png'].includes(extname(out)) ? out.slice(0, -4) : out
   writeFileAtomic(`${base}.svg`, [Buffer.from(svg)])
-  writeFileAtomic(`${base}.png`, [rendered.render().asPng()])
+  writeFileAtomic(`${base}.png`, [await pngOf(svg)])
   return [`${base}.svg`, `${base}.png`]
 }

@@ -78,7 +78,8 @@ function halfToEven(rounded: string, exact: string, digits: number): string {
   return lastDigit % 2 === 0 ? kept + (/e.*$/.exec(rounded)?.[0] ?? '') : rounded
 }
 
-function fixed(value: number, digits: number): string {
+/** A number with so many digits behind the point, as Python rounds. */
+export function fixed(value: number, digits: number): string {
   if (!Number.isFinite(value)) return nonFinite(value)
   if (Math.abs(value) >= 1e21) return BigInt(value).toString() + (digits > 0 ? `.${'0'.repeat(digits)}` : '')
   const sign = value < 0 || Object.is(value, -0) ? '-' : ''

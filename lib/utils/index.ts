@@ -1,2 +1,4 @@
 // torch.utils
 export * as checkpoint from './checkpoint.js'
+export { summary } from './summary/index.js'
+export * as tensorboard from './tensorboard/index.js'

@@ -1,6 +1,6 @@
 """Lists the public names of PyTorch's namespaces, as scripts/generate/public_names.json.
 
-Run with the pinned torch: python3 scripts/reference/public_names.py
+Run with the pinned torch, and tensorboard 2.21: python3 scripts/reference/public_names.py
 A namespace's names are those of its __all__, or, without one, those that it or torch's C++ defines. The C++ types that
 torch shows at its top (of TorchScript, above all) are left out: they are nobody's API.
 """
@@ -23,6 +23,7 @@ torch.nn.utils.stateless
 torch.optim torch.optim.lr_scheduler torch.optim.swa_utils
 torch.autograd torch.autograd.forward_ad torch.autograd.functional torch.autograd.graph torch.autograd.profiler
 torch.utils torch.utils.benchmark torch.utils.checkpoint torch.utils.cpp_extension torch.utils.data
+torch.utils.tensorboard
 torch.utils.dlpack torch.utils.flop_counter torch.utils.hooks torch.utils.mobile_optimizer torch.utils.module_tracker
 torch.linalg torch.fft torch.special torch.signal.windows torch.masked torch.sparse torch.nested torch.random
 torch.amp torch.cuda torch.cuda.amp torch.cuda.memory torch.cuda.nvtx torch.cuda.tunable

@@ -1,7 +1,7 @@
 """Lists what PyTorch writes in Python, functions, classes and methods, with their parameters, as
 scripts/generate/python_signatures.json.
 
-Run with the pinned torch and safetensors 0.8: python3 scripts/reference/python_signatures.py; with --check it compares
+Run with the pinned torch, safetensors 0.8 and tensorboard 2.21: python3 scripts/reference/python_signatures.py; with --check it compares
 instead of writing.
 """
 
@@ -22,6 +22,7 @@ import torch.nn.utils.prune
 import torch.optim.swa_utils
 import torch.utils.checkpoint
 import torch.utils.data
+import torch.utils.tensorboard
 
 F = torch.nn.functional
 
@@ -278,6 +279,26 @@ OWN = {
     "testing.assert_close": {"actual": "unknown", "expected": "unknown", "msg": "Message?"},
     "utils.checkpoint.checkpoint_sequential": {"functions": "unknown", "segments": "int", "input": "unknown",
                                                "use_reentrant": "bool?"},
+    "utils.summary": {
+        "model": "Module", "input_size": "Sizes?", "input_data": "Inputs?", "batch_dim": "int?", "col_names": "Columns?",
+        "dtypes": "DTypes?", "device": "Device?", "mode": "'train'|'eval'", "row_settings": "RowSettings?",
+        "verbose": "int"},
+    "utils.tensorboard.SummaryWriter": {
+        "log_dir": "str?", "purge_step": "Seed?", "global_step": "Seed?", "walltime": "float?", "tag": "str",
+        "main_tag": "str", "scalar_value": "Tensor|Scalar", "tag_scalar_dict": "NamedValues", "tensor": "Tensor",
+        "values": "Numbers", "bins": "str|int|Numbers", "max_bins": "int?", "min": "float", "max": "float",
+        "num": "float", "sum": "float", "sum_squares": "float", "bucket_limits": "Numbers", "bucket_counts": "Numbers",
+        "img_tensor": "Tensor", "box_tensor": "Tensor", "labels": "unknown", "figure": "Figure|Figure[]",
+        "vid_tensor": "Tensor", "fps": "float", "flush_secs": "float", "rescale": "float", "snd_tensor": "Numbers", "text_string": "str", "mat": "Tensor",
+        "label_img": "Tensor?", "predictions": "Numbers", "weights": "Numbers|float?", "tags": "str[]",
+        "layout": "NamedValues", "vertices": "Tensor", "colors": "Tensor?", "faces": "Tensor?",
+        "config_dict": "Entries?", "hparam_dict": "NamedValues", "metric_dict": "NamedValues",
+        "hparam_domain_discrete": "Entries?", "run_name": "str?", "true_positive_counts": "Numbers",
+        "false_positive_counts": "Numbers", "true_negative_counts": "Numbers", "false_negative_counts": "Numbers",
+        "precision": "Numbers", "recall": "Numbers"},
+    "utils.tensorboard.FileWriter": {"log_dir": "str", "flush_secs": "float", "event": "Settings", "summary": "Settings", "step": "Seed?",
+                                     "global_step": "Seed?", "walltime": "float?"},
+    **{f"utils.tensorboard.SummaryWriter.{name}": {"labels": "Numbers"} for name in ("add_pr_curve", "add_pr_curve_raw")},
     "cuda.Event": {"enable_timing": "bool", "blocking": "bool", "interprocess": "bool"},
     "safetensors": {"tensors": "StateDict", "metadata": "Metadata?", "filename": "str", "model": "Module",
                     "data": "Bytes", "device": "Device", "backend": "'mmap'|'pread'", "framework": "'pt'|'torch'|'pytorch'",
@@ -657,6 +678,13 @@ named = [
     *classes("torch", torch, ["autocast"]),
     *classes("amp", torch.amp, ["GradScaler"]), *methods("amp.GradScaler", torch.amp.GradScaler),
     *functions("utils.checkpoint", torch.utils.checkpoint, ["checkpoint", "checkpoint_sequential"]),
+    # That of torchinfo 1.8.
+    row("utils", "summary", "function", documented(
+        "model, input_size=None, input_data=None, batch_dim=None, col_names=None, col_width=25, depth=3, device=None, "
+        "dtypes=None, mode='eval', row_settings=None, verbose=1")),
+    *classes("utils.tensorboard", torch.utils.tensorboard, ["FileWriter", "SummaryWriter"]),
+    *methods("utils.tensorboard.FileWriter", torch.utils.tensorboard.FileWriter, without=("add_graph", "add_onnx_graph", "reopen")),
+    *methods("utils.tensorboard.SummaryWriter", torch.utils.tensorboard.SummaryWriter),
     *functions("testing", torch.testing, ["assert_close"]),
     *functions("safetensors", safetensors.torch, ["save", "save_file", "save_model", "load", "load_file", "load_model"]),
     # safetensors.safe_open is written in Rust; the framework can only be this one here.
