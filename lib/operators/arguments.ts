@@ -57,6 +57,10 @@ const listOf =
   (value) =>
     Array.isArray(value) && everyElement(value, test)
 
+const isObject: Test = (value) => (typeof value === 'object' && value !== null) || typeof value === 'function'
+const isIterable: Test = (value) =>
+  isObject(value) && typeof (value as Iterable<unknown>)[Symbol.iterator] === 'function'
+
 /** What values of a type are; a type that is not here takes anything, which the callee looks at itself. */
 const TESTS: Record<string, Test> = {
   int: isInt,
@@ -73,6 +77,11 @@ const TESTS: Record<string, Test> = {
   // A size, or one for each dimension; null is the input's own.
   OptionalSizes: (value) => value === null || isSize(value) || listOf((size) => size === null || isSize(size))(value),
   'Tensor[]': listOf(internals.isTensor),
+  Dataset: isObject,
+  Datasets: isObject,
+  Sized: isObject,
+  Indices: isIterable,
+  Collate: (value) => typeof value === 'function',
   Hook: (value) => typeof value === 'function',
   LeafHook: (value) => typeof value === 'function',
   TensorFunction: (value) => typeof value === 'function',
@@ -87,6 +96,9 @@ const NAMES: Record<string, string> = {
   'int[]': 'tuple of ints',
   OptionalSizes: 'int, tuple of ints or null',
   'Tensor[]': 'tuple of Tensors',
+  Datasets: 'iterable of datasets',
+  Indices: 'iterable',
+  Collate: 'function',
   Hook: 'function',
   LeafHook: 'function',
   TensorFunction: 'function',
@@ -101,6 +113,9 @@ const OBJECTS = new Set([
   'ParamGroup',
   'Settings',
   'OptimizerState',
+  'Dataset',
+  'Sized',
+  'Value',
 ])
 
 const anything: Test = () => true

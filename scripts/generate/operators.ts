@@ -105,6 +105,7 @@ const SHARED_PAGES: [names: RegExp, page: string][] = [
   [/^torch\.nn\.init\./, 'nn.init'],
   [/^torch\.testing\./, 'testing'],
   [/^torch\.utils\.checkpoint\./, 'checkpoint'],
+  [/^torch\.utils\.data\./, 'data'],
   [/^torch\.amp\.|^torch\.autocast$/, 'amp'],
 ]
 
@@ -275,6 +276,8 @@ import type { BackwardHook, BackwardPreHook, ForwardHook, ForwardPreHook, Regist
 import type { LoadPostHook, LoadPreHook, StateDictHook, StateDictPreHook } from '#lib/nn/modules/state_dict.js'
 import type { Parameter } from '#lib/nn/parameter.js'
 import type { Reduction } from '#lib/operators/reduction.js'
+import type { AnyDataset } from '#lib/utils/data/dataset.js'
+import type { Sized } from '#lib/utils/data/sized.js'
 `
 
 /** The arguments of what belongs to a room. */
@@ -336,10 +339,13 @@ const files: Record<string, string> = {
   'generated/aten.ts': atenFile(available(BENEATH)),
   'operators/generated/python_functions.ts': pythonFunctionsFile(),
   'operators/generated/signatures.ts': HEADER + signatureTable(pythonSignatures),
-  'operators/generated/arguments.ts': argumentsFile((key) => !/^(nn|func|optim|cuda|safetensors)\./.test(key)),
+  'operators/generated/arguments.ts': argumentsFile(
+    (key) => !/^(nn|func|optim|cuda|safetensors|utils\.data)\./.test(key),
+  ),
   'nn/generated/arguments.ts': argumentsFile((key) => /^(nn|func)\./.test(key)),
   'cuda/generated/arguments.ts': argumentsFile((key) => key.startsWith('cuda.')),
   'safetensors/generated/arguments.ts': argumentsFile((key) => key.startsWith('safetensors.')),
+  'utils/data/generated/arguments.ts': argumentsFile((key) => key.startsWith('utils.data.')),
   'optim/generated/arguments.ts': argumentsFile((key) => key.startsWith('optim.')),
   'generated/methods.ts': methodsFile(available(exposed.Tensor).filter((name) => !BY_HAND.Tensor.has(name))),
   ...Object.fromEntries(

@@ -278,6 +278,18 @@ OWN = {
     "testing.assert_close": {"actual": "unknown", "expected": "unknown", "msg": "Message?"},
     "utils.checkpoint.checkpoint_sequential": {"functions": "unknown", "segments": "int", "input": "unknown",
                                                "use_reentrant": "bool?"},
+    "utils.data.DataLoader": {"dataset": "Dataset", "sampler": "Indices?", "batch_sampler": "Indices?", "collate_fn": "Collate?",
+                              "worker_init_fn": "WorkerInit?", "multiprocessing_context": "unknown"},
+    "utils.data.SequentialSampler": {"data_source": "Sized"},
+    "utils.data.RandomSampler": {"data_source": "Sized"},
+    "utils.data.SubsetRandomSampler": {"indices": "Positions"},
+    "utils.data.WeightedRandomSampler": {"weights": "Weights"},
+    "utils.data.BatchSampler": {"sampler": "Indices"},
+    "utils.data.DistributedSampler": {"dataset": "Sized"},
+    "utils.data.ConcatDataset": {"datasets": "Datasets"}, "utils.data.ChainDataset": {"datasets": "Datasets"},
+    "utils.data.Subset": {"dataset": "Dataset", "indices": "Positions"},
+    "utils.data.random_split": {"dataset": "Dataset", "lengths": "float[]", "generator": "Generator?"},
+    "utils.data.default_collate": {"batch": "Samples"}, "utils.data.default_convert": {"data": "Value"},
     "cuda.Event": {"enable_timing": "bool", "blocking": "bool", "interprocess": "bool"},
     "safetensors": {"tensors": "StateDict", "metadata": "Metadata?", "filename": "str", "model": "Module",
                     "data": "Bytes", "device": "Device", "backend": "'mmap'|'pread'", "framework": "'pt'|'torch'|'pytorch'"},
@@ -548,6 +560,10 @@ OWN |= {
     "cuda.stream": {"stream": "Stream?"},
 }
 
+# The classes of torch.utils.data that take more than a row of datasets or tensors.
+DATA = ["DataLoader", "SequentialSampler", "RandomSampler", "SubsetRandomSampler", "WeightedRandomSampler", "BatchSampler",
+        "DistributedSampler", "ConcatDataset", "ChainDataset", "Subset"]
+
 nn, optim, autograd = torch.nn, torch.optim, torch.autograd
 # Methods of schedulers that take what LRScheduler's take.
 INHERITED = ("state_dict", "load_state_dict", "get_lr")
@@ -652,6 +668,8 @@ named = [
     *classes("torch", torch, ["autocast"]),
     *classes("amp", torch.amp, ["GradScaler"]), *methods("amp.GradScaler", torch.amp.GradScaler),
     *functions("utils.checkpoint", torch.utils.checkpoint, ["checkpoint", "checkpoint_sequential"]),
+    *classes("utils.data", torch.utils.data, DATA), *methods("utils.data.DistributedSampler", torch.utils.data.DistributedSampler),
+    *functions("utils.data", torch.utils.data, ["random_split", "default_collate", "default_convert"]),
     *functions("testing", torch.testing, ["assert_close"]),
     *functions("safetensors", safetensors.torch, ["save", "save_file", "save_model", "load", "load_file", "load_model"]),
     # safetensors.safe_open is written in Rust; the framework can only be this one here.
