@@ -34,12 +34,23 @@ const INSTEAD: Record<string, string> = {
   'torch.nn.attention.flex_attention.FlexKernelOptions': 'the type of that name',
   'torch.nn.attention.varlen.':
     '`scaled_dot_product_attention` for each sequence: it needs a kernel that is CUDA’s alone',
+  'torch.utils.data.DataChunk': 'an array: a list of samples that DataPipes hand on',
+  'torch.utils.data.DFIterDataPipe': '`utils.data.IterableDataset`: DataPipes are no longer developed in PyTorch',
+  'torch.utils.data.IterDataPipe': 'the same',
+  'torch.utils.data.MapDataPipe': '`utils.data.Dataset`, as above',
+  'torch.utils.data.argument_validation':
+    'nothing: a decorator of DataPipes, which checks types that TypeScript checks',
+  'torch.utils.data.functional_datapipe': 'nothing: as above, it registers a DataPipe as a method of all others',
+  'torch.utils.data.guaranteed_datapipes_determinism': 'nothing: as above',
+  'torch.utils.data.non_deterministic': 'nothing: as above',
+  'torch.utils.data.runtime_validation': 'nothing: as above',
+  'torch.utils.data.runtime_validation_disabled': 'nothing: as above',
   'torch.random.': '`torch.manual_seed`, `seed`, `initial_seed`, `get_rng_state`, `set_rng_state`',
   'torch.cuda.memory.': '`torch.cuda.memory_allocated` and others',
 }
 
 /** Here every name is there or has its reason above. */
-const COMPLETE = ['torch.nn', 'torch.optim']
+const COMPLETE = ['torch.nn', 'torch.optim', 'torch.utils.data']
 
 interface Namespace {
   name: string

@@ -46,6 +46,7 @@ const SPACES: Record<string, object> = {
   utils: torch.utils,
   'utils.checkpoint': torch.utils.checkpoint,
   'utils.tensorboard': torch.utils.tensorboard,
+  'utils.data': torch.utils.data,
   profiler: torch.profiler,
   safetensors: torch.safetensors,
 }
@@ -122,6 +123,12 @@ const CLASSES: Record<string, [Class, (() => object) | null]> = {
     lr_scheduler.CyclicLR,
     () => new lr_scheduler.CyclicLR(descent(), 0.1, 0.2, { cycle_momentum: false }),
   ],
+  'utils.data.Dataset': [torch.utils.data.Dataset, () => new torch.utils.data.Dataset()],
+  'utils.data.Subset': [torch.utils.data.Subset, () => new torch.utils.data.Subset([1, 2], [0])],
+  'utils.data.DistributedSampler': [
+    torch.utils.data.DistributedSampler,
+    () => new torch.utils.data.DistributedSampler([1, 2], 1, 0),
+  ],
   'amp.GradScaler': [torch.amp.GradScaler, () => new torch.amp.GradScaler('cpu')],
   'utils.tensorboard.FileWriter': [
     torch.utils.tensorboard.FileWriter,
@@ -146,7 +153,7 @@ const OTHERWISE: [reason: string, names: string[]][] = [
   [
     'takes no arguments',
     words(`
-      nn.utils.rnn.PackedSequence.pin_memory nn.utils.rnn.PackedSequence.is_pinned nn.utils.prune.Identity nn.attention.list_flash_attention_impls nn.attention.current_flash_attention_impl
+      utils.data.get_worker_info nn.utils.rnn.PackedSequence.pin_memory nn.utils.rnn.PackedSequence.is_pinned nn.utils.prune.Identity nn.attention.list_flash_attention_impls nn.attention.current_flash_attention_impl
       nn.attention.restore_flash_attention_impl nn.attention.flex_attention.BlockMask.numel
       nn.attention.flex_attention.BlockMask.sparsity nn.attention.flex_attention.BlockMask.to_dense
       torch.are_deterministic_algorithms_enabled torch.clear_autocast_cache torch.get_default_dtype
@@ -177,6 +184,7 @@ const OTHERWISE: [reason: string, names: string[]][] = [
   [
     'takes any number of arguments, all alike',
     words(`
+      utils.data.TensorDataset utils.data.StackDataset
       nn.utils.prune.PruningContainer nn.attention.bias.causal_upper_left nn.attention.bias.causal_lower_right
       nn.attention.flex_attention.or_masks nn.attention.flex_attention.and_masks
       nn.attention.flex_attention.BlockMask.index
@@ -201,6 +209,7 @@ const OTHERWISE: [reason: string, names: string[]][] = [
   [
     'the library’s own, which Python does not have',
     words(`
+      utils.data.Dataset.add
       torch.keep torch.from_shared testing.equality_tester cuda.graphed_step cuda.synchronize_async profiler.profile
       Tensor.to_typed_array Tensor.index_set_ cuda.Stream.equals
       nn.utils.prune.PruningContainer.at nn.Sequential.at nn.ModuleList.at nn.ParameterList.at nn.Sequential.slice nn.ModuleList.slice
@@ -231,6 +240,7 @@ const OTHERWISE: [reason: string, names: string[]][] = [
   [
     'for subclasses to override',
     words(`
+      utils.data.Dataset utils.data.IterableDataset utils.data.Sampler utils.data.Dataset.at utils.data.Subset.at utils.data.Subset.getitems
       nn.utils.parametrize.ParametrizationList.forward nn.utils.prune.BasePruningMethod
       nn.Module.forward nn.Module.set_extra_state nn.Module.moved nn.Module.extra_repr nn.Sequential.forward nn.RNNBase.moved nn.RNNBase.run
       nn.RNNBase.extra_repr nn.ParameterList.extra_repr nn.ParameterDict.extra_repr optim.Optimizer.checkOptions optim.Optimizer.stepGroup

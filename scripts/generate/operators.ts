@@ -106,6 +106,7 @@ const SHARED_PAGES: [names: RegExp, page: string][] = [
   [/^torch\.testing\./, 'testing'],
   [/^torch\.utils\.checkpoint\./, 'checkpoint'],
   [/^torch\.utils\.tensorboard\./, 'tensorboard'],
+  [/^torch\.utils\.data\./, 'data'],
   [/^torch\.amp\.|^torch\.autocast$/, 'amp'],
 ]
 
@@ -276,6 +277,8 @@ import type { BackwardHook, BackwardPreHook, ForwardHook, ForwardPreHook, Regist
 import type { LoadPostHook, LoadPreHook, StateDictHook, StateDictPreHook } from '#lib/nn/modules/state_dict.js'
 import type { Parameter } from '#lib/nn/parameter.js'
 import type { Reduction } from '#lib/operators/reduction.js'
+import type { AnyDataset } from '#lib/utils/data/dataset.js'
+import type { Sized } from '#lib/utils/data/sized.js'
 `
 
 /** The arguments of what belongs to a room. */
@@ -344,6 +347,7 @@ const files: Record<string, string> = {
   'cuda/generated/arguments.ts': argumentsFile((key) => key.startsWith('cuda.')),
   'utils/generated/arguments.ts': argumentsFile((key) => /^utils\.(?!checkpoint|data)/.test(key)),
   'safetensors/generated/arguments.ts': argumentsFile((key) => key.startsWith('safetensors.')),
+  'utils/data/generated/arguments.ts': argumentsFile((key) => key.startsWith('utils.data.')),
   'optim/generated/arguments.ts': argumentsFile((key) => key.startsWith('optim.')),
   'generated/methods.ts': methodsFile(available(exposed.Tensor).filter((name) => !BY_HAND.Tensor.has(name))),
   ...Object.fromEntries(

@@ -94,6 +94,16 @@ const TYPES: Record<string, string> = {
   Lambdas: '((epoch: number) => number) | readonly ((epoch: number) => number)[]',
   AverageFunction: 'AverageFunction',
   MultiAverageFunction: 'MultiAverageFunction',
+  Dataset: 'AnyDataset',
+  Datasets: 'Iterable<AnyDataset>',
+  Sized: 'Sized',
+  Indices: 'Iterable<any>',
+  Positions: 'ArrayLike<any>',
+  Weights: 'Tensor | ArrayLike<number>',
+  Collate: '((samples: any) => any)',
+  WorkerInit: '((worker_id: number) => void)',
+  Samples: 'readonly unknown[]',
+  Value: 'unknown',
   Loader: 'Iterable<unknown> | AsyncIterable<unknown>',
 }
 

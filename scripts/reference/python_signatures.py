@@ -299,6 +299,18 @@ OWN = {
     "utils.tensorboard.FileWriter": {"log_dir": "str", "flush_secs": "float", "event": "Settings", "summary": "Settings", "step": "Seed?",
                                      "global_step": "Seed?", "walltime": "float?"},
     **{f"utils.tensorboard.SummaryWriter.{name}": {"labels": "Numbers"} for name in ("add_pr_curve", "add_pr_curve_raw")},
+    "utils.data.DataLoader": {"dataset": "Dataset", "sampler": "Indices?", "batch_sampler": "Indices?", "collate_fn": "Collate?",
+                              "worker_init_fn": "WorkerInit?", "multiprocessing_context": "unknown"},
+    "utils.data.SequentialSampler": {"data_source": "Sized"},
+    "utils.data.RandomSampler": {"data_source": "Sized"},
+    "utils.data.SubsetRandomSampler": {"indices": "Positions"},
+    "utils.data.WeightedRandomSampler": {"weights": "Weights"},
+    "utils.data.BatchSampler": {"sampler": "Indices"},
+    "utils.data.DistributedSampler": {"dataset": "Sized"},
+    "utils.data.ConcatDataset": {"datasets": "Datasets"}, "utils.data.ChainDataset": {"datasets": "Datasets"},
+    "utils.data.Subset": {"dataset": "Dataset", "indices": "Positions"},
+    "utils.data.random_split": {"dataset": "Dataset", "lengths": "float[]", "generator": "Generator?"},
+    "utils.data.default_collate": {"batch": "Samples"}, "utils.data.default_convert": {"data": "Value"},
     "cuda.Event": {"enable_timing": "bool", "blocking": "bool", "interprocess": "bool"},
     "safetensors": {"tensors": "StateDict", "metadata": "Metadata?", "filename": "str", "model": "Module",
                     "data": "Bytes", "device": "Device", "backend": "'mmap'|'pread'", "framework": "'pt'|'torch'|'pytorch'",
@@ -574,6 +586,10 @@ OWN |= {
     "cuda.stream": {"stream": "Stream?"},
 }
 
+# The classes of torch.utils.data that take more than a row of datasets or tensors.
+DATA = ["DataLoader", "SequentialSampler", "RandomSampler", "SubsetRandomSampler", "WeightedRandomSampler", "BatchSampler",
+        "DistributedSampler", "ConcatDataset", "ChainDataset", "Subset"]
+
 nn, optim, autograd = torch.nn, torch.optim, torch.autograd
 # Methods of schedulers that take what LRScheduler's take.
 INHERITED = ("state_dict", "load_state_dict", "get_lr")
@@ -685,6 +701,8 @@ named = [
     *classes("utils.tensorboard", torch.utils.tensorboard, ["FileWriter", "SummaryWriter"]),
     *methods("utils.tensorboard.FileWriter", torch.utils.tensorboard.FileWriter, without=("add_graph", "add_onnx_graph", "reopen")),
     *methods("utils.tensorboard.SummaryWriter", torch.utils.tensorboard.SummaryWriter),
+    *classes("utils.data", torch.utils.data, DATA), *methods("utils.data.DistributedSampler", torch.utils.data.DistributedSampler),
+    *functions("utils.data", torch.utils.data, ["random_split", "default_collate", "default_convert"]),
     *functions("testing", torch.testing, ["assert_close"]),
     *functions("safetensors", safetensors.torch, ["save", "save_file", "save_model", "load", "load_file", "load_model"]),
     # safetensors.safe_open is written in Rust; the framework can only be this one here.

@@ -1,0 +1,25 @@
+import { internals, type Tensor } from '../../core/tensor.js'
+import { Dataset } from './dataset.js'
+
+/** Tensors side by side: a sample has one part of each, along the first dimension, in which they are equally long. */
+export class TensorDataset<Tensors extends readonly Tensor[] = Tensor[]> extends Dataset<Tensors> {
+  readonly tensors: Tensors
+
+  constructor(...tensors: Tensors) {
+    super()
+    const [first] = tensors
+    if (first === undefined) throw new RangeError('TensorDataset takes at least one tensor')
+    for (const tensor of tensors) internals.checkTensor(tensor)
+    if (tensors.some((tensor) => tensor.size(0) !== first.size(0)))
+      throw new RangeError('Size mismatch between tensors')
+    this.tensors = tensors
+  }
+
+  get length(): number {
+    return (this.tensors[0] as Tensor).size(0)
+  }
+
+  override at(index: number | readonly number[]): Tensors {
+    return this.tensors.map((tensor) => tensor.index(index as number)) as unknown as Tensors
+  }
+}
