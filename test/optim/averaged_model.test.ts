@@ -1,6 +1,6 @@
 // AveragedModel's averages are Python's (scripts/reference/averaged.py, line by line).
 
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import torch, { nn, optim } from '../../lib/index.js'
 import { expectNumbers, FEW_ULPS, filled, fixture } from '../helpers.js'
 
@@ -82,4 +82,78 @@ test('update_bn averages over a loader’s batches, at once, or in a promise whe
   expect(done).toBeInstanceOf(Promise)
   await done
   expect(found(other)).toEqual(statistics)
+})
+
+describe('update_bn', () => {
+  const batches = () =>
+    [1, 2, 4].map((seed) =>
+      torch
+        .arange(8)
+        .view(4, 2)
+        .mul(seed)
+        .add(seed * seed)
+        .float(),
+    )
+  const normed = () =>
+    new nn.Sequential(new nn.Linear(2, 2), new nn.BatchNorm1d(2, { momentum: 0.3 }), new nn.Dropout(0)).eval()
+  const statistics = (net: nn.Module) =>
+    net.buffers().map((buffer) => (buffer.is_floating_point() ? buffer.tolist() : buffer.item()))
+
+  /** The plain averages of the means and of the variances of all batches, of which the layer before is free. */
+  function expectAverages(net: nn.Module & { [n: number]: nn.Module }): void {
+    const linear = net.get_submodule('0') as nn.Linear
+    const outputs = torch.no_grad(() => batches().map((batch) => linear(batch)))
+    const mean = torch.stack(outputs.map((output) => output.mean(0))).mean(0)
+    const variance = torch.stack(outputs.map((output) => output.var(0))).mean(0)
+    const bn = net.get_submodule('1') as nn.BatchNorm1d
+    expect(torch.allclose(bn.running_mean as torch.Tensor, mean)).toBe(true)
+    expect(torch.allclose(bn.running_var as torch.Tensor, variance)).toBe(true)
+    expect(bn.num_batches_tracked?.item()).toBe(3)
+    expect([bn.momentum, bn.training, net.training]).toEqual([0.3, false, false])
+  }
+
+  test('averages over a loader of tensors, of lists, of any iterable', () => {
+    const net = normed()
+    expect(swa.update_bn(batches(), net)).toBe(undefined)
+    expectAverages(net)
+    const first = statistics(net)
+    swa.update_bn(new Set(batches().map((batch) => [batch, torch.zeros(1)])), net, 'cpu')
+    expect(statistics(net)).toEqual(first)
+  })
+
+  test('an asynchronous loader makes it a promise, after which all is as before', async () => {
+    const net = normed()
+    async function* loader() {
+      for (const batch of batches()) {
+        await new Promise((done) => setImmediate(done))
+        yield [batch, torch.zeros(1)]
+      }
+    }
+    const promise: Promise<undefined> = swa.update_bn(loader(), net)
+    // Until it is there, the model is in training.
+    expect(net.training).toBe(true)
+    expect(await promise).toBe(undefined)
+    expectAverages(net)
+    // No gradient is recorded, also behind an await.
+    expect(net.buffers().some(({ requires_grad }) => requires_grad)).toBe(false)
+  })
+
+  test('an asynchronous loader that fails makes the promise fail with its error', async () => {
+    const error = new Error('no more batches')
+    // biome-ignore lint/correctness/useYield: it fails before it gives any
+    async function* loader(): AsyncGenerator<torch.Tensor> {
+      throw error
+    }
+    await expect(swa.update_bn(loader(), normed())).rejects.toBe(error)
+  })
+
+  test('a model without batch norms is left as it is, and its loader is not read', () => {
+    const read: number[] = []
+    function* loader() {
+      read.push(1)
+      yield torch.ones(1, 2)
+    }
+    swa.update_bn(loader(), new nn.Linear(2, 2))
+    expect(read).toEqual([])
+  })
 })

@@ -147,7 +147,9 @@ export class Parts extends Fields {
     if (strict || name in parent) {
       if (!(member(parent, name) instanceof Parts)) throw new RangeError(`\`${name}\` is not an nn.Module`)
     }
-    ;(parent as unknown as Record<string, Module>)[name] = module
+    // A new name is no position of a Sequential's, which an assignment would take it for.
+    if (name in parent) (parent as unknown as Record<string, Module>)[name] = module as Module
+    else parent.add_module(name, module as Module)
   }
 
   /** @throws {RangeError} where the path leads nowhere, or to no parameter. */

@@ -55,8 +55,14 @@ const passed = (milestones: readonly number[], epoch: number): number => {
 }
 
 /**
- * One scheduler after the other: the next one begins, at its epoch 0, at each epoch of `milestones`. The schedulers have
- * made their first steps when they were made; those are taken back.
+ * One scheduler after the other: the next one begins, at its epoch 0, at each epoch of `milestones`. The schedulers
+ * have made their first steps when they were made; those are taken back. The state_dict has those of the schedulers.
+ *
+ * `schedulers`: of this optimizer. `milestones`: epochs, rising, one fewer than the schedulers. `last_epoch`: one less
+ * than the epoch to begin at, -1 where not given.
+ * @throws RangeError for no scheduler, one of another optimizer, a ReduceLROnPlateau, or another number of milestones;
+ * TypeError for what is no scheduler.
+ * @see https://docs.pytorch.org/docs/2.13/generated/torch.optim.lr_scheduler.SequentialLR.html
  */
 export class SequentialLR extends OfSchedulers {
   declare _milestones: number[]
@@ -103,7 +109,15 @@ export class SequentialLR extends OfSchedulers {
   }
 }
 
-/** All schedulers at once: each step is one of each, in their order. */
+/**
+ * All schedulers at once: each step is one of each, in their order, so that each changes what the one before has set:
+ * the rates are products where the schedulers multiply. The state_dict has those of the schedulers.
+ *
+ * `schedulers`: of one optimizer. `optimizer`: the first one’s where not given.
+ * @throws RangeError for no scheduler, one of another optimizer, or a ReduceLROnPlateau; TypeError for what is no
+ * scheduler.
+ * @see https://docs.pytorch.org/docs/2.13/generated/torch.optim.lr_scheduler.ChainedScheduler.html
+ */
 export class ChainedScheduler extends OfSchedulers {
   constructor(...args: Arguments['optim.lr_scheduler.ChainedScheduler']) {
     const given = read('optim.lr_scheduler.ChainedScheduler', args, new.target.name)

@@ -10,7 +10,16 @@ function between(base: Real, eta_min: number, angle: number): number {
   return plus(over(times(minus(base, eta_min), 1 + cosine(angle)), 2), eta_min) as number
 }
 
-/** lr = eta_min + (base_lr - eta_min) · (1 + cos(π · epoch / T_max)) / 2. */
+/**
+ * lr = eta_min + (base_lr - eta_min) · (1 + cos(π · epoch / T_max)) / 2: down half a cosine in `T_max` epochs, and up
+ * again in as many. Where something else sets the rate, too, each epoch changes it as the formula would: (lr - eta_min)
+ * is multiplied by (1 + cos(π · epoch / T_max)) / (1 + cos(π · (epoch - 1) / T_max)). This is the schedule of
+ * Loshchilov and Hutter 2016 without its restarts.
+ *
+ * `T_max`: half a period in epochs. `eta_min`: the least rate, 0 where not given. `last_epoch`: the epoch to go on
+ * from, with the `initial_lr` that the groups then have; -1 to begin.
+ * @see https://docs.pytorch.org/docs/2.13/generated/torch.optim.lr_scheduler.CosineAnnealingLR.html
+ */
 export class CosineAnnealingLR extends LRScheduler {
   declare T_max: number
   declare eta_min: number
@@ -42,7 +51,16 @@ export class CosineAnnealingLR extends LRScheduler {
   }
 }
 
-/** The same, begun again after `T_0` epochs, then after `T_mult` times as many as before. */
+/**
+ * lr = eta_min + (base_lr - eta_min) · (1 + cos(π · T_cur / T_i)) / 2, with T_cur the epochs since the last restart and
+ * T_i those between two restarts: T_0 at first, then T_mult times as many as before (Loshchilov and Hutter 2016).
+ *
+ * `T_0`: a whole number of epochs from 1 on. `T_mult`: a whole factor from 1 on, 1 where not given. `eta_min`: the
+ * least rate, 0 where not given. `last_epoch`: the epoch to go on from, with the `initial_lr` that the groups then
+ * have; -1 to begin.
+ * @throws RangeError for a T_0 or T_mult that is not such a number, and in step for an epoch below 0.
+ * @see https://docs.pytorch.org/docs/2.13/generated/torch.optim.lr_scheduler.CosineAnnealingWarmRestarts.html
+ */
 export class CosineAnnealingWarmRestarts extends LRScheduler {
   declare T_0: number
   declare T_i: number

@@ -24,10 +24,20 @@ const MODES: Record<string, Mode> = {
 }
 
 /**
- * The rate goes from `base_lr` to `max_lr` and back, again and again (Smith 2015), in `step_size_up` steps up and
- * `step_size_down` down. `mode`: triangular; triangular2, where each cycle is half as high; exp_range, where the height is
- * multiplied by gammaⁿ. `scale_fn` says the height instead, by the number of the cycle or of the step (`scale_mode`).
- * With `cycle_momentum` momentum, or the first of `betas`, goes the other way, between `max_momentum` and `base_momentum`.
+ * The rate goes from `base_lr` to `max_lr` and back, again and again (Smith 2015): lr = base_lr + (max_lr - base_lr) ·
+ * h · s, with h the height on a triangle of `step_size_up` steps up and `step_size_down` down, and s the scale of the
+ * cycle. It is set at every batch: a step is a batch, not an epoch.
+ *
+ * `base_lr`, `max_lr`: the least and the greatest rate, numbers or lists of one for each group. `step_size_up`: 2000
+ * where not given. `step_size_down`: as many as up where not given. `mode`: triangular, s = 1; triangular2, s = 1 /
+ * 2^(cycle - 1), each cycle half as high; exp_range, s = gamma^steps. `gamma`: 1 where not given. `scale_fn`: says s
+ * instead, by the number of the cycle, from 1 on, or of the step, as `scale_mode` (cycle, iterations) says.
+ * `cycle_momentum`: whether momentum, or the first of `betas`, goes the other way, from `max_momentum` (0.9 where not
+ * given) down to `base_momentum` (0.8). `last_epoch`: the epoch to go on from, with the `initial_lr` that the groups
+ * then have; -1 to begin.
+ * @throws RangeError for an unknown mode without a scale_fn, for lists of another length than the groups, and where the
+ * optimizer has no momentum to cycle.
+ * @see https://docs.pytorch.org/docs/2.13/generated/torch.optim.lr_scheduler.CyclicLR.html
  */
 export class CyclicLR extends LRScheduler {
   declare max_lrs: number[]

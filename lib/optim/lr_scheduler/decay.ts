@@ -5,7 +5,14 @@ import { type Arguments, read } from '../generated/arguments.js'
 import { begin, checkWithinStep, LRScheduler } from './lr_scheduler.js'
 import { eachGroup, valuesOf } from './rates.js'
 
-/** lr ← lr · gamma every `step_size` epochs. */
+/**
+ * lr ← lr · gamma every `step_size` epochs, which is lr = base_lr · gamma^⌊epoch / step_size⌋ where nothing else sets
+ * it.
+ *
+ * `step_size`: a whole number of epochs. `gamma`: the factor, 0.1 where not given. `last_epoch`: the epoch to go on
+ * from, with the `initial_lr` that the groups then have; -1 to begin.
+ * @see https://docs.pytorch.org/docs/2.13/generated/torch.optim.lr_scheduler.StepLR.html
+ */
 export class StepLR extends LRScheduler {
   declare step_size: number
   declare gamma: number
@@ -28,7 +35,14 @@ export class StepLR extends LRScheduler {
   }
 }
 
-/** lr ← lr · gamma at each epoch of `milestones`; twice at one that is there twice. */
+/**
+ * lr ← lr · gamma at each epoch of `milestones`, which is lr = base_lr · gamma^(how many milestones have passed) where
+ * nothing else sets it.
+ *
+ * `milestones`: epochs; one that is there twice counts twice. `gamma`: the factor, 0.1 where not given. `last_epoch`:
+ * the epoch to go on from, with the `initial_lr` that the groups then have; -1 to begin.
+ * @see https://docs.pytorch.org/docs/2.13/generated/torch.optim.lr_scheduler.MultiStepLR.html
+ */
 export class MultiStepLR extends LRScheduler {
   /** How often each epoch was given. */
   declare milestones: Record<number, number>
@@ -56,7 +70,13 @@ export class MultiStepLR extends LRScheduler {
   }
 }
 
-/** lr ← lr · gamma every epoch. */
+/**
+ * lr ← lr · gamma every epoch, which is lr = base_lr · gamma^epoch where nothing else sets it.
+ *
+ * `gamma`: the factor. `last_epoch`: the epoch to go on from, with the `initial_lr` that the groups then have; -1 to
+ * begin.
+ * @see https://docs.pytorch.org/docs/2.13/generated/torch.optim.lr_scheduler.ExponentialLR.html
+ */
 export class ExponentialLR extends LRScheduler {
   declare gamma: number
 
@@ -77,7 +97,14 @@ export class ExponentialLR extends LRScheduler {
   }
 }
 
-/** lr = base_lr · (1 - epoch / total_iters)^power, and 0 from `total_iters` on. */
+/**
+ * lr = base_lr · (1 - epoch / total_iters)^power, and 0 from `total_iters` on; where something else sets the rate, too,
+ * each epoch multiplies it by what the formula changes by.
+ *
+ * `total_iters`: the epoch of the end, 5 where not given. `power`: 1, a line, where not given. `last_epoch`: the epoch
+ * to go on from, with the `initial_lr` that the groups then have; -1 to begin.
+ * @see https://docs.pytorch.org/docs/2.13/generated/torch.optim.lr_scheduler.PolynomialLR.html
+ */
 export class PolynomialLR extends LRScheduler {
   declare total_iters: number
   declare power: number
@@ -103,7 +130,15 @@ export class PolynomialLR extends LRScheduler {
   }
 }
 
-/** lr = base_lr · factor up to `total_iters`, base_lr from then on. */
+/**
+ * lr = base_lr · factor up to `total_iters`, base_lr from then on: lr ← lr · factor at the beginning, and lr ← lr /
+ * factor at the end.
+ *
+ * `factor`: from 0 to 1, a third where not given. `total_iters`: how many epochs, 5 where not given. `last_epoch`: the
+ * epoch to go on from, with the `initial_lr` that the groups then have; -1 to begin.
+ * @throws RangeError for a factor out of that range.
+ * @see https://docs.pytorch.org/docs/2.13/generated/torch.optim.lr_scheduler.ConstantLR.html
+ */
 export class ConstantLR extends LRScheduler {
   declare factor: number
   declare total_iters: number
@@ -130,7 +165,17 @@ export class ConstantLR extends LRScheduler {
   }
 }
 
-/** The rate's factor goes from `start_factor` to `end_factor` in `total_iters` equal steps. */
+/**
+ * lr = base_lr · f, where f goes from `start_factor` to `end_factor` in `total_iters` equal steps, and stays: f =
+ * start_factor + (end_factor - start_factor) · min(epoch, total_iters) / total_iters. Where something else sets the
+ * rate, too, each epoch multiplies it by what f changes by.
+ *
+ * `start_factor`: above 0, up to 1, a third where not given. `end_factor`: from 0 to 1, 1 where not given.
+ * `total_iters`: 5 where not given. `last_epoch`: the epoch to go on from, with the `initial_lr` that the groups then
+ * have; -1 to begin.
+ * @throws RangeError for factors out of those ranges.
+ * @see https://docs.pytorch.org/docs/2.13/generated/torch.optim.lr_scheduler.LinearLR.html
+ */
 export class LinearLR extends LRScheduler {
   declare start_factor: number
   declare end_factor: number

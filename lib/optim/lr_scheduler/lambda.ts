@@ -33,7 +33,15 @@ abstract class OfLambdas extends LRScheduler {
   }
 }
 
-/** lr = base_lr · λ(epoch). `lr_lambda`: λ, or a list of one for each group. */
+/**
+ * lr = base_lr · λ(epoch).
+ *
+ * `lr_lambda`: λ, or a list of one for each group. A `torch.Callable` has its fields in the state_dict; a plain
+ * function has none, and is to be given again. `last_epoch`: the epoch to go on from, with the `initial_lr` that the
+ * groups then have; -1 to begin.
+ * @throws RangeError for a list of another length than the groups.
+ * @see https://docs.pytorch.org/docs/2.13/generated/torch.optim.lr_scheduler.LambdaLR.html
+ */
 export class LambdaLR extends OfLambdas {
   constructor(...args: Arguments['optim.lr_scheduler.LambdaLR']) {
     const { optimizer, lr_lambda, last_epoch } = read('optim.lr_scheduler.LambdaLR', args, new.target.name)
@@ -46,7 +54,15 @@ export class LambdaLR extends OfLambdas {
   }
 }
 
-/** lr ← lr · λ(epoch), from epoch 1 on. `lr_lambda`: λ, or a list of one for each group. */
+/**
+ * lr ← lr · λ(epoch), from epoch 1 on.
+ *
+ * `lr_lambda`: λ, or a list of one for each group. A `torch.Callable` has its fields in the state_dict; a plain
+ * function has none, and is to be given again. `last_epoch`: the epoch to go on from, with the `initial_lr` that the
+ * groups then have; -1 to begin.
+ * @throws RangeError for a list of another length than the groups, TypeError for what is no function.
+ * @see https://docs.pytorch.org/docs/2.13/generated/torch.optim.lr_scheduler.MultiplicativeLR.html
+ */
 export class MultiplicativeLR extends OfLambdas {
   constructor(...args: Arguments['optim.lr_scheduler.MultiplicativeLR']) {
     const { optimizer, lr_lambda, last_epoch } = read('optim.lr_scheduler.MultiplicativeLR', args, new.target.name)

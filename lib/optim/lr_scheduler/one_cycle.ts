@@ -33,10 +33,20 @@ const ANNEALS: Record<string, Anneal> = {
 type Given = ReturnType<typeof read<'optim.lr_scheduler.OneCycleLR'>>
 
 /**
- * One cycle (Smith and Topin 2017): the rate goes from max_lr / div_factor up to `max_lr` in the part `pct_start` of all
- * steps, then down to the first rate / final_div_factor; with `three_phase` first back to where it began, and the rest of
- * the steps from there. How many steps: `total_steps`, or `epochs` times `steps_per_epoch`; one more is an error. Momentum,
- * or the first of `betas`, goes from `max_momentum` to `base_momentum` and back.
+ * One cycle (Smith and Topin 2017): the rate goes from max_lr / div_factor up to `max_lr` in the part `pct_start` of
+ * all steps, then down to the first rate / final_div_factor in the rest; with `three_phase` first back to where it
+ * began, in as many steps as up, and then down. Between two ends a and b, at the part t of a phase, it is b + (a - b) ·
+ * (1 + cos(π t)) / 2, or a + (b - a) · t. It is set at every batch: a step is a batch, not an epoch.
+ *
+ * `max_lr`: the greatest rate, a number or a list of one for each group. `total_steps`: how many steps; or `epochs`
+ * times `steps_per_epoch`. `pct_start`: from 0 to 1, 0.3 where not given. `anneal_strategy`: cos or linear.
+ * `cycle_momentum`: whether momentum, or the first of `betas`, goes the other way, from `max_momentum` (0.95 where not
+ * given) to `base_momentum` (0.85) and back. `div_factor`: 25 where not given. `final_div_factor`: 10000 where not
+ * given. `last_epoch`: the epoch to go on from, with the `initial_lr` that the groups then have; -1 to begin.
+ * @throws RangeError for a count of steps that is missing or no whole number above 0, for a step beyond it, for a
+ * pct_start out of its range, an unknown strategy, lists of another length than the groups, and where the optimizer has
+ * no momentum to cycle.
+ * @see https://docs.pytorch.org/docs/2.13/generated/torch.optim.lr_scheduler.OneCycleLR.html
  */
 export class OneCycleLR extends LRScheduler {
   declare total_steps: number

@@ -6,9 +6,17 @@ import { EPOCH_DEPRECATION_WARNING, LRScheduler, unscheduled } from './lr_schedu
 import { type AnyOptimizer, checkOptimizer, groupsOf, setValue, valuesOf } from './rates.js'
 
 /**
- * lr ← lr · factor where a metric has not become better for more than `patience` steps; then `cooldown` steps are not
- * looked at. Better is smaller (`mode` 'min') or greater ('max') than the best so far by `threshold`: a part of the best
- * ('rel'), or as it is ('abs'). No rate falls below `min_lr`, or by less than `eps`.
+ * lr ← max(lr · factor, min_lr) where a metric, which step is given, has not become better for more than `patience`
+ * steps; after that `cooldown` steps are not counted. Where mode is min, a metric is better below best · (1 -
+ * threshold), or below best - threshold where threshold_mode is abs; where it is max, above best · (1 + threshold), or
+ * best + threshold.
+ *
+ * `mode`: min or max. `factor`: below 1, 0.1 where not given. `patience`: 10 where not given. `threshold`: 1e-4 where
+ * not given. `threshold_mode`: rel or abs. `cooldown`: 0 where not given. `min_lr`: the least rate, a number or a list
+ * of one for each group. `eps`: a rate that would fall by less stays, 1e-8 where not given.
+ * @throws RangeError for a factor from 1 on, an unknown mode, a list of another length than the groups; Error in step
+ * where groups were added and min_lr is a list.
+ * @see https://docs.pytorch.org/docs/2.13/generated/torch.optim.lr_scheduler.ReduceLROnPlateau.html
  */
 export class ReduceLROnPlateau extends LRScheduler {
   declare factor: number

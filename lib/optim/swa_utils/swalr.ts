@@ -12,8 +12,16 @@ const ANNEALS: Record<string, (part: number) => number> = {
 const clamped = (part: number): number => Math.max(0, Math.min(1, part))
 
 /**
- * The rate goes from what it is to `swa_lr` in `anneal_epochs` epochs, along half a cosine or a line, and stays there: the
- * part of a training in which weights are averaged (Izmailov et al. 2018). It can follow on another scheduler.
+ * lr = a · swa_lr + (1 - a) · lr₀, where a goes from 0 to 1 in `anneal_epochs` epochs, as (1 - cos(π t)) / 2 or as t,
+ * and stays there: the part of a training in which weights are averaged (Izmailov et al. 2018). It can follow on
+ * another scheduler, whose last rates are lr₀.
+ *
+ * `swa_lr`: a number or a list of one for each group. `anneal_epochs`: a whole number, 10 where not given; 0 sets the
+ * rate at once. `anneal_strategy`: cos or linear. `last_epoch`: the epoch to go on from, with the `initial_lr` that the
+ * groups then have; -1 to begin.
+ * @throws RangeError for an unknown strategy, for epochs that are no such number, for a list of another length than the
+ * groups.
+ * @see https://docs.pytorch.org/docs/2.13/optim.html#weight-averaging-swa-and-ema
  */
 export class SWALR extends LRScheduler {
   declare _anneal_strategy: 'cos' | 'linear'
