@@ -5,10 +5,24 @@ import * as fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { afterEach, beforeEach, expect, test } from 'vitest'
-import { writeFileAtomic } from '../lib/core/atomic_file.js'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { AtomicFile, writeFileAtomic } from '../lib/core/atomic_file.js'
 import { packageRoot } from '../lib/core/package_root.js'
 import torch from '../lib/index.js'
+
+const steps = vi.hoisted((): string[] => [])
+vi.mock('node:fs', async (original) => {
+  const fs = await original<typeof import('node:fs')>()
+  const fsyncSync = (descriptor: number) => {
+    if (process.platform === 'linux') steps.push(`fsync ${fs.readlinkSync(`/proc/self/fd/${descriptor}`)}`)
+    fs.fsyncSync(descriptor)
+  }
+  const renameSync = (from: string, to: string) => {
+    steps.push(`rename ${to}`)
+    fs.renameSync(from, to)
+  }
+  return { ...fs, fsyncSync, renameSync }
+})
 
 let folder: string
 let file: string
@@ -37,6 +51,48 @@ test('what fails on the way leaves the old file and no other', () => {
   expect(() => writeFileAtomic(file, failing())).toThrow('no space left')
   expect(fs.readFileSync(file).equals(before)).toBe(true)
   expect(fs.readdirSync(folder)).toEqual(['a.safetensors'])
+})
+
+test('what is not committed never was', () => {
+  writeFileAtomic(file, text('old'))
+  const writing = new AtomicFile(file)
+  writing.write(Buffer.from('new'))
+  expect(fs.readFileSync(file, 'utf8')).toBe('old')
+  // Whoever may read the file may not read more while it is written.
+  fs.chmodSync(file, 0o600)
+  const [temporary = ''] = fs.readdirSync(folder).filter((name) => name.endsWith('.tmp'))
+  expect(fs.statSync(join(folder, temporary)).mode & 0o077).toBe(0)
+  writing[Symbol.dispose]()
+  writing[Symbol.dispose]()
+  expect(fs.readFileSync(file, 'utf8')).toBe('old')
+  expect(fs.readdirSync(folder)).toEqual(['a.safetensors'])
+})
+
+test('native code may write into the descriptor', () => {
+  const writing = new AtomicFile(file)
+  fs.writeSync(writing.descriptor, 'new')
+  writing.commit()
+  writing[Symbol.dispose]()
+  expect(fs.readFileSync(file, 'utf8')).toBe('new')
+})
+
+test('a rename that fails leaves no temporary file', () => {
+  const writing = new AtomicFile(file)
+  fs.mkdirSync(file)
+  expect(() => writing.commit()).toThrow(`cannot write '${file}': EISDIR`)
+  writing[Symbol.dispose]()
+  expect(fs.readdirSync(folder)).toEqual(['a.safetensors'])
+})
+
+test('the file is flushed before it is renamed, and its folder after that', () => {
+  if (process.platform !== 'linux') return
+  steps.length = 0
+  writeFileAtomic(file, text('new'))
+  expect(steps).toEqual([
+    expect.stringMatching(/^fsync .*\/\.tstorch-.*\.tmp$/),
+    `rename ${file}`,
+    `fsync ${fs.realpathSync(folder)}`,
+  ])
 })
 
 test('a full disk is said, and pipes and devices are written to as they are', async () => {

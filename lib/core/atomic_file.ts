@@ -20,46 +20,119 @@ import { hostname } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 
 /**
- * Writes a file so that it is there whole or not at all: under a temporary name, flushed to the disk, then renamed.
- * A link's target is replaced, not the link; a file keeps its mode and owner. What is no file (a pipe, a device) is
- * written to as it is.
- * @throws what the file system says, such as ENOSPC; what was there before is then untouched.
+ * A file that is there whole or not at all: written under a temporary name, flushed to the disk, then renamed. A link's
+ * target is replaced, not the link; a file keeps its mode and owner. What is no file (a pipe, a device) is written to as
+ * it is. Native code may write to `descriptor`. Without `commit` nothing comes of it: `dispose` then removes what was
+ * written.
+ * @throws what the file system says, such as ENOSPC, with the file's name; what was there before is then untouched.
  */
-export function writeFileAtomic(file: string, parts: Iterable<Uint8Array>): void {
-  const target = targetOf(file)
-  const before = statSync(target, { throwIfNoEntry: false })
-  if (before !== undefined && !before.isFile()) {
-    writeInto(openSync(target, 'w'), parts)
-    return
+export class AtomicFile implements Disposable {
+  readonly descriptor: number
+  readonly #file: string
+  readonly #target: string
+  /** What is replaced. */
+  readonly #before: Stats | undefined
+  /** Null where the bytes go to the target itself. */
+  readonly #temporary: string | null
+  #open = true
+  #committed = false
+
+  constructor(file: string) {
+    this.#file = file
+    this.#target = this.#do(() => targetOf(file))
+    this.#before = this.#do(() => statSync(this.#target, { throwIfNoEntry: false }))
+    if (this.#before !== undefined && !this.#before.isFile()) {
+      this.#temporary = null
+      this.descriptor = this.#do(() => openSync(this.#target, 'w'))
+      return
+    }
+    if (this.#before !== undefined) this.#do(() => accessSync(this.#target, constants.W_OK))
+    const folder = dirname(this.#target)
+    removeLeftovers(folder)
+    const temporary = join(folder, `${PREFIX}${writer()}-${randomBytes(8).toString('hex')}${SUFFIX}`)
+    this.#temporary = temporary
+    // Nobody reads what will get the mode of another file before it has it.
+    const mode = this.#before === undefined ? 0o666 : 0o600
+    this.descriptor = this.#do(() => openSync(temporary, 'wx', mode))
   }
-  if (before !== undefined) accessSync(target, constants.W_OK)
-  const folder = dirname(target)
-  removeLeftovers(folder)
-  const temporary = join(folder, `${PREFIX}${writer()}-${randomBytes(8).toString('hex')}${SUFFIX}`)
-  const descriptor = openSync(temporary, 'wx')
-  try {
-    writeInto(descriptor, parts, () => {
-      if (before !== undefined) takeOver(descriptor, before)
-      fsyncSync(descriptor)
+
+  write(part: Uint8Array): void {
+    this.#do(() => {
+      for (let written = 0; written < part.length; ) written += writeSync(this.descriptor, part, written)
     })
-    renameSync(temporary, target)
-  } catch (error) {
-    rmSync(temporary, { force: true })
-    throw error
+  }
+
+  /** Puts the file in its place, and closes it. */
+  commit(): void {
+    const [temporary, before] = [this.#temporary, this.#before]
+    this.#do(() => {
+      if (temporary === null) return this.#close()
+      if (before !== undefined) takeOver(this.descriptor, before)
+      fsyncSync(this.descriptor)
+      this.#close()
+      renameSync(temporary, this.#target)
+      this.#committed = true
+      syncFolder(dirname(this.#target))
+    })
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#open) this.#close()
+    if (this.#temporary !== null && !this.#committed) rmSync(this.#temporary, { force: true })
+  }
+
+  #close(): void {
+    this.#open = false
+    closeSync(this.descriptor)
+  }
+
+  #do<T>(step: () => T): T {
+    try {
+      return step()
+    } catch (error) {
+      throw named(error, this.#file)
+    }
   }
 }
 
-/** Writes all parts, and closes. */
-function writeInto(descriptor: number, parts: Iterable<Uint8Array>, finish?: () => void): void {
+/** Writes a file so that it is there whole or not at all: an `AtomicFile` of these parts. */
+export function writeFileAtomic(filename: string, parts: Iterable<Uint8Array>): void {
+  const file = new AtomicFile(filename)
   try {
-    for (const part of parts) {
-      for (let written = 0; written < part.length; ) written += writeSync(descriptor, part, written)
-    }
-    finish?.()
+    for (const part of parts) file.write(part)
+    file.commit()
+  } finally {
+    file[Symbol.dispose]()
+  }
+}
+
+/** A system's error says what the system calls the file, which may be nothing or a temporary name. */
+function named(error: unknown, file: string): unknown {
+  if (error instanceof Error) error.message = `cannot write '${file}': ${error.message}`
+  return error
+}
+
+/** After this a rename is on the disk. */
+function syncFolder(folder: string): void {
+  let descriptor: number
+  try {
+    descriptor = openSync(folder, 'r')
+  } catch (error) {
+    // Files can be made in a folder that nobody may list.
+    if (codeOf(error) === 'EACCES') return
+    throw error
+  }
+  try {
+    fsyncSync(descriptor)
+  } catch (error) {
+    // Not every file system does it.
+    if (!['EINVAL', 'ENOTSUP', 'EOPNOTSUPP', 'EPERM'].includes(codeOf(error))) throw error
   } finally {
     closeSync(descriptor)
   }
 }
+
+const codeOf = (error: unknown): string => (error as { code?: string }).code ?? ''
 
 /** As many links in a row as Linux follows. */
 const LINKS = 40
@@ -72,7 +145,7 @@ function targetOf(file: string): string {
     try {
       next = readlinkSync(target)
     } catch (error) {
-      if (['EINVAL', 'ENOENT'].includes((error as { code?: string }).code ?? '')) return target
+      if (['EINVAL', 'ENOENT'].includes(codeOf(error))) return target
       throw error
     }
     // /dev/stdout leads to what has no path, such as pipe:[1234].
@@ -88,7 +161,7 @@ function takeOver(descriptor: number, { uid, gid, mode }: Stats): void {
     fchownSync(descriptor, uid, gid)
   } catch (error) {
     // Only root gives files away.
-    if ((error as { code?: string }).code !== 'EPERM') throw error
+    if (codeOf(error) !== 'EPERM') throw error
   }
   // After the owner, whose change takes bits away.
   fchmodSync(descriptor, mode & 0o7777)
@@ -122,7 +195,14 @@ function currentPlace(): string {
 
 /** Removes what processes that were killed left in a folder. */
 function removeLeftovers(folder: string): void {
-  for (const name of readdirSync(folder)) {
+  let names: string[]
+  try {
+    names = readdirSync(folder)
+  } catch {
+    // What cannot be listed cannot be cleaned; writing may still work, or says better what is wrong.
+    return
+  }
+  for (const name of names) {
     if (!name.startsWith(PREFIX) || !name.endsWith(SUFFIX)) continue
     const [where = '', number = ''] = name.slice(PREFIX.length).split('-')
     const file = join(folder, name)
@@ -135,7 +215,7 @@ function isAlive(process_: number): boolean {
     process.kill(process_, 0)
     return true
   } catch (error) {
-    return (error as { code?: string }).code !== 'ESRCH'
+    return codeOf(error) !== 'ESRCH'
   }
 }
 

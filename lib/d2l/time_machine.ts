@@ -1,8 +1,9 @@
 // The text of The Time Machine (H. G. Wells, 1895) as d2l publishes it, downloaded once and kept.
 
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { writeFileAtomic } from '../core/atomic_file.js'
 import { cacheFolder } from '../core/package_root.js'
 
 const URL_ = 'http://d2l-data.s3-accelerate.amazonaws.com/timemachine.txt'
@@ -34,7 +35,7 @@ export async function read_time_machine(): Promise<string> {
   if (sha1(data) !== SHA1) throw new Error(`the text from ${URL_} is damaged: its SHA-1 is ${sha1(data)}, not ${SHA1}`)
   try {
     mkdirSync(cacheFolder(), { recursive: true })
-    writeFileSync(timeMachineFile(), data)
+    writeFileAtomic(timeMachineFile(), [data])
   } catch {
     // Where nothing can be kept, as for a container's user, it comes again next time.
   }

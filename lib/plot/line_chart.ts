@@ -1,9 +1,9 @@
 // Line charts as SVG and PNG, drawn by vega-lite and resvg. Those are loaded when the first chart is drawn.
 
-import { writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, extname, join } from 'node:path'
 import type { TopLevelSpec } from 'vega-lite'
+import { writeFileAtomic } from '../core/atomic_file.js'
 
 export interface Series {
   name: string
@@ -104,7 +104,7 @@ export async function save_line_chart(chart: LineChart, out: string): Promise<[s
     font: { fontFiles: [font], loadSystemFonts: false, defaultFontFamily: FONT },
   })
   const base = ['.svg', '.png'].includes(extname(out)) ? out.slice(0, -4) : out
-  writeFileSync(`${base}.svg`, svg)
-  writeFileSync(`${base}.png`, rendered.render().asPng())
+  writeFileAtomic(`${base}.svg`, [Buffer.from(svg)])
+  writeFileAtomic(`${base}.png`, [rendered.render().asPng()])
   return [`${base}.svg`, `${base}.png`]
 }
