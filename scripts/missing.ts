@@ -20,8 +20,6 @@ const INSTEAD: Record<string, string> = {
   'torch.frombuffer': '`torch.tensor(typedArray)`',
   'torch.Tensor.numpy': '`tensor.to_typed_array()`, `tensor.tolist()`',
   'torch.Tensor.share_memory_': '`tensor.share()`',
-  'torch.save': '`torch.safetensors.save_file`',
-  'torch.load': '`torch.safetensors.load_file`',
   'torch.nn.Container': '`nn.Module`, as in Python, where it is deprecated',
   'torch.nn.DataParallel': 'one process for each GPU',
   'torch.nn.factory_kwargs': 'nothing: it serves constructors written in Python',
@@ -34,12 +32,19 @@ const INSTEAD: Record<string, string> = {
   'torch.nn.attention.flex_attention.FlexKernelOptions': 'the type of that name',
   'torch.nn.attention.varlen.':
     '`scaled_dot_product_attention` for each sequence: it needs a kernel that is CUDA’s alone',
+  'torch.serialization.SourceChangeWarning': 'nothing: a checkpoint brings no source code',
+  'torch.serialization.StorageType': 'nothing: a class of its reader’s',
+  'torch.serialization.check_module_version_greater_or_equal': 'nothing: it compares versions of Python’s modules',
+  'torch.serialization.mkdtemp': '`fs.mkdtempSync`',
+  'torch.serialization.normalize_storage_type': 'nothing: a storage is its bytes, a uint8 tensor',
+  'torch.serialization.storage_to_tensor_type': 'nothing: as above',
+  'torch.serialization.validate_hpu_device': 'nothing: libtorch has no HPU here',
   'torch.random.': '`torch.manual_seed`, `seed`, `initial_seed`, `get_rng_state`, `set_rng_state`',
   'torch.cuda.memory.': '`torch.cuda.memory_allocated` and others',
 }
 
 /** Here every name is there or has its reason above. */
-const COMPLETE = ['torch.nn', 'torch.optim']
+const COMPLETE = ['torch.nn', 'torch.optim', 'torch.serialization']
 
 interface Namespace {
   name: string

@@ -1,4 +1,5 @@
 // A tensor's handle and metadata.
+#include <optional>
 #include <sstream>
 
 #include "exports.h"
@@ -42,6 +43,36 @@ napi_value strides(Call& call) { return call.integers(call.tensor(0).strides());
 napi_value dim(Call& call) { return call.value(call.tensor(0).dim()); }
 napi_value numel(Call& call) { return call.value(call.tensor(0).numel()); }
 napi_value storage_offset(Call& call) { return call.value(call.tensor(0).storage_offset()); }
+
+// The memory that the tensor is a view on, where it has any: sparse tensors have none of their own,
+// meta tensors and autograd's zeros none at all.
+std::optional<at::Storage> storage_of(const at::Tensor& tensor) {
+  if (!tensor.has_storage() || tensor.is_meta() || tensor._is_zerotensor()) return std::nullopt;
+  return tensor.storage();
+}
+
+// storage_id(tensor) -> a bigint that the tensors on one storage share while one of them lives, or
+// null. A name, from which nothing is read.
+napi_value storage_id(Call& call) {
+  const auto storage = storage_of(call.tensor(0));
+  if (!storage.has_value()) return call.null();
+  napi_value id = nullptr;
+  check_napi(call.raw(),
+             napi_create_bigint_uint64(
+                 call.raw(), reinterpret_cast<uintptr_t>(storage->unsafeGetStorageImpl()), &id));
+  return id;
+}
+
+// storage_bytes(tensor) -> its whole storage as a uint8 tensor, not a copy, or null
+napi_value storage_bytes(Call& call) {
+  const at::Tensor tensor = call.tensor(0);
+  const auto storage = storage_of(tensor);
+  if (!storage.has_value()) return call.null();
+  const at::Tensor bytes = at::empty({0}, at::device(tensor.device()).dtype(at::kByte));
+  bytes.set_(*storage, 0, {static_cast<int64_t>(storage->nbytes())}, {1});
+  return call.handle(bytes);
+}
+
 napi_value dtype(Call& call) { return call.value(static_cast<int>(call.tensor(0).scalar_type())); }
 napi_value device(Call& call) { return call.value(call.tensor(0).device().str()); }
 napi_value layout(Call& call) {
@@ -68,6 +99,8 @@ void export_tensors(Environment& env, napi_value exports) {
   export_function(env, exports, "dim", enter<dim>);
   export_function(env, exports, "numel", enter<numel>);
   export_function(env, exports, "storage_offset", enter<storage_offset>);
+  export_function(env, exports, "storage_id", enter<storage_id>);
+  export_function(env, exports, "storage_bytes", enter<storage_bytes>);
   export_function(env, exports, "dtype", enter<dtype>);
   export_function(env, exports, "device", enter<device>);
   export_function(env, exports, "layout", enter<layout>);

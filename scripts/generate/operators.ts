@@ -275,6 +275,8 @@ import type { BackwardHook, BackwardPreHook, ForwardHook, ForwardPreHook, Regist
 import type { LoadPostHook, LoadPreHook, StateDictHook, StateDictPreHook } from '#lib/nn/modules/state_dict.js'
 import type { Parameter } from '#lib/nn/parameter.js'
 import type { Reduction } from '#lib/operators/reduction.js'
+import type { Deserializer, MapLocation, Tagger } from '#lib/serialization/locations.js'
+import type { SafeGlobal } from '#lib/serialization/safe_globals.js'
 `
 
 /** The arguments of what belongs to a room. */
@@ -336,9 +338,12 @@ const files: Record<string, string> = {
   'generated/aten.ts': atenFile(available(BENEATH)),
   'operators/generated/python_functions.ts': pythonFunctionsFile(),
   'operators/generated/signatures.ts': HEADER + signatureTable(pythonSignatures),
-  'operators/generated/arguments.ts': argumentsFile((key) => !/^(nn|func|optim|cuda|safetensors)\./.test(key)),
+  'operators/generated/arguments.ts': argumentsFile(
+    (key) => !/^(nn|func|optim|cuda|safetensors|serialization)\./.test(key),
+  ),
   'nn/generated/arguments.ts': argumentsFile((key) => /^(nn|func)\./.test(key)),
   'cuda/generated/arguments.ts': argumentsFile((key) => key.startsWith('cuda.')),
+  'serialization/generated/arguments.ts': argumentsFile((key) => key.startsWith('serialization.')),
   'safetensors/generated/arguments.ts': argumentsFile((key) => key.startsWith('safetensors.')),
   'optim/generated/arguments.ts': argumentsFile((key) => key.startsWith('optim.')),
   'generated/methods.ts': methodsFile(available(exposed.Tensor).filter((name) => !BY_HAND.Tensor.has(name))),

@@ -79,14 +79,19 @@ export async function kills(writer: string, { seed, count, longest = 400, onKill
 const LIBRARY = pathToFileURL(join(packageRoot, 'dist', 'scripts', 'fuzz', 'kills', 'writers.js')).href
 const quoted = (words: string[]) => words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ')
 
-/** What a process says that saves over a file, after `before` of the shell's. Not as root, who may do all. */
+/** What a process says that saves over a file, after `before` of the shell's. It is not root then, who may do all. */
 function saveIn(writer: string, file: string, before: string): string {
   const program = `import { WRITERS, stateOf } from '${LIBRARY}'
+    if (process.getuid() === 0) process.setuid(65534)
     try { WRITERS.${writer}.save(stateOf(6), ${JSON.stringify(file)}); console.log('saved') }
     catch (error) { console.log(error.message.replaceAll('\\n', ' ')) }`
   const node = quoted([process.execPath, '--no-warnings', '--input-type=module', '-e', program])
-  const user = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {}
-  const { stdout, status, signal } = spawnSync('sh', ['-c', `${before}exec ${node}`], { encoding: 'utf8', ...user })
+  const shell = ['-c', `${before}exec ${node}`]
+  const { stdout, status, signal } = spawnSync('sh', shell, {
+    encoding: 'utf8',
+    timeout: 60_000,
+    killSignal: 'SIGKILL',
+  })
   return status === 0 ? stdout.trim() : `ended by ${signal ?? status}`
 }
 
@@ -150,7 +155,7 @@ export function refusals(writer: string): [name: string, said: string, fault: st
     const pipe = join(folder, 'pipe')
     execFileSync('mkfifo', ['-m', '666', pipe])
     // Whoever reads goes away after 10 bytes.
-    const said = saveIn(writer, pipe, `head -c 10 '${pipe}' > /dev/null & `)
+    const said = saveIn(writer, pipe, `head -c 10 '${pipe}' > /dev/null 2>&1 & `)
     const isPipe = spawnSync('test', ['-p', pipe]).status === 0
     results.push(['a pipe that its reader closes', said, said.includes('EPIPE') && isPipe ? null : 'expected EPIPE'])
   } finally {

@@ -12,6 +12,10 @@ export const WRITERS: Record<string, Writer> = {
     save: (state, file) => torch.safetensors.save_file(state, file),
     load: (file) => torch.safetensors.load_file(file),
   },
+  torch: {
+    save: (state, file) => torch.save(state, file),
+    load: (file) => torch.load(file),
+  },
 }
 
 /** A state that tells by itself whether it is whole: of `round`, of one of several sizes. */
