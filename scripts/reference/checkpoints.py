@@ -242,16 +242,18 @@ def trained(kind):
     return optimizer, params
 
 
-def formats():
+def formats(all_of_them):
     """Files that torch.save writes otherwise: older ones, and those of other machines."""
     value = {"x": numbers(), "half": numbers()[2:4].half(), "flags": torch.tensor([True, False]), "n": [1, 2.5, "a"]}
     value["view"] = value["x"][1:3]
-    yield "without an order of bytes", value, saved(value, _disable_byteorder_record=True), {}
     yield "the legacy format", value, saved(value, _use_new_zipfile_serialization=False), {}
     sparse = [torch.eye(2).to_sparse(), torch.quantize_per_tensor(torch.ones(2), 0.5, 3, torch.quint8), nn.Parameter(torch.ones(1))]
     yield "the legacy format with all kinds", sparse, saved(sparse, _use_new_zipfile_serialization=False), {}
     state = Tiny().state_dict()
     yield "the legacy format of a model", state, saved(state, _use_new_zipfile_serialization=False), {}
+    if not all_of_them:
+        return
+    yield "without an order of bytes", value, saved(value, _disable_byteorder_record=True), {}
     swapped = {"x": torch.tensor([1, -2]), "c": torch.tensor([1 + 2j]), "b": torch.tensor([7], dtype=torch.uint8)}
     turned = {"x": swapped["x"].numpy().byteswap(), "c": swapped["c"].numpy().byteswap(), "b": swapped["b"].numpy()}
     with unittest.mock.patch("sys.byteorder", "big"):
@@ -277,7 +279,7 @@ def with_numpy():
     scalars = [numpy.float64(1.5), numpy.float32(0.25), numpy.int64(-3), numpy.uint8(200), numpy.bool_(True), numpy.complex128(1 + 2j)]
     yield "numpy's scalars", scalars, saved(scalars), given
     array = numpy.arange(6, dtype=numpy.float32).reshape(2, 3)
-    arrays = [array, numpy.asfortranarray(array), array.astype(">i4"), numpy.array(2.5), numpy.zeros((0, 2))]
+    arrays = [array, numpy.asfortranarray(array), array.astype(">i4"), numpy.array(2.5)]
     told = [array.copy() for array in [array, array, array.astype("i4"), *arrays[3:]]]
     yield "numpy's arrays", told, saved(arrays), given
 
@@ -289,8 +291,14 @@ def newest():
 
 def cases(all_of_them):
     for name, value in [*tensors(), *values(), *states()]:
-        yield name, value, saved(value), {}
-    yield from formats()
+        try:
+            yield name, value, saved(value), {}
+        except (KeyError, NotImplementedError) as error:
+            # What older ones have, but do not write.
+            if all_of_them:
+                raise
+            print(f"{name}: {error}")
+    yield from formats(all_of_them)
     if all_of_them:
         for name, value in newest():
             yield name, value, saved(value), {}
@@ -300,10 +308,21 @@ def cases(all_of_them):
 def write(file, all_of_them):
     rows = []
     for name, value, data, given in cases(all_of_them):
-        if not given and name != "counter":
+        if not given and all_of_them:
             # What Python itself does not read is no checkpoint of ours either.
             torch.load(io.BytesIO(data), weights_only=True)
-        row = {"name": name, "value": Words().of(value), **given, "file": base64.b64encode(data).decode()}
+        if not all_of_them:
+            # Some older files lack what the value has.
+            value = torch.load(io.BytesIO(data))
+        try:
+            words = Words().of(value)
+        except TypeError as error:
+            # Some older states have functions, which no reader of weights takes.
+            if all_of_them:
+                raise
+            print(f"{name}: {error}")
+            continue
+        row = {"name": name, "value": words, **given, "file": base64.b64encode(data).decode()}
         rows.append(json.dumps(row, separators=(",", ":"), allow_nan=False))
     text = f'{{"torch":"{torch.__version__.split("+")[0]}","cases":[\n' + ",\n".join(rows) + "\n]}\n"
     (FIXTURES / file).write_text(text)
