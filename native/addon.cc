@@ -46,6 +46,7 @@ napi_value initialize(napi_env raw, napi_value exports) {
   export_switches(env, exports);
   export_autocast(env, exports);
   export_profiler(env, exports);
+  export_archives(env, exports);
 #ifdef TSTORCH_CUDA
   napi_value cuda = new_object(raw);
   set_field(raw, exports, "cuda", cuda);

@@ -44,6 +44,8 @@ void export_generators(Environment& env, napi_value exports);
 void export_switches(Environment& env, napi_value exports);
 void export_autocast(Environment& env, napi_value exports);
 void export_profiler(Environment& env, napi_value exports);
+// serialization/
+void export_archives(Environment& env, napi_value exports);
 // cuda/, where libtorch has it: they go on `exports.cuda`.
 void export_cuda_devices(Environment& env, napi_value cuda);
 void export_cuda_streams(Environment& env, napi_value cuda);

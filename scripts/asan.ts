@@ -22,6 +22,8 @@ interface Settings {
   programs: string
   rounds: string
   calls: string
+  files: string
+  only?: string
   seed: string
   minutes: string
   build: boolean
@@ -63,16 +65,17 @@ function environment(): NodeJS.ProcessEnv {
 
 type Task = [name: string, args: string[]]
 
-function tasks({ jobs, programs, rounds, calls, seed }: Settings): Task[] {
+function tasks({ jobs, programs, rounds, calls, files, seed, only = '' }: Settings): Task[] {
   const fuzz = join(DIST, 'scripts', 'fuzz', 'run.js')
   const memory = (program: string, ...args: string[]): string[] => [
     join(DIST, 'test', 'memory', `${program}.js`),
     ...args,
   ]
-  return [
+  const all: Task[] = [
     ['the addon called with whatever', [join(DIST, 'test', 'fuzz.js'), seed, calls]],
     ['random programs', [fuzz, '--programs', programs, '--seed', seed, '--jobs', jobs, '--seconds', '120']],
     ['operators', [fuzz, '--rounds', rounds, '--seed', seed, '--seconds', '120']],
+    ['changed files', [fuzz, 'files', '--count', files, '--seed', seed, '--jobs', jobs, '--seconds', '120']],
     ['memory: garbage collected all the time', ['--gc-interval=7', ...memory('collected', '30')]],
     ['memory: hooks', memory('scenarios', 'hooks')],
     ['memory: forwards without backward', memory('scenarios', 'forwards')],
@@ -80,6 +83,7 @@ function tasks({ jobs, programs, rounds, calls, seed }: Settings): Task[] {
     ['workers ended at any moment', [join(DIST, 'test', 'workers', 'programs.js'), 'terminate', '20']],
     ['several workers', [join(DIST, 'test', 'workers', 'programs.js'), 'several']],
   ]
+  return all.filter(([name]) => name.includes(only))
 }
 
 /** Runs a program, at most so long, shows what it writes, and says how it ended. */
@@ -175,6 +179,8 @@ const program = new Command('npm run asan --')
   .option('--programs <number>', 'random programs', '2000')
   .option('--rounds <number>', 'calls of each operator', '8')
   .option('--calls <number>', "calls of the addon's own functions", '20000')
+  .option('--files <number>', 'files with changes at random places', '20000')
+  .option('--only <text>', 'only the runs whose name has this text, such as files')
   .option('--seed <number>', 'another seed, other programs', '1')
   .option('--minutes <number>', 'how long each of the runs may take', '15')
   .option('--no-build', 'take what is built')

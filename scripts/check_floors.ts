@@ -18,6 +18,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['optim'],
   ['cuda'],
   ['utils', 'func.ts', 'signal', 'masked.ts', 'sparse.ts', 'testing.ts', 'profiler.ts', 'safetensors'],
+  ['serialization'],
   ['torch.ts'],
   ['index.ts'],
   ['plot'],

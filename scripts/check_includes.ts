@@ -11,7 +11,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['binding'],
   ['exports.h'],
   ['autograd'],
-  ['recurrent', 'training', 'tensors', 'runtime', 'cuda'],
+  ['recurrent', 'training', 'tensors', 'serialization', 'runtime', 'cuda'],
   ['operators'],
   ['addon.cc'],
 ]

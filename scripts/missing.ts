@@ -20,8 +20,6 @@ const INSTEAD: Record<string, string> = {
   'torch.frombuffer': '`torch.tensor(typedArray)`',
   'torch.Tensor.numpy': '`tensor.to_typed_array()`, `tensor.tolist()`',
   'torch.Tensor.share_memory_': '`tensor.share()`',
-  'torch.save': '`torch.safetensors.save_file`',
-  'torch.load': '`torch.safetensors.load_file`',
   'torch.nn.Container': '`nn.Module`, as in Python, where it is deprecated',
   'torch.nn.DataParallel': 'one process for each GPU',
   'torch.nn.factory_kwargs': 'nothing: it serves constructors written in Python',
@@ -45,12 +43,19 @@ const INSTEAD: Record<string, string> = {
   'torch.utils.data.non_deterministic': 'nothing: as above',
   'torch.utils.data.runtime_validation': 'nothing: as above',
   'torch.utils.data.runtime_validation_disabled': 'nothing: as above',
+  'torch.serialization.SourceChangeWarning': 'nothing: a checkpoint brings no source code',
+  'torch.serialization.StorageType': 'nothing: a class of its reader’s',
+  'torch.serialization.check_module_version_greater_or_equal': 'nothing: it compares versions of Python’s modules',
+  'torch.serialization.mkdtemp': '`fs.mkdtempSync`',
+  'torch.serialization.normalize_storage_type': 'nothing: a storage is its bytes, a uint8 tensor',
+  'torch.serialization.storage_to_tensor_type': 'nothing: as above',
+  'torch.serialization.validate_hpu_device': 'nothing: libtorch has no HPU here',
   'torch.random.': '`torch.manual_seed`, `seed`, `initial_seed`, `get_rng_state`, `set_rng_state`',
   'torch.cuda.memory.': '`torch.cuda.memory_allocated` and others',
 }
 
 /** Here every name is there or has its reason above. */
-const COMPLETE = ['torch.nn', 'torch.optim', 'torch.utils.data']
+const COMPLETE = ['torch.nn', 'torch.optim', 'torch.utils.data', 'torch.serialization']
 
 interface Namespace {
   name: string

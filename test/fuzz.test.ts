@@ -33,3 +33,28 @@ test('random programs of the public API leave their process alive', { timeout: 6
   expect([run.status, run.signal], `${places.at(-1)}\n${run.stderr.slice(-2000)}`).toEqual([0, null])
   expect(places.length).toBe(last - first)
 })
+
+const fuzzer = (...args: string[]) =>
+  spawnSync(process.execPath, ['--no-warnings', join(packageRoot, 'dist', 'scripts', 'fuzz', 'run.js'), ...args], {
+    encoding: 'utf8',
+    env: { ...process.env, OMP_NUM_THREADS: '1' },
+  })
+
+test('files with changes at random places are loaded or refused', { timeout: 600_000 }, () => {
+  const run = fuzzer('files', '--count', '2000', '--seed', '7')
+  expect([run.status, run.stdout], run.stderr.slice(-2000)).toEqual([0, expect.stringContaining('0 faults')])
+  // Both ends were there, of each kind.
+  const counts = [...run.stdout.matchAll(/: ([\d,]+) of ([\d,]+) were/g)].map((match) => match.slice(1).map(Number))
+  expect(counts.length).toBeGreaterThan(1)
+  for (const [loaded = 0, all = 0] of counts) {
+    expect(loaded).toBeGreaterThan(10)
+    expect(all - loaded).toBeGreaterThan(100)
+  }
+})
+
+test('files are whole where saving is killed, or where there is no room', { timeout: 600_000 }, () => {
+  const run = fuzzer('kills', '--count', '4', '--seed', '7')
+  expect([run.status, run.stdout], run.stderr.slice(-2000)).toEqual([0, expect.not.stringContaining('FAULT')])
+  expect(run.stdout.match(/the file was whole each time/g)).toHaveLength(2)
+  for (const code of ['EFBIG', 'EACCES', 'EPIPE']) expect(run.stdout.split(`: ${code}:`)).toHaveLength(3)
+})

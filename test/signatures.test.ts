@@ -49,6 +49,7 @@ const SPACES: Record<string, object> = {
   'utils.data': torch.utils.data,
   profiler: torch.profiler,
   safetensors: torch.safetensors,
+  serialization: torch.serialization,
 }
 
 type Class = { prototype: object }
@@ -178,6 +179,7 @@ const OTHERWISE: [reason: string, names: string[]][] = [
     words(`
       torch.no_grad torch.enable_grad torch.inference_mode torch.set_grad_enabled torch.printoptions torch.scope
       autograd.no_grad autograd.enable_grad autograd.inference_mode autograd.set_grad_enabled amp.autocast
+      serialization.safe_globals serialization.set_default_mmap_options serialization.skip_data
       cuda.device cuda.stream profiler.record_function nn.utils.parametrize.cached
       nn.attention.sdpa_kernel`),
   ],
@@ -203,7 +205,7 @@ const OTHERWISE: [reason: string, names: string[]][] = [
     'a class of values, which users do not make by calling it',
     words(`
       torch.DType torch.Device torch.Layout torch.MemoryFormat torch.Size torch.Slice torch.Tensor torch.Callable
-      safetensors.SafetensorError autograd.Function autograd.FunctionCtx profiler.EventList profiler.FunctionEventAverage profiler.Profile
+      safetensors.SafetensorError serialization.UnpicklingError autograd.Function autograd.FunctionCtx profiler.EventList profiler.FunctionEventAverage profiler.Profile
       cuda.CUDAGraph`),
   ],
   [
@@ -220,6 +222,7 @@ const OTHERWISE: [reason: string, names: string[]][] = [
   [
     'reads by the signature of another name',
     words(`
+      torch.save torch.load torch.save_async torch.load_async serialization.save_async serialization.load_async
       nn.init.uniform nn.init.normal nn.init.constant nn.init.eye nn.init.dirac nn.init.xavier_uniform
       nn.init.xavier_normal nn.init.kaiming_uniform nn.init.kaiming_normal nn.init.orthogonal nn.init.sparse
       nn.utils.clip_grad_norm

@@ -26,6 +26,9 @@ export type CudaGraph = object & { readonly __graph?: never }
 /** An object of native code that owns a stream of CUDA's. */
 export type CudaStream = object & { readonly __stream?: never }
 
+/** An object of native code that owns a PyTorch archive that is read. */
+export type NativeArchive = object & { readonly __archive?: never }
+
 export type DescribedStream = [stream: CudaStream, stream_id: number | bigint, device: number]
 
 export type MemoryPool = readonly [number, number]
@@ -336,6 +339,46 @@ export interface Native {
   float32_matmul_precision(): string
   set_float32_matmul_precision(precision: string): void
   cudnn_version(): number | null
+
+  /** `mmap`: 0 reads; 1 maps the file privately, 2 shared. The bytes of a Uint8Array are copied. */
+  open_archive(file: number | Uint8Array, mmap: 0 | 1 | 2): NativeArchive
+  archive_records(archive: NativeArchive): string[]
+  archive_has(archive: NativeArchive, name: string): boolean
+  /** A record's first `count` bytes, all for -1, as a uint8 tensor. Unless `read` the bytes are left to archive_fill. */
+  archive_record(archive: NativeArchive, name: string, count: number, read: boolean): Handle
+  archive_fill(archive: NativeArchive, names: readonly string[], tensors: readonly Handle[]): Promise<number>
+  /** A tensor on the storage of `bytes`, which must hold it. It is made of `empty` where that is not null. */
+  view_storage(
+    bytes: Handle,
+    dtype: number,
+    offset: number,
+    sizes: readonly number[],
+    strides: readonly number[],
+    empty: Handle | null,
+  ): Handle
+  qscheme(handle: Handle): string
+  byteswap(bytes: Handle, itemsize: number): void
+  /** 0, or the system's number of what went wrong. */
+  write_archive(
+    descriptor: number,
+    names: readonly string[],
+    records: readonly (Handle | Uint8Array)[],
+    crc32: boolean,
+  ): number
+  /** The same on another thread; the file is on the disk then. */
+  write_archive_async(
+    descriptor: number,
+    names: readonly string[],
+    records: readonly (Handle | Uint8Array)[],
+    crc32: boolean,
+  ): Promise<number>
+  /** How many bytes it takes. */
+  write_archive_into(
+    bytes: Uint8Array,
+    names: readonly string[],
+    records: readonly (Handle | Uint8Array)[],
+    crc32: boolean,
+  ): number
 
   share(handle: Handle): Handle
   put_shared(alias: Handle): number

@@ -75,6 +75,7 @@ const TESTS: Record<string, Test> = {
   Device: (value) => isString(value) || value instanceof Device,
   Seed: (value) => Number.isInteger(value) || typeof value === 'bigint',
   Bytes: (value) => ArrayBuffer.isView(value) || value instanceof ArrayBuffer,
+  Path: (value) => isString(value) || value instanceof URL,
   'int[]': listOf(isSize),
   // A size, or one for each dimension; null is the input's own.
   OptionalSizes: (value) => value === null || isSize(value) || listOf((size) => size === null || isSize(size))(value),
@@ -87,6 +88,8 @@ const TESTS: Record<string, Test> = {
   Hook: (value) => typeof value === 'function',
   LeafHook: (value) => typeof value === 'function',
   TensorFunction: (value) => typeof value === 'function',
+  Tagger: (value) => typeof value === 'function',
+  Deserializer: (value) => typeof value === 'function',
 }
 /** How messages name the types. */
 const NAMES: Record<string, string> = {
@@ -95,6 +98,7 @@ const NAMES: Record<string, string> = {
   Reduction: 'str',
   Seed: 'int',
   Bytes: 'ArrayBuffer or typed array',
+  Path: 'str or URL',
   'int[]': 'tuple of ints',
   OptionalSizes: 'int, tuple of ints or null',
   'Tensor[]': 'tuple of Tensors',
@@ -104,6 +108,8 @@ const NAMES: Record<string, string> = {
   Hook: 'function',
   LeafHook: 'function',
   TensorFunction: 'function',
+  Tagger: 'function',
+  Deserializer: 'function',
 }
 /** Types whose values are plain objects. */
 const OBJECTS = new Set([
@@ -118,6 +124,7 @@ const OBJECTS = new Set([
   'Dataset',
   'Sized',
   'Value',
+  'Savable',
 ])
 
 const anything: Test = () => true

@@ -3,7 +3,17 @@
 export interface Case {
   name: string
   title: string
-  task: 'sine' | 'character' | 'scratch' | 'inference' | 'add' | 'add_in_scope' | 'optimizer' | 'program' | 'calls'
+  task:
+    | 'sine'
+    | 'character'
+    | 'scratch'
+    | 'inference'
+    | 'add'
+    | 'add_in_scope'
+    | 'optimizer'
+    | 'program'
+    | 'calls'
+    | 'file'
   cell: 'rnn' | 'lstm' | 'gru'
   hidden: number
   /** Time steps of a sequence. */
@@ -18,6 +28,12 @@ export interface Case {
   shape?: number[]
   /** Of the task program: its name in examples/programs. */
   program?: string
+  /** Of the task file: which is loaded, how, and whether all its elements are read. */
+  ending?: 'safetensors' | 'pt'
+  mapped?: boolean
+  reads?: boolean
+  /** Where it is. */
+  file?: string
   /** How many steps a side does before it is measured, and in each round. */
   warmup: number
   steps: number
@@ -170,6 +186,25 @@ const ON_GPU: Case[] = [...LOOPS, inference(1, 2000), inference(256, 2000)].map(
 
 export const GPU_GROUPS: Record<string, Case[]> = { loops: ON_GPU }
 
+const FILES: Case[] = (
+  [
+    ['safetensors', true, false],
+    ['safetensors', true, true],
+    ['safetensors', false, false],
+    ['pt', false, false],
+    ['pt', true, false],
+    ['pt', true, true],
+  ] as const
+).map(([ending, mapped, reads]) => ({
+  ...BASE,
+  name: `${ending}${mapped ? ' mapped' : ''}${reads ? ' read' : ''}`,
+  title: `loading a .${ending} file of 500 MB${mapped ? ', mapped' : ''}${reads ? ', and adding up all of it' : ''}`,
+  task: 'file',
+  ...{ ending, mapped, reads },
+  warmup: 2,
+  steps: mapped && !reads ? 50 : 3,
+}))
+
 export const GROUPS: Record<string, Case[]> = {
   loops: LOOPS,
   inference: [inference(1, 2000), inference(256, 100)],
@@ -177,4 +212,5 @@ export const GROUPS: Record<string, Case[]> = {
   optim: OPTIM,
   nn: NN,
   growth: GROWTH,
+  files: FILES,
 }

@@ -10,12 +10,14 @@ import { pathToFileURL } from 'node:url'
 import { Command } from 'commander'
 import { packageRoot } from '../../lib/core/package_root.js'
 import { type Case, GPU_GROUPS, GROUPS } from './cases.js'
+import { FILE_SIZE, fileFor } from './files.js'
 import { type Measured, median, type Report, timeOf } from './report.js'
 import { availableSides, gpuSides, type Programs, RunningSide, type Side } from './side.js'
 
 const say = (text: string) => process.stderr.write(`${text}\n`)
 
-async function measure(group: string, spec: Case, sides: Side[], rounds: number, report: Report): Promise<Measured> {
+async function measure(group: string, plain: Case, sides: Side[], rounds: number, report: Report): Promise<Measured> {
+  const spec = plain.ending === undefined ? plain : { ...plain, file: await fileFor(plain.ending) }
   const measured: Measured = { group, name: spec.name, title: spec.title, rounds: {}, peak_mb: {}, failed: {} }
   const running: [string, RunningSide][] = []
   for (const side of sides) {
@@ -67,8 +69,11 @@ function show(measured: Measured): void {
   for (const [name, times] of Object.entries(measured.rounds)) {
     const time = median(times)
     const ratio = name === 'tstorch' ? '' : `${(time / ours).toFixed(2)} x tstorch's`
-    const memory = measured.peak_mb[name] === undefined ? '' : `${Math.round(measured.peak_mb[name])} MB`
-    console.log(`  ${name.padEnd(14)}${timeOf(time).padStart(9)}${memory.padStart(9)}  ${ratio}`)
+    const peak = measured.peak_mb[name]
+    // Of a file: what loading it the first time added, in units of the file.
+    const inFiles = measured.group === 'files' ? ((peak ?? 0) * 2 ** 20) / FILE_SIZE : null
+    const memory = peak === undefined ? '' : inFiles === null ? `${Math.round(peak)} MB` : `${inFiles.toFixed(2)} files`
+    console.log(`  ${name.padEnd(14)}${timeOf(time).padStart(9)}${memory.padStart(11)}  ${ratio}`)
   }
   for (const [name, why] of Object.entries(measured.failed)) console.log(`  ${name.padEnd(14)}failed: ${why}`)
 }

@@ -135,7 +135,7 @@ export function availableSides({ python, jax }: Programs): Side[] {
     })
   }
   if (runs(jax, 'import jax')) {
-    const has = ({ task, layers }: Case) => layers === 1 && !/^(add|optimizer|program|calls)/.test(task)
+    const has = ({ task, layers }: Case) => layers === 1 && !/^(add|optimizer|program|calls|file)/.test(task)
     sides.push({ name: 'JAX', command: (spec) => (has(spec) ? [jax, file('jax_side.py'), json(spec)] : null) })
   }
   const program = join(packageRoot, 'build/bench_libtorch')
@@ -143,7 +143,7 @@ export function availableSides({ python, jax }: Programs): Side[] {
     sides.push({
       name: 'libtorch C++',
       command: (spec) => {
-        if (['add_in_scope', 'optimizer', 'program', 'calls'].includes(spec.task)) return null
+        if (['add_in_scope', 'optimizer', 'program', 'calls', 'file'].includes(spec.task)) return null
         const { task, cell, hidden, length, batch, layers, bidirectional, warmup } = spec
         return [program, ...[task, cell, hidden, length, batch, layers, bidirectional, warmup].map(String)]
       },

@@ -1,5 +1,5 @@
-// npm run fuzz: calls every public operator with dummy and hostile arguments, or runs random programs of the public API
-// (--programs), in processes of their own. A process that ends by a signal is a failure.
+// npm run fuzz: calls every public operator with dummy and hostile arguments, runs random programs of the public API
+// (--programs), or loads changed files (files), in processes of their own. A process that ends by a signal is a failure.
 
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -138,7 +138,69 @@ async function fuzzOperators({ seed, rounds, seconds }: Options): Promise<void> 
   if (dead.length > 0) process.exitCode = 1
 }
 
+interface FileOptions {
+  seed: string
+  count: string
+  kinds?: string[]
+  seconds: string
+  jobs: string
+}
+
+async function fuzzFiles({ seed, count, kinds, seconds, jobs }: FileOptions): Promise<void> {
+  const { hunt } = await import('./files/hunt.js')
+  const { KINDS } = await import('./files/kinds.js')
+  const names = KINDS.map(({ name }) => name)
+  const unknown = kinds?.find((kind) => !names.includes(kind))
+  if (unknown !== undefined) throw new Error(`there is no kind ${unknown}, but ${names.join(', ')}`)
+  const began = performance.now()
+  const bar = new SingleBar({ format: 'files [{bar}] {value}/{total} {eta_formatted}', stream: process.stderr })
+  bar.start(Number(count), 0)
+  const { faults, loaded } = await hunt({
+    seed: Number(seed),
+    files: Number(count),
+    kinds: kinds ?? names,
+    jobs: Number(jobs),
+    seconds: Number(seconds),
+    onProgress: (done) => bar.update(done),
+    onFault: ({ kind, number, how, report, file, changes }) => {
+      const lines = report.trimEnd().split('\n').slice(-40)
+      const shown = [`FAULT: ${kind} ${number}: ${how}`, `  kept: ${file}`, `  changes: ${JSON.stringify(changes)}`]
+      console.log(`\n${[...shown, ...lines.map((line) => `    | ${line}`)].join('\n')}`)
+    },
+  })
+  bar.stop()
+  for (const [kind, [taken, all]] of Object.entries(loaded)) {
+    console.log(
+      `${kind}: ${taken.toLocaleString('en-US')} of ${all.toLocaleString('en-US')} were still taken, the others refused`,
+    )
+  }
+  const minutes = ((performance.now() - began) / 60_000).toFixed(1)
+  console.log(
+    `${Number(count).toLocaleString('en-US')} changed files, seed ${seed}: ${faults.length} faults (${minutes} min)`,
+  )
+  if (faults.length > 0) process.exitCode = 1
+}
+
+async function fuzzKills({ seed, count }: { seed: string; count: string }): Promise<void> {
+  const { kills, refusals } = await import('./kills/run.js')
+  const { WRITERS } = await import('./kills/writers.js')
+  for (const writer of Object.keys(WRITERS)) {
+    const bar = new SingleBar({ format: `${writer} [{bar}] {value}/{total} {eta_formatted}`, stream: process.stderr })
+    bar.start(Number(count), 0)
+    const options = { seed: Number(seed), count: Number(count), onKill: (done: number) => bar.update(done) }
+    const { midst, faults } = await kills(writer, options)
+    bar.stop()
+    const killed = `${writer}: ${count} processes killed, ${midst} of them in the midst of saving`
+    console.log(`${killed}: ${faults.length === 0 ? 'the file was whole each time' : faults.join('\n')}`)
+    const refused = refusals(writer)
+    for (const [name, said, fault] of refused)
+      console.log(`  ${name}: ${said}${fault === null ? '' : `\n    FAULT: ${fault}`}`)
+    if (faults.length > 0 || refused.some(([, , fault]) => fault !== null)) process.exitCode = 1
+  }
+}
+
 const program = new Command('npm run fuzz --')
+  .enablePositionalOptions()
   .description('calls every public operator with hostile arguments, or runs random programs, in processes that may die')
   .option('--seed <number>', 'another seed, other arguments', '1')
   .option('--rounds <number>', 'calls of each operator', '200')
@@ -148,4 +210,19 @@ const program = new Command('npm run fuzz --')
   .option('--jobs <number>', 'how many processes run them at once', String(availableParallelism()))
   .option('--shrinks <number>', 'how many of those that die are shrunk', '5')
   .action(fuzz)
+program
+  .command('files')
+  .description('loads files with changes at random places; each is loaded, or refused by an error')
+  .option('--seed <number>', 'another seed, other changes', '1')
+  .option('--count <number>', 'files in all', '100000')
+  .option('--kinds <names...>', 'only these kinds')
+  .option('--seconds <number>', 'how long one file may take', '60')
+  .option('--jobs <number>', 'how many processes load them at once', String(availableParallelism()))
+  .action(fuzzFiles)
+program
+  .command('kills')
+  .description('kills processes while they save, and saves where it must fail')
+  .option('--seed <number>', 'other moments', '1')
+  .option('--count <number>', 'processes to kill, for each way of saving', '300')
+  .action(fuzzKills)
 await program.parseAsync()

@@ -279,6 +279,8 @@ import type { Parameter } from '#lib/nn/parameter.js'
 import type { Reduction } from '#lib/operators/reduction.js'
 import type { AnyDataset } from '#lib/utils/data/dataset.js'
 import type { Sized } from '#lib/utils/data/sized.js'
+import type { Deserializer, MapLocation, Tagger } from '#lib/serialization/locations.js'
+import type { SafeGlobal } from '#lib/serialization/safe_globals.js'
 `
 
 /** The arguments of what belongs to a room. */
@@ -346,6 +348,11 @@ const files: Record<string, string> = {
   'nn/generated/arguments.ts': argumentsFile((key) => /^(nn|func)\./.test(key)),
   'cuda/generated/arguments.ts': argumentsFile((key) => key.startsWith('cuda.')),
   'utils/generated/arguments.ts': argumentsFile((key) => /^utils\.(?!checkpoint|data)/.test(key)),
+    (key) => !/^(nn|func|optim|cuda|safetensors|serialization)\./.test(key),
+  ),
+  'nn/generated/arguments.ts': argumentsFile((key) => /^(nn|func)\./.test(key)),
+  'cuda/generated/arguments.ts': argumentsFile((key) => key.startsWith('cuda.')),
+  'serialization/generated/arguments.ts': argumentsFile((key) => key.startsWith('serialization.')),
   'safetensors/generated/arguments.ts': argumentsFile((key) => key.startsWith('safetensors.')),
   'utils/data/generated/arguments.ts': argumentsFile((key) => key.startsWith('utils.data.')),
   'optim/generated/arguments.ts': argumentsFile((key) => key.startsWith('optim.')),

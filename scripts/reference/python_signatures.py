@@ -317,6 +317,12 @@ OWN = {
                     "state_dict": "StateDict", "save_directory": "str", "checkpoint_path": "str", "strict": "bool",
                     "filename_pattern": "str?", "max_shard_size": "int|str", "shared_tensors_to_discard": "str[]?"},
     "safetensors.split_torch_state_dict_into_shards": {"filename_pattern": "str"},
+    "serialization.save": {"obj": "Savable", "f": "Path?"},
+    "serialization.load": {"f": "Path|Bytes", "map_location": "MapLocation?", "pickle_module": "unknown",
+                           "weights_only": "bool?", "mmap": "bool?"},
+    "serialization": {"compute_crc32": "bool", "endianness": "int?", "priority": "float", "tagger": "Tagger",
+                      "deserializer": "Deserializer", "storage": "Tensor", "location": "str",
+                      "safe_globals": "SafeGlobal[]", "f": "Path|Bytes"},
 }
 for _name in ("1d", "2d", "3d"):
     OWN |= {f"nn.{_kind}{_name}": {"momentum": "float?"} for _kind in ("InstanceNorm", "LazyInstanceNorm", "LazyBatchNorm")}
@@ -716,6 +722,15 @@ named = [
         documented("model, checkpoint_path, *, strict=False, filename_pattern=None, device='cpu', backend='mmap'")),
     row("safetensors", "load_torch_state_dict", "function",
         documented("checkpoint_path, *, filename_pattern=None, device='cpu', backend='mmap'")),
+    # Without a file they give the bytes; there is one format to write, and no module of Python's to do it.
+    row("serialization", "save", "function", documented("obj, f=None")),
+    row("serialization", "load", "function",
+        documented("f, map_location=None, pickle_module=None, *, weights_only=None, mmap=None")),
+    *functions("serialization", torch.serialization,
+               ["get_crc32_options", "set_crc32_options", "get_default_load_endianness", "set_default_load_endianness",
+                "get_default_mmap_options", "register_package", "location_tag", "default_restore_location",
+                "validate_cuda_device", "add_safe_globals", "get_safe_globals", "clear_safe_globals",
+                "get_unsafe_globals_in_checkpoint"]),
 ]
 
 

@@ -2,6 +2,7 @@
 // says who this is; then each line of standard input is a number of steps, answered by their time. With --graph a step
 // is one CUDA graph.
 
+import { readFileSync, writeFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import torch, { nn, optim, type Tensor } from '../../../lib/index.js'
 import type { Case } from '../cases.js'
@@ -156,7 +157,43 @@ function calls(): Step {
   return { run: () => torch.no_grad(() => void model(x)), reads: false }
 }
 
-const STEPS = { sine, character, scratch, inference, add, add_in_scope: add, optimizer, program, calls }
+/** The resident memory, and its peak since `forgetPeak`, in MB. Linux alone. */
+function memory(field: 'VmRSS' | 'VmHWM'): number {
+  const line = new RegExp(`^${field}:\\s*(\\d+)`, 'm').exec(readFileSync('/proc/self/status', 'utf8'))
+  return Number(line?.[1]) / 1024
+}
+const forgetPeak = () => writeFileSync('/proc/self/clear_refs', '5')
+/** What the first step added at most. */
+let added: number | null = null
+
+function file(): Step {
+  const { file = '', ending, mapped = false, reads = false } = spec
+  const load = (): Record<string, Tensor> =>
+    ending === 'pt'
+      ? torch.load(file, { mmap: mapped })
+      : torch.safetensors.load_file(file, { backend: mapped ? 'mmap' : 'pread' })
+  const run = () =>
+    torch.scope(() => {
+      const tensors = Object.values(load())
+      if (reads) for (const tensor of tensors) tensor.sum().item()
+    })
+  // What is loaded but once.
+  torch.scope(() =>
+    torch
+      .load(torch.save([torch.ones(1)]))[0]
+      .sum()
+      .item(),
+  )
+  if (process.platform === 'linux') {
+    forgetPeak()
+    const before = memory('VmRSS')
+    run()
+    added = memory('VmHWM') - before
+  }
+  return { run, reads: false }
+}
+
+const STEPS = { sine, character, scratch, inference, add, add_in_scope: add, optimizer, program, calls, file }
 
 torch.manual_seed(0)
 const task = await STEPS[spec.task]()
@@ -186,5 +223,5 @@ for await (const line of createInterface({ input: process.stdin })) {
   const started = performance.now()
   run(Number(line))
   const us = ((performance.now() - started) / Number(line)) * 1000
-  console.log(JSON.stringify({ us, peak_mb: process.resourceUsage().maxRSS / 1024 }))
+  console.log(JSON.stringify({ us, peak_mb: added ?? process.resourceUsage().maxRSS / 1024 }))
 }
