@@ -20,7 +20,6 @@ class Refusal extends Error {
   constructor(
     readonly status: number,
     message: string,
-    readonly headers: Record<string, string> = {},
   ) {
     super(message)
   }
@@ -80,7 +79,7 @@ export function createApp(run: Run, options: BatcherOptions): App {
       cancel = waiting.cancel
       answer('ok', 200, describe(await waiting.output))
     } catch (error) {
-      if (error instanceof Refusal) answer('bad_request', error.status, { error: error.message }, error.headers)
+      if (error instanceof Refusal) answer('bad_request', error.status, { error: error.message })
       else if (error instanceof QueueFull || error instanceof Closed) {
         answer('rejected', 503, { error: error.message }, { 'Retry-After': '1' })
       } else {
@@ -125,8 +124,8 @@ function readBody(request: IncomingMessage): Promise<string> {
     request.on('data', (chunk: Buffer) => {
       size += chunk.length
       if (size <= LIMIT) chunks.push(chunk)
-      // What else is on its way is not read.
-      else reject(new Refusal(413, `the body must be of at most ${LIMIT} bytes`, { Connection: 'close' }))
+      // The rest is read and forgotten: an end in the midst of it would reach the sender before the answer.
+      else reject(new Refusal(413, `the body must be of at most ${LIMIT} bytes`))
     })
     request.once('end', () => resolve(Buffer.concat(chunks).toString('utf8')))
     request.once('error', reject)

@@ -1,5 +1,6 @@
 // A thread of the pool: takes the shared weights, then computes batch after batch.
 
+import { setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import torch from 'tstorch'
 import { WaveClassifier } from './model.js'
@@ -8,6 +9,8 @@ import type { Answer, Task, WorkerData } from './pool.js'
 const { weights, threads } = workerData as WorkerData
 const port = parentPort as NonNullable<typeof parentPort>
 
+// Where processors are few, the event loop goes first. On Linux a priority is the thread's, elsewhere the process's.
+if (process.platform === 'linux') setPriority(5)
 torch.set_num_threads(threads)
 const model = new WaveClassifier()
 const shared = Object.entries(weights).map(([name, token]) => [name, torch.from_shared(token)])

@@ -1,6 +1,6 @@
 // examples/serve/batcher.ts, its batches computed when the test says so.
 
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { Batcher, type BatcherOptions, Closed, QueueFull } from '../../examples/serve/batcher.js'
 
 /** No wait ends within a test, so that only full batches start. */
@@ -34,13 +34,28 @@ test('a full batch starts at once, and gives each its own', async () => {
   expect(await Promise.all(taken.map(({ output }) => output))).toEqual([2, 4, 6, 8])
 })
 
-test('an input waits for others no longer than it should', async () => {
-  const { batches, submit, sizes } = start({ max_wait_ms: 1 })
-  const taken = submit(1, 2)
-  while (batches.length === 0) await settle()
-  expect(sizes()).toEqual([2])
-  batches[0]?.finish()
-  expect(await Promise.all(taken.map(({ output }) => output))).toEqual([2, 4])
+test('an input waits for others as long as it should, and no longer', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+  try {
+    const { batches, submit } = start({ max_wait_ms: 10 })
+    const taken = submit(1)
+    vi.advanceTimersByTime(6)
+    taken.push(...submit(2))
+    vi.advanceTimersByTime(3)
+    expect(batches).toHaveLength(0)
+    vi.advanceTimersByTime(2)
+    expect(batches.map(({ inputs }) => inputs)).toEqual([[1, 2]])
+    batches[0]?.finish()
+    expect(await Promise.all(taken.map(({ output }) => output))).toEqual([2, 4])
+    // What comes later has a wait of its own.
+    submit(3)
+    vi.advanceTimersByTime(9)
+    expect(batches).toHaveLength(1)
+    vi.advanceTimersByTime(2)
+    expect(batches[1]?.inputs).toEqual([3])
+  } finally {
+    vi.useRealTimers()
+  }
 })
 
 test('what comes while all are busy is gathered, and computed in turn', async () => {

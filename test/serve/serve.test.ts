@@ -191,6 +191,7 @@ describe('over HTTP', () => {
       /^signal\[0\] must be a number that/,
     ],
     ['too long a body', { body: ' '.repeat(16_385) }, 413, /^the body must be of at most 16384 bytes$/],
+    ['far too long a body', { body: ' '.repeat(5_000_000) }, 413, /^the body must be of at most 16384 bytes$/],
     ['another type', { body: '{}', headers: { 'Content-Type': 'text/plain' } }, 415, /must be application\/json$/],
     ['no type', { body: '{}', headers: {} }, 415, /must be application\/json$/],
     ['another method', { method: 'GET' }, 405, /^\/classify takes POST$/],
