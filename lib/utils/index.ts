@@ -1,4 +1,5 @@
 // torch.utils
 export * as checkpoint from './checkpoint.js'
+export { Progress, type ProgressOptions, progress } from './progress/index.js'
 export { summary } from './summary/index.js'
 export * as tensorboard from './tensorboard/index.js'
