@@ -44,6 +44,7 @@ const SPACES: Record<string, object> = {
   special: torch.special,
   testing: torch.testing,
   utils: torch.utils,
+  'utils.benchmark': torch.utils.benchmark,
   'utils.checkpoint': torch.utils.checkpoint,
   'utils.tensorboard': torch.utils.tensorboard,
   profiler: torch.profiler,
@@ -123,6 +124,13 @@ const CLASSES: Record<string, [Class, (() => object) | null]> = {
     () => new lr_scheduler.CyclicLR(descent(), 0.1, 0.2, { cycle_momentum: false }),
   ],
   'amp.GradScaler': [torch.amp.GradScaler, () => new torch.amp.GradScaler('cpu')],
+  'utils.benchmark.Timer': [torch.utils.benchmark.Timer, () => new torch.utils.benchmark.Timer()],
+  'utils.benchmark.TaskSpec': [torch.utils.benchmark.TaskSpec, () => new torch.utils.benchmark.TaskSpec('', '')],
+  'utils.benchmark.Compare': [torch.utils.benchmark.Compare, () => new torch.utils.benchmark.Compare([])],
+  'utils.benchmark.Measurement': [
+    torch.utils.benchmark.Measurement,
+    () => new torch.utils.benchmark.Measurement(1, [1], new torch.utils.benchmark.TaskSpec('', '')),
+  ],
   'utils.tensorboard.FileWriter': [
     torch.utils.tensorboard.FileWriter,
     once(() => new torch.utils.tensorboard.FileWriter(runs)),
@@ -162,7 +170,7 @@ const OTHERWISE: [reason: string, names: string[]][] = [
       nn.Module.share_memory
       nn.RNNBase.reset_parameters nn.RNNBase.flatten_parameters Generator.initial_seed Generator.get_state
       optim.lr_scheduler.CosineAnnealingWarmRestarts.get_lr optim.lr_scheduler.CyclicLR.get_lr
-      optim.lr_scheduler.CyclicLR.state_dict optim.lr_scheduler.SequentialLR.state_dict
+      optim.lr_scheduler.CyclicLR.state_dict optim.lr_scheduler.SequentialLR.state_dict utils.benchmark.timer
       cuda.Stream.synchronize_async cuda.Event.synchronize_async cuda.CUDAGraph.capture_end cuda.CUDAGraph.replay
       cuda.CUDAGraph.reset cuda.CUDAGraph.pool`),
   ],
@@ -171,7 +179,7 @@ const OTHERWISE: [reason: string, names: string[]][] = [
     words(`
       torch.no_grad torch.enable_grad torch.inference_mode torch.set_grad_enabled torch.printoptions torch.scope
       autograd.no_grad autograd.enable_grad autograd.inference_mode autograd.set_grad_enabled amp.autocast
-      cuda.device cuda.stream profiler.record_function nn.utils.parametrize.cached
+      cuda.device cuda.stream utils.benchmark.set_torch_threads profiler.record_function nn.utils.parametrize.cached
       nn.attention.sdpa_kernel`),
   ],
   [
@@ -242,7 +250,7 @@ const OTHERWISE: [reason: string, names: string[]][] = [
   [
     'JavaScript’s protocol',
     words(
-      'nn.attention.flex_attention.BlockMask.toString nn.Module.toString nn.ModuleList.toString optim.Optimizer.toString Tensor.toString cuda.Stream.toString',
+      'nn.attention.flex_attention.BlockMask.toString nn.Module.toString nn.ModuleList.toString optim.Optimizer.toString Tensor.toString cuda.Stream.toString utils.benchmark.Measurement.toString utils.benchmark.Compare.toString',
     ),
   ],
   ['hands keyword arguments on to the class that it is given', ['nn.utils.prune.global_unstructured']],

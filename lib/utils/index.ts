@@ -1,4 +1,5 @@
 // torch.utils
+export * as benchmark from './benchmark/index.js'
 export * as checkpoint from './checkpoint.js'
 export { Progress, type ProgressOptions, progress } from './progress/index.js'
 export { summary } from './summary/index.js'
