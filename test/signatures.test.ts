@@ -157,7 +157,7 @@ const OTHERWISE: [reason: string, names: string[]][] = [
       nn.utils.rnn.PackedSequence.pin_memory nn.utils.rnn.PackedSequence.is_pinned nn.utils.prune.Identity nn.attention.list_flash_attention_impls nn.attention.current_flash_attention_impl
       nn.attention.restore_flash_attention_impl nn.attention.flex_attention.BlockMask.numel
       nn.attention.flex_attention.BlockMask.sparsity nn.attention.flex_attention.BlockMask.to_dense
-      torch.are_deterministic_algorithms_enabled torch.clear_autocast_cache torch.get_default_dtype
+      torch.are_deterministic_algorithms_enabled torch.clear_autocast_cache torch.get_default_device torch.get_default_dtype
       torch.get_deterministic_debug_mode torch.get_float32_matmul_precision torch.get_num_threads
       torch.get_printoptions torch.get_rng_state torch.initial_seed torch.is_autocast_cache_enabled
       torch.is_autocast_cpu_enabled torch.is_deterministic_algorithms_warn_only_enabled torch.is_grad_enabled
@@ -179,7 +179,7 @@ const OTHERWISE: [reason: string, names: string[]][] = [
     words(`
       torch.no_grad torch.enable_grad torch.inference_mode torch.set_grad_enabled torch.printoptions torch.scope
       autograd.no_grad autograd.enable_grad autograd.inference_mode autograd.set_grad_enabled amp.autocast
-      cuda.device cuda.stream utils.benchmark.set_torch_threads profiler.record_function nn.utils.parametrize.cached
+      torch.default_device cuda.device cuda.stream utils.benchmark.set_torch_threads profiler.record_function nn.utils.parametrize.cached
       nn.attention.sdpa_kernel`),
   ],
   [

@@ -676,7 +676,7 @@ named = [
     row("cuda.CUDAGraph", "capture_begin", "method", documented("pool=None, capture_error_mode='global', check_input_liveness=False")),
     *functions("cuda", torch.cuda.memory, [name for name in own_functions(torch.cuda.memory) if name in CUDA]),
     *functions("cuda", torch.cuda.random, [name for name in own_functions(torch.cuda.random) if name in CUDA]),
-    *functions("torch", torch, ["manual_seed", "set_rng_state", "set_default_dtype", "use_deterministic_algorithms",
+    *functions("torch", torch, ["manual_seed", "set_rng_state", "set_default_device", "set_default_dtype", "use_deterministic_algorithms",
                                 "set_deterministic_debug_mode", "set_float32_matmul_precision", "set_printoptions"]),
     *classes("torch", torch, ["autocast"]),
     *classes("amp", torch.amp, ["GradScaler"]), *methods("amp.GradScaler", torch.amp.GradScaler),

@@ -658,6 +658,7 @@ export const signatures = {
   'cuda.Event.wait': 'stream:Stream?=null',
   'cuda.CUDAGraph.capture_begin': 'pool:Pool?=null, capture_error_mode:\'global\'|\'thread_local\'|\'relaxed\'="global", check_input_liveness:bool=false',
   'torch.manual_seed': 'seed:Seed',
+  'torch.set_default_device': 'device:Device?',
   'torch.set_default_dtype': 'd:ScalarType',
   'torch.set_deterministic_debug_mode': 'debug_mode:int|\'default\'|\'warn\'|\'error\'',
   'torch.set_float32_matmul_precision': 'precision:\'highest\'|\'high\'|\'medium\'',

@@ -1,10 +1,9 @@
 // torch.utils.benchmark.Compare: a table of measurements, a row for each task, a column for each description.
 
-import { tensor } from '../../tensor/factories.js'
 import { fixed } from '../../tensor/printing.js'
 import { type Arguments, read } from '../generated/arguments.js'
 import { Measurement } from './measurement.js'
-import { select_unit, trim_sigfig, unit_to_english } from './units.js'
+import { float32, select_unit, trim_sigfig, unit_to_english } from './units.js'
 
 export const Colorize = Object.freeze({ NONE: 'none', COLUMNWISE: 'columnwise', ROWWISE: 'rowwise' } as const)
 type Colors = (typeof Colorize)[keyof typeof Colorize]
@@ -48,7 +47,7 @@ class Column {
     const there = cells.filter(isThere)
     this.#warns = look.warnings && there.some(({ has_warnings }) => has_warnings)
     const leading = there.map(({ median }) =>
-      tensor(median / scale)
+      float32(median / scale)
         .log10()
         .ceil()
         .item(),

@@ -4,7 +4,7 @@ import { float64 } from '../../core/dtype.js'
 import { tensor } from '../../tensor/factories.js'
 import { fixed } from '../../tensor/printing.js'
 import { type Arguments, read } from '../generated/arguments.js'
-import { select_unit } from './units.js'
+import { float32, select_unit } from './units.js'
 
 const MOST_DIGITS = 4
 /** No time is known better than to 25 ns. */
@@ -85,7 +85,7 @@ export class Measurement {
   #computed(): Statistics {
     if (this.#statistics === null) {
       const sorted = [...this.times].sort((a, b) => a - b)
-      const values = tensor(sorted, { dtype: float64 })
+      const values = tensor(sorted, { dtype: float64, device: 'cpu' })
       const at = (part: number) => values.quantile(part).item()
       this.#statistics = { sorted, median: at(0.5), mean: values.mean().item(), p25: at(0.25), p75: at(0.75) }
     }
@@ -115,11 +115,11 @@ export class Measurement {
   get significant_figures(): number {
     const { sorted, median } = this.#computed()
     const [low, high] = [Math.floor(sorted.length / 4), Math.ceil((3 * sorted.length) / 4)]
-    const middle = tensor(sorted.slice(low, high))
+    const middle = float32(sorted.slice(low, high))
     const deviation = middle.std({ correction: 0 }).item()
-    const interval = Math.max((1.645 * deviation) / tensor(middle.numel()).sqrt().item(), LEAST_INTERVAL)
+    const interval = Math.max((1.645 * deviation) / float32(middle.numel()).sqrt().item(), LEAST_INTERVAL)
     const digits = Math.floor(
-      tensor(median / interval)
+      float32(median / interval)
         .log10()
         .item(),
     )

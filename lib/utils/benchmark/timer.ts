@@ -5,9 +5,9 @@ import { is_available } from '../../core/cuda_available.js'
 import { openMode, refusePromise, runInMode, type Synchronous } from '../../core/modes.js'
 import { synchronize } from '../../cuda/index.js'
 import { refuse } from '../../operators/arguments.js'
-import { tensor } from '../../tensor/factories.js'
 import { type Arguments, read } from '../generated/arguments.js'
 import { Measurement, TaskSpec } from './measurement.js'
+import { float32 } from './units.js'
 
 /** Seconds since some moment, when the GPU has done what it was given. */
 export function timer(): number {
@@ -97,7 +97,7 @@ export class Timer {
   /** How many runs it takes until reading the clock does not matter. */
   #blockSize(minRunTime: number): number {
     return this.#inThreads(() => {
-      const overhead = tensor(Array.from({ length: 5 }, () => this.#time(0)))
+      const overhead = float32(Array.from({ length: 5 }, () => this.#time(0)))
         .median()
         .item()
       for (let number = 1; ; number *= 10) {

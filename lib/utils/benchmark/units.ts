@@ -1,8 +1,14 @@
 // Times in units that people read, and numbers with the digits that mean something. In float32, as Python's: at the
 // borders of units and digits its rounding decides.
 
+import * as dtypes from '../../core/dtype.js'
+import type { Tensor } from '../../core/tensor.js'
 import { tensor } from '../../tensor/factories.js'
 import { type Arguments, read } from '../generated/arguments.js'
+
+/** A number as Python reckons with it here. */
+export const float32 = (value: number | readonly number[]): Tensor =>
+  tensor(value as number, { dtype: dtypes.float32, device: 'cpu' })
 
 const UNITS: Record<number, [unit: string, scale: number]> = {
   [-3]: ['ns', 1e-9],
@@ -14,7 +20,7 @@ const ENGLISH: Record<string, string> = { ns: 'nanosecond', us: 'microsecond', m
 /** The unit for a time in seconds, and how many seconds it is. */
 export function select_unit(...args: Arguments['utils.benchmark.select_unit']): [unit: string, scale: number] {
   const { t } = read('utils.benchmark.select_unit', args)
-  return UNITS[Math.floor(tensor(t).log10().item() / 3)] ?? ['s', 1]
+  return UNITS[Math.floor(float32(t).log10().item() / 3)] ?? ['s', 1]
 }
 
 /** 'microsecond' for 'us'. */
@@ -28,8 +34,8 @@ export function unit_to_english(...args: Arguments['utils.benchmark.unit_to_engl
 /** `x` with `n` digits: 3.14159 with 2 is 3.1. */
 export function trim_sigfig(...args: Arguments['utils.benchmark.trim_sigfig']): number {
   const { x, n } = read('utils.benchmark.trim_sigfig', args)
-  const scale = 10 ** (tensor(x).abs().log10().ceil().item() - n)
-  return tensor(x / scale)
+  const scale = 10 ** (float32(x).abs().log10().ceil().item() - n)
+  return float32(x / scale)
     .round()
     .mul(scale)
     .item()
