@@ -128,7 +128,7 @@ export class Progress<T> implements Iterable<T>, AsyncIterable<T>, Disposable {
     this.#drawn = performance.now()
     this.#meter.elapsed = (this.#drawn - this.#started) / 1000
     // A line as wide as the terminal would wrap.
-    const text = meter(this.#meter, this.#isTerminal ? (this.#file.columns ?? 80) - 1 : 0)
+    const text = meter(this.#meter, this.#isTerminal ? (this.#file.columns || 80) - 1 : 0)
     this.#shown = text
     this.#file.write(this.#isTerminal ? CLEAR + text : `${text}\n`)
   }
