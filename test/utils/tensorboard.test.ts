@@ -362,6 +362,24 @@ describe('when the process ends', () => {
   test('what waits is written, and no timer keeps it alive', () => {
     expect(tagsAfter(`writer.add_scalar('a', 1); writer.add_scalars('g', { b: 1 })`).sort()).toEqual(['a', 'g'])
   })
+  test('threads have files of their own, and write what waits when they end', () => {
+    const library = JSON.stringify(new URL('../../dist/lib/index.js', import.meta.url).href)
+    const source = `Promise.all([import(${library}), import('node:worker_threads')]).then(
+      ([{ default: torch }, { workerData: { name, folder } }]) => {
+        new torch.utils.tensorboard.SummaryWriter(folder).add_scalar(name, 1)
+      })`
+    const folder = JSON.stringify(temporary())
+    const program = `
+      import { Worker } from 'node:worker_threads'
+      for (const name of ['a', 'b', 'c']) {
+        new Worker(${JSON.stringify(source)}, { eval: true, workerData: { name, folder: ${folder} } })
+      }`
+    const { stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' })
+    expect(stderr).toBe('')
+    expect(filesOf(JSON.parse(folder)).length).toBe(3)
+    expect(tagsOf(JSON.parse(folder)).sort()).toEqual(['a', 'b', 'c'])
+  })
+
   test('by process.exit', () => expect(tagsAfter(`writer.add_scalar('a', 1); process.exit(0)`)).toEqual(['a']))
   test('by an error', () => expect(tagsAfter(`writer.add_scalar('a', 1); throw new Error('boom')`)).toEqual(['a']))
 })
