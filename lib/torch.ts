@@ -92,6 +92,7 @@ export {
 } from './operators/generator.js'
 export * as sparse from './sparse.js'
 export { deepcopy } from './tensor/deepcopy.js'
+export { default_device, get_default_device, set_default_device } from './tensor/default_device.js'
 export type { Element, NestedArray, NestedList, TypedArray } from './tensor/elements.js'
 export * from './tensor/factories.js'
 export * from './tensor/functions.js'

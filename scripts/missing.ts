@@ -50,12 +50,24 @@ const INSTEAD: Record<string, string> = {
   'torch.serialization.normalize_storage_type': 'nothing: a storage is its bytes, a uint8 tensor',
   'torch.serialization.storage_to_tensor_type': 'nothing: as above',
   'torch.serialization.validate_hpu_device': 'nothing: libtorch has no HPU here',
+  'torch.utils.tensorboard.RecordWriter': '`FileWriter`, which frames the events that it adds',
+  'torch.utils.benchmark.Language': 'nothing: what a `Timer` measures is a function',
+  'torch.utils.benchmark.CallgrindStats': 'nothing: Valgrind counts no instructions of JavaScript',
+  'torch.utils.benchmark.CopyIfCallgrind': 'nothing: as above',
+  'torch.utils.benchmark.FunctionCount': 'nothing: as above',
+  'torch.utils.benchmark.FunctionCounts': 'nothing: as above',
+  'torch.utils.benchmark.Fuzzer': 'inputs of your own: its random ones are numpy’s',
+  'torch.utils.benchmark.FuzzedParameter': 'nothing: as above',
+  'torch.utils.benchmark.FuzzedTensor': 'nothing: as above',
+  'torch.utils.benchmark.FuzzedSparseTensor': 'nothing: as above',
+  'torch.utils.benchmark.ParameterAlias': 'nothing: as above',
+  'torch.utils.benchmark.ordered_unique': '`[...new Set(elements)]`',
   'torch.random.': '`torch.manual_seed`, `seed`, `initial_seed`, `get_rng_state`, `set_rng_state`',
   'torch.cuda.memory.': '`torch.cuda.memory_allocated` and others',
 }
 
 /** Here every name is there or has its reason above. */
-const COMPLETE = ['torch.nn', 'torch.optim', 'torch.utils.data', 'torch.serialization']
+const COMPLETE = ['torch.nn', 'torch.optim', 'torch.utils.data', 'torch.serialization', 'torch.utils.benchmark', 'torch.utils.tensorboard']
 
 interface Namespace {
   name: string

@@ -5,9 +5,9 @@ import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { SingleBar } from 'cli-progress'
 import { Command } from 'commander'
 import { packageRoot } from '../lib/core/package_root.js'
+import { progress } from '../lib/utils/progress/index.js'
 
 interface Mode {
   name: string
@@ -85,16 +85,14 @@ const missing = ({ needs, threads = 1 }: Mode) =>
 async function testCpus(tests: string[], { mode: names }: { mode?: string[] }): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'tstorch-cpus-'))
   const modes = MODES.filter(({ name }) => names === undefined || names.includes(name))
-  const bar = new SingleBar({ format: '{mode}: {value} tests, {duration_formatted}', stream: process.stderr })
   const rows: (Row | Mode)[] = []
   for (const [i, mode] of modes.entries()) {
     if (missing(mode)) {
       rows.push(mode)
       continue
     }
-    bar.start(0, 0, { mode: `${mode.name} (${i + 1} of ${modes.length})` })
-    rows.push(await run(mode, tests, join(folder, `${i}.json`), () => bar.increment()))
-    bar.stop()
+    using bar = progress({ desc: `${mode.name} (${i + 1} of ${modes.length})`, unit: ' tests' })
+    rows.push(await run(mode, tests, join(folder, `${i}.json`), () => bar.update()))
   }
   console.log('| mode | passed | failed | seconds |\n| --- | --- | --- | --- |')
   for (const row of rows) {

@@ -6,23 +6,45 @@ import { packageRoot } from '../lib/core/package_root.js'
 
 const readme = readFileSync(join(packageRoot, 'README.md'), 'utf8')
 
-test('the README’s program compiles strictly, with no types but the library’s, and prints what its comments say', () => {
-  const program = /```ts\n(.*?)```/s.exec(readme)?.[1] ?? ''
-  const expected = [...program.matchAll(/^\/\/ (.*)$/gm)].map(([, line]) => line)
-  expect(expected).toHaveLength(3)
-  // Inside the package, so that its name and its types are found.
-  const folder = mkdtempSync(join(packageRoot, 'dist', 'readme-'))
-  try {
-    writeFileSync(join(folder, 'program.mts'), program)
-    const tsc = join(packageRoot, 'node_modules', '.bin', 'tsc')
-    const flags = ['--strict', '--target', 'es2022', '--module', 'nodenext', '--types', '', '--ignoreConfig']
-    execFileSync(tsc, [...flags, join(folder, 'program.mts')], { encoding: 'utf8' })
-    const output = execFileSync(process.execPath, [join(folder, 'program.mjs')], { encoding: 'utf8' })
-    expect(output.trim().split('\n')).toEqual(expected)
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
-})
+test.each([
+  ['README.md', 3, []],
+  // `using` needs its types.
+  ['docs/training_comforts.md', 2, ['--lib', 'es2022,dom,esnext.disposable']],
+])(
+  'the program of %s compiles strictly, with no types but the library’s, and prints what its comments say',
+  (page, lines, libraries) => {
+    const text = readFileSync(join(packageRoot, page), 'utf8')
+    const program = /```ts\n(.*?)```/s.exec(text)?.[1] ?? ''
+    const expected = [...program.matchAll(/^\/\/ (.*)$/gm)].map(([, line]) => line)
+    expect(expected).toHaveLength(lines)
+    // Inside the package, so that its name and its types are found.
+    const folder = mkdtempSync(join(packageRoot, 'dist', 'readme-'))
+    try {
+      writeFileSync(join(folder, 'program.mts'), program)
+      const tsc = join(packageRoot, 'node_modules', '.bin', 'tsc')
+      const flags = [
+        '--strict',
+        '--target',
+        'es2022',
+        '--module',
+        'nodenext',
+        ...libraries,
+        '--types',
+        '',
+        '--ignoreConfig',
+      ]
+      execFileSync(tsc, [...flags, join(folder, 'program.mts')], { encoding: 'utf8' })
+      const output = execFileSync(process.execPath, [join(folder, 'program.mjs')], {
+        cwd: folder,
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'pipe'],
+      })
+      expect(output.trim().split('\n')).toEqual(expected)
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  },
+)
 
 test('the README’s figures are those of docs/benchmarks.md', () => {
   const cells = (line: string) => line.split('|').map((cell) => cell.trim())

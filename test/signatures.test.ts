@@ -44,6 +44,7 @@ const SPACES: Record<string, object> = {
   special: torch.special,
   testing: torch.testing,
   utils: torch.utils,
+  'utils.benchmark': torch.utils.benchmark,
   'utils.checkpoint': torch.utils.checkpoint,
   'utils.tensorboard': torch.utils.tensorboard,
   'utils.data': torch.utils.data,
@@ -131,6 +132,13 @@ const CLASSES: Record<string, [Class, (() => object) | null]> = {
     () => new torch.utils.data.DistributedSampler([1, 2], 1, 0),
   ],
   'amp.GradScaler': [torch.amp.GradScaler, () => new torch.amp.GradScaler('cpu')],
+  'utils.benchmark.Timer': [torch.utils.benchmark.Timer, () => new torch.utils.benchmark.Timer()],
+  'utils.benchmark.TaskSpec': [torch.utils.benchmark.TaskSpec, () => new torch.utils.benchmark.TaskSpec('', '')],
+  'utils.benchmark.Compare': [torch.utils.benchmark.Compare, () => new torch.utils.benchmark.Compare([])],
+  'utils.benchmark.Measurement': [
+    torch.utils.benchmark.Measurement,
+    () => new torch.utils.benchmark.Measurement(1, [1], new torch.utils.benchmark.TaskSpec('', '')),
+  ],
   'utils.tensorboard.FileWriter': [
     torch.utils.tensorboard.FileWriter,
     once(() => new torch.utils.tensorboard.FileWriter(runs)),
@@ -157,7 +165,7 @@ const OTHERWISE: [reason: string, names: string[]][] = [
       utils.data.get_worker_info nn.utils.rnn.PackedSequence.pin_memory nn.utils.rnn.PackedSequence.is_pinned nn.utils.prune.Identity nn.attention.list_flash_attention_impls nn.attention.current_flash_attention_impl
       nn.attention.restore_flash_attention_impl nn.attention.flex_attention.BlockMask.numel
       nn.attention.flex_attention.BlockMask.sparsity nn.attention.flex_attention.BlockMask.to_dense
-      torch.are_deterministic_algorithms_enabled torch.clear_autocast_cache torch.get_default_dtype
+      torch.are_deterministic_algorithms_enabled torch.clear_autocast_cache torch.get_default_device torch.get_default_dtype
       torch.get_deterministic_debug_mode torch.get_float32_matmul_precision torch.get_num_threads
       torch.get_printoptions torch.get_rng_state torch.initial_seed torch.is_autocast_cache_enabled
       torch.is_autocast_cpu_enabled torch.is_deterministic_algorithms_warn_only_enabled torch.is_grad_enabled
@@ -170,7 +178,7 @@ const OTHERWISE: [reason: string, names: string[]][] = [
       nn.Module.share_memory
       nn.RNNBase.reset_parameters nn.RNNBase.flatten_parameters Generator.initial_seed Generator.get_state
       optim.lr_scheduler.CosineAnnealingWarmRestarts.get_lr optim.lr_scheduler.CyclicLR.get_lr
-      optim.lr_scheduler.CyclicLR.state_dict optim.lr_scheduler.SequentialLR.state_dict
+      optim.lr_scheduler.CyclicLR.state_dict optim.lr_scheduler.SequentialLR.state_dict utils.benchmark.timer
       cuda.Stream.synchronize_async cuda.Event.synchronize_async cuda.CUDAGraph.capture_end cuda.CUDAGraph.replay
       cuda.CUDAGraph.reset cuda.CUDAGraph.pool`),
   ],
@@ -181,6 +189,7 @@ const OTHERWISE: [reason: string, names: string[]][] = [
       autograd.no_grad autograd.enable_grad autograd.inference_mode autograd.set_grad_enabled amp.autocast
       serialization.safe_globals serialization.set_default_mmap_options serialization.skip_data
       cuda.device cuda.stream profiler.record_function nn.utils.parametrize.cached
+      torch.default_device cuda.device cuda.stream utils.benchmark.set_torch_threads profiler.record_function nn.utils.parametrize.cached
       nn.attention.sdpa_kernel`),
   ],
   [
@@ -213,6 +222,7 @@ const OTHERWISE: [reason: string, names: string[]][] = [
     words(`
       utils.data.Dataset.add
       torch.keep torch.from_shared testing.equality_tester cuda.graphed_step cuda.synchronize_async profiler.profile
+      torch.keep torch.from_shared utils.progress utils.Progress testing.equality_tester cuda.graphed_step cuda.synchronize_async profiler.profile
       Tensor.to_typed_array Tensor.index_set_ cuda.Stream.equals
       nn.utils.prune.PruningContainer.at nn.Sequential.at nn.ModuleList.at nn.ParameterList.at nn.Sequential.slice nn.ModuleList.slice
       nn.ParameterList.slice nn.Sequential.add nn.ModuleList.add nn.Sequential.mul nn.ModuleDict.has nn.ParameterDict.has
@@ -255,7 +265,7 @@ const OTHERWISE: [reason: string, names: string[]][] = [
   [
     'JavaScript’s protocol',
     words(
-      'nn.attention.flex_attention.BlockMask.toString nn.Module.toString nn.ModuleList.toString optim.Optimizer.toString Tensor.toString cuda.Stream.toString',
+      'nn.attention.flex_attention.BlockMask.toString nn.Module.toString nn.ModuleList.toString optim.Optimizer.toString Tensor.toString cuda.Stream.toString utils.benchmark.Measurement.toString utils.benchmark.Compare.toString',
     ),
   ],
   ['hands keyword arguments on to the class that it is given', ['nn.utils.prune.global_unstructured']],

@@ -1,15 +1,14 @@
 // Shows the progress of the training: a bar on a terminal, plain lines elsewhere.
 
-import cliProgress from 'cli-progress'
+import torch from 'tstorch'
 import type { EpochResult } from 'tstorch/d2l'
 
 /** Epochs between plain lines, as often as predictions come. */
 const EVERY = 10
 
 export class Progress {
-  // A MultiBar with one bar, as a SingleBar cannot print lines above itself.
-  readonly #bars: cliProgress.MultiBar | null = null
-  readonly #bar: cliProgress.SingleBar | null = null
+  /** Null where lines are printed instead. */
+  readonly #bar
   readonly #total: number
   readonly #started = performance.now()
   readonly #first: number
@@ -17,38 +16,33 @@ export class Progress {
   constructor(first: number, total: number) {
     this.#first = first
     this.#total = total
-    if (!process.stdout.isTTY || !process.stderr.isTTY) return
-    this.#bars = new cliProgress.MultiBar({
-      format: 'epoch {value}/{total} [{bar}] perplexity {perplexity}, {speed} tokens/s, {left} left',
-      barsize: 20,
-      hideCursor: true,
-      clearOnComplete: true,
-    })
-    this.#bar = this.#bars.create(total, first, { perplexity: '-', speed: '-', left: '-' })
+    const isTerminal = process.stdout.isTTY && process.stderr.isTTY
+    const options = { desc: 'training', unit: 'epoch', total, initial: first, leave: false }
+    this.#bar = isTerminal ? torch.utils.progress(options) : null
   }
 
   epoch(epoch: number, { perplexity, speed }: EpochResult): void {
-    const perEpoch = (performance.now() - this.#started) / (epoch - this.#first)
-    const left = duration(((this.#total - epoch) * perEpoch) / 1000)
-    const shown = { perplexity: perplexity.toFixed(2), speed: speed.toFixed(0), left }
-    this.#bar?.update(epoch, shown)
+    const shown = { perplexity: perplexity.toFixed(2), 'tokens/s': speed.toFixed(0) }
+    this.#bar?.set_postfix(shown)
+    this.#bar?.update(epoch - this.#bar.n)
     if (this.#bar === null && (epoch % EVERY === 0 || epoch === this.#total)) {
+      const perEpoch = (performance.now() - this.#started) / (epoch - this.#first)
+      const left = duration(((this.#total - epoch) * perEpoch) / 1000)
       console.log(
-        `epoch ${epoch}/${this.#total}, perplexity ${shown.perplexity}, ${shown.speed} tokens/s, ${left} left`,
+        `epoch ${epoch}/${this.#total}, perplexity ${shown.perplexity}, ${shown['tokens/s']} tokens/s, ${left} left`,
       )
     }
   }
 
   /** Prints a line above the bar. */
   print(line: string): void {
-    if (this.#bars?.isActive) this.#bars.log(`${line}\n`)
-    else console.log(line)
+    if (this.#bar === null) console.log(line)
+    else this.#bar.write(line)
   }
 
   /** Removes the bar. What was printed stays. */
   stop(): void {
-    this.#bars?.update()
-    this.#bars?.stop()
+    this.#bar?.close()
   }
 }
 

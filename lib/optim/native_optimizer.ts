@@ -154,7 +154,7 @@ export abstract class NativeOptimizer<S extends object> extends Optimizer<S> {
       return super.stateFor(param, name, value, group)
     }
     const dtype = get_default_dtype() === dtypes.float64 ? dtypes.float64 : dtypes.float32
-    return super.stateFor(param, 'step', tensor(value, { dtype }), group)
+    return super.stateFor(param, 'step', tensor(value, { dtype, device: 'cpu' }), group)
   }
 }
 

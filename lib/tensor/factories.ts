@@ -1,5 +1,6 @@
 // Factories whose arguments are not an operator's own: those where a JavaScript value alone decides the dtype.
 
+import { defaultDevice } from '../core/default_device.js'
 import { get_default_dtype } from '../core/default_dtype.js'
 import type { DeviceLike, Layout } from '../core/device.js'
 import type { DType } from '../core/dtype.js'
@@ -26,7 +27,8 @@ export interface TensorOptions {
 export function tensor(data: NestedArray, options?: TensorOptions): Tensor
 export function tensor(options: TensorOptions & { data: NestedArray }): Tensor
 export function tensor(...args: unknown[]): Tensor {
-  const { data, dtype, device, requires_grad, pin_memory } = read('torch.tensor', args)
+  const { data, dtype, requires_grad, pin_memory, ...place } = read('torch.tensor', args)
+  const device = place.device ?? defaultDevice()
   let made = internals.isTensor(data) ? data.detach().clone() : fromData(data as NestedArray, dtype)
   if (device !== null || (dtype !== null && made.dtype !== dtype)) made = aten.to(made, { dtype, device })
   if (pin_memory) made = made.pin_memory()
@@ -38,7 +40,7 @@ export function as_tensor(data: NestedArray, options?: Pick<TensorOptions, 'dtyp
 export function as_tensor(options: Pick<TensorOptions, 'dtype' | 'device'> & { data: NestedArray }): Tensor
 export function as_tensor(...args: unknown[]): Tensor {
   const { data, dtype, device } = read('torch.as_tensor', args)
-  return asTensor(data as NestedArray, dtype, device)
+  return asTensor(data as NestedArray, dtype, device ?? defaultDevice())
 }
 
 function asTensor(data: NestedArray, dtype: DType | null, device: DeviceLike | null): Tensor {
@@ -59,13 +61,15 @@ export function full(options: { size: readonly number[]; fill_value: Scalar } & 
 export function full(...args: unknown[]): Tensor {
   const { size, fill_value, requires_grad, out, ...rest } = read('torch.full', args)
   const dtype = rest.dtype ?? (typeof fill_value === 'number' && out === null ? get_default_dtype() : null)
-  const made = out === null ? aten.full(size, fill_value, { ...rest, dtype }) : aten.full(size, fill_value, { out })
+  const device = rest.device ?? defaultDevice()
+  const made =
+    out === null ? aten.full(size, fill_value, { ...rest, dtype, device }) : aten.full(size, fill_value, { out })
   return requires_grad ? made.requires_grad_() : made
 }
 
 /** Tensors of one type, as in `torch.LongTensor([0, 2])`. */
 function typed(dtype: DType): (data?: NestedArray) => Tensor {
-  return (data: NestedArray = []) => tensor(data, { dtype })
+  return (data: NestedArray = []) => tensor(data, { dtype, device: 'cpu' })
 }
 
 export const FloatTensor = typed(dtypes.float32)
@@ -90,7 +94,7 @@ export function asarray(options: AsArrayOptions & { obj: NestedArray }): Tensor
 export function asarray(...args: unknown[]): Tensor {
   const { obj, dtype, device, copy, requires_grad } = read('torch.asarray', args)
   const data = obj as NestedArray
-  const made = asTensor(data, dtype, device)
+  const made = asTensor(data, dtype, device ?? defaultDevice())
   if (copy === false && made !== data) {
     throw new RangeError(
       internals.isTensor(data) ? "can't alias tensor with another dtype or device" : "can't alias arbitrary sequence",

@@ -36,8 +36,9 @@ export function where(
 export function where(condition: Tensor, ...rest: unknown[]): Tensor | Tensor[] {
   const [input, other] = rest
   // Without a tensor, the two numbers decide the dtype.
+  const number = (value: number) => tensor(value, { device: 'cpu' })
   if (typeof input === 'number' && typeof other === 'number') {
-    return aten.where(condition, tensor(input), tensor(other), ...(rest.slice(2) as [{ out: Tensor }]))
+    return aten.where(condition, number(input), number(other), ...(rest.slice(2) as [{ out: Tensor }]))
   }
   // Which of its forms this is, native code sees.
   return aten.where(condition, ...(rest as [input: Tensor, other: Tensor, options: { out: Tensor }]))

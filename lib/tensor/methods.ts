@@ -145,7 +145,7 @@ function replaceElements(self: Tensor, values: Element[]): Tensor {
   if (!self.is_cpu) throw new TypeError('apply_ and map_ are only implemented on CPU tensors')
   if (self.requires_grad)
     throw new Error("Can't call apply_() or map_() on a tensor that requires grad. Use tensor.detach() first.")
-  return self.copy_(tensor(values, { dtype: self.dtype }).view([...self.shape]))
+  return self.copy_(tensor(values, { dtype: self.dtype, device: 'cpu' }).view([...self.shape]))
 }
 
 function cast(dtype: DType) {

@@ -7,8 +7,8 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { SingleBar } from 'cli-progress'
 import { Command } from 'commander'
+import { progress } from '../../lib/utils/progress/index.js'
 import type { Death } from './programs/hunt.js'
 import { publicOperators } from './worker.js'
 
@@ -77,8 +77,7 @@ async function fuzzPrograms({ seed, programs, first, jobs, seconds, shrinks }: O
   const { hunt } = await import('./programs/hunt.js')
   const total = Number(programs)
   const began = performance.now()
-  const bar = new SingleBar({ format: 'programs [{bar}] {value}/{total} {eta_formatted}', stream: process.stderr })
-  bar.start(total, 0)
+  const bar = progress({ desc: 'programs', total })
   const { deaths, slow } = await hunt({
     seed: Number(seed),
     programs: total,
@@ -86,10 +85,10 @@ async function fuzzPrograms({ seed, programs, first, jobs, seconds, shrinks }: O
     jobs: Number(jobs),
     seconds: Number(seconds),
     shrinks: Number(shrinks),
-    onProgress: (done) => bar.update(done),
-    onDeath: (death) => console.log(`\n${shown(death)}`),
+    onProgress: (done) => bar.update(done - bar.n),
+    onDeath: (death) => bar.write(shown(death)),
   })
-  bar.stop()
+  bar.close()
   for (const place of slow) console.log(`SLOW: program ${place} took more than ${seconds} s, twice`)
   const minutes = ((performance.now() - began) / 60_000).toFixed(1)
   console.log(
@@ -104,8 +103,7 @@ async function fuzz(options: Options): Promise<void> {
 
 async function fuzzOperators({ seed, rounds, seconds }: Options): Promise<void> {
   const operators = publicOperators()
-  const bar = new SingleBar({ format: 'operators [{bar}] {value}/{total} {name}', stream: process.stderr })
-  bar.start(operators.length, 0, { name: '' })
+  const bar = progress({ desc: 'operators', total: operators.length })
   const deaths: DeadOperator[] = []
   // torch.from_file makes files of whatever name it is given.
   const folder = mkdtempSync(join(tmpdir(), 'tstorch-fuzz-'))
@@ -119,7 +117,8 @@ async function fuzzOperators({ seed, rounds, seconds }: Options): Promise<void> 
       (started) => {
         place = started
         const { space, name } = operators[started] as (typeof operators)[number]
-        bar.update(started, { name: `${space}.${name}` })
+        bar.set_postfix(`${space}.${name}`)
+        bar.update(started - bar.n)
       },
     )
     if (end === '0') break
@@ -127,7 +126,7 @@ async function fuzzOperators({ seed, rounds, seconds }: Options): Promise<void> 
     deaths.push({ operator: `${space}.${name}`, end })
     next = place + 1
   }
-  bar.stop()
+  bar.close()
   rmSync(folder, { recursive: true, force: true })
   const slow = deaths.filter(({ end }) => end.startsWith('took'))
   const dead = deaths.filter((death) => !slow.includes(death))

@@ -107,6 +107,7 @@ const SHARED_PAGES: [names: RegExp, page: string][] = [
   [/^torch\.utils\.checkpoint\./, 'checkpoint'],
   [/^torch\.utils\.tensorboard\./, 'tensorboard'],
   [/^torch\.utils\.data\./, 'data'],
+  [/^torch\.utils\.benchmark\./, 'benchmark_utils'],
   [/^torch\.amp\.|^torch\.autocast$/, 'amp'],
 ]
 
@@ -273,6 +274,7 @@ import type { LinearCrossEntropyOptions } from '#lib/nn/functional/linear_cross_
 import type { PackedSequence } from '#lib/nn/utils/rnn.js'
 import type { BasePruningMethod } from '#lib/nn/utils/pruning_method.js'
 import type { Module } from '#lib/nn/modules/module.js'
+import type { Measurement, TaskSpec } from '#lib/utils/benchmark/measurement.js'
 import type { BackwardHook, BackwardPreHook, ForwardHook, ForwardPreHook, RegistrationHook } from '#lib/nn/modules/hooks.js'
 import type { LoadPostHook, LoadPreHook, StateDictHook, StateDictPreHook } from '#lib/nn/modules/state_dict.js'
 import type { Parameter } from '#lib/nn/parameter.js'

@@ -34,6 +34,11 @@ const TYPES: Record<string, string> = {
   Columns:
     "readonly ('input_size' | 'output_size' | 'num_params' | 'params_percent' | 'kernel_size' | 'mult_adds' | 'trainable')[]",
   RowSettings: "readonly ('ascii_only' | 'depth' | 'var_names' | 'hide_recursive_layers')[]",
+  Statement: '(() => unknown)',
+  Clock: '(() => number)',
+  TimeCallback: '((number: number, seconds: number) => void)',
+  TaskSpec: 'TaskSpec',
+  Measurement: 'Measurement',
   Entries: 'Readonly<Record<string, unknown>>',
   NormOrder: "number | 'fro' | 'nuc'",
   TensorOrNumber: 'Tensor | number',

@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { SingleBar } from 'cli-progress'
 import { Command } from 'commander'
 import { packageRoot } from '../../lib/core/package_root.js'
+import { type Progress, progress } from '../../lib/utils/progress/index.js'
 import { modulesPage, modulesSummary } from './modules/page.js'
 import type { Outcome } from './outcome.js'
 import { page, summary } from './page.js'
@@ -41,14 +41,10 @@ const MODULES: Suite = {
 }
 const NEEDS = 'pip install torch==2.13.0 numpy scipy expecttest safetensors'
 
-const progress = (what: string, total: number) => {
-  const bar = new SingleBar({
-    format: `${what} [{bar}] {value}/{total} {entry}`,
-    stream: process.stderr,
-    noTTYOutput: false,
-  })
-  bar.start(total, 0, { entry: '' })
-  return bar
+/** How far a bar is, and with what. */
+function show(bar: Progress<never>, done: number, entry: string): void {
+  bar.set_postfix(entry)
+  bar.update(done - bar.n)
 }
 
 async function linesOf(child: ChildProcess, onLine: (line: string) => void): Promise<number | string> {
@@ -84,20 +80,20 @@ async function exportCases(python: string, exporter: string, folder: string, onl
   child.stderr?.on('data', (data) => {
     errors = `${errors}${data}`.slice(-4000)
   })
-  let bar: SingleBar | null = null
+  let bar: Progress<never> | null = null
   const code = await linesOf(child, (line) => {
     const { done, of, entry } = JSON.parse(line)
-    bar ??= progress('PyTorch ', of)
-    bar.update(done, { entry })
+    bar ??= progress({ desc: 'PyTorch', total: of })
+    show(bar, done, entry)
   })
-  ;(bar as SingleBar | null)?.stop()
+  ;(bar as Progress<never> | null)?.close()
   if (code !== 0) throw new Error(`${exporter} failed:\n${errors}`)
 }
 
 /** Checks all entries; one that ends its process is a failure of its own, and the next process goes on behind it. */
 async function checkAll(worker: string, folder: string, names: string[]): Promise<Outcome[]> {
   const outcomes: Outcome[] = []
-  const bar = progress('tstorch ', names.length)
+  using bar = progress({ desc: 'tstorch', total: names.length })
   let rest = names
   while (rest.length > 0) {
     let started = rest[0] as string
@@ -112,7 +108,7 @@ async function checkAll(worker: string, folder: string, names: string[]): Promis
       finished = message.outcome !== undefined
       if (finished) outcomes.push(message.outcome as Outcome)
       else started = message.started
-      bar.update(outcomes.length, { entry: started })
+      show(bar, outcomes.length, started)
     })
     if (end === 0) break
     const failures = [`the process ended with ${end}: ${errors.trim().split('\n').at(-1)}`]
@@ -129,7 +125,6 @@ async function checkAll(worker: string, folder: string, names: string[]): Promis
       })
     rest = rest.slice(rest.indexOf(started) + 1)
   }
-  bar.stop()
   return outcomes
 }
 

@@ -20,6 +20,7 @@ import torch.nn.attention.bias
 import torch.nn.attention.flex_attention
 import torch.nn.utils.prune
 import torch.optim.swa_utils
+import torch.utils.benchmark
 import torch.utils.checkpoint
 import torch.utils.data
 import torch.utils.tensorboard
@@ -279,6 +280,12 @@ OWN = {
     "testing.assert_close": {"actual": "unknown", "expected": "unknown", "msg": "Message?"},
     "utils.checkpoint.checkpoint_sequential": {"functions": "unknown", "segments": "int", "input": "unknown",
                                                "use_reentrant": "bool?"},
+    "utils.benchmark": {"t": "float", "u": "str", "x": "float", "n": "int", "elements": "Entries[]"},
+    "utils.benchmark.Timer": {"stmt": "Statement", "setup": "Statement", "timer": "Clock?", "globals": "unknown",
+                              "language": "unknown", "callback": "TimeCallback?", "min_run_time": "float"},
+    "utils.benchmark.TaskSpec": {},
+    "utils.benchmark.Measurement": {"raw_times": "float[]", "task_spec": "TaskSpec", "metadata": "unknown"},
+    "utils.benchmark.Compare": {"results": "Measurement[]"},
     "utils.summary": {
         "model": "Module", "input_size": "Sizes?", "input_data": "Inputs?", "batch_dim": "int?", "col_names": "Columns?",
         "dtypes": "DTypes?", "device": "Device?", "mode": "'train'|'eval'", "row_settings": "RowSettings?",
@@ -342,7 +349,7 @@ SHARDS = ("*, filename_pattern=None, force_contiguous=True, max_shard_size='5GB'
           "shared_tensors_to_discard=None")
 # Defaults that are objects of Python's, as they are written here.
 DEFAULTS = {("Transformer", "activation"): "relu", ("TransformerEncoderLayer", "activation"): "relu",
-            ("TransformerDecoderLayer", "activation"): "relu", ("random_split", "generator"): None}
+            ("TransformerDecoderLayer", "activation"): "relu", ("random_split", "generator"): None, ("Timer", "language"): None}
 # What stands in C, by the first line of its documentation.
 IN_C = {
     "Tensor.requires_grad_": "requires_grad=True", "Generator": "device='cpu'", "as_tensor": "data, *, dtype=None, device=None",
@@ -599,6 +606,7 @@ DATA = ["DataLoader", "SequentialSampler", "RandomSampler", "SubsetRandomSampler
 nn, optim, autograd = torch.nn, torch.optim, torch.autograd
 # Methods of schedulers that take what LRScheduler's take.
 INHERITED = ("state_dict", "load_state_dict", "get_lr")
+benchmark = torch.utils.benchmark
 parametrize, prune, flex = nn.utils.parametrize, nn.utils.prune, nn.attention.flex_attention
 public_of = lambda module: [name for name in getattr(module, "__all__", dir(module)) if not name.startswith("_")]
 own_functions = lambda module: [name for name in public_of(module)
@@ -695,11 +703,15 @@ named = [
     row("cuda.CUDAGraph", "capture_begin", "method", documented("pool=None, capture_error_mode='global', check_input_liveness=False")),
     *functions("cuda", torch.cuda.memory, [name for name in own_functions(torch.cuda.memory) if name in CUDA]),
     *functions("cuda", torch.cuda.random, [name for name in own_functions(torch.cuda.random) if name in CUDA]),
-    *functions("torch", torch, ["manual_seed", "set_rng_state", "set_default_dtype", "use_deterministic_algorithms",
+    *functions("torch", torch, ["manual_seed", "set_rng_state", "set_default_device", "set_default_dtype", "use_deterministic_algorithms",
                                 "set_deterministic_debug_mode", "set_float32_matmul_precision", "set_printoptions"]),
     *classes("torch", torch, ["autocast"]),
     *classes("amp", torch.amp, ["GradScaler"]), *methods("amp.GradScaler", torch.amp.GradScaler),
     *functions("utils.checkpoint", torch.utils.checkpoint, ["checkpoint", "checkpoint_sequential"]),
+    *classes("utils.benchmark", benchmark, ["Compare", "Measurement", "TaskSpec", "Timer"]),
+    *(each for name in ("Compare", "TaskSpec", "Timer") for each in methods(f"utils.benchmark.{name}", getattr(benchmark, name))),
+    *methods("utils.benchmark.Measurement", benchmark.Measurement),
+    *functions("utils.benchmark", benchmark, ["select_unit", "unit_to_english", "trim_sigfig"]),
     # That of torchinfo 1.8.
     row("utils", "summary", "function", documented(
         "model, input_size=None, input_data=None, batch_dim=None, col_names=None, col_width=25, depth=3, device=None, "

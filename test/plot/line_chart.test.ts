@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test, vi } from 'vitest'
 import { Animator } from '../../lib/d2l/animator.js'
-import { type LineChart, line_chart_svg, save_line_chart } from '../../lib/plot/line_chart.js'
+import { type LineChart, line_chart_png, line_chart_svg, save_line_chart } from '../../lib/plot/line_chart.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'tstorch-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -128,6 +128,7 @@ describe('a line chart', () => {
       const [, width, height] = /^<svg[^>]* width="(\d+)" height="(\d+)"/.exec(svg) as unknown as string[]
       const png = readFileSync(files[1])
       expect(png.subarray(0, 8)).toEqual(Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'))
+      expect(png.equals(await line_chart_png(chart))).toBe(true)
       expect([png.readUInt32BE(16), png.readUInt32BE(20)]).toEqual([2 * Number(width), 2 * Number(height)])
     }
     expect(readdirSync(folder)).toHaveLength(8)

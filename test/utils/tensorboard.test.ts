@@ -292,7 +292,7 @@ describe('a writer', () => {
     ],
     [
       'a list of other words',
-      (w: Writer) => w.add_hparams({ a: 1 }, {}, { a: ['x'] }),
+      (w: Writer) => w.add_hparams({ a: 1 }, {}, { hparam_domain_discrete: { a: ['x'] } }),
       'hparam_domain_discrete[a] should be a list of same type',
     ],
     ['two tags of a margin', (w: Writer) => w.add_custom_scalars_marginchart(['a', 'b']), 'Expected 3 tags, got 2.'],
@@ -314,6 +314,40 @@ describe('a writer', () => {
   })
 })
 
+test('it says which package is missing', () => {
+  const library = JSON.stringify(new URL('../../dist/lib/index.js', import.meta.url).href)
+  const program = `
+    import Module from 'node:module'
+    import torch from ${library}
+    const folder = ${JSON.stringify(temporary())}
+    const resolve = Module._resolveFilename
+    const without = (missing, call) => {
+      Module._resolveFilename = (name, ...rest) => {
+        if (name === missing) throw new Error('not found')
+        return resolve(name, ...rest)
+      }
+      try {
+        call()
+      } catch ({ message }) {
+        console.log(message)
+      }
+    }
+    let writer
+    const open = () => { writer = new torch.utils.tensorboard.SummaryWriter(folder) }
+    without('protobufjs', open)
+    without('@node-rs/crc32', open)
+    without('fast-png', () => { open(); writer.add_image('x', torch.ones(3, 1, 1)) })
+    writer.add_scalar('x', 1)
+    writer.close()`
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' })
+  expect(stderr).toBe('')
+  expect(stdout.trim().split('\n')).toEqual([
+    'event files need the package protobufjs: npm install protobufjs',
+    'event files need the package @node-rs/crc32: npm install @node-rs/crc32',
+    'images need the package fast-png: npm install fast-png',
+  ])
+})
+
 describe('when the process ends', () => {
   /** Runs a program with a writer, and gives the tags in its folder. */
   function tagsAfter(program: string): string[] {
@@ -328,6 +362,24 @@ describe('when the process ends', () => {
   test('what waits is written, and no timer keeps it alive', () => {
     expect(tagsAfter(`writer.add_scalar('a', 1); writer.add_scalars('g', { b: 1 })`).sort()).toEqual(['a', 'g'])
   })
+  test('threads have files of their own, and write what waits when they end', () => {
+    const library = JSON.stringify(new URL('../../dist/lib/index.js', import.meta.url).href)
+    const source = `Promise.all([import(${library}), import('node:worker_threads')]).then(
+      ([{ default: torch }, { workerData: { name, folder } }]) => {
+        new torch.utils.tensorboard.SummaryWriter(folder).add_scalar(name, 1)
+      })`
+    const folder = JSON.stringify(temporary())
+    const program = `
+      import { Worker } from 'node:worker_threads'
+      for (const name of ['a', 'b', 'c']) {
+        new Worker(${JSON.stringify(source)}, { eval: true, workerData: { name, folder: ${folder} } })
+      }`
+    const { stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' })
+    expect(stderr).toBe('')
+    expect(filesOf(JSON.parse(folder)).length).toBe(3)
+    expect(tagsOf(JSON.parse(folder)).sort()).toEqual(['a', 'b', 'c'])
+  })
+
   test('by process.exit', () => expect(tagsAfter(`writer.add_scalar('a', 1); process.exit(0)`)).toEqual(['a']))
   test('by an error', () => expect(tagsAfter(`writer.add_scalar('a', 1); throw new Error('boom')`)).toEqual(['a']))
 })

@@ -387,6 +387,13 @@ export interface Arguments {
   'torch.manual_seed': [seed: ({ seed: number | bigint }) | number | bigint]
 
   /**
+   * `torch.set_default_device(device)`
+   *
+   * https://docs.pytorch.org/docs/2.13/generated/torch.set_default_device.html
+   */
+  'torch.set_default_device': [device: ({ device: DeviceLike | null }) | DeviceLike | null]
+
+  /**
    * `torch.set_default_dtype(d)`
    *
    * https://docs.pytorch.org/docs/2.13/generated/torch.set_default_dtype.html
@@ -617,6 +624,7 @@ export interface Values {
   'sparse.log_softmax': { input: Tensor; dim: number; dtype: DType | null }
   'sparse.spdiags': { diagonals: Tensor; offsets: Tensor; shape: readonly number[]; layout: Layout | null }
   'torch.manual_seed': { seed: number | bigint }
+  'torch.set_default_device': { device: DeviceLike | null }
   'torch.set_default_dtype': { d: DType }
   'torch.set_deterministic_debug_mode': { debug_mode: number | 'default' | 'warn' | 'error' }
   'torch.set_float32_matmul_precision': { precision: 'highest' | 'high' | 'medium' }

@@ -5,6 +5,7 @@ import type { DType } from '../../core/dtype.js'
 import type { Tensor } from '../../core/tensor.js'
 import type { Scalar } from '../../operators/operator.js'
 import type { Module } from '../../nn/modules/module.js'
+import type { Measurement, TaskSpec } from '../../utils/benchmark/measurement.js'
 
 import { readArguments } from '../../operators/arguments.js'
 
@@ -15,6 +16,153 @@ export type Keywords<K extends keyof Values, Given = never> = {
 
 /** What the callables take: arguments in place, then an object of keywords. */
 export interface Arguments {
+  /**
+   * `torch.utils.benchmark.Compare(results)`
+   *
+   * https://docs.pytorch.org/docs/2.13/benchmark_utils.html#torch.utils.benchmark.Compare
+   */
+  'utils.benchmark.Compare': [results: ({ results: readonly Measurement[] }) | readonly Measurement[]]
+
+  /**
+   * `torch.utils.benchmark.Measurement(number_per_run, raw_times, task_spec, metadata=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/benchmark_utils.html#torch.utils.benchmark.Measurement
+   */
+  'utils.benchmark.Measurement': [options: { number_per_run: number; raw_times: readonly number[]; task_spec: TaskSpec } & Keywords<'utils.benchmark.Measurement', 'number_per_run' | 'raw_times' | 'task_spec'>] | [number_per_run: number, options: { raw_times: readonly number[]; task_spec: TaskSpec } & Keywords<'utils.benchmark.Measurement', 'number_per_run' | 'raw_times' | 'task_spec'>] | [number_per_run: number, raw_times: readonly number[], options: { task_spec: TaskSpec } & Keywords<'utils.benchmark.Measurement', 'number_per_run' | 'raw_times' | 'task_spec'>] | [number_per_run: number, raw_times: readonly number[], task_spec: TaskSpec, metadata?: unknown | Keywords<'utils.benchmark.Measurement', 'number_per_run' | 'raw_times' | 'task_spec'> | undefined]
+
+  /**
+   * `torch.utils.benchmark.TaskSpec(stmt, setup, global_setup='', label=None, sub_label=None, description=None, env=None, num_threads=1)`
+   *
+   * https://docs.pytorch.org/docs/2.13/benchmark_utils.html#torch.utils.benchmark.TaskSpec
+   */
+  'utils.benchmark.TaskSpec': [options: { stmt: string; setup: string } & Keywords<'utils.benchmark.TaskSpec', 'stmt' | 'setup'>] | [stmt: string, options: { setup: string } & Keywords<'utils.benchmark.TaskSpec', 'stmt' | 'setup'>] | [stmt: string, setup: string, global_setup?: string | Keywords<'utils.benchmark.TaskSpec', 'stmt' | 'setup'> | undefined, label?: string | null | Keywords<'utils.benchmark.TaskSpec', 'stmt' | 'setup'> | undefined, sub_label?: string | null | Keywords<'utils.benchmark.TaskSpec', 'stmt' | 'setup'> | undefined, description?: string | null | Keywords<'utils.benchmark.TaskSpec', 'stmt' | 'setup'> | undefined, env?: string | null | Keywords<'utils.benchmark.TaskSpec', 'stmt' | 'setup'> | undefined, num_threads?: number | Keywords<'utils.benchmark.TaskSpec', 'stmt' | 'setup'> | undefined]
+
+  /**
+   * `torch.utils.benchmark.Timer(stmt='pass', setup='pass', global_setup='', timer=None, globals=None, label=None, sub_label=None, description=None, env=None, num_threads=1, language=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/benchmark_utils.html#torch.utils.benchmark.Timer
+   */
+  'utils.benchmark.Timer': [stmt?: (() => unknown) | Keywords<'utils.benchmark.Timer'> | undefined, setup?: (() => unknown) | Keywords<'utils.benchmark.Timer'> | undefined, global_setup?: string | Keywords<'utils.benchmark.Timer'> | undefined, timer?: (() => number) | null | Keywords<'utils.benchmark.Timer'> | undefined, globals?: unknown | Keywords<'utils.benchmark.Timer'> | undefined, label?: string | null | Keywords<'utils.benchmark.Timer'> | undefined, sub_label?: string | null | Keywords<'utils.benchmark.Timer'> | undefined, description?: string | null | Keywords<'utils.benchmark.Timer'> | undefined, env?: string | null | Keywords<'utils.benchmark.Timer'> | undefined, num_threads?: number | Keywords<'utils.benchmark.Timer'> | undefined, language?: unknown | Keywords<'utils.benchmark.Timer'> | undefined]
+
+  /**
+   * `torch.utils.benchmark.Compare.colorize(rowwise=False)`
+   *
+   * https://docs.pytorch.org/docs/2.13/benchmark_utils.html#torch.utils.benchmark.Compare.colorize
+   */
+  'utils.benchmark.Compare.colorize': [rowwise?: boolean | Keywords<'utils.benchmark.Compare.colorize'> | undefined]
+
+  /**
+   * `torch.utils.benchmark.Compare.extend_results(results)`
+   *
+   * https://docs.pytorch.org/docs/2.13/benchmark_utils.html#torch.utils.benchmark.Compare.extend_results
+   */
+  'utils.benchmark.Compare.extend_results': [results: ({ results: readonly Measurement[] }) | readonly Measurement[]]
+
+  /**
+   * `torch.utils.benchmark.Compare.highlight_warnings()`
+   *
+   * https://docs.pytorch.org/docs/2.13/benchmark_utils.html#torch.utils.benchmark.Compare.highlight_warnings
+   */
+  'utils.benchmark.Compare.highlight_warnings': []
+
+  /**
+   * `torch.utils.benchmark.Compare.print()`
+   *
+   * https://docs.pytorch.org/docs/2.13/benchmark_utils.html#torch.utils.benchmark.Compare.print
+   */
+  'utils.benchmark.Compare.print': []
+
+  /**
+   * `torch.utils.benchmark.Compare.trim_significant_figures()`
+   *
+   * https://docs.pytorch.org/docs/2.13/benchmark_utils.html#torch.utils.benchmark.Compare.trim_significant_figures
+   */
+  'utils.benchmark.Compare.trim_significant_figures': []
+
+  /**
+   * `torch.utils.benchmark.TaskSpec.setup_str()`
+   *
+   * https://docs.pytorch.org/docs/2.13/benchmark_utils.html#torch.utils.benchmark.TaskSpec.setup_str
+   */
+  'utils.benchmark.TaskSpec.setup_str': []
+
+  /**
+   * `torch.utils.benchmark.TaskSpec.summarize()`
+   *
+   * https://docs.pytorch.org/docs/2.13/benchmark_utils.html#torch.utils.benchmark.TaskSpec.summarize
+   */
+  'utils.benchmark.TaskSpec.summarize': []
+
+  /**
+   * `torch.utils.benchmark.Timer.adaptive_autorange(threshold=0.1, *, min_run_time=0.01, max_run_time=10.0, callback=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/benchmark_utils.html#torch.utils.benchmark.Timer.adaptive_autorange
+   */
+  'utils.benchmark.Timer.adaptive_autorange': [threshold?: number | Keywords<'utils.benchmark.Timer.adaptive_autorange'> | undefined, options?: Keywords<'utils.benchmark.Timer.adaptive_autorange'> | undefined]
+
+  /**
+   * `torch.utils.benchmark.Timer.autorange(callback=None)`
+   *
+   * https://docs.pytorch.org/docs/2.13/benchmark_utils.html#torch.utils.benchmark.Timer.autorange
+   */
+  'utils.benchmark.Timer.autorange': [callback?: ((number: number, seconds: number) => void) | null | Keywords<'utils.benchmark.Timer.autorange'> | undefined]
+
+  /**
+   * `torch.utils.benchmark.Timer.blocked_autorange(callback=None, min_run_time=0.2)`
+   *
+   * https://docs.pytorch.org/docs/2.13/benchmark_utils.html#torch.utils.benchmark.Timer.blocked_autorange
+   */
+  'utils.benchmark.Timer.blocked_autorange': [callback?: ((number: number, seconds: number) => void) | null | Keywords<'utils.benchmark.Timer.blocked_autorange'> | undefined, min_run_time?: number | Keywords<'utils.benchmark.Timer.blocked_autorange'> | undefined]
+
+  /**
+   * `torch.utils.benchmark.Timer.collect_callgrind(number=100, *, repeats=None, collect_baseline=True, retain_out_file=False)`
+   *
+   * https://docs.pytorch.org/docs/2.13/benchmark_utils.html#torch.utils.benchmark.Timer.collect_callgrind
+   */
+  'utils.benchmark.Timer.collect_callgrind': [number?: number | Keywords<'utils.benchmark.Timer.collect_callgrind'> | undefined, options?: Keywords<'utils.benchmark.Timer.collect_callgrind'> | undefined]
+
+  /**
+   * `torch.utils.benchmark.Timer.repeat(repeat=-1, number=-1)`
+   *
+   * https://docs.pytorch.org/docs/2.13/benchmark_utils.html#torch.utils.benchmark.Timer.repeat
+   */
+  'utils.benchmark.Timer.repeat': [repeat?: number | Keywords<'utils.benchmark.Timer.repeat'> | undefined, number?: number | Keywords<'utils.benchmark.Timer.repeat'> | undefined]
+
+  /**
+   * `torch.utils.benchmark.Timer.timeit(number=1000000)`
+   *
+   * https://docs.pytorch.org/docs/2.13/benchmark_utils.html#torch.utils.benchmark.Timer.timeit
+   */
+  'utils.benchmark.Timer.timeit': [number?: number | Keywords<'utils.benchmark.Timer.timeit'> | undefined]
+
+  /**
+   * `torch.utils.benchmark.Measurement.meets_confidence(threshold=0.1)`
+   *
+   * https://docs.pytorch.org/docs/2.13/benchmark_utils.html#torch.utils.benchmark.Measurement.meets_confidence
+   */
+  'utils.benchmark.Measurement.meets_confidence': [threshold?: number | Keywords<'utils.benchmark.Measurement.meets_confidence'> | undefined]
+
+  /**
+   * `torch.utils.benchmark.select_unit(t)`
+   *
+   * https://docs.pytorch.org/docs/2.13/benchmark_utils.html#torch.utils.benchmark.select_unit
+   */
+  'utils.benchmark.select_unit': [t: ({ t: number }) | number]
+
+  /**
+   * `torch.utils.benchmark.trim_sigfig(x, n)`
+   *
+   * https://docs.pytorch.org/docs/2.13/benchmark_utils.html#torch.utils.benchmark.trim_sigfig
+   */
+  'utils.benchmark.trim_sigfig': [options: { x: number; n: number }] | [x: number, options: { n: number }] | [x: number, n: number]
+
+  /**
+   * `torch.utils.benchmark.unit_to_english(u)`
+   *
+   * https://docs.pytorch.org/docs/2.13/benchmark_utils.html#torch.utils.benchmark.unit_to_english
+   */
+  'utils.benchmark.unit_to_english': [u: ({ u: string }) | string]
+
   /** `torch.utils.summary(model, input_size=None, input_data=None, batch_dim=None, col_names=None, col_width=25, depth=3, device=None, dtypes=None, mode='eval', row_settings=None, verbose=1)` */
   'utils.summary': [model: ({ model: Module } & Keywords<'utils.summary', 'model'>) | Module, input_size?: readonly number[] | readonly (readonly number[])[] | null | Keywords<'utils.summary', 'model'> | undefined, input_data?: Tensor | readonly unknown[] | Readonly<Record<string, unknown>> | null | Keywords<'utils.summary', 'model'> | undefined, batch_dim?: number | null | Keywords<'utils.summary', 'model'> | undefined, col_names?: readonly ('input_size' | 'output_size' | 'num_params' | 'params_percent' | 'kernel_size' | 'mult_adds' | 'trainable')[] | null | Keywords<'utils.summary', 'model'> | undefined, col_width?: number | Keywords<'utils.summary', 'model'> | undefined, depth?: number | Keywords<'utils.summary', 'model'> | undefined, device?: DeviceLike | null | Keywords<'utils.summary', 'model'> | undefined, dtypes?: readonly DType[] | null | Keywords<'utils.summary', 'model'> | undefined, mode?: 'train' | 'eval' | Keywords<'utils.summary', 'model'> | undefined, row_settings?: readonly ('ascii_only' | 'depth' | 'var_names' | 'hide_recursive_layers')[] | null | Keywords<'utils.summary', 'model'> | undefined, verbose?: number | Keywords<'utils.summary', 'model'> | undefined]
 
@@ -245,6 +393,27 @@ export interface Arguments {
 
 /** The values of their parameters. */
 export interface Values {
+  'utils.benchmark.Compare': { results: readonly Measurement[] }
+  'utils.benchmark.Measurement': { number_per_run: number; raw_times: readonly number[]; task_spec: TaskSpec; metadata: unknown }
+  'utils.benchmark.TaskSpec': { stmt: string; setup: string; global_setup: string; label: string | null; sub_label: string | null; description: string | null; env: string | null; num_threads: number }
+  'utils.benchmark.Timer': { stmt: (() => unknown); setup: (() => unknown); global_setup: string; timer: (() => number) | null; globals: unknown; label: string | null; sub_label: string | null; description: string | null; env: string | null; num_threads: number; language: unknown }
+  'utils.benchmark.Compare.colorize': { rowwise: boolean }
+  'utils.benchmark.Compare.extend_results': { results: readonly Measurement[] }
+  'utils.benchmark.Compare.highlight_warnings': {  }
+  'utils.benchmark.Compare.print': {  }
+  'utils.benchmark.Compare.trim_significant_figures': {  }
+  'utils.benchmark.TaskSpec.setup_str': {  }
+  'utils.benchmark.TaskSpec.summarize': {  }
+  'utils.benchmark.Timer.adaptive_autorange': { threshold: number; min_run_time: number; max_run_time: number; callback: ((number: number, seconds: number) => void) | null }
+  'utils.benchmark.Timer.autorange': { callback: ((number: number, seconds: number) => void) | null }
+  'utils.benchmark.Timer.blocked_autorange': { callback: ((number: number, seconds: number) => void) | null; min_run_time: number }
+  'utils.benchmark.Timer.collect_callgrind': { number: number; repeats: number | null; collect_baseline: boolean; retain_out_file: boolean }
+  'utils.benchmark.Timer.repeat': { repeat: number; number: number }
+  'utils.benchmark.Timer.timeit': { number: number }
+  'utils.benchmark.Measurement.meets_confidence': { threshold: number }
+  'utils.benchmark.select_unit': { t: number }
+  'utils.benchmark.trim_sigfig': { x: number; n: number }
+  'utils.benchmark.unit_to_english': { u: string }
   'utils.summary': { model: Module; input_size: readonly number[] | readonly (readonly number[])[] | null; input_data: Tensor | readonly unknown[] | Readonly<Record<string, unknown>> | null; batch_dim: number | null; col_names: readonly ('input_size' | 'output_size' | 'num_params' | 'params_percent' | 'kernel_size' | 'mult_adds' | 'trainable')[] | null; col_width: number; depth: number; device: DeviceLike | null; dtypes: readonly DType[] | null; mode: 'train' | 'eval'; row_settings: readonly ('ascii_only' | 'depth' | 'var_names' | 'hide_recursive_layers')[] | null; verbose: number }
   'utils.tensorboard.FileWriter': { log_dir: string; max_queue: number; flush_secs: number; filename_suffix: string }
   'utils.tensorboard.SummaryWriter': { log_dir: string | null; comment: string; purge_step: number | bigint | null; max_queue: number; flush_secs: number; filename_suffix: string }

@@ -45,7 +45,7 @@ function sprite(images: Tensor): Uint8Array {
   const [height, side] = [bytes.size(0), bytes.size(1)]
   if (height > side)
     throw new RangeError(`label_img are higher than wide: ${images.shape}; the projector shows no such ones`)
-  const square = zeros([side, side, 3], { dtype: uint8 })
+  const square = zeros([side, side, 3], { dtype: uint8, device: 'cpu' })
   square.narrow(0, 0, height).copy_(bytes)
   return png(square)
 }

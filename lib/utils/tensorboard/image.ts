@@ -13,7 +13,7 @@ export function grid(images: Tensor, columns = 8): Tensor {
   const [count, , height, width] = colored.shape as unknown as [number, number, number, number]
   const across = Math.min(count, columns)
   const down = Math.ceil(count / across)
-  const empty = zeros([across * down - count, 3, height, width], { dtype: colored.dtype })
+  const empty = zeros([across * down - count, 3, height, width], { dtype: colored.dtype, device: colored.device })
   return cat([colored, empty])
     .view(down, across, 3, height, width)
     .permute(2, 0, 3, 1, 4)
@@ -84,7 +84,7 @@ export function decodePng(file: Uint8Array): Tensor {
     'images',
   ).decode(file)
   if (depth !== 8 || channels < 3) throw new RangeError('a figure in a list has 8 bits of red, green and blue')
-  return tensor(Uint8Array.from(data)).view(height, width, channels).narrow(2, 0, 3).permute(2, 0, 1)
+  return tensor(Uint8Array.from(data), { device: 'cpu' }).view(height, width, channels).narrow(2, 0, 3).permute(2, 0, 1)
 }
 
 /** The fields of the message Image, of bytes (H, W, C). */
@@ -114,7 +114,7 @@ export function imageOfPng(file: Uint8Array): Record<string, unknown> {
 /** Draws rectangles (x, y, x, y) of the tensor `boxes` into bytes (H, W, C), red, where Pillow draws lines of width 2. */
 export function drawBoxes(image: Tensor, boxes: Tensor): void {
   const [height, width, channels] = image.shape as unknown as [number, number, number]
-  const red = tensor([255, 0, 0, 255].slice(0, channels), { dtype: uint8 })
+  const red = tensor([255, 0, 0, 255].slice(0, channels), { dtype: uint8, device: 'cpu' })
   /** From the first to the last of the rows and columns, what lies in the image. */
   const fill = (top: number, bottom: number, left: number, right: number) => {
     const [y, x] = [Math.max(top, 0), Math.max(left, 0)]
