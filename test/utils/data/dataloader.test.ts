@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { native } from '../../../lib/core/native.js'
 import torch, { type Tensor } from '../../../lib/index.js'
+import { pinned } from '../../../lib/utils/data/pin_memory.js'
 import { filled } from '../../helpers.js'
 import { cases, nameOf, prepare, run } from './cases.js'
 import { DATASETS, Stream } from './datasets.js'
@@ -145,6 +146,25 @@ test('pinned memory without a GPU is a warning', async () => {
   const warned = new Promise<Error>((resolve) => process.once('warning', resolve))
   expect(lists(new DataLoader(range(2), { pin_memory: true, batch_size: 2 }))).toEqual([[0, 1]])
   expect((await warned).message).toContain("'pin_memory' argument is set as true but no accelerator is found")
+})
+
+test('what is pinned: tensors, and what can be pinned, in lists, Maps and plain objects', () => {
+  class Own {
+    constructor(readonly text: string) {}
+    pin_memory() {
+      return `pinned ${this.text}`
+    }
+  }
+  const day = new Date()
+  const batch = { list: [new Own('a'), 1], map: new Map([['x', new Own('b')]]), text: 'c', nothing: null, day }
+  expect(pinned(batch)).toEqual({
+    list: ['pinned a', 1],
+    map: new Map([['x', 'pinned b']]),
+    text: 'c',
+    nothing: null,
+    day,
+  })
+  if (torch.cuda.is_available()) expect((pinned([torch.ones(1)]) as Tensor[])[0]?.is_pinned()).toBe(true)
 })
 
 /** Says when its iterator is closed, and fails at a sample if told so. */
