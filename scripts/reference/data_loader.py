@@ -245,7 +245,7 @@ def epochs_of(spec, num_workers):
             sampler.set_epoch(epoch)
         batches = [written(batch) for batch in loader]
         if num_workers > 0 and not spec["options"].get("in_order", True):
-            batches.sort(key=json.dumps)
+            batches.sort(key=lambda batch: json.dumps(batch, separators=(",", ":")))
         drawn = [torch.randint(10**6, ()).item()]
         if generator is not None:
             drawn.append(torch.randint(10**6, (), generator=generator).item())

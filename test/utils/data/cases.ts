@@ -64,6 +64,8 @@ export function prepare(spec: LoaderCase, num_workers: number) {
   return { loader, before, after }
 }
 
+const textOf = (batch: Written): string => JSON.stringify(batch)
+
 /** What the reference script writes of a case. With workers that need not keep the order, batches are sorted. */
 export async function run(spec: LoaderCase, num_workers: number, is_async: boolean) {
   const { loader, before, after } = prepare(spec, num_workers)
@@ -73,6 +75,7 @@ export async function run(spec: LoaderCase, num_workers: number, is_async: boole
     const batches: Written[] = []
     if (is_async) for await (const batch of loader) batches.push(written(batch))
     else for (const batch of loader) batches.push(written(batch))
+    if (num_workers > 0 && spec.options.in_order === false) batches.sort((a, b) => (textOf(a) < textOf(b) ? -1 : 1))
     epochs.push({ batches, drawn: after() })
   }
   return epochs
