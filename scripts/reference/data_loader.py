@@ -184,9 +184,10 @@ def sampler_of(spec, dataset, generator):
 
 # --- loaders --------------------------------------------------------------------------------------------------------
 
-def case(dataset, n=10, sampler=None, batch_sampler=None, seed=0, generator=None, workers=(0, 2), **options):
+def case(dataset, n=10, sampler=None, batch_sampler=None, seed=0, generator=None, stop=None, workers=(0, 2), **options):
+    """`stop` is after how many batches each epoch's loop breaks."""
     return {"dataset": dataset, "n": n, "sampler": sampler, "batch_sampler": batch_sampler, "seed": seed, "generator": generator,
-            "workers": list(workers), "options": options}
+            "stop": stop, "workers": list(workers), "options": options}
 
 
 random = lambda **options: ["RandomSampler", options]
@@ -228,6 +229,10 @@ CASES = [
     case("list", batch_size=3, shuffle=True, in_order=False), case("Stream", batch_size=3, in_order=False),
     *(case(name, batch_size=3, persistent_workers=True, workers=(2,), **({} if "Stream" in name else {"shuffle": True}))
       for name in ("list", "Drawing", "Told", "Stream", "DrawingStream")),
+    *(case("list", n=n, batch_size=5, stop=2, **more) for n, more in ((10, {"shuffle": True, "generator": 6}), (30, {"shuffle": True}),
+      (60, {"sampler": random(replacement=True, generator=True), "generator": 1}), (20, {"sampler": random(num_samples=45)}))),
+    case("Drawing", batch_size=2, shuffle=True, stop=1), case("Stream", batch_size=2, stop=1), case("DrawingStream", batch_size=3, stop=2),
+    *(case(name, batch_size=2, persistent_workers=True, stop=2, workers=(2,)) for name in ("list", "Stream")),
     *(case("Drawing", batch_size=2, shuffle=True, prefetch_factor=factor, workers=(2,)) for factor in (1, 3, 20)),
 ]
 
@@ -243,7 +248,11 @@ def epochs_of(spec, num_workers):
     for epoch in range(EPOCHS):
         if isinstance(sampler, data.DistributedSampler):
             sampler.set_epoch(epoch)
-        batches = [written(batch) for batch in loader]
+        batches = []
+        for batch in loader:
+            batches.append(written(batch))
+            if len(batches) == spec["stop"]:
+                break
         if num_workers > 0 and not spec["options"].get("in_order", True):
             batches.sort(key=lambda batch: json.dumps(batch, separators=(",", ":")))
         drawn = [torch.randint(10**6, ()).item()]

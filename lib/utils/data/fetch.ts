@@ -58,12 +58,15 @@ class MapFetcher implements Fetcher {
 
   fetch(indices: unknown): unknown {
     const { dataset, auto_collation, collate_fn } = this.#settings
-    const rows = this.#rows(indices)
-    if (rows !== null) return rows
     let data: unknown
-    if (!auto_collation) data = this.#sample(indices)
-    else if (getsItems(dataset)) data = dataset.getitems(indices as unknown[])
-    else data = (indices as unknown[]).map((index) => this.#sample(index))
+    if (auto_collation) {
+      const list = [...(indices as Iterable<unknown>)]
+      const rows = this.#rows(list)
+      if (rows !== null) return rows
+      data = getsItems(dataset) ? dataset.getitems(list) : list.map((index) => this.#sample(index))
+    } else {
+      data = this.#sample(indices)
+    }
     refusePromises('the dataset', auto_collation && Array.isArray(data) ? data : [data])
     const batch = collate_fn(data)
     refusePromises('collate_fn', [batch])
@@ -72,12 +75,11 @@ class MapFetcher implements Fetcher {
 
   async fetchAsync(indices: unknown): Promise<unknown> {
     const { dataset, auto_collation, collate_fn } = this.#settings
-    const rows = this.#rows(indices)
-    if (rows !== null) return rows
     if (!auto_collation) return collate_fn(await this.#sample(indices))
-    const data = getsItems(dataset)
-      ? await dataset.getitems(indices as unknown[])
-      : this.#startAll(indices as unknown[])
+    const list = [...(indices as Iterable<unknown>)]
+    const rows = this.#rows(list)
+    if (rows !== null) return rows
+    const data = getsItems(dataset) ? await dataset.getitems(list) : this.#startAll(list)
     return collate_fn(Array.isArray(data) && data.some(isPromise) ? await allOf(data) : data)
   }
 
@@ -102,9 +104,9 @@ class MapFetcher implements Fetcher {
     return samples
   }
 
-  #rows(indices: unknown): unknown {
-    const { dataset, auto_collation, collate_fn } = this.#settings
-    return auto_collation && collate_fn === default_collate ? rowsOf(dataset, indices as unknown[]) : null
+  #rows(indices: readonly unknown[]): unknown {
+    const { dataset, collate_fn } = this.#settings
+    return collate_fn === default_collate ? rowsOf(dataset, indices) : null
   }
 }
 

@@ -21,6 +21,8 @@ export interface LoaderCase {
   batch_sampler: SamplerSpec
   seed: number
   generator: number | null
+  /** After how many batches each epoch's loop breaks. */
+  stop: number | null
   options: LoaderOptions
   /** By the number of workers. */
   results: Record<string, { length: number | null; epochs: Epoch[] }>
@@ -43,8 +45,8 @@ export const cases = fixture<{
   dataset_errors: ({ name: string } & Outcome<unknown>)[]
 }>('data_loader.json')
 
-export const nameOf = ({ dataset, n, sampler, batch_sampler, seed, generator, options }: LoaderCase): string =>
-  JSON.stringify({ dataset, n, sampler, batch_sampler, seed, generator, ...options })
+export const nameOf = ({ dataset, n, sampler, batch_sampler, seed, generator, stop, options }: LoaderCase): string =>
+  JSON.stringify({ dataset, n, sampler, batch_sampler, seed, generator, stop, ...options })
 
 const drawnFrom = (generator: torch.Generator | null): number =>
   (torch.randint(10 ** 6, [], { generator }) as Tensor).item()
@@ -73,8 +75,11 @@ export async function run(spec: LoaderCase, num_workers: number, is_async: boole
   for (let epoch = 0; epoch < 3; epoch++) {
     before(epoch)
     const batches: Written[] = []
-    if (is_async) for await (const batch of loader) batches.push(written(batch))
-    else for (const batch of loader) batches.push(written(batch))
+    if (is_async) {
+      for await (const batch of loader) if (batches.push(written(batch)) === spec.stop) break
+    } else {
+      for (const batch of loader) if (batches.push(written(batch)) === spec.stop) break
+    }
     if (num_workers > 0 && spec.options.in_order === false) batches.sort((a, b) => (textOf(a) < textOf(b) ? -1 : 1))
     epochs.push({ batches, drawn: after() })
   }

@@ -60,7 +60,7 @@ describe('arguments', () => {
     expect(() => [...new DataLoader(new Set([1]) as never)]).toThrow("'Set' object is not subscriptable")
     expect(() => new DataLoader(data, { multiprocessing_context: 'fork', num_workers: 1 })).toThrow(/threads/)
     expect(() => new DataLoader(new Stream(2), { sampler: [1] })).toThrow(/expected unspecified sampler option/)
-    expect(() => [...new DataLoader(data, { timeout: 1 })]).toThrow(/timeout needs workers/)
+    expect(() => [...new DataLoader(data, { timeout: 1 })]).toThrow(/requires timeout == 0/)
   })
 
   test('go in place as in Python, or by name', () => {
@@ -112,6 +112,10 @@ describe('datasets of any kind', () => {
     expect(lists(new DataLoader(named, { sampler: ['b', 'a'], batch_size: 2 }))).toEqual([[2, 1]])
     expect(() => [...new DataLoader(named, { sampler: ['c'] })]).toThrow(/no key c/)
     expect(lists(new DataLoader(new Float32Array([0.5, 1.5]), 2))).toEqual([[0.5, 1.5]])
+    const batches = [new Int32Array([2, 0]), new Set([1]), torch.tensor([1n, 2n])]
+    const squares = { length: 3, at: (i: number | Tensor) => BigInt(Number(i) ** 2) }
+    expect(lists(new DataLoader(squares, { batch_sampler: batches.slice(0, 2) }))).toEqual([[4, 0], [1]])
+    expect(lists(new DataLoader(torch.arange(3).mul(5), { batch_sampler: batches }))).toEqual([[10, 0], [5], [5, 10]])
     expect(() => [...new DataLoader(range(2), { sampler: [2] })]).toThrow(new RangeError('list index out of range'))
   })
 
@@ -265,6 +269,48 @@ describe('the end of a loop', () => {
       for (const _ of new DataLoader(range(4), { sampler, batch_size })) break
     }
     expect(closed).toBe(2)
+  })
+
+  test('closes no iterator that has ended, and every other one once, whatever fails', () => {
+    const calls: string[] = []
+    const watched = (name: string, count: number, failing = false) => ({
+      [Symbol.iterator]: () => {
+        let i = 0
+        return {
+          next: () =>
+            (i < count ? { done: false, value: i++ } : { done: true, value: undefined }) as IteratorResult<number>,
+          return: () => {
+            calls.push(name)
+            if (failing) throw new Error(`${name} cannot be closed`)
+            return { done: true as const, value: undefined }
+          },
+        }
+      },
+    })
+    class Stuck extends IterableDataset<number> {
+      [Symbol.iterator]() {
+        return watched('dataset', 3, true)[Symbol.iterator]()
+      }
+    }
+    expect([...new DataLoader(range(3), { sampler: watched('sampler', 3), batch_size: 2 })].length).toBe(2)
+    expect([...new DataLoader(range(3), { sampler: watched('sampler', 3), batch_size: null })].length).toBe(3)
+    expect([...new DataLoader(new Stuck(), 2)].length).toBe(2)
+    expect(calls).toEqual([])
+    for (const _ of new DataLoader(range(3), { sampler: watched('sampler', 3), batch_size: null })) break
+    expect(calls).toEqual(['sampler'])
+    const stop = () => {
+      for (const _ of new DataLoader(new Stuck(), { batch_size: null })) break
+    }
+    expect(stop).toThrow('dataset cannot be closed')
+    const fail = () => {
+      for (const _ of new DataLoader(new Stuck(), { batch_size: null })) throw new Error('in the body')
+    }
+    expect(fail).toThrow('in the body')
+    const collate_fn = () => {
+      throw new Error('in collate_fn')
+    }
+    expect(() => [...new DataLoader(new Stuck(), { collate_fn })]).toThrow('in collate_fn')
+    expect(calls).toEqual(['sampler', 'dataset', 'dataset', 'dataset'])
   })
 
   test('after an error an iterator has nothing more', () => {
