@@ -15,7 +15,7 @@ import { lengthOf, type Sized } from './sized.js'
  * pass over the data calls, and mostly a `length`.
  */
 export class Sampler<Index = number> implements Iterable<Index> {
-  [Symbol.iterator](): IterableIterator<Index> {
+  [Symbol.iterator](): Iterator<Index> {
     const error = new Error('Subclasses of Sampler should implement [Symbol.iterator] (Python’s __iter__).')
     error.name = 'NotImplementedError'
     throw error
