@@ -16,12 +16,12 @@ interface RandomSplit {
    *
    * https://docs.pytorch.org/docs/2.13/data.html#torch.utils.data.random_split
    */
-  <D extends AnyDataset>(
+  <D extends AnyDataset, const L extends readonly number[]>(
     ...args:
-      | [dataset: D, lengths: readonly number[], generator?: Generator | null | Options | undefined]
-      | [dataset: D, options: { lengths: readonly number[] } & Options]
-      | [options: { dataset: D; lengths: readonly number[] } & Options]
-  ): SubsetOf<D>[]
+      | [dataset: D, lengths: L, generator?: Generator | null | Options | undefined]
+      | [dataset: D, options: { lengths: L } & Options]
+      | [options: { dataset: D; lengths: L } & Options]
+  ): { -readonly [Part in keyof L]: SubsetOf<D> }
 }
 
 /** As Python's sum of floats, which carries along what rounding takes. */

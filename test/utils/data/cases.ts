@@ -31,6 +31,7 @@ export interface LoaderCase {
 export type Outcome<T> = { gives: T } | { error: string; message: string }
 
 export const cases = fixture<{
+  losses: number[]
   loaders: LoaderCase[]
   samplers: { sampler: SamplerSpec; n: number; seed: number; length: number; passes: unknown[]; drawn: number }[]
   splits: ({ n: number; lengths: number[]; seed: number } & Outcome<{

@@ -1,14 +1,15 @@
 import { setImmediate } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { native } from '../../../lib/core/native.js'
-import torch, { type Tensor } from '../../../lib/index.js'
+import torch, { nn, optim, type Tensor } from '../../../lib/index.js'
 import { pinned } from '../../../lib/utils/data/pin_memory.js'
-import { filled } from '../../helpers.js'
+import { expectNumbers, filled } from '../../helpers.js'
 import { cases, nameOf, prepare, run } from './cases.js'
 import { DATASETS, Stream } from './datasets.js'
 import { written } from './values.js'
 
-const { DataLoader, Dataset, IterableDataset, RandomSampler, SequentialSampler, TensorDataset } = torch.utils.data
+const { DataLoader, Dataset, IterableDataset, random_split, RandomSampler, SequentialSampler, TensorDataset } =
+  torch.utils.data
 
 const alone = cases.loaders.filter(({ results }) => '0' in results)
 const range = (n: number): bigint[] => Array.from({ length: n }, (_, i) => BigInt(i))
@@ -35,6 +36,33 @@ describe.each(filled(alone.map((spec) => ({ name: nameOf(spec), spec }))))('$nam
 test('there are settings enough', () => {
   expect(alone.length).toBeGreaterThanOrEqual(60)
   expect(cases.loaders.filter(({ results }) => '2' in results).length).toBeGreaterThanOrEqual(60)
+})
+
+test('a training in which weights, splits, orders and dropout are drawn in turn has Python’s losses', () => {
+  torch.manual_seed(0)
+  const x = torch.randn(90, 4)
+  const data = new TensorDataset(x, x.sum(1).gt(0).long())
+  const [train, rest] = random_split(data, [0.8, 0.2])
+  const model = new nn.Sequential(new nn.Linear(4, 16), new nn.Dropout(0.3), new nn.ReLU(), new nn.Linear(16, 2))
+  const optimizer = new optim.SGD(model.parameters(), { lr: 0.5 })
+  const losses: number[] = []
+  for (let epoch = 0; epoch < 3; epoch++) {
+    model.train()
+    for (const [inputs, labels] of new DataLoader(train, { batch_size: 16, shuffle: true, drop_last: true })) {
+      const loss = nn.functional.cross_entropy(model(inputs), labels)
+      optimizer.zero_grad()
+      loss.backward()
+      optimizer.step()
+      losses.push(loss.item())
+    }
+    model.eval()
+    torch.no_grad(() => {
+      for (const [inputs, labels] of new DataLoader(rest, 9)) {
+        losses.push(nn.functional.cross_entropy(model(inputs), labels).item())
+      }
+    })
+  }
+  expectNumbers(losses, cases.losses, 1e-4)
 })
 
 describe('arguments', () => {
