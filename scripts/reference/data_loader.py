@@ -184,9 +184,10 @@ def sampler_of(spec, dataset, generator):
 
 # --- loaders --------------------------------------------------------------------------------------------------------
 
-def case(dataset, n=10, sampler=None, batch_sampler=None, seed=0, generator=None, workers=(0, 2), **options):
+def case(dataset, n=10, sampler=None, batch_sampler=None, seed=0, generator=None, stop=None, workers=(0, 2), **options):
+    """`stop` is after how many batches each epoch's loop breaks."""
     return {"dataset": dataset, "n": n, "sampler": sampler, "batch_sampler": batch_sampler, "seed": seed, "generator": generator,
-            "workers": list(workers), "options": options}
+            "stop": stop, "workers": list(workers), "options": options}
 
 
 random = lambda **options: ["RandomSampler", options]
@@ -228,6 +229,10 @@ CASES = [
     case("list", batch_size=3, shuffle=True, in_order=False), case("Stream", batch_size=3, in_order=False),
     *(case(name, batch_size=3, persistent_workers=True, workers=(2,), **({} if "Stream" in name else {"shuffle": True}))
       for name in ("list", "Drawing", "Told", "Stream", "DrawingStream")),
+    *(case("list", n=n, batch_size=5, stop=2, **more) for n, more in ((10, {"shuffle": True, "generator": 6}), (30, {"shuffle": True}),
+      (60, {"sampler": random(replacement=True, generator=True), "generator": 1}), (20, {"sampler": random(num_samples=45)}))),
+    case("Drawing", batch_size=2, shuffle=True, stop=1), case("Stream", batch_size=2, stop=1), case("DrawingStream", batch_size=3, stop=2),
+    *(case(name, batch_size=2, persistent_workers=True, stop=2, workers=(2,)) for name in ("list", "Stream")),
     *(case("Drawing", batch_size=2, shuffle=True, prefetch_factor=factor, workers=(2,)) for factor in (1, 3, 20)),
 ]
 
@@ -243,9 +248,13 @@ def epochs_of(spec, num_workers):
     for epoch in range(EPOCHS):
         if isinstance(sampler, data.DistributedSampler):
             sampler.set_epoch(epoch)
-        batches = [written(batch) for batch in loader]
+        batches = []
+        for batch in loader:
+            batches.append(written(batch))
+            if len(batches) == spec["stop"]:
+                break
         if num_workers > 0 and not spec["options"].get("in_order", True):
-            batches.sort(key=json.dumps)
+            batches.sort(key=lambda batch: json.dumps(batch, separators=(",", ":")))
         drawn = [torch.randint(10**6, ()).item()]
         if generator is not None:
             drawn.append(torch.randint(10**6, (), generator=generator).item())
@@ -375,8 +384,31 @@ LENGTH_ERRORS = {
 }
 
 
+def trained():
+    """The losses of a small training, in which weights, splits, orders and dropout are drawn in turn."""
+    torch.manual_seed(0)
+    x = torch.randn(90, 4)
+    train, rest = data.random_split(data.TensorDataset(x, (x.sum(1) > 0).long()), [0.8, 0.2])
+    model = torch.nn.Sequential(torch.nn.Linear(4, 16), torch.nn.Dropout(0.3), torch.nn.ReLU(), torch.nn.Linear(16, 2))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    losses = []
+    for _ in range(EPOCHS):
+        model.train()
+        for inputs, labels in data.DataLoader(train, batch_size=16, shuffle=True, drop_last=True):
+            loss = torch.nn.functional.cross_entropy(model(inputs), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+        model.eval()
+        with torch.no_grad():
+            losses += [torch.nn.functional.cross_entropy(model(i), l).item() for i, l in data.DataLoader(rest, batch_size=9)]
+    return losses
+
+
 def main():
     sections = {
+        "losses": trained(),
         "loaders": [{**spec, "results": {str(workers): epochs_of(spec, workers) for workers in spec["workers"]}} for spec in CASES],
         "samplers": [{"sampler": spec, "n": n, "seed": seed, **sampled(spec, n, seed, "generator" in spec[1])}
                      for spec, n in SAMPLERS for seed in (0, 3)],

@@ -234,7 +234,7 @@ class DataLoaderClass<Batch = any> implements LoaderSettings, Iterable<Batch>, A
 
 /** Opens what loads a pass: this thread or workers. */
 function openSource(loader: LoaderSettings, pass: Pass): BatchSource {
-  if (loader.num_workers > 0) throw new Error('num_workers must be 0')
+  if (loader.num_workers > 0) throw new Error('loading by workers is not there: num_workers must be 0')
   return new SingleProcessSource(loader, pass)
 }
 

@@ -59,24 +59,31 @@ export type SampleOf<D> = 0 extends 1 & D
             ? Sample
             : unknown
 
-/** Python's dataset[index]. */
-export function sampleAt(dataset: AnyDataset, index: unknown): unknown {
-  if (internals.isTensor(dataset)) return dataset.index(index as number)
+/** Python's dataset[index]: a function, as what kind of dataset it is takes longer to find out than to read a sample. */
+export function readerOf(dataset: AnyDataset): (index: unknown) => unknown {
+  if (internals.isTensor(dataset)) return (index) => dataset.index(index as number)
   if (types.isMap(dataset)) {
-    if (!dataset.has(index)) throw new RangeError(`the dataset, a Map, has no key ${String(index)}`)
-    return dataset.get(index)
+    return (index) => {
+      if (!dataset.has(index)) throw new RangeError(`the dataset, a Map, has no key ${String(index)}`)
+      return dataset.get(index)
+    }
   }
-  const { length } = dataset as { length?: unknown }
   if (Array.isArray(dataset) || ArrayBuffer.isView(dataset)) {
-    if (!Number.isInteger(index)) throw new TypeError(`list indices must be integers, not ${describe(index)}`)
-    if (Number(index) >= Number(length) || Number(index) < -Number(length))
-      throw new RangeError('list index out of range')
+    const list = dataset as unknown[]
+    return (index) => {
+      if (!Number.isInteger(index)) throw new TypeError(`list indices must be integers, not ${describe(index)}`)
+      const position = index as number
+      if (position >= list.length || position < -list.length) throw new RangeError('list index out of range')
+      return list.at(position)
+    }
   }
   if (typeof (dataset as Dataset).at !== 'function') {
     throw new TypeError(`'${describe(dataset)}' object is not subscriptable: a dataset has \`at(index)\``)
   }
-  return (dataset as Dataset).at(index)
+  return (index) => (dataset as Dataset).at(index)
 }
+
+export const sampleAt = (dataset: AnyDataset, index: unknown): unknown => readerOf(dataset)(index)
 
 /** Whether a dataset loads several samples at once. */
 export function getsItems(dataset: AnyDataset): dataset is AnyDataset & { getitems(indices: unknown[]): unknown } {

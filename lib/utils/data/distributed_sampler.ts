@@ -1,8 +1,7 @@
-import { scope } from '../../core/scope.js'
 import { randperm } from '../../generated/functions.js'
 import { Generator } from '../../operators/generator.js'
 import { type Arguments, read } from './generated/arguments.js'
-import { Sampler } from './sampler.js'
+import { numbersOf, Sampler } from './sampler.js'
 import { lengthOf, type Sized } from './sized.js'
 
 /**
@@ -57,9 +56,9 @@ export class DistributedSampler extends Sampler {
     }
   }
 
-  #shuffled(length: number): number[] {
+  #shuffled(length: number): ArrayLike<number> {
     const generator = new Generator().manual_seed(this.seed + this.epoch)
-    return scope(() => randperm(length, { generator }).tolist() as number[])
+    return numbersOf(length, () => randperm(length, { generator }))
   }
 
   /** Says which pass over the data comes next: each has an order of its own, the same one in all processes. */

@@ -2,6 +2,7 @@
 
 // biome-ignore-all lint/suspicious/noExplicitAny: datasets have samples of any type, and indices of any type
 
+import { default_collate } from './collate.js'
 import {
   type AnyDataset,
   asyncIterableOf,
@@ -9,10 +10,11 @@ import {
   type IterableDataset,
   iterableOf,
   needsAwait,
-  sampleAt,
+  readerOf,
 } from './dataset.js'
 import { END } from './loader_iterator.js'
 import { allOf, isPromise } from './promises.js'
+import { rowsOf } from './rows.js'
 
 export interface FetchSettings {
   readonly dataset: AnyDataset
@@ -40,14 +42,15 @@ export function openFetcher(settings: FetchSettings, is_async: boolean): Fetcher
 
 /** Refuses promises; nobody else can handle their failures. */
 function refusePromises(who: string, values: readonly unknown[]): void {
-  const promises = values.filter(isPromise)
-  if (promises.length === 0) return
-  for (const promise of promises) void promise.then(undefined, () => {})
+  if (!values.some(isPromise)) return
+  for (const value of values) if (isPromise(value)) void value.then(undefined, () => {})
   throw new TypeError(needsAwait(`${who} gave a promise`))
 }
 
 class MapFetcher implements Fetcher {
   readonly #settings: FetchSettings
+  /** Made when the first sample is read: what is no dataset is refused there. */
+  #reader: ((index: unknown) => unknown) | null = null
 
   constructor(settings: FetchSettings) {
     this.#settings = settings
@@ -56,9 +59,14 @@ class MapFetcher implements Fetcher {
   fetch(indices: unknown): unknown {
     const { dataset, auto_collation, collate_fn } = this.#settings
     let data: unknown
-    if (!auto_collation) data = sampleAt(dataset, indices)
-    else if (getsItems(dataset)) data = dataset.getitems(indices as unknown[])
-    else data = (indices as unknown[]).map((index) => sampleAt(dataset, index))
+    if (auto_collation) {
+      const list = [...(indices as Iterable<unknown>)]
+      const rows = this.#rows(list)
+      if (rows !== null) return rows
+      data = getsItems(dataset) ? dataset.getitems(list) : list.map((index) => this.#sample(index))
+    } else {
+      data = this.#sample(indices)
+    }
     refusePromises('the dataset', auto_collation && Array.isArray(data) ? data : [data])
     const batch = collate_fn(data)
     refusePromises('collate_fn', [batch])
@@ -67,28 +75,39 @@ class MapFetcher implements Fetcher {
 
   async fetchAsync(indices: unknown): Promise<unknown> {
     const { dataset, auto_collation, collate_fn } = this.#settings
-    if (!auto_collation) return collate_fn(await sampleAt(dataset, indices))
-    const data = getsItems(dataset)
-      ? await dataset.getitems(indices as unknown[])
-      : startAll(dataset, indices as unknown[])
+    if (!auto_collation) return collate_fn(await this.#sample(indices))
+    const list = [...(indices as Iterable<unknown>)]
+    const rows = this.#rows(list)
+    if (rows !== null) return rows
+    const data = getsItems(dataset) ? await dataset.getitems(list) : this.#startAll(list)
     return collate_fn(Array.isArray(data) && data.some(isPromise) ? await allOf(data) : data)
   }
 
   close(): void {}
-}
 
-/** Asks for all samples, which then load at the same time; after one that throws for no more. */
-function startAll(dataset: AnyDataset, indices: readonly unknown[]): unknown[] {
-  const samples: unknown[] = []
-  for (const index of indices) {
-    try {
-      samples.push(sampleAt(dataset, index))
-    } catch (error) {
-      samples.push(Promise.reject(error))
-      break
-    }
+  #sample(index: unknown): unknown {
+    this.#reader ??= readerOf(this.#settings.dataset)
+    return this.#reader(index)
   }
-  return samples
+
+  /** Asks for all samples, which then load at the same time; after one that throws for no more. */
+  #startAll(indices: readonly unknown[]): unknown[] {
+    const samples: unknown[] = []
+    for (const index of indices) {
+      try {
+        samples.push(this.#sample(index))
+      } catch (error) {
+        samples.push(Promise.reject(error))
+        break
+      }
+    }
+    return samples
+  }
+
+  #rows(indices: readonly unknown[]): unknown {
+    const { dataset, collate_fn } = this.#settings
+    return collate_fn === default_collate ? rowsOf(dataset, indices) : null
+  }
 }
 
 class StreamFetcher implements Fetcher {

@@ -1,9 +1,9 @@
-import { scope } from '../../core/scope.js'
 import { warn } from '../../core/warn.js'
 import { randperm } from '../../generated/functions.js'
 import { pythonFunction } from '../../operators/arguments.js'
 import type { Generator } from '../../operators/generator.js'
 import type { AnyDataset } from './dataset.js'
+import { numbersOf } from './sampler.js'
 import { lengthOf } from './sized.js'
 import { Subset, type SubsetOf } from './subset.js'
 
@@ -16,12 +16,12 @@ interface RandomSplit {
    *
    * https://docs.pytorch.org/docs/2.13/data.html#torch.utils.data.random_split
    */
-  <D extends AnyDataset>(
+  <D extends AnyDataset, const L extends readonly number[]>(
     ...args:
-      | [dataset: D, lengths: readonly number[], generator?: Generator | null | Options | undefined]
-      | [dataset: D, options: { lengths: readonly number[] } & Options]
-      | [options: { dataset: D; lengths: readonly number[] } & Options]
-  ): SubsetOf<D>[]
+      | [dataset: D, lengths: L, generator?: Generator | null | Options | undefined]
+      | [dataset: D, options: { lengths: L } & Options]
+      | [options: { dataset: D; lengths: L } & Options]
+  ): { -readonly [Part in keyof L]: SubsetOf<D> }
 }
 
 /** As Python's sum of floats, which carries along what rounding takes. */
@@ -59,7 +59,7 @@ export const random_split = pythonFunction<RandomSplit>(
     }
     const bad = lengths.find((part) => !Number.isInteger(part))
     if (bad !== undefined) throw new TypeError(`random_split(): a length must be a whole number, not ${bad}`)
-    const indices = scope(() => randperm(length, { generator }).tolist() as number[])
+    const indices = Array.from(numbersOf(length, () => randperm(length, { generator })))
     let end = 0
     return lengths.map((part) => {
       end += part

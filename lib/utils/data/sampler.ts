@@ -1,6 +1,6 @@
 // Samplers: in which order a loader takes a dataset's samples.
 
-import { float64, int64 } from '../../core/dtype.js'
+import { float64, int32, int64 } from '../../core/dtype.js'
 import { pythonRepr } from '../../core/python_repr.js'
 import { keep, scope } from '../../core/scope.js'
 import type { Tensor } from '../../core/tensor.js'
@@ -15,15 +15,20 @@ import { lengthOf, type Sized } from './sized.js'
  * pass over the data calls, and mostly a `length`.
  */
 export class Sampler<Index = number> implements Iterable<Index> {
-  [Symbol.iterator](): IterableIterator<Index> {
+  [Symbol.iterator](): Iterator<Index> {
     const error = new Error('Subclasses of Sampler should implement [Symbol.iterator] (Python’s __iter__).')
     error.name = 'NotImplementedError'
     throw error
   }
 }
 
-/** The whole numbers of a tensor, which is freed at once. */
-const numbersOf = (draw: () => Tensor): number[] => scope(() => draw().tolist() as number[])
+/** The whole numbers below `end` of a tensor, which is freed at once. */
+export function numbersOf(end: number, draw: () => Tensor): Int32Array | Float64Array {
+  return scope(() => {
+    const numbers = draw().to(end < 2 ** 31 ? int32 : float64)
+    return numbers.to_typed_array({ copy: true }) as Int32Array | Float64Array
+  })
+}
 
 /** A seed as Python draws it, of 63 bits, from this generator or from the default one. */
 export function drawSeed(generator: Generator | null): bigint {
@@ -93,14 +98,17 @@ export class RandomSampler extends Sampler {
     const generator = this.generator ?? new Generator().manual_seed(drawSeed(null))
     if (n === 0) throw new RangeError('RandomSampler: there is no sample to draw')
     if (this.replacement) {
-      const some = (count: number) => numbersOf(() => randint(n, [count], { dtype: int64, generator }))
       // As many at once as Python draws.
-      for (let i = 0; i < Math.floor(num_samples / 32); i++) yield* some(32)
-      yield* some(num_samples % 32)
+      for (let left = num_samples; left >= 0; left -= 32) {
+        const some = numbersOf(n, () => randint(n, [Math.min(left, 32)], { dtype: int64, generator }))
+        for (let i = 0; i < some.length; i++) yield some[i] as number
+      }
     } else {
-      const all = () => numbersOf(() => randperm(n, { generator }))
-      for (let i = 0; i < Math.floor(num_samples / n); i++) yield* all()
-      yield* all().slice(0, num_samples % n)
+      // Python draws the last ones also where it takes none of them.
+      for (let left = num_samples; left >= 0; left -= n) {
+        const all = numbersOf(n, () => randperm(n, { generator }))
+        for (let i = 0; i < Math.min(left, n); i++) yield all[i] as number
+      }
     }
   }
 }
@@ -123,7 +131,8 @@ export class SubsetRandomSampler extends Sampler {
 
   override *[Symbol.iterator](): IterableIterator<number> {
     const { generator, length } = this
-    for (const i of numbersOf(() => randperm(length, { generator }))) yield this.indices[i] as number
+    const order = numbersOf(length, () => randperm(length, { generator }))
+    for (let i = 0; i < length; i++) yield this.indices[order[i] as number] as number
   }
 }
 
@@ -158,6 +167,7 @@ export class WeightedRandomSampler extends Sampler {
 
   override *[Symbol.iterator](): IterableIterator<number> {
     const { weights, num_samples, replacement, generator } = this
-    yield* numbersOf(() => multinomial(weights, num_samples, replacement, { generator }))
+    const drawn = numbersOf(weights.size(0), () => multinomial(weights, num_samples, replacement, { generator }))
+    for (let i = 0; i < drawn.length; i++) yield drawn[i] as number
   }
 }

@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: datasets have samples of any type, and indices of any type
 
 import { isPlainObject } from '../../operators/options.js'
-import { type AnyDataset, Dataset, getsItems, type SampleOf, sampleAt } from './dataset.js'
+import { type AnyDataset, Dataset, getsItems, readerOf, type SampleOf, sampleAt } from './dataset.js'
 import { allOf, isPromise } from './promises.js'
 import { lengthOf } from './sized.js'
 
@@ -38,7 +38,7 @@ class StackDatasetClass<Sample = any> extends Dataset<Sample> {
 
   getitems(indices: unknown[]): Sample[] | Promise<Sample[]> {
     const columns = mapValues(this.datasets, (dataset) =>
-      getsItems(dataset) ? dataset.getitems(indices) : gathered(indices.map((index) => sampleAt(dataset, index))),
+      getsItems(dataset) ? dataset.getitems(indices) : gathered(indices.map(readerOf(dataset))),
     )
     const rows = (all: Values<unknown>) => {
       const checked = mapValues(all, (samples) => {

@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: datasets have samples of any type, and indices of any type
 
-import { type AnyDataset, Dataset, getsItems, type SampleOf, sampleAt } from './dataset.js'
+import { type AnyDataset, Dataset, getsItems, readerOf, type SampleOf, sampleAt } from './dataset.js'
 import { type Arguments, read } from './generated/arguments.js'
 import { lengthOf } from './sized.js'
 
@@ -39,7 +39,7 @@ export class Subset<Sample = any> extends Dataset<Sample> {
     const inside = indices.map((index) => this.#inside(index))
     const { dataset } = this
     if (getsItems(dataset)) return dataset.getitems(inside) as Sample[] | Promise<Sample[]>
-    return inside.map((index) => sampleAt(dataset, index) as Sample)
+    return inside.map(readerOf(dataset)) as Sample[]
   }
 
   #inside(index: number): unknown {

@@ -21,6 +21,8 @@ export interface LoaderCase {
   batch_sampler: SamplerSpec
   seed: number
   generator: number | null
+  /** After how many batches each epoch's loop breaks. */
+  stop: number | null
   options: LoaderOptions
   /** By the number of workers. */
   results: Record<string, { length: number | null; epochs: Epoch[] }>
@@ -29,6 +31,7 @@ export interface LoaderCase {
 export type Outcome<T> = { gives: T } | { error: string; message: string }
 
 export const cases = fixture<{
+  losses: number[]
   loaders: LoaderCase[]
   samplers: { sampler: SamplerSpec; n: number; seed: number; length: number; passes: unknown[]; drawn: number }[]
   splits: ({ n: number; lengths: number[]; seed: number } & Outcome<{
@@ -43,8 +46,8 @@ export const cases = fixture<{
   dataset_errors: ({ name: string } & Outcome<unknown>)[]
 }>('data_loader.json')
 
-export const nameOf = ({ dataset, n, sampler, batch_sampler, seed, generator, options }: LoaderCase): string =>
-  JSON.stringify({ dataset, n, sampler, batch_sampler, seed, generator, ...options })
+export const nameOf = ({ dataset, n, sampler, batch_sampler, seed, generator, stop, options }: LoaderCase): string =>
+  JSON.stringify({ dataset, n, sampler, batch_sampler, seed, generator, stop, ...options })
 
 const drawnFrom = (generator: torch.Generator | null): number =>
   (torch.randint(10 ** 6, [], { generator }) as Tensor).item()
@@ -64,6 +67,8 @@ export function prepare(spec: LoaderCase, num_workers: number) {
   return { loader, before, after }
 }
 
+const textOf = (batch: Written): string => JSON.stringify(batch)
+
 /** What the reference script writes of a case. With workers that need not keep the order, batches are sorted. */
 export async function run(spec: LoaderCase, num_workers: number, is_async: boolean) {
   const { loader, before, after } = prepare(spec, num_workers)
@@ -71,8 +76,12 @@ export async function run(spec: LoaderCase, num_workers: number, is_async: boole
   for (let epoch = 0; epoch < 3; epoch++) {
     before(epoch)
     const batches: Written[] = []
-    if (is_async) for await (const batch of loader) batches.push(written(batch))
-    else for (const batch of loader) batches.push(written(batch))
+    if (is_async) {
+      for await (const batch of loader) if (batches.push(written(batch)) === spec.stop) break
+    } else {
+      for (const batch of loader) if (batches.push(written(batch)) === spec.stop) break
+    }
+    if (num_workers > 0 && spec.options.in_order === false) batches.sort((a, b) => (textOf(a) < textOf(b) ? -1 : 1))
     epochs.push({ batches, drawn: after() })
   }
   return epochs

@@ -1,13 +1,15 @@
 import { setImmediate } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { native } from '../../../lib/core/native.js'
-import torch, { type Tensor } from '../../../lib/index.js'
-import { filled } from '../../helpers.js'
+import torch, { nn, optim, type Tensor } from '../../../lib/index.js'
+import { pinned } from '../../../lib/utils/data/pin_memory.js'
+import { expectNumbers, filled } from '../../helpers.js'
 import { cases, nameOf, prepare, run } from './cases.js'
 import { DATASETS, Stream } from './datasets.js'
 import { written } from './values.js'
 
-const { DataLoader, Dataset, IterableDataset, RandomSampler, SequentialSampler, TensorDataset } = torch.utils.data
+const { DataLoader, Dataset, IterableDataset, random_split, RandomSampler, SequentialSampler, TensorDataset } =
+  torch.utils.data
 
 const alone = cases.loaders.filter(({ results }) => '0' in results)
 const range = (n: number): bigint[] => Array.from({ length: n }, (_, i) => BigInt(i))
@@ -36,6 +38,33 @@ test('there are settings enough', () => {
   expect(cases.loaders.filter(({ results }) => '2' in results).length).toBeGreaterThanOrEqual(60)
 })
 
+test('a training in which weights, splits, orders and dropout are drawn in turn has Python’s losses', () => {
+  torch.manual_seed(0)
+  const x = torch.randn(90, 4)
+  const data = new TensorDataset(x, x.sum(1).gt(0).long())
+  const [train, rest] = random_split(data, [0.8, 0.2])
+  const model = new nn.Sequential(new nn.Linear(4, 16), new nn.Dropout(0.3), new nn.ReLU(), new nn.Linear(16, 2))
+  const optimizer = new optim.SGD(model.parameters(), { lr: 0.5 })
+  const losses: number[] = []
+  for (let epoch = 0; epoch < 3; epoch++) {
+    model.train()
+    for (const [inputs, labels] of new DataLoader(train, { batch_size: 16, shuffle: true, drop_last: true })) {
+      const loss = nn.functional.cross_entropy(model(inputs), labels)
+      optimizer.zero_grad()
+      loss.backward()
+      optimizer.step()
+      losses.push(loss.item())
+    }
+    model.eval()
+    torch.no_grad(() => {
+      for (const [inputs, labels] of new DataLoader(rest, 9)) {
+        losses.push(nn.functional.cross_entropy(model(inputs), labels).item())
+      }
+    })
+  }
+  expectNumbers(losses, cases.losses, 1e-4)
+})
+
 describe('arguments', () => {
   test.each(filled(cases.loader_errors))('%j', ({ dataset, options, ...outcome }) => {
     const load = () => {
@@ -59,7 +88,7 @@ describe('arguments', () => {
     expect(() => [...new DataLoader(new Set([1]) as never)]).toThrow("'Set' object is not subscriptable")
     expect(() => new DataLoader(data, { multiprocessing_context: 'fork', num_workers: 1 })).toThrow(/threads/)
     expect(() => new DataLoader(new Stream(2), { sampler: [1] })).toThrow(/expected unspecified sampler option/)
-    expect(() => [...new DataLoader(data, { timeout: 1 })]).toThrow(/timeout needs workers/)
+    expect(() => [...new DataLoader(data, { timeout: 1 })]).toThrow(/requires timeout == 0/)
   })
 
   test('go in place as in Python, or by name', () => {
@@ -111,6 +140,10 @@ describe('datasets of any kind', () => {
     expect(lists(new DataLoader(named, { sampler: ['b', 'a'], batch_size: 2 }))).toEqual([[2, 1]])
     expect(() => [...new DataLoader(named, { sampler: ['c'] })]).toThrow(/no key c/)
     expect(lists(new DataLoader(new Float32Array([0.5, 1.5]), 2))).toEqual([[0.5, 1.5]])
+    const batches = [new Int32Array([2, 0]), new Set([1]), torch.tensor([1n, 2n])]
+    const squares = { length: 3, at: (i: number | Tensor) => BigInt(Number(i) ** 2) }
+    expect(lists(new DataLoader(squares, { batch_sampler: batches.slice(0, 2) }))).toEqual([[4, 0], [1]])
+    expect(lists(new DataLoader(torch.arange(3).mul(5), { batch_sampler: batches }))).toEqual([[10, 0], [5], [5, 10]])
     expect(() => [...new DataLoader(range(2), { sampler: [2] })]).toThrow(new RangeError('list index out of range'))
   })
 
@@ -145,6 +178,25 @@ test('pinned memory without a GPU is a warning', async () => {
   const warned = new Promise<Error>((resolve) => process.once('warning', resolve))
   expect(lists(new DataLoader(range(2), { pin_memory: true, batch_size: 2 }))).toEqual([[0, 1]])
   expect((await warned).message).toContain("'pin_memory' argument is set as true but no accelerator is found")
+})
+
+test('what is pinned: tensors, and what can be pinned, in lists, Maps and plain objects', () => {
+  class Own {
+    constructor(readonly text: string) {}
+    pin_memory() {
+      return `pinned ${this.text}`
+    }
+  }
+  const day = new Date()
+  const batch = { list: [new Own('a'), 1], map: new Map([['x', new Own('b')]]), text: 'c', nothing: null, day }
+  expect(pinned(batch)).toEqual({
+    list: ['pinned a', 1],
+    map: new Map([['x', 'pinned b']]),
+    text: 'c',
+    nothing: null,
+    day,
+  })
+  if (torch.cuda.is_available()) expect((pinned([torch.ones(1)]) as Tensor[])[0]?.is_pinned()).toBe(true)
 })
 
 /** Says when its iterator is closed, and fails at a sample if told so. */
@@ -245,6 +297,48 @@ describe('the end of a loop', () => {
       for (const _ of new DataLoader(range(4), { sampler, batch_size })) break
     }
     expect(closed).toBe(2)
+  })
+
+  test('closes no iterator that has ended, and every other one once, whatever fails', () => {
+    const calls: string[] = []
+    const watched = (name: string, count: number, failing = false) => ({
+      [Symbol.iterator]: () => {
+        let i = 0
+        return {
+          next: () =>
+            (i < count ? { done: false, value: i++ } : { done: true, value: undefined }) as IteratorResult<number>,
+          return: () => {
+            calls.push(name)
+            if (failing) throw new Error(`${name} cannot be closed`)
+            return { done: true as const, value: undefined }
+          },
+        }
+      },
+    })
+    class Stuck extends IterableDataset<number> {
+      [Symbol.iterator]() {
+        return watched('dataset', 3, true)[Symbol.iterator]()
+      }
+    }
+    expect([...new DataLoader(range(3), { sampler: watched('sampler', 3), batch_size: 2 })].length).toBe(2)
+    expect([...new DataLoader(range(3), { sampler: watched('sampler', 3), batch_size: null })].length).toBe(3)
+    expect([...new DataLoader(new Stuck(), 2)].length).toBe(2)
+    expect(calls).toEqual([])
+    for (const _ of new DataLoader(range(3), { sampler: watched('sampler', 3), batch_size: null })) break
+    expect(calls).toEqual(['sampler'])
+    const stop = () => {
+      for (const _ of new DataLoader(new Stuck(), { batch_size: null })) break
+    }
+    expect(stop).toThrow('dataset cannot be closed')
+    const fail = () => {
+      for (const _ of new DataLoader(new Stuck(), { batch_size: null })) throw new Error('in the body')
+    }
+    expect(fail).toThrow('in the body')
+    const collate_fn = () => {
+      throw new Error('in collate_fn')
+    }
+    expect(() => [...new DataLoader(new Stuck(), { collate_fn })]).toThrow('in collate_fn')
+    expect(calls).toEqual(['sampler', 'dataset', 'dataset', 'dataset'])
   })
 
   test('after an error an iterator has nothing more', () => {

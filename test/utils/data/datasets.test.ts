@@ -59,7 +59,96 @@ test('TensorDataset: samples are views, and may be taken by lists of indices', (
     ],
     [1, 3],
   ])
-  expect(() => dataset.at(3)).toThrow(/out of (bounds|range)/)
+  expect(() => dataset.at(3)).toThrow('index 3 is out of bounds for dimension 0 with size 3')
+})
+
+describe('TensorDataset in a loader', () => {
+  /** Sample by sample, and what the loader makes of it. */
+  const both = (dataset: torch.utils.data.TensorDataset, indices: number[]) => {
+    const collate_fn = (samples: Tensor[][]) => torch.utils.data.default_collate(samples)
+    return [undefined, collate_fn].map(
+      (collate) =>
+        [...new DataLoader(dataset, { batch_sampler: [indices], collate_fn: collate as typeof collate_fn })][0],
+    ) as [Tensor[], Tensor[]]
+  }
+  const kinds: Record<string, Tensor> = {
+    floats: torch.randn(5, 3),
+    images: torch.randn(5, 3, 4, 4),
+    channels_last: torch.randn(5, 3, 4, 4).contiguous({ memory_format: torch.channels_last }),
+    transposed: torch.randn(3, 5).t(),
+    numbers: torch.arange(5),
+    flags: torch.tensor([true, false, true, true, false]),
+    small: torch.randint(200, [5, 2]).to(torch.uint8),
+    halves: torch.randn(5, 2).to(torch.bfloat16),
+    complex: torch.randn(5, 2, { dtype: torch.complex64 }),
+    empty: torch.randn(5, 0),
+    slices: torch.randn(5, 6).index(':, ::2'),
+    some: torch.randn(9, 2).index('2:7'),
+  }
+  test.each(Object.entries(kinds))('%s come as they would one by one', (_, x) => {
+    for (const indices of [[0, 3, 3, 1], [-1, 4, -5], [2]]) {
+      const [[batch], [stacked]] = both(new TensorDataset(x), indices) as [[Tensor], [Tensor]]
+      expect(torch.equal(batch, stacked)).toBe(true)
+      expect([batch.dtype, batch.stride(), batch.storage_offset()]).toEqual([
+        stacked.dtype,
+        stacked.stride(),
+        stacked.storage_offset(),
+      ])
+      batch.zero_()
+      expect(torch.equal(stacked, both(new TensorDataset(x), indices)[1][0] as Tensor)).toBe(true)
+    }
+  })
+
+  test('gradients go through; classes of one’s own are asked for each sample', () => {
+    const x = torch.ones(3, 2, { requires_grad: true })
+    for (const [batch] of new DataLoader(new TensorDataset(x), 2)) batch.sum().backward()
+    expect(x.grad?.tolist()).toEqual([
+      [1, 1],
+      [1, 1],
+      [1, 1],
+    ])
+    class Doubled extends TensorDataset<[Tensor]> {
+      override at(index: number): [Tensor] {
+        return [super.at(index)[0].mul(2)]
+      }
+    }
+    const [[batch]] = [...new DataLoader(new Doubled(torch.ones(2)), 2)] as [[Tensor]]
+    expect(batch.tolist()).toEqual([2, 2])
+    class Several extends TensorDataset<[Tensor]> {
+      getitems(indices: number[]) {
+        return indices.map(() => [torch.zeros(1)])
+      }
+    }
+    const [[zeros]] = [...new DataLoader(new Several(torch.ones(2)), 2)] as [[Tensor]]
+    expect(zeros.tolist()).toEqual([[0], [0]])
+  })
+
+  test('subsets of it come as one by one, too', () => {
+    const data = new TensorDataset(torch.arange(10))
+    const twice = new Subset(new Subset(data, [9, 7, 5, 3, 1]), [4, -1, 0])
+    const [batch, stacked] = both(twice as never, [0, 2, -2])
+    expect(batch.map((each) => each.tolist())).toEqual([[1, 9, 1]])
+    expect(stacked.map((each) => each.tolist())).toEqual([[1, 9, 1]])
+    class Negative extends Subset<[Tensor]> {
+      override at(index: never): [Tensor] {
+        return [super.at(index)[0].neg()]
+      }
+      override getitems(indices: number[]) {
+        return indices.map((index) => this.at(index as never))
+      }
+    }
+    const [[negative]] = [...new DataLoader(new Negative(data, [3, 4]), 2)] as [[Tensor]]
+    expect(negative.tolist()).toEqual([-3, -4])
+    expect(() => [...new DataLoader(new Subset(data, [3]), { sampler: [1] })]).toThrow('list index out of range')
+  })
+
+  test('indices that are none are refused', () => {
+    const load = (index: unknown) => () => [...new DataLoader(new TensorDataset(torch.ones(2)), { sampler: [index] })]
+    expect(load(2)).toThrow('index 2 is out of bounds for dimension 0 with size 2')
+    expect(load(-3)).toThrow('index -3 is out of bounds for dimension 0 with size 2')
+    expect(load('x')).toThrow()
+    expect(load(0.5)).toThrow()
+  })
 })
 
 test('ConcatDataset finds the dataset of an index; datasets are added', () => {

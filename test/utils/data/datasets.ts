@@ -75,17 +75,15 @@ export class Stream extends IterableDataset<unknown> {
     super()
   }
 
-  *[Symbol.iterator](): Generator_ {
+  *[Symbol.iterator](): IterableIterator<unknown> {
     const { id, num_workers } = get_worker_info() ?? { id: 0, num_workers: 1 }
     for (let i = id; i < this.n; i += num_workers) yield BigInt(i)
   }
 }
 
-type Generator_ = IterableIterator<unknown>
-
 /** Every worker gives all of them. */
 export class WholeStream extends Stream {
-  override *[Symbol.iterator](): Generator_ {
+  override *[Symbol.iterator](): IterableIterator<unknown> {
     for (let i = 0; i < this.n; i++) yield BigInt(i)
   }
 }
@@ -98,7 +96,7 @@ export class SizedStream extends Stream {
 
 /** The first worker has two samples, the second one the rest. */
 export class UnevenStream extends Stream {
-  override *[Symbol.iterator](): Generator_ {
+  override *[Symbol.iterator](): IterableIterator<unknown> {
     const info = get_worker_info()
     const [first, end] = info === null ? [0, this.n] : info.id === 0 ? [0, 2] : [2, this.n]
     for (let i = first; i < end; i++) yield BigInt(i)
@@ -106,7 +104,7 @@ export class UnevenStream extends Stream {
 }
 
 export class DrawingStream extends Stream {
-  override *[Symbol.iterator](): Generator_ {
+  override *[Symbol.iterator](): IterableIterator<unknown> {
     for (const i of super[Symbol.iterator]()) yield [i, torch.rand(1)]
   }
 }
@@ -139,8 +137,8 @@ class Eager extends Sampler {
     super()
   }
 
-  override [Symbol.iterator](): IterableIterator<number> {
-    return (torch.randperm(this.length).tolist() as number[])[Symbol.iterator]() as IterableIterator<number>
+  override [Symbol.iterator](): Iterator<number> {
+    return (torch.randperm(this.length).tolist() as number[])[Symbol.iterator]()
   }
 }
 
