@@ -10,7 +10,11 @@ export type Mapping = 0 | 1 | 2
 /** What libtorch says, without where in its sources it says so. */
 function wordOf(error: unknown): unknown {
   if (!(error instanceof Error) || error.name === 'OutOfMemoryError') return error
-  const message = error.message.replace(/^\[enforce fail at [^\]]*\]\s*(?:[^.]*\.\s)?/, '').replace(/\s*\n[\s\S]*$/, '')
+  const message = error.message
+    .replace(/^\[enforce fail at [^\]]*\]\s*(?:[^.]*\.\s)?/, '')
+    .replace(/\s*\n[\s\S]*$/, '')
+    .replace(/ This is an internal miniz error\..*$/, '')
+    .replace(/^PytorchStreamReader failed/, 'libtorch failed')
   return new UnpicklingError(message.trim(), { cause: error })
 }
 

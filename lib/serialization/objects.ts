@@ -103,7 +103,9 @@ interface Frame {
 /** Makes of what a pickle built what JavaScript gets. */
 export class Finisher {
   readonly #done = new Map<object, unknown>()
-  readonly #calls = new Set<Instance>()
+  /** Where on the stack what is being finished is; and the calls among it, the innermost last. */
+  readonly #open = new Map<object, number>()
+  readonly #calls: number[] = []
   readonly #numbered = new Set<Dict>()
   readonly #stack: Frame[] = []
 
@@ -120,6 +122,8 @@ export class Finisher {
       while (frame.next < children.length && this.#stack.length === depth) this.#enter(children[frame.next++])
       if (this.#stack.length > depth) continue
       this.#stack.pop()
+      this.#open.delete(frame.node)
+      if (this.#calls.at(-1) === this.#stack.length) this.#calls.pop()
       this.#complete(frame.node)
     }
     return this.#final(root)
@@ -132,12 +136,18 @@ export class Finisher {
 
   #enter(value: unknown): void {
     if (typeof value !== 'object' || value === null || internals.isTensor(value)) return
+    // A call needs its arguments whole.
+    if ((this.#open.get(value) ?? Number.POSITIVE_INFINITY) <= (this.#calls.at(-1) ?? -1)) {
+      throw new UnpicklingError('an object is among the arguments that make it')
+    }
     if (this.#done.has(value)) return
     const children = this.#childrenOf(value)
     if (children === null) return
     if (this.#stack.length >= DEEPEST) {
       throw new UnpicklingError(`it holds containers in more than ${DEEPEST} others`)
     }
+    this.#open.set(value, this.#stack.length)
+    if (value instanceof Instance && !value.bare) this.#calls.push(this.#stack.length)
     this.#stack.push({ node: value, children, next: 0 })
   }
 
@@ -158,9 +168,7 @@ export class Finisher {
       return [...value]
     }
     if (value instanceof Instance) {
-      if (this.#calls.has(value)) throw new UnpicklingError('an object is among the arguments that make it')
       if (value.bare) this.#done.set(value, Object.create(value.make.prototype))
-      else this.#calls.add(value)
       return [value.args, ...value.states]
     }
     if (value instanceof Global) throw new UnpicklingError(`it holds ${value.path} itself, which is no value here`)
@@ -206,7 +214,6 @@ export class Finisher {
       const isClass = /^class\b/.test(Function.prototype.toString.call(node.make))
       made = isClass ? Reflect.construct(node.make, args) : Reflect.apply(node.make, undefined, args)
       this.#done.set(node, made)
-      this.#calls.delete(node)
     }
     for (const state of node.states) setState(made, this.#final(state))
   }

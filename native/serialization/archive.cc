@@ -262,13 +262,13 @@ napi_value archive_record(Call& call) {
     if (count == -1) count = static_cast<int64_t>(archive->size_of(name));
     TORCH_CHECK(count >= 0, "a record of ", count, " bytes");
     const auto size = static_cast<size_t>(count);
-    if (char* data = archive->in_place(name, size)) {
-      return call.handle(bytes_over(data, size, archive->source->region()));
-    }
     if (size > 0) {
       const size_t there = archive->size_of(name);
       TORCH_CHECK(there >= size, "'", name, "' is cut off: it has ", there, " bytes, and ", size,
                   " are needed");
+    }
+    if (char* data = archive->in_place(name, size)) {
+      return call.handle(bytes_over(data, size, archive->source->region()));
     }
     const at::Tensor bytes = at::empty({count}, at::kByte);
     if (call.boolean(3)) archive->read(name, bytes.mutable_data_ptr(), size);

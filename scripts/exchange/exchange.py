@@ -1,8 +1,8 @@
 """Trains small problems with every optimizer and every scheduler, stops in the middle, and goes on: from its own state, or
-from one that tstorch wrote. States travel as JSON.
+from one that tstorch wrote. States travel as JSON, and as checkpoints: FOLDER/0.pt is the first case's.
 
-    exchange.py make FILE      writes the cases: the first parameters, the state in the middle, all losses
-    exchange.py resume FILE    goes on from the states in FILE and prints the losses as JSON
+    exchange.py make FILE [FOLDER]      writes the cases: the first parameters, the state in the middle, all losses
+    exchange.py resume FILE [FOLDER]    goes on from the states in FILE, or in FOLDER, and prints the losses as JSON
 """
 
 import json
@@ -127,15 +127,18 @@ def state_of(params, optimizer, scheduler):
     state = {"params": params, "optimizer": optimizer.state_dict()}
     if scheduler is not None:
         state["scheduler"] = scheduler.state_dict()
-    return encoded(state)
+    return state
 
 
-def make(case):
+def make(case, checkpoint=None):
     params = [param.requires_grad_() for param in begin(case)]
     first = encoded(params)
     optimizer, scheduler = made(case, params)
     losses = train(case, params, optimizer, scheduler, range(MIDDLE))
-    middle = state_of(params, optimizer, scheduler)
+    state = state_of(params, optimizer, scheduler)
+    middle = encoded(state)
+    if checkpoint is not None:
+        torch.save(state, checkpoint)
     losses += train(case, params, optimizer, scheduler, range(MIDDLE, STEPS))
     result = {**case, "first": first, "middle": middle, "losses": losses}
     # NAdam's mu_product is of another dtype once it was loaded.
@@ -143,8 +146,8 @@ def make(case):
     return result if resumed == losses[MIDDLE:] else {**result, "resumed": resumed}
 
 
-def resume(case):
-    state = decoded(case["middle"])
+def resume(case, checkpoint=None):
+    state = decoded(case["middle"]) if checkpoint is None else torch.load(checkpoint, weights_only=True)
     params = [param.requires_grad_() for param in state["params"]]
     optimizer, scheduler = made(case, params)
     optimizer.load_state_dict(state["optimizer"])
@@ -154,13 +157,17 @@ def resume(case):
 
 
 if __name__ == "__main__":
-    command, file = sys.argv[1:]
+    command, file, *folder = sys.argv[1:]
+
+    def checkpoint(number):
+        return f"{folder[0]}/{number}.pt" if folder else None
+
     if command == "make":
-        rows = [json.dumps(make(case), separators=(",", ":"), allow_nan=False) for case in cases()]
+        rows = [json.dumps(make(case, checkpoint(i)), separators=(",", ":"), allow_nan=False) for i, case in enumerate(cases())]
         version = torch.__version__.split("+")[0]
         text = f'{{"torch":"{version}","middle":{MIDDLE},"cases":[\n' + ",\n".join(rows) + "\n]}\n"
         pathlib.Path(file).write_text(text)
         print(f"{len(rows)} cases, {len(text)} bytes")
     else:
         given = json.loads(pathlib.Path(file).read_text())
-        print(json.dumps([resume(case) for case in given["cases"]]))
+        print(json.dumps([resume(case, checkpoint(i)) for i, case in enumerate(given["cases"])]))

@@ -24,6 +24,13 @@ export interface State {
   scheduler?: unknown
 }
 
+/** What a checkpoint in the middle of a training holds. */
+export interface Checkpoint {
+  params: Tensor[]
+  optimizer: optim.OptimizerStateDict
+  scheduler?: optim.lr_scheduler.SchedulerStateDict
+}
+
 export const nameOf = ({ optimizer, options, dtype, scheduler }: ExchangeCase): string =>
   [optimizer, JSON.stringify(options), dtype, scheduler && JSON.stringify(scheduler)].filter(Boolean).join(' ')
 
@@ -35,8 +42,8 @@ interface Training {
   scheduler: optim.lr_scheduler.LRScheduler | null
 }
 
-function begin({ optimizer: name, options, scheduler }: ExchangeCase, values: readonly unknown[]): Training {
-  const params = values.map((value) => tensorOf(value).requires_grad_())
+function begin({ optimizer: name, options, scheduler }: ExchangeCase, values: readonly Tensor[]): Training {
+  const params = values.map((value) => value.requires_grad_())
   const optimizer = new (optim as unknown as Record<string, Make>)[name](params, options)
   return { params, optimizer, scheduler: scheduler === undefined ? null : schedulerOf(optimizer, scheduler) }
 }
@@ -67,23 +74,28 @@ function train(entry: ExchangeCase, { params, optimizer, scheduler }: Training, 
   return losses
 }
 
-/** Trains from the beginning to the middle: the losses, and the state there as JSON holds it. */
-export function half(entry: ExchangeCase): { losses: number[]; middle: State } {
-  const training = begin(entry, entry.first)
+/** Trains from the beginning to the middle: the losses, and the state there, also as JSON holds it. */
+export function half(entry: ExchangeCase): { losses: number[]; state: Checkpoint; middle: State } {
+  const training = begin(entry, entry.first.map(tensorOf))
   const losses = train(entry, training, 0, MIDDLE)
   const { params, optimizer, scheduler } = training
-  const state = {
+  const state: Checkpoint = {
     params,
     optimizer: optimizer.state_dict(),
     ...(scheduler === null ? {} : { scheduler: scheduler.state_dict() }),
   }
-  return { losses, middle: JSON.parse(JSON.stringify(encoded(state))) }
+  return { losses, state, middle: JSON.parse(JSON.stringify(encoded(state))) }
 }
 
 /** Goes on from a state in the middle: the losses from there. */
 export function resume(entry: ExchangeCase, middle: State): number[] {
-  const training = begin(entry, middle.params)
-  training.optimizer.load_state_dict(decoded(middle.optimizer) as optim.OptimizerStateDict)
-  training.scheduler?.load_state_dict(decoded(middle.scheduler) as optim.lr_scheduler.SchedulerStateDict)
+  return resumeFrom(entry, decoded(middle) as Checkpoint)
+}
+
+/** The same from a checkpoint. */
+export function resumeFrom(entry: ExchangeCase, { params, optimizer, scheduler }: Checkpoint): number[] {
+  const training = begin(entry, params)
+  training.optimizer.load_state_dict(optimizer)
+  if (scheduler !== undefined) training.scheduler?.load_state_dict(scheduler)
   return train(entry, training, MIDDLE, STEPS)
 }
