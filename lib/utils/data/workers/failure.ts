@@ -43,9 +43,6 @@ export function thrownFrom({ name, message, stack, fields }: Failure): Error {
 }
 
 /** What a loader throws for an error in a worker: of the same type, with where it was and the stack there. */
-export function errorFrom(failure: Failure, worker_id: number): Error {
-  const { name, stack, fields } = failure
-  const error = errorOf(name, `Caught ${name} in DataLoader worker process ${worker_id}.\nOriginal ${stack}`, fields)
-  error.cause = thrownFrom(failure)
-  return error
+export function errorFrom({ name, stack, fields }: Failure, worker_id: number): Error {
+  return errorOf(name, `Caught ${name} in DataLoader worker process ${worker_id}.\nOriginal ${stack}`, fields)
 }

@@ -1,6 +1,6 @@
 // Classes and functions that travel between threads by their names: the module that exports them, and the name there.
 
-/** Where a class or a function is found: in a class `static url = import.meta.url`, of a function `f.url = import.meta.url`. */
+/** Where a class or a function is found: a class has `static url = import.meta.url`, a function `f.url = import.meta.url`. */
 export interface Named {
   readonly url: string
   readonly name: string
@@ -18,8 +18,8 @@ export const isClass = (value: AnyFunction): boolean => /^class\b/.test(Function
 
 /** The name of a class or function that says where it is from, and from now on is known here by it; else null. */
 export function nameOf(value: AnyFunction): Named | null {
-  if (!Object.hasOwn(value, 'url')) return null
-  const { url, name } = value as AnyFunction & { url: unknown }
+  const { url, name } = value as AnyFunction & { url?: unknown }
+  if (url === undefined) return null
   const named = { url: String(url), name }
   known.set(keyOf(named), value)
   return named
@@ -42,7 +42,10 @@ export async function load(named: Named): Promise<void> {
   const byDefault = module.default as AnyFunction | undefined
   const found = module[name] ?? (byDefault?.name === name ? byDefault : undefined)
   if (typeof found !== 'function') {
-    throw new TypeError(`a worker looked for ${name} in ${url}, which does not export it: write \`export\` before it`)
+    throw new TypeError(
+      `a worker looked for ${name} in ${url}, which exports nothing of that name. What is in a module of its own has an ` +
+        '`url` of its own: in a class `static url = import.meta.url`',
+    )
   }
   known.set(keyOf(named), found as AnyFunction)
 }

@@ -60,6 +60,7 @@ export class WorkerThread {
   readonly #started = performance.now()
   readonly #answers: Answer[] = []
   #hasEnded = false
+  #isTerminated = false
   #pausedAt = 0
 
   constructor(name: string) {
@@ -78,6 +79,12 @@ export class WorkerThread {
     } catch (error) {
       this.#clear()
       throw error
+    }
+    // Others can have it too (process.on('worker')). Where it has not begun, nothing else will say that it never will.
+    const worker = this.#worker
+    worker.terminate = () => {
+      this.#isTerminated = true
+      return Worker.prototype.terminate.call(worker)
     }
     this.#worker.once('error', (error) => {
       this.failure ??= error
@@ -139,7 +146,7 @@ export class WorkerThread {
   get isAlive(): boolean {
     if (this.#hasEnded) return false
     const sign = native.read_life_sign(this.#life_sign)
-    return sign === 1 || (sign === 0 && performance.now() - this.#started < TO_START)
+    return sign === 1 || (sign === 0 && !this.#isTerminated && performance.now() - this.#started < TO_START)
   }
 
   /** Whether the process waits for the thread: where it is waited for. */

@@ -170,7 +170,7 @@ class Packer {
     if (library !== null) return this.#describe('library', { name: library })
     const { __reduce__: reduce } = value as { __reduce__?: () => readonly [AnyFunction, readonly unknown[]] }
     if (typeof reduce === 'function' && !isClassOrFunction(value)) return this.#reduced(value, reduce.call(value), path)
-    if (typeof value === 'function') return this.#name(value as AnyFunction, path)
+    if (isClassOrFunction(value)) return this.#name(value as AnyFunction, path)
     const made = libraryObject(value)
     if (made !== null) {
       const args = made.args.map(([field, argument]) => this.pack(argument, `${path}.${field}`))
@@ -182,7 +182,8 @@ class Packer {
     const { constructor: maker } = value
     if (typeof maker !== 'function') throw refusal(path, describe(value))
     const named = nameOf(maker as AnyFunction)
-    if (named === null) throw refusal(path, `an object of the class ${maker.name}`, maker.name)
+    if (named === null || typeof value === 'function')
+      throw refusal(path, `an object of the class ${maker.name}`, maker.name)
     this.names.push(named)
     const fields: Record<string, unknown> = {}
     const packed = this.#remember(value, this.#describe('instance', { named, fields }))
