@@ -58,6 +58,8 @@ const listOf =
     Array.isArray(value) && everyElement(value, test)
 
 const isObject: Test = (value) => (typeof value === 'object' && value !== null) || typeof value === 'function'
+/** A plain object is one only if it has what datasets have; else it holds keywords. */
+const isDataset: Test = (value) => isObject(value) && (!isOptions(value) || 'at' in value || 'length' in value)
 const isIterable: Test = (value) =>
   isObject(value) && typeof (value as Iterable<unknown>)[Symbol.iterator] === 'function'
 
@@ -77,9 +79,9 @@ const TESTS: Record<string, Test> = {
   // A size, or one for each dimension; null is the input's own.
   OptionalSizes: (value) => value === null || isSize(value) || listOf((size) => size === null || isSize(size))(value),
   'Tensor[]': listOf(internals.isTensor),
-  Dataset: isObject,
-  Datasets: isObject,
-  Sized: isObject,
+  Dataset: isDataset,
+  Sized: isDataset,
+  Datasets: isIterable,
   Indices: isIterable,
   Collate: (value) => typeof value === 'function',
   Hook: (value) => typeof value === 'function',
@@ -235,7 +237,7 @@ function keywordsOf(signature: Signature, args: readonly unknown[], count: numbe
   const last = args[count - 1]
   if (typeof last !== 'object' || !isOptions(last)) return null
   const parameter = signature.parameters[count - 1]
-  if (count > signature.inPlace || parameter?.takesObject !== true) return last
+  if (count > signature.inPlace || parameter?.takesObject !== true || !parameter.accepts(last)) return last
   const isKeywords =
     Object.hasOwn(last, parameter.name) && Object.keys(last).every((name) => signature.names.includes(name))
   return isKeywords ? last : null

@@ -62,3 +62,24 @@ test('it computes with its own copy, and takes one function', () => {
   const both = { avg_fn: swa.get_swa_avg_fn(), multi_avg_fn: swa.get_swa_multi_avg_fn() }
   expect(() => new swa.AveragedModel(net, both)).toThrow('Only one of avg_fn and multi_avg_fn should be provided')
 })
+
+test('update_bn averages over a loader’s batches, at once, or in a promise where the loader is asynchronous alone', async () => {
+  const { DataLoader, TensorDataset } = torch.utils.data
+  const loader = new DataLoader(new TensorDataset(torch.tensor([[1], [3], [5], [9]])), 2)
+  // The batches have means of 2 and 7, and variances of 2 and 8.
+  const statistics = [[4.5], [5], 2]
+  const found = ({ running_mean, running_var, num_batches_tracked }: nn.BatchNorm1d) => [
+    running_mean?.tolist(),
+    running_var?.tolist(),
+    num_batches_tracked?.item(),
+  ]
+  const model = new nn.BatchNorm1d(1)
+  expect(swa.update_bn(loader, model)).toBeUndefined()
+  expect(found(model)).toEqual(statistics)
+  const other = new nn.BatchNorm1d(1)
+  const slow = { [Symbol.asyncIterator]: () => loader[Symbol.asyncIterator]() }
+  const done = swa.update_bn(slow, other)
+  expect(done).toBeInstanceOf(Promise)
+  await done
+  expect(found(other)).toEqual(statistics)
+})

@@ -282,3 +282,64 @@ export function translated(src: Tensor, tgt: Tensor): Tensor {
   const tgt_mask = model.batch_first ? null : nn.Transformer.generate_square_subsequent_mask(tgt.size(0))
   return decoder(model(src, tgt, { tgt_mask, tgt_is_causal: true }), tanh(src), { tgt_mask })
 }
+
+/** A loader's batches have the types that its dataset or its collate_fn gives them. */
+export async function loaders(x: Tensor, y: Tensor, shuffle: boolean | undefined): Promise<void> {
+  const { DataLoader, Dataset, IterableDataset, TensorDataset, StackDataset, Subset, random_split } = torch.utils.data
+  const data = new TensorDataset(x, y)
+  for (const [a, b] of new DataLoader(data, { batch_size: 2, shuffle })) a.add(b)
+  for (const [a, b] of new DataLoader(data, 2, true)) a.add(b)
+  for (const [a, b] of new DataLoader({ dataset: data, num_workers: 2, worker_init_fn: null })) a.add(b)
+  for await (const [a, b] of new DataLoader(data, 4)) a.add(b)
+  for (const part of random_split(data, [0.8, 0.2])) for (const [a, b] of new DataLoader(part)) a.add(b)
+  for (const [a, b] of new DataLoader(new Subset<[Tensor, Tensor]>(data, [1, 2]))) a.add(b)
+
+  class Images extends Dataset {
+    readonly length = 10
+    override at(index: number): { image: Float32Array; label: bigint; name: string; box: [number, number] } {
+      return { image: new Float32Array(index), label: 1n, name: 'a', box: [1, 2] }
+    }
+  }
+  for (const { image, label, name, box } of new DataLoader(new Images(), { batch_size: 3 })) {
+    nn.functional.cross_entropy(image, label)
+    box[0].add(box[1])
+    name.map((each) => each.length)
+  }
+  for (const { image, label, name, box } of new DataLoader(new Images(), { batch_size: null })) {
+    image.add(Number(label) + box[0] + name.length)
+  }
+  const collate_fn = (samples: { label: bigint }[]) => samples.map(({ label }) => label)
+  for (const batch of new DataLoader(new Images(), { collate_fn })) batch.map((label) => label + 1n)
+  for (const batch of new DataLoader(new Images(), { collate_fn: async (samples) => samples.length })) batch.toFixed()
+
+  class Later extends Dataset {
+    readonly length = 10
+    override async at(index: number): Promise<[Tensor, string]> {
+      return [x, String(index)]
+    }
+  }
+  for await (const [a, names] of new DataLoader(new Later(), 4)) a.add(names.length)
+  class Lines extends IterableDataset {
+    async *[Symbol.asyncIterator]() {
+      yield { line: 'a', count: 1 }
+    }
+  }
+  for await (const { line, count } of new DataLoader(new Lines(), 4)) count.add(line.length)
+  const both = new StackDataset({ image: new Images(), text: ['a', 'b'] })
+  for (const { image, text } of new DataLoader(both, 2)) image.label.add(text.length)
+  for (const [image, text] of new DataLoader(new StackDataset(new Images(), ['a']), 2)) image.label.add(text.length)
+  for (const batch of new DataLoader([1, 2, 3], 2)) batch.add(1)
+  for (const batch of new DataLoader(x, 2)) batch.add(1)
+
+  const made: torch.utils.data.DataLoader<[Tensor, Tensor]> = new DataLoader(data)
+  class Own extends DataLoader {
+    override get length(): number {
+      return super.length + 1
+    }
+  }
+  for (const batch of new Own(data)) batch.add(made.length)
+  // @ts-expect-error: a number is no dataset
+  new DataLoader(3)
+  // @ts-expect-error: there is no such option
+  new DataLoader(data, { bach_size: 3 })
+}

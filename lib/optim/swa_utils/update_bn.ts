@@ -11,7 +11,7 @@ type Finished<L> =
 
 /**
  * Computes the running statistics of a model's batch norms anew, over one pass of `loader`: batches, or lists whose first
- * item is one, which go to `device` where it is given. A loader that is asynchronous makes the result a promise.
+ * item is one, which go to `device` where it is given. A loader that is asynchronous alone makes the result a promise.
  */
 export function update_bn<L extends Loader>(
   ...args: [loader: L, model: Module, device?: DeviceLike | null] | Arguments['optim.swa_utils.update_bn']
@@ -39,7 +39,7 @@ export function update_bn<L extends Loader>(
     for (const [module, momentum] of momenta) module.momentum = momentum
     model.train(was_training)
   }
-  if (Symbol.asyncIterator in (loader as object) && !internals.isTensor(loader)) {
+  if (!internals.isTensor(loader) && !(Symbol.iterator in (loader as object))) {
     return (async () => {
       for await (const item of loader as AsyncIterable<unknown>) see(item)
       restore()

@@ -211,7 +211,10 @@ class DataLoaderClass<Batch = any> implements LoaderSettings, Iterable<Batch>, A
       this.#source.restart(indices)
       return this.#source
     }
-    const source = openSource(this, { indices, base_seed: drawSeed(this.generator), is_async })
+    const base_seed = drawSeed(this.generator)
+    // With workers Python asks the sampler for an iterator twice, which shows where that draws.
+    const order = this.num_workers > 0 ? this.index_sampler[Symbol.iterator]() : indices
+    const source = openSource(this, { indices: order, base_seed, is_async })
     if (this.persistent_workers) this.#source = source
     return source
   }

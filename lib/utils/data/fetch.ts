@@ -12,6 +12,7 @@ import {
   sampleAt,
 } from './dataset.js'
 import { END } from './loader_iterator.js'
+import { allOf, isPromise } from './promises.js'
 
 export interface FetchSettings {
   readonly dataset: AnyDataset
@@ -36,9 +37,6 @@ export function openFetcher(settings: FetchSettings, is_async: boolean): Fetcher
   if (!settings.is_iterable) return new MapFetcher(settings)
   return is_async ? new AsyncStreamFetcher(settings) : new StreamFetcher(settings)
 }
-
-const isPromise = (value: unknown): value is PromiseLike<unknown> =>
-  typeof value === 'object' && value !== null && typeof (value as PromiseLike<unknown>).then === 'function'
 
 /** Refuses promises; nobody else can handle their failures. */
 function refusePromises(who: string, values: readonly unknown[]): void {
@@ -91,15 +89,6 @@ function startAll(dataset: AnyDataset, indices: readonly unknown[]): unknown[] {
     }
   }
   return samples
-}
-
-/** What the promises give when all have settled: nothing is under way any more. The first error is thrown. */
-async function allOf(promises: readonly unknown[]): Promise<unknown[]> {
-  const results = await Promise.allSettled(promises)
-  return results.map((result) => {
-    if (result.status === 'rejected') throw result.reason
-    return result.value
-  })
 }
 
 class StreamFetcher implements Fetcher {

@@ -2,6 +2,7 @@
 
 import { isPlainObject } from '../../operators/options.js'
 import { type AnyDataset, Dataset, getsItems, type SampleOf, sampleAt } from './dataset.js'
+import { allOf, isPromise } from './promises.js'
 import { lengthOf } from './sized.js'
 
 /** Datasets side by side, equally long: a sample has one of each, in a list or, where they are named, in an object. */
@@ -32,29 +33,41 @@ class StackDatasetClass<Sample = any> extends Dataset<Sample> {
   }
 
   override at(index: unknown): Sample {
-    return this.#each((dataset) => sampleAt(dataset, index)) as Sample
+    return gathered(mapValues(this.datasets, (dataset) => sampleAt(dataset, index))) as Sample
   }
 
-  getitems(indices: unknown[]): Sample[] {
-    const columns = this.#each((dataset) => {
-      if (!getsItems(dataset)) return indices.map((index) => sampleAt(dataset, index))
-      const samples = dataset.getitems(indices) as unknown[]
-      if (samples.length !== indices.length) {
-        throw new RangeError(`Nested dataset's output size mismatch. Expected ${indices.length}, got ${samples.length}`)
-      }
-      return samples
-    })
-    return indices.map((_, i) => mapValues(columns, (column) => column[i]) as Sample)
-  }
-
-  #each<R>(get: (dataset: AnyDataset) => R): R[] | Record<string, R> {
-    return mapValues(this.datasets, get)
+  getitems(indices: unknown[]): Sample[] | Promise<Sample[]> {
+    const columns = mapValues(this.datasets, (dataset) =>
+      getsItems(dataset) ? dataset.getitems(indices) : gathered(indices.map((index) => sampleAt(dataset, index))),
+    )
+    const rows = (all: Values<unknown>) => {
+      const checked = mapValues(all, (samples) => {
+        const { length } = samples as unknown[]
+        if (length === indices.length) return samples as unknown[]
+        throw new RangeError(`Nested dataset's output size mismatch. Expected ${indices.length}, got ${length}`)
+      })
+      return indices.map((_, i) => mapValues(checked, (samples) => samples[i]) as Sample)
+    }
+    const all = gathered(columns)
+    return isPromise(all) ? all.then(rows) : rows(all)
   }
 }
 
-function mapValues<T, R>(values: T[] | Record<string, T>, change: (value: T) => R): R[] | Record<string, R> {
+type Values<T> = T[] | Record<string, T>
+
+function mapValues<T, R>(values: Values<T>, change: (value: T) => R): Values<R> {
   if (Array.isArray(values)) return values.map(change)
   return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, change(value)]))
+}
+
+/** The values, or where there are promises among them a promise of all. */
+function gathered(values: Values<unknown>): Values<unknown> | Promise<Values<unknown>> {
+  const list = Object.values(values)
+  if (!list.some(isPromise)) return values
+  return allOf(list).then((all) => {
+    const each = all[Symbol.iterator]()
+    return mapValues(values, () => each.next().value)
+  })
 }
 
 interface StackDatasetConstructor {
