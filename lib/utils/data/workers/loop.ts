@@ -127,6 +127,7 @@ class Loop {
       this.answer(pass, number, { kind: 'failure', failure: failureOf(error) })
     } finally {
       Atomics.store(this.#state, IS_BUSY, 0)
+      Atomics.notify(this.#state, IS_BUSY)
     }
   }
 }

@@ -10,13 +10,14 @@ const resting = new Map<string, WorkerThread[]>()
 const MOST = 64
 let isClearing = false
 
-/** A thread that rests and has loaded this, or a new one. */
-export function takeThread(loaded: string, name: string): WorkerThread {
+/** A thread that rests and has loaded this, or a new one. `waits`: see WorkerThread.isUsable. */
+export function takeThread(loaded: string, name: string, waits: boolean): WorkerThread {
   const threads = resting.get(loaded) ?? []
   for (let thread = threads.pop(); thread !== undefined; thread = threads.pop()) {
     if (threads.length === 0) resting.delete(loaded)
-    if (thread.isUsable) return thread
-    thread.end()
+    if (thread.isUsable(waits)) return thread
+    if (waits) thread.terminate()
+    else thread.end()
   }
   return new WorkerThread(name)
 }

@@ -53,6 +53,8 @@ const dropped = new FinalizationRegistry<Held>((held) => held.release())
 export class WorkerSource implements BatchSource {
   readonly #loader: LoaderSettings
   readonly #base_seed: bigint
+  /** Whether batches are waited for without a turn of the event loop. */
+  readonly #waits: boolean
   readonly #held = new Held()
   #indices: Iterator<unknown>
   #pass = 0
@@ -82,9 +84,8 @@ export class WorkerSource implements BatchSource {
     }
     this.#loader = loader
     this.#base_seed = pass.base_seed
-    // As Python, which opens the sampler twice before the first batch.
-    this.#indices = loader.index_sampler[Symbol.iterator]()
-    pass.indices.return?.()
+    this.#waits = !pass.is_async
+    this.#indices = pass.indices
     this.#begin()
   }
 
@@ -110,7 +111,7 @@ export class WorkerSource implements BatchSource {
     })
     for (const job of jobs) {
       const loaded = [job.id, ...job.packed.names.map(keyOf)].join(' ')
-      const thread = takeThread(loaded, `DataLoader worker ${job.id}`)
+      const thread = takeThread(loaded, `DataLoader worker ${job.id}`, this.#waits)
       this.#held.threads.push(thread)
       this.#held.loaded.push(loaded)
       thread.post({ kind: 'job', job })
@@ -139,7 +140,7 @@ export class WorkerSource implements BatchSource {
   restart(indices: Iterator<unknown>): void {
     this.close()
     this.#indices = indices
-    if (this.#held.threads.every((thread) => thread.isUsable)) {
+    if (this.#held.threads.every((thread) => thread.isAlive)) {
       this.#start()
       return
     }
@@ -297,7 +298,7 @@ export class WorkerSource implements BatchSource {
     this.#isOpen = false
     this.#tasks.clear()
     this.#held.closeGroup(this.#group)
-    for (const thread of this.#held.threads) thread.pause()
+    for (const thread of this.#held.threads) thread.want(0)
     if (!this.#loader.persistent_workers) this.#release()
     wakeAll()
     this.#indices.return?.()

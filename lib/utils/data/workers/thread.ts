@@ -61,7 +61,6 @@ export class WorkerThread {
   readonly #answers: Answer[] = []
   #hasEnded = false
   #isTerminated = false
-  #pausedAt = 0
 
   constructor(name: string) {
     native.prepare_own_generators()
@@ -155,35 +154,33 @@ export class WorkerThread {
     else this.#worker.unref()
   }
 
-  /** The pass is over. */
-  pause(): void {
-    this.want(0)
-    this.#pausedAt = performance.now()
-  }
-
-  /** Whether a thread that pauses can be used again: not where it has been busy with its last batch for long. */
-  get isUsable(): boolean {
-    return this.isAlive && (!this.#isBusy || performance.now() - this.#pausedAt < TO_END)
+  /**
+   * Whether the thread can be used for another pass: not where it is busy with a batch of the last one. Whoever cannot
+   * turn the event loop waits for that batch, for as long as a thread has to end.
+   */
+  isUsable(waits: boolean): boolean {
+    const deadline = performance.now() + TO_END
+    while (waits && this.#isBusy && this.isAlive && performance.now() < deadline) {
+      Atomics.wait(this.#state, IS_BUSY, 1, BETWEEN_LOOKS)
+    }
+    return !this.#isBusy && this.isAlive
   }
 
   get #isBusy(): boolean {
     return Atomics.load(this.#state, IS_BUSY) === 1
   }
 
-  /** Ends the thread: at once where it is busy, else as it ends by itself. */
+  /** Ends the thread, after the batch with which it is busy unless that takes too long. */
   end(): void {
     this.want(0)
     if (this.#hasEnded) return
-    if (this.#isBusy) {
-      this.#terminate()
-      return
-    }
     this.post({ kind: 'exit' })
-    const timer = setTimeout(() => this.#terminate(), TO_END).unref()
+    const timer = setTimeout(() => this.terminate(), TO_END).unref()
     this.#worker.once('exit', () => clearTimeout(timer))
   }
 
-  #terminate(): void {
+  /** Ends the thread in the midst of whatever it does. */
+  terminate(): void {
     void this.#worker.terminate()
     this.#worker.unref()
   }
