@@ -17,20 +17,29 @@ function messageOf(error: unknown): void {
   console.log((error as Error).message)
 }
 
-/** What must not grow. Not every system says how many threads there are. */
-function held(): { threads: number; resources: string[]; shared: number } {
-  let threads = 0
+/** Not every system says how many there are. */
+function threads(): number {
   try {
-    threads = readdirSync('/proc/self/task').length
-  } catch {}
-  return { threads, resources: process.getActiveResourcesInfo().sort(), shared: native.shared_count() }
+    return readdirSync('/proc/self/task').length
+  } catch {
+    return 0
+  }
 }
 
-/** Until workers that were let go of have ended. */
-async function settle(): Promise<void> {
-  for (let i = 0, last = -1; i < 100 && last !== held().threads; i++) {
-    last = held().threads
-    await sleep(200)
+const alive = new Set<Worker>()
+process.on('worker', (worker: Worker) => {
+  alive.add(worker)
+  worker.once('exit', () => alive.delete(worker))
+})
+
+/** What must not grow, once the workers that were let go of have ended. */
+async function held() {
+  for (let i = 0; i < 600 && (i < 5 || alive.size > 0); i++) await sleep(100)
+  return {
+    workers: alive.size,
+    threads: threads(),
+    resources: process.getActiveResourcesInfo().sort(),
+    shared: native.shared_count(),
   }
 }
 
@@ -114,14 +123,12 @@ const programs: Record<string, () => void | Promise<void>> = {
     ]
     const drops = () => void loader()[Symbol.iterator]().next()
     for (const stop of stops) stop()
-    await settle()
-    const before = held()
+    const before = await held()
     let inLoop = 0
     for (let i = 0; i < 40; i++) {
       stops[i % stops.length]?.()
-      inLoop = Math.max(inLoop, held().threads)
+      inLoop = Math.max(inLoop, threads())
     }
-    await settle()
     for (let i = 0; i < 4; i++) {
       for await (const _ of new DataLoader(new Later(20), { num_workers: 2 })) break
       drops()
@@ -129,8 +136,7 @@ const programs: Record<string, () => void | Promise<void>> = {
     native.collect_garbage(true)
     await sleep(0)
     native.collect_garbage(true)
-    await settle()
-    console.log(JSON.stringify({ before, after: held(), inLoop }))
+    console.log(JSON.stringify({ before, after: await held(), inLoop }))
   },
 }
 
