@@ -1,5 +1,6 @@
 // The addon's table of contents. One environment per JavaScript thread; nothing else is global
-// but the allocator (memory/allocator.h) and the shared tensors (tensors/share.cc).
+// but the allocator (memory/allocator.h), the shared tensors (tensors/share.cc) and the life signs
+// (runtime/life_signs.cc).
 #include <torch/version.h>
 
 #include "exports.h"
@@ -43,6 +44,8 @@ napi_value initialize(napi_env raw, napi_value exports) {
   export_mathematics(env, exports);
   export_process(env, exports);
   export_generators(env, exports);
+  export_own_generator(env, exports);
+  export_life_signs(env, exports);
   export_switches(env, exports);
   export_autocast(env, exports);
   export_profiler(env, exports);

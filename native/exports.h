@@ -41,6 +41,8 @@ void export_lbfgs(Environment& env, napi_value exports);
 void export_mathematics(Environment& env, napi_value exports);
 void export_process(Environment& env, napi_value exports);
 void export_generators(Environment& env, napi_value exports);
+void export_own_generator(Environment& env, napi_value exports);
+void export_life_signs(Environment& env, napi_value exports);
 void export_switches(Environment& env, napi_value exports);
 void export_autocast(Environment& env, napi_value exports);
 void export_profiler(Environment& env, napi_value exports);

@@ -381,8 +381,26 @@ export interface Native {
   ): number
 
   share(handle: Handle): Handle
-  put_shared(alias: Handle): number
+  /** 0 where the group was closed. */
+  put_shared(alias: Handle, group?: number): number
   from_shared(token: number): Handle
+  open_shared_group(): number
+  /** Frees what was put into the group and not taken, and what will be. */
+  close_shared_group(group: number): void
+  /** How many tensors wait for a thread. */
+  shared_count(): number
+
+  /** Once for the process, before a thread calls own_generator(). */
+  prepare_own_generators(): void
+  /** This thread draws from a generator of its own from now on, and seeds that one. */
+  own_generator(): void
+
+  /** The key of a life sign, for another thread to take up. */
+  make_life_sign(): number
+  take_life_sign(key: number): void
+  /** 0: the thread is starting; 1: it runs; 2: it has ended. */
+  read_life_sign(key: number): number
+  remove_life_sign(key: number): void
 }
 
 const REMEDIES = [

@@ -368,6 +368,14 @@ function tokenOf(alias: Tensor): SharedToken {
   }
 }
 
+/** The number of a token of a group, which ends with the group where nobody has taken it: 0 where it has ended. */
+export function shareIn(tensor: Tensor, group: number): number {
+  const alias = native.share(internals.handleOf(tensor))
+  const token = native.put_shared(alias, group)
+  native.release(alias)
+  return token
+}
+
 /** The tensor that another thread shared. A token is good for one use. */
 export function from_shared(token: SharedToken): Tensor {
   return internals.wrap(native.from_shared(token.tstorch_shared))

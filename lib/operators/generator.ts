@@ -43,10 +43,12 @@ export class Generator {
 }
 
 /** The CPU's, from which operators draw where no generator is given. */
-export const default_generator: Generator = Object.assign(Object.create(Generator.prototype), {
-  native: native.default_generator('cpu'),
-  __not_cloned: NOT_CLONED,
+export const default_generator: Generator = Object.create(Generator.prototype, {
+  // Asked for when it is needed: a thread may have said by then that it draws from one of its own.
+  native: { get: () => (defaultNative ??= native.default_generator('cpu')) },
+  __not_cloned: { value: NOT_CLONED, enumerable: true },
 })
+let defaultNative: NativeGenerator | undefined
 
 /** The seed's 64 bits, as native code takes them. */
 export function seedBits(callee: string, seed: number | bigint): bigint {

@@ -21,6 +21,7 @@ struct alignas(kAlignment) Header {
   size_t capacity;
   int64_t counted;
   ByteCounter* counter;
+  ByteCounter* taker;  // another thread's, which has the block as well
 };
 static_assert(sizeof(Header) == kAlignment);
 
@@ -197,6 +198,7 @@ void release(void* data) {
   c10::profiledCPUMemoryReporter().Delete(data);
   Header* block = static_cast<Header*>(data) - 1;
   if (block->counter != nullptr) block->counter->remove(block->counted);
+  if (block->taker != nullptr) block->taker->remove(block->counted);
   check_guard(block);
   if (!keep_for_reuse(block)) std::free(block);
 }
@@ -215,6 +217,7 @@ class CountingAllocator final : public c10::Allocator {
     }
     block->counter = current_counter;
     block->counted = static_cast<int64_t>(block->capacity);
+    block->taker = nullptr;
     if (block->counter != nullptr) block->counter->add(block->counted);
     void* data = block + 1;
     c10::profiledCPUMemoryReporter().New(data, bytes);
@@ -252,3 +255,11 @@ void install_allocator() {
 void count_bytes_for(ByteCounter* counter) { current_counter = counter; }
 
 ByteCounter* counter_of_this_thread() { return current_counter; }
+
+void count_for_both(const c10::DataPtr& data) {
+  if (data.get() == nullptr || data.get_deleter() != &release || current_counter == nullptr) return;
+  Header* block = static_cast<Header*>(data.get_context()) - 1;
+  if (block->counter == current_counter || block->taker != nullptr) return;
+  block->taker = current_counter;
+  block->taker->add(block->counted);
+}

@@ -36,6 +36,11 @@ class ByteCounter {
 // Installs the allocator, once for the process.
 void install_allocator();
 
+// The calling thread has a tensor that another one made: where its block is the allocator's, it
+// counts for both from now on, since the garbage of either keeps it. Not to be called for one block
+// by two threads at once.
+void count_for_both(const c10::DataPtr& data);
+
 // What this thread allocates from now on counts for `counter` (nullptr: for nobody).
 void count_bytes_for(ByteCounter* counter);
 

@@ -51,6 +51,13 @@ class Environment {
     uint64_t noted = 0;
   } anomaly;
 
+  // What operators draw from here where no generator is given; the process's own where there is
+  // none (runtime/own_generator.cc).
+  std::optional<at::Generator> generator;
+
+  // What is told when the environment ends (runtime/life_signs.cc).
+  std::shared_ptr<void> life_sign;
+
   const std::shared_ptr<DeadReferences> dead_references = std::make_shared<DeadReferences>();
   HeldObjects held_objects;
   uint32_t hooks_made = 0;

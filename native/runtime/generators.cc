@@ -12,8 +12,13 @@ uint64_t seed_argument(const Call& call, size_t index) {
   return static_cast<uint64_t>(call.integer(index));
 }
 
+// What operators on the CPU draw from in this environment where no generator is given.
+at::Generator cpu_generator(const Call& call) {
+  return call.env().generator.value_or(at::detail::getDefaultCPUGenerator());
+}
+
 at::Generator generator_argument(const Call& call, size_t index) {
-  if (!call.given(index)) return at::detail::getDefaultCPUGenerator();
+  if (!call.given(index)) return cpu_generator(call);
   auto generator = generator_in(call.raw(), call[index]);
   TYPE_CHECK(generator.has_value(), "argument ", index + 1, " must be a Generator");
   return *generator;
@@ -32,13 +37,15 @@ napi_value make_generator(Call& call) {
 // default_generator(device) -> the one that operators draw from where none is given
 napi_value default_generator(Call& call) {
   const c10::Device device(call.string(0));
+  if (device.is_cpu()) return own(call, cpu_generator(call));
   return own(call, at::globalContext().defaultGenerator(device));
 }
 
-// manual_seed(seed, generator?): without a generator, all default ones of every device.
+// manual_seed(seed, generator?): without a generator, all default ones of every device; where the
+// environment has its own, that one alone, since the others are not its alone.
 napi_value manual_seed(Call& call) {
   const uint64_t seed = seed_argument(call, 0);
-  if (!call.given(1)) {
+  if (!call.given(1) && !call.env().generator.has_value()) {
     at::manual_seed(seed);
   } else {
     at::Generator generator = generator_argument(call, 1);

@@ -20,6 +20,7 @@ import {
 import { drawSeed, RandomSampler, Sampler, SequentialSampler } from './sampler.js'
 import { SingleProcessSource } from './single_process.js'
 import { lengthOf } from './sized.js'
+import { WorkerSource } from './workers/source.js'
 
 type LoaderValues = Values['utils.data.DataLoader']
 export type LoaderOptions = Keywords<'utils.data.DataLoader', 'dataset'>
@@ -234,8 +235,7 @@ class DataLoaderClass<Batch = any> implements LoaderSettings, Iterable<Batch>, A
 
 /** Opens what loads a pass: this thread or workers. */
 function openSource(loader: LoaderSettings, pass: Pass): BatchSource {
-  if (loader.num_workers > 0) throw new Error('loading by workers is not there: num_workers must be 0')
-  return new SingleProcessSource(loader, pass)
+  return loader.num_workers > 0 ? new WorkerSource(loader, pass) : new SingleProcessSource(loader, pass)
 }
 
 type Sample<D> = SampleOf<D>

@@ -3,6 +3,7 @@
 import torch, { type Tensor } from '../../../lib/index.js'
 import type { Generator } from '../../../lib/operators/generator.js'
 import type { AnyDataset } from '../../../lib/utils/data/dataset.js'
+import { compiled } from './worker_datasets.js'
 
 const {
   BatchSampler,
@@ -22,8 +23,12 @@ const {
   WeightedRandomSampler,
 } = torch.utils.data
 
+/** Where workers find the classes: the compiled module. */
+const url = compiled('datasets.js')
+
 /** Samples of several kinds, under names. Python's ints are bigints. */
 export class Named extends Dataset<unknown> {
+  static url = url
   constructor(readonly length: number) {
     super()
   }
@@ -71,6 +76,7 @@ export class Told extends Named {
 
 /** The numbers to n, each worker's share of them. */
 export class Stream extends IterableDataset<unknown> {
+  static url = url
   constructor(readonly n: number) {
     super()
   }
