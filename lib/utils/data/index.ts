@@ -1,7 +1,7 @@
 // torch.utils.data
 export { BatchSampler } from './batch_sampler.js'
 export { type Collated, type Converted, default_collate, default_convert } from './collate.js'
-export { DataLoader } from './dataloader.js'
+export { DataLoader, type LoaderOptions } from './dataloader.js'
 export { type AnyDataset, ChainDataset, ConcatDataset, Dataset, IterableDataset, type SampleOf } from './dataset.js'
 export * as distributed from './distributed_sampler.js'
 export { DistributedSampler } from './distributed_sampler.js'
