@@ -342,6 +342,7 @@ export interface Native {
 
   /** `mmap`: 0 reads; 1 maps the file privately, 2 shared. The bytes of a Uint8Array are copied. */
   open_archive(file: number | Uint8Array, mmap: 0 | 1 | 2): NativeArchive
+  close_archive(archive: NativeArchive): void
   archive_records(archive: NativeArchive): string[]
   archive_has(archive: NativeArchive, name: string): boolean
   /** A record's first `count` bytes, all for -1, as a uint8 tensor. Unless `read` the bytes are left to archive_fill. */

@@ -26,11 +26,16 @@ function asked<T>(question: () => T): T {
   }
 }
 
-export class Archive {
+export class Archive implements Disposable {
   readonly #archive: NativeArchive
 
   constructor(file: number | Uint8Array, mapping: Mapping) {
     this.#archive = asked(() => native.open_archive(file, mapping))
+  }
+
+  /** Closes the file. What was mapped stays as long as tensors lie in it. */
+  [Symbol.dispose](): void {
+    native.close_archive(this.#archive)
   }
 
   has(name: string): boolean {

@@ -118,7 +118,9 @@ export function load<T = any>(...args: Arguments['serialization.load']): T {
   if (tensors !== null) return tensors as T
   try {
     const source = openedAs(what)
-    return (source instanceof Archive ? readCheckpoint(source, what.map) : readLegacy(source, what.map)) as T
+    if (!(source instanceof Archive)) return readLegacy(source, what.map) as T
+    using archive = source
+    return readCheckpoint(archive, what.map) as T
   } catch (error) {
     throw told(what, error)
   }
@@ -133,9 +135,10 @@ export async function load_async<T = any>(...args: Arguments['serialization.load
   try {
     const source = await openedAsync(what)
     if (!(source instanceof Archive)) return readLegacy(source, what.map) as T
+    using archive = source
     const needed = what.mapping === 0 && typeof what.source === 'string' && what.map !== 'meta'
-    const fetched = needed ? await source.fetch(source.names('data/')) : undefined
-    return readCheckpoint(source, what.map, fetched) as T
+    const fetched = needed ? await archive.fetch(archive.names('data/')) : undefined
+    return readCheckpoint(archive, what.map, fetched) as T
   } catch (error) {
     throw told(what, error)
   }

@@ -13,10 +13,11 @@ export function get_unsafe_globals_in_checkpoint(
   ...args: Arguments['serialization.get_unsafe_globals_in_checkpoint']
 ): string[] {
   const { f } = read('serialization.get_unsafe_globals_in_checkpoint', args)
-  const archive = opened(f)
-  if (!(archive instanceof Archive)) {
+  const source = opened(f)
+  if (!(source instanceof Archive)) {
     throw new UnpicklingError('Expected input to be a checkpoint returned by torch.save')
   }
+  using archive = source
   if (archive.has('constants.pkl')) {
     throw new UnpicklingError(
       'Expected input to be a checkpoint returned by torch.save but got a torchscript checkpoint',

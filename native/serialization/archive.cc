@@ -155,7 +155,9 @@ struct TagOf<SharedArchive> {
 namespace {
 
 const SharedArchive& archive_argument(const Call& call, size_t index) {
-  return owned_argument<SharedArchive>(call, index, "an archive");
+  const SharedArchive& archive = owned_argument<SharedArchive>(call, index, "an archive");
+  TORCH_CHECK(archive != nullptr, "the archive is closed");
+  return archive;
 }
 
 // The memory of a Uint8Array.
@@ -227,6 +229,12 @@ napi_value open_archive(Call& call) {
     }
   }
   return own(call, std::make_shared<Archive>(std::move(source)));
+}
+
+// close_archive(archive): its file is closed, not only when the garbage collector comes by
+napi_value close_archive(Call& call) {
+  owned_argument<SharedArchive>(call, 0, "an archive").reset();
+  return call.undefined();
 }
 
 // archive_records(archive) -> the names of all records, behind the archive's own
@@ -472,6 +480,7 @@ napi_value write_archive_into(Call& call) {
 
 void export_archives(Environment& env, napi_value exports) {
   export_function(env, exports, "open_archive", enter<open_archive>);
+  export_function(env, exports, "close_archive", enter<close_archive>);
   export_function(env, exports, "archive_records", enter<archive_records>);
   export_function(env, exports, "archive_has", enter<archive_has>);
   export_function(env, exports, "archive_record", enter<archive_record>);

@@ -1,7 +1,7 @@
 // The options of torch.save and torch.load, and torch.serialization's.
 
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -165,6 +165,21 @@ describe('files', () => {
     x.add_(1)
     await expect(saving).rejects.toThrow('a tensor changed while it was saved')
     expect(readFileSync(path, 'utf8')).toBe('before')
+  })
+
+  test.runIf(existsSync('/proc/self/fd'))('are closed at once', async () => {
+    const path = join(folder, 'closed.pt')
+    torch.save([torch.ones(2)], path)
+    const open = () => readdirSync('/proc/self/fd').length
+    const before = open()
+    for (let i = 0; i < 20; i++) {
+      torch.load(path)
+      torch.load(path, { mmap: true })
+      await torch.load_async(path)
+      serialization.get_unsafe_globals_in_checkpoint(path)
+      expect(() => torch.load(path, 'xla:0')).toThrow()
+    }
+    expect(open()).toBeLessThan(before + 20)
   })
 
   test('the event loop goes on while a file is written and read', async () => {
