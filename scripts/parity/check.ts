@@ -151,7 +151,7 @@ export class Run {
 }
 
 /** What a record says of numbers. */
-interface Numbers {
+export interface Numbers {
   dtype: string
   spread?: Spread | undefined
 }

@@ -8,6 +8,8 @@ export interface Outcome {
   name: string
   function: string | null
   module: string
+  /** Whether the entry is none of PyTorch's. */
+  ours?: boolean
   cases: number
   errors: number
   failed: number

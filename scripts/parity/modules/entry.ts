@@ -10,7 +10,7 @@ export interface ArgumentsRecord {
   kwargs?: Record<string, unknown>
 }
 
-/** A tensor of a state_dict; `hash` has several where kernels round initial values differently. */
+/** A tensor of a state_dict; `hash` has several where kernels draw other last bits, first that of the expected numbers. */
 export type StateRow =
   | [name: string, uninitialized: string]
   | [name: string, dtype: string, shape: number[], hash: string]
@@ -99,6 +99,8 @@ export interface OptimizerEntry {
 
 export interface ModuleEntry {
   name: string
+  /** Where module_db has no such entry. */
+  ours?: true
   cases: ModuleCase[]
   errors: ModuleError[]
   /** Samples that the files cannot hold. */

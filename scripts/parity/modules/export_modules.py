@@ -3,10 +3,11 @@ scripts/parity/run.ts.
 
 python3 scripts/parity/modules/export_modules.py FOLDER [--only NAME ...] [--sample SEED]
 
-For each module, dtype, mode (train, eval) and sample: what the constructor is given; the state under a seed (names,
-dtypes, shapes and hashes of the initial values); what it prints; what a call gives, under another seed; the gradients
-of inputs and parameters for given gradients of the results; the buffers after the call. With each number how far apart
-the results of legitimate kernels lie (../spread.py). For each error sample: the call and the message.
+For each module, of module_db and of our own (own_modules.py), each dtype, mode (train, eval) and sample: what the
+constructor is given; the state under a seed (names, dtypes, shapes and hashes of the initial values); what it prints;
+what a call gives, under another seed; the gradients of inputs and parameters for given gradients of the results; the
+buffers after the call. With each number how far apart the results of legitimate kernels lie (../spread.py). For each
+error sample: the call and the message.
 
 For each optimizer, its settings, kinds of parameters (float32, float64, mixed, complex, groups, sparse gradients) and
 implementation (loop, foreach, fused, differentiable): parameters and state after 20 steps, with and without a reload in
@@ -26,6 +27,7 @@ import module_cases
 import optim_cases
 from exporting import export_all
 from module_cases import NotExported, tensors_in
+from own_modules import OwnInfo
 from module_spread import MODES, add_spreads, chooser, compute_all, fresh
 
 warnings.simplefilter("ignore")
@@ -61,6 +63,7 @@ def entry(info, tensors, seed, folder):
     errors = module_cases.error_cases(info, tensors, skipped)
     return {
         "name": info.name,
+        **({"ours": True} if isinstance(info, OwnInfo) else {}),
         "cases": cases,
         "errors": errors if seed is None else errors[:2],
         "skipped": sorted({f"{text} ({skipped.count(text)} samples)" for text in skipped}),
@@ -70,12 +73,11 @@ def entry(info, tensors, seed, folder):
 def optimizer_entry(info, tensors, seed, folder):
     """The optimizer's cases. Only the bases' numbers go to `folder`; the other samples are judged by them."""
     cases, skipped = [], []
-    numbers, base = {}, None
+    numbers = {}
     name = f"optim.{info.name}"
-    problems = optim_cases.problems(info, tensors)
-    keep = chooser(info, seed)
-    for place, (sample, is_base) in enumerate(optim_cases.samples_of(info)):
-        base = place if is_base else base
+    places, kept = optim_cases.places_of(info, chooser(info, seed))
+    problems = optim_cases.problems(info, tensors, {sample.kind for place, sample, _ in places if place in kept})
+    for place, sample, base in places:
         start = len(tensors)
         try:
             case, results = optim_cases.one(sample, tensors)
@@ -84,9 +86,9 @@ def optimizer_entry(info, tensors, seed, folder):
                 del tensors[key]
             skipped.append(f"{sample.kind}: Python stumbles: {reason}".split("\n")[0][:200])
             continue
-        if is_base:
+        if place == base:
             numbers[place] = results
-        if keep is None or is_base and keep.random() < 0.2:
+        if place in kept:
             cases.append({**case, "base": base})
     torch.save(numbers, folder / f"{name}.main.pt")
     errors = optim_cases.error_cases(info, tensors, skipped)
@@ -94,7 +96,7 @@ def optimizer_entry(info, tensors, seed, folder):
         "name": name,
         "problems": problems,
         "cases": cases,
-        "errors": errors,
+        "errors": errors if seed is None else errors[:4],
         "skipped": sorted({f"{text} ({skipped.count(text)} samples)" for text in skipped}),
     }
 
@@ -106,4 +108,4 @@ def chosen(options):
 
 
 if __name__ == "__main__":
-    export_all(chosen, MODES, compute_all, add_spreads, "modules")
+    export_all(chosen, MODES, compute_all, add_spreads, "parity_modules")

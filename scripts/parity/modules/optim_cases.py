@@ -108,6 +108,21 @@ def samples_of(info):
                     yield Sample(info, kind, settings, switches, reload), number == 0 and not reload or differentiable and not reload
 
 
+def places_of(info, choose):
+    """Each sample, its number and its base's; with `choose` one of each implementation, and the bases of these."""
+    everything, base = [], None
+    for place, (sample, is_base) in enumerate(samples_of(info)):
+        base = place if is_base else base
+        everything.append((place, sample, base))
+    if choose is None:
+        return everything, {place for place, _, _ in everything}
+    kept = set()
+    for switches in implementations(info):
+        kept.add(choose.choice([place for place, sample, _ in everything if sample.switches == switches]))
+    bases = {base for place, _, base in everything if place in kept}
+    return [row for row in everything if row[0] in kept | bases], kept
+
+
 def groups_of(kind, params):
     if kind != "groups":
         return params
@@ -252,11 +267,12 @@ def records_of(case):
     return found
 
 
-def problems(info, tensors):
-    """Of each kind: parameters, targets, weights and first steps."""
+def problems(info, tensors, used):
+    """Of each kind that is used: parameters, targets, weights and first steps."""
     recorder = Recorded(tensors)
     return {
-        kind: [[*(recorder.new(tensor) for tensor in row[:3]), row[3]] for row in problem(info, kind)] for kind in kinds(info)
+        kind: [[*(recorder.new(tensor) for tensor in row[:3]), row[3]] for row in problem(info, kind)]
+        for kind in kinds(info) if kind in used
     }
 
 

@@ -8,7 +8,9 @@ const count = (number: number) => number.toLocaleString('en-US')
 const sum = (outcomes: readonly Outcome[], of: (outcome: Outcome) => number) =>
   outcomes.reduce((total, outcome) => total + of(outcome), 0)
 
-const isModule = ({ name }: Outcome) => name.startsWith('nn.')
+const isModule = ({ name, ours = false }: Outcome) => name.startsWith('nn.') && !ours
+const isOurs = ({ ours = false }: Outcome) => ours
+const isOptimizer = ({ name }: Outcome) => name.startsWith('optim.')
 const fails = ({ failed, cases }: Outcome) => failed > 0 || cases === 0
 const share = (outcomes: readonly Outcome[]) => {
   const passing = outcomes.filter((outcome) => !fails(outcome)).length
@@ -18,7 +20,7 @@ const share = (outcomes: readonly Outcome[]) => {
 
 /** What a terminal shows: what failed, with one reason of each kind, and the counts. */
 export function modulesSummary(outcomes: readonly Outcome[]): string {
-  const groups = [outcomes.filter(isModule), outcomes.filter((outcome) => !isModule(outcome))] as const
+  const groups = [isModule, isOurs, isOptimizer].map((of) => outcomes.filter(of))
   return [
     ...outcomes
       .filter(fails)
@@ -27,7 +29,9 @@ export function modulesSummary(outcomes: readonly Outcome[]): string {
         ...o.failures.slice(0, 6).map((text) => `    ${text.replaceAll('\n', ' ').slice(0, 400)}`),
         ...o.skipped.map((text) => `    not run: ${text}`),
       ]),
-    ...groups.flatMap((group, i) => (group.length === 0 ? [] : [`${['modules', 'optimizers'][i]}: ${share(group)}`])),
+    ...groups.flatMap((group, i) =>
+      group.length === 0 ? [] : [`${['modules', 'modules of our own entries', 'optimizers'][i]}: ${share(group)}`],
+    ),
   ].join('\n')
 }
 
@@ -74,6 +78,14 @@ export function modulesPage(outcomes: readonly Outcome[]): string {
       outcomes.filter(isModule),
     ),
     ...section(
+      'Modules that module_db lacks',
+      [
+        'Samples of our own (`scripts/parity/modules/own_modules.py`) of every other module of `torch.nn` that has a forward,',
+        'and of two parametrizations, compared in the same way.',
+      ],
+      outcomes.filter(isOurs),
+    ),
+    ...section(
       'Optimizers',
       [
         'PyTorch lists what it tests its optimizers with (`optim_db`). Each list of settings takes 20 steps with every',
@@ -82,7 +94,7 @@ export function modulesPage(outcomes: readonly Outcome[]): string {
         'through a state_dict into another optimizer in the middle. Compared are parameters, every value of the state, what is',
         'printed, the losses where there is a closure, gradients through the steps where they are recorded, and what is refused.',
       ],
-      outcomes.filter((outcome) => !isModule(outcome)),
+      outcomes.filter(isOptimizer),
     ),
   ].join('\n')
 }

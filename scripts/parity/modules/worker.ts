@@ -3,14 +3,13 @@
 
 import type { Tensors } from '../entry.js'
 import { checkEntries } from '../outcome.js'
-import { checkModule, checkModuleError } from './check_module.js'
+import { beyond, checkModule, checkModuleError } from './check_module.js'
 import { checkOptimizer, checkOptimizerError } from './check_optimizer.js'
 import {
   type ArgumentsRecord,
   type Entry,
   isOptimizer,
   type ModuleCase,
-  type ModuleError,
   type OptimizerCase,
   readEntries,
 } from './entry.js'
@@ -37,17 +36,6 @@ function optimizerInWords({ kind, settings, switches, reload }: OptimizerCase): 
   const on = Object.keys(switches).find((name) => switches[name])
   const how = on ?? (Object.keys(switches).length > 0 ? 'loop' : 'default')
   return `${kind}, ${argumentsInWords({ args: [], kwargs: settings })}, ${how}${reload ? ', reloaded' : ''}`
-}
-
-/** Why an error sample of Python's says nothing of a module here; null where it does. */
-function beyond(record: ModuleError, wrong: string): string | null {
-  const wholeFloat = /"float":\s*-?\d+(?:\.0)?[},]/.test(JSON.stringify(record))
-  if (wholeFloat && wrong.includes('no error')) {
-    return 'refuses a float that is whole, which JavaScript does not tell from an int'
-  }
-  return /argument 'bias' .* must be bool, not string/.test(wrong)
-    ? 'a string as bias, which Python takes for true'
-    : null
 }
 
 /** What is wrong with each sample, and with each error sample. */
@@ -79,6 +67,7 @@ checkEntries(function* (stem) {
       name: entry.name,
       function: null,
       module: entry.name,
+      ours: 'ours' in entry,
       cases: entry.cases.length,
       errors: entry.errors.length,
       failed: wrong.filter((texts) => texts.length > 0).length,
