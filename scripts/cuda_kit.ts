@@ -10,10 +10,7 @@ import { packageRoot } from '../lib/core/package_root.js'
 const KIT = 'cuda_kit'
 
 /** What the compiled programs and the build need of other packages. */
-const PACKAGES = [
-  ...['node-addon-api', 'node-api-headers', 'commander', 'cli-progress'],
-  ...['string-width', 'strip-ansi', 'ansi-regex', 'emoji-regex', 'is-fullwidth-code-point'],
-]
+const PACKAGES = ['node-addon-api', 'node-api-headers', 'commander']
 const SOURCES = ['CMakeLists.txt', 'package.json', 'native', 'scripts/bench/sides', 'test/fixtures', 'dist']
 
 const RUN = `#!/bin/sh

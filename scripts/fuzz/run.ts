@@ -152,22 +152,21 @@ async function fuzzFiles({ seed, count, kinds, seconds, jobs }: FileOptions): Pr
   const unknown = kinds?.find((kind) => !names.includes(kind))
   if (unknown !== undefined) throw new Error(`there is no kind ${unknown}, but ${names.join(', ')}`)
   const began = performance.now()
-  const bar = new SingleBar({ format: 'files [{bar}] {value}/{total} {eta_formatted}', stream: process.stderr })
-  bar.start(Number(count), 0)
+  const bar = progress({ desc: 'files', total: Number(count) })
   const { faults, loaded } = await hunt({
     seed: Number(seed),
     files: Number(count),
     kinds: kinds ?? names,
     jobs: Number(jobs),
     seconds: Number(seconds),
-    onProgress: (done) => bar.update(done),
+    onProgress: (done) => bar.update(done - bar.n),
     onFault: ({ kind, number, how, report, file, changes }) => {
       const lines = report.trimEnd().split('\n').slice(-40)
       const shown = [`FAULT: ${kind} ${number}: ${how}`, `  kept: ${file}`, `  changes: ${JSON.stringify(changes)}`]
-      console.log(`\n${[...shown, ...lines.map((line) => `    | ${line}`)].join('\n')}`)
+      bar.write([...shown, ...lines.map((line) => `    | ${line}`)].join('\n'))
     },
   })
-  bar.stop()
+  bar.close()
   for (const [kind, [taken, all]] of Object.entries(loaded)) {
     console.log(
       `${kind}: ${taken.toLocaleString('en-US')} of ${all.toLocaleString('en-US')} were still taken, the others refused`,
@@ -184,11 +183,10 @@ async function fuzzKills({ seed, count }: { seed: string; count: string }): Prom
   const { kills, refusals } = await import('./kills/run.js')
   const { WRITERS } = await import('./kills/writers.js')
   for (const writer of Object.keys(WRITERS)) {
-    const bar = new SingleBar({ format: `${writer} [{bar}] {value}/{total} {eta_formatted}`, stream: process.stderr })
-    bar.start(Number(count), 0)
-    const options = { seed: Number(seed), count: Number(count), onKill: (done: number) => bar.update(done) }
+    const bar = progress({ desc: writer, total: Number(count) })
+    const options = { seed: Number(seed), count: Number(count), onKill: (done: number) => bar.update(done - bar.n) }
     const { midst, faults } = await kills(writer, options)
-    bar.stop()
+    bar.close()
     const killed = `${writer}: ${count} processes killed, ${midst} of them in the midst of saving`
     console.log(`${killed}: ${faults.length === 0 ? 'the file was whole each time' : faults.join('\n')}`)
     const refused = refusals(writer)

@@ -285,6 +285,17 @@ import type { Deserializer, MapLocation, Tagger } from '#lib/serialization/locat
 import type { SafeGlobal } from '#lib/serialization/safe_globals.js'
 `
 
+/** The rooms that have arguments of their own, and whose they are; all others are the operators'. */
+const ROOMS: Record<string, RegExp> = {
+  nn: /^(nn|func)\./,
+  cuda: /^cuda\./,
+  utils: /^utils\.(?!checkpoint|data)/,
+  'utils/data': /^utils\.data\./,
+  serialization: /^serialization\./,
+  safetensors: /^safetensors\./,
+  optim: /^optim\./,
+}
+
 /** The arguments of what belongs to a room. */
 function argumentsFile(belongs: (key: string) => boolean): string {
   const body = argumentTypes(
@@ -344,20 +355,13 @@ const files: Record<string, string> = {
   'generated/aten.ts': atenFile(available(BENEATH)),
   'operators/generated/python_functions.ts': pythonFunctionsFile(),
   'operators/generated/signatures.ts': HEADER + signatureTable(pythonSignatures),
-  'operators/generated/arguments.ts': argumentsFile(
-    (key) => !/^(nn|func|optim|cuda|safetensors|utils\.(?!checkpoint))\b/.test(key),
+  'operators/generated/arguments.ts': argumentsFile((key) => !Object.values(ROOMS).some((names) => names.test(key))),
+  ...Object.fromEntries(
+    Object.entries(ROOMS).map(([room, names]) => [
+      `${room}/generated/arguments.ts`,
+      argumentsFile((key) => names.test(key)),
+    ]),
   ),
-  'nn/generated/arguments.ts': argumentsFile((key) => /^(nn|func)\./.test(key)),
-  'cuda/generated/arguments.ts': argumentsFile((key) => key.startsWith('cuda.')),
-  'utils/generated/arguments.ts': argumentsFile((key) => /^utils\.(?!checkpoint|data)/.test(key)),
-    (key) => !/^(nn|func|optim|cuda|safetensors|serialization)\./.test(key),
-  ),
-  'nn/generated/arguments.ts': argumentsFile((key) => /^(nn|func)\./.test(key)),
-  'cuda/generated/arguments.ts': argumentsFile((key) => key.startsWith('cuda.')),
-  'serialization/generated/arguments.ts': argumentsFile((key) => key.startsWith('serialization.')),
-  'safetensors/generated/arguments.ts': argumentsFile((key) => key.startsWith('safetensors.')),
-  'utils/data/generated/arguments.ts': argumentsFile((key) => key.startsWith('utils.data.')),
-  'optim/generated/arguments.ts': argumentsFile((key) => key.startsWith('optim.')),
   'generated/methods.ts': methodsFile(available(exposed.Tensor).filter((name) => !BY_HAND.Tensor.has(name))),
   ...Object.fromEntries(
     modules.map((module) => [
