@@ -67,7 +67,14 @@ const INSTEAD: Record<string, string> = {
 }
 
 /** Here every name is there or has its reason above. */
-const COMPLETE = ['torch.nn', 'torch.optim', 'torch.utils.data', 'torch.serialization', 'torch.utils.benchmark', 'torch.utils.tensorboard']
+const COMPLETE = [
+  'torch.nn',
+  'torch.optim',
+  'torch.utils.data',
+  'torch.serialization',
+  'torch.utils.benchmark',
+  'torch.utils.tensorboard',
+]
 
 interface Namespace {
   name: string

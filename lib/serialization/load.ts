@@ -106,7 +106,7 @@ function safetensorsIn({ source, map }: Given): Record<string, unknown> | null {
  * `map_location` says on which device the tensors go: a device, an object or Map of locations, or a function of a storage
  * (its bytes, a uint8 tensor) and its location. With `mmap: true` the tensors lie in the mapped file, of which only what
  * is used is read; writes to them stay in this process. Dicts become objects without prototype, or Maps where a key is no
- * string (docs/files.md).
+ * string (docs/checkpoints.md).
  *
  * @throws {UnpicklingError} for a damaged file, or one that holds something else.
  * @see https://docs.pytorch.org/docs/2.13/generated/torch.load.html

@@ -76,7 +76,7 @@ function systemError(code: number, file: string): Error {
  * replaced whole or not at all; without a file gives the bytes. `torch.load` reads it, and Python's with
  * `weights_only=True`. Tensors on one storage share it in the file too, and a view takes its whole storage there.
  *
- * What becomes of which value says docs/files.md. @throws TypeError for what Python would not read, saying where it is; and
+ * What becomes of which value says docs/checkpoints.md. @throws TypeError for what Python would not read, saying where it is; and
  * what the file system says.
  * @see https://docs.pytorch.org/docs/2.13/generated/torch.save.html
  */
