@@ -314,6 +314,31 @@ describe('a writer', () => {
   })
 })
 
+test('a full disk is said where one calls, and what is written stays whole', () => {
+  const library = JSON.stringify(new URL('../../dist/lib/index.js', import.meta.url).href)
+  const folder = temporary()
+  const program = `
+    import torch from ${library}
+    const writer = new torch.utils.tensorboard.SummaryWriter(${JSON.stringify(folder)})
+    const said = new Set()
+    const attempt = (call) => { try { call() } catch ({ message }) { said.add(message) } }
+    for (let i = 0; i < 30; i++) attempt(() => writer.add_text(String(i), 'x'.repeat(100)))
+    attempt(() => writer.close())
+    console.log(...said)`
+  const limited = 'ulimit -f 2; exec "$0" --input-type=module -e "$1"'
+  const { stdout, stderr } = spawnSync('bash', ['-c', limited, process.execPath, program], { encoding: 'utf8' })
+  expect([stdout, stderr]).toEqual(['EFBIG: file too large, write\n', ''])
+  const [file] = filesOf(folder) as [string]
+  const written = readFileSync(file)
+  expect(written.length).toBe(2048)
+  const records = recordsOf(written).slice(0, -1)
+  const whole = Buffer.concat(records.map(recordOf))
+  expect(written.subarray(0, whole.length).equals(whole)).toBe(true)
+  const tags = records.slice(1).map((record) => (decode('Event', record) as Event).summary?.value[0]?.tag)
+  expect(tags).toEqual(tags.map((_, i) => `${i}/text_summary`))
+  expect(tags.length).toBeGreaterThan(5)
+})
+
 test('it says which package is missing', () => {
   const library = JSON.stringify(new URL('../../dist/lib/index.js', import.meta.url).href)
   const program = `
