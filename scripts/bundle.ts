@@ -10,7 +10,9 @@ import { packageRoot } from '../lib/core/package_root.js'
 const compiled = join(packageRoot, 'dist')
 const library = join(compiled, 'lib', 'index.js')
 /** What else is started or imported by itself; it imports the library by the package's name, or few modules of lib/core. */
-const others = ['lib/data_worker.js', 'lib/d2l/index.js', 'lib/plot/line_chart.js', 'scripts/cli.js'].map((file) => join(compiled, file))
+const others = ['lib/data_worker.js', 'lib/d2l/index.js', 'lib/plot/line_chart.js', 'scripts/cli.js'].map((file) =>
+  join(compiled, file),
+)
 
 /** The bundle of what `input` imports out of this package. */
 const bundleOf = (input: string) =>
