@@ -404,6 +404,26 @@ describe('mapped files', () => {
     expect(stdout.trim().split('\n')).toEqual(['true 4 1', 'true 4 1', 'true 4 1', 'true 4 2', 'true 4 1', 'true 4 1'])
   })
 
+  test('of a file of 1 GB no more is in memory than was read', () => {
+    const [rows, width] = [1 << 10, 1 << 18]
+    const end = rows * width * 4
+    const entry = { dtype: 'F32', shape: [rows, width], data_offsets: [0, end] }
+    // As long as writers make it, so that the data can be used where it is.
+    const header = JSON.stringify({ x: entry }).padEnd(128)
+    writeFileSync(file, Buffer.concat([length(header.length), Buffer.from(header)]))
+    // A file with a hole, which takes no room on the disk.
+    truncateSync(file, 8 + header.length + end)
+    const before = process.memoryUsage.rss()
+    const { x } = load_file(file) as { x: Tensor }
+    using opened = safe_open(file)
+    expect(x.index(5, '::1000').sum().item()).toBe(0)
+    expect(opened.get_slice('x').index('7:9, 3:5').tolist()).toEqual([
+      [0, 0],
+      [0, 0],
+    ])
+    expect(process.memoryUsage.rss() - before).toBeLessThan(0.2 * end)
+  })
+
   test('data that its dtype cannot begin at is copied', () => {
     const header =
       '{"b":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"x":{"dtype":"F64","shape":[2],"data_offsets":[1,17]}}'

@@ -146,6 +146,7 @@ interface FileOptions {
 }
 
 async function fuzzFiles({ seed, count, kinds, seconds, jobs }: FileOptions): Promise<void> {
+  process.removeAllListeners('warning')
   const { hunt } = await import('./files/hunt.js')
   const { KINDS } = await import('./files/kinds.js')
   const names = KINDS.map(({ name }) => name)

@@ -1,5 +1,8 @@
 // The kinds of files: those that are changed, and what is done with each.
 
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { packageRoot } from '../../../lib/core/package_root.js'
 import torch, { nn, optim, type Tensor } from '../../../lib/index.js'
 import { archive, type Format, SAFETENSORS } from './mutate.js'
 
@@ -162,11 +165,24 @@ function checkpoints(): unknown[] {
   ]
 }
 
+const FIXTURES = join(packageRoot, 'test', 'fixtures')
+/** Longer files are mostly data, whose changes say little. */
+const LONGEST = 20_000
+
+/** Checkpoints that several versions of Python's PyTorch wrote. */
+function pythonCheckpoints(): Buffer[] {
+  const names = readdirSync(FIXTURES).filter((name) => /^checkpoints.*\.json$/.test(name))
+  const cases = names.flatMap(
+    (name) => JSON.parse(readFileSync(join(FIXTURES, name), 'utf8')).cases as { file: string }[],
+  )
+  return cases.map(({ file }) => Buffer.from(file, 'base64')).filter(({ length }) => length < LONGEST)
+}
+
 const pt: Kind = {
   name: 'pt',
   ending: 'pt',
   format: archive(PICKLE),
-  files: () => checkpoints().map((checkpoint) => Buffer.from(torch.save(checkpoint))),
+  files: () => [...checkpoints().map((checkpoint) => Buffer.from(torch.save(checkpoint))), ...pythonCheckpoints()],
   load(source) {
     touchAll(torch.load(source))
     if (typeof source === 'string') touchAll(torch.load(source, { mmap: true }))

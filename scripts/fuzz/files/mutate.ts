@@ -163,7 +163,9 @@ export const SAFETENSORS: Format = {
 
 /** An archive's entries, and at last their list: a change there takes one away, doubles or renames one. */
 export const archive = (words: Format['words']): Format => ({
-  parts: (file) => [...readZip(file).map(({ data }) => data), Buffer.from(listOf(readZip(file)))],
+  // An older format, or a compressed one, is changed as a whole.
+  parts: (file) =>
+    isTaken(file) ? [...readZip(file).map(({ data }) => data), Buffer.from(listOf(readZip(file)))] : [],
   withPart(file, part, content) {
     const entries = readZip(file)
     if (part < entries.length) {
@@ -174,4 +176,5 @@ export const archive = (words: Format['words']): Format => ({
   },
   words,
 })
+const isTaken = (file: Buffer): boolean => file.readUInt16LE() === 0x4b50 && file.readUInt16LE(8) === 0
 const listOf = (entries: readonly Entry[]): string => entries.map(({ name }) => name).join('\n')
