@@ -1,7 +1,9 @@
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { packageRoot } from '../lib/core/package_root.js'
 import torch, { nn } from '../lib/index.js'
 
 const { profile, record_function } = torch.profiler
@@ -78,4 +80,10 @@ test('a profile ends with an error’s stretch, and none may be inside another o
       .key_averages()
       .map(({ key }) => key),
   ).toContain('aten::sin')
+})
+
+test('a program that ends within a profile ends as it wants to', () => {
+  const program = "import torch from 'tstorch'; torch.profiler.profile(() => { torch.ones(2).sin(); process.exit(3) })"
+  const run = spawnSync(process.execPath, ['--no-warnings', '--input-type=module', '-e', program], { cwd: packageRoot })
+  expect([run.status, run.signal]).toEqual([3, null])
 })

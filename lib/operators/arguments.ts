@@ -1,6 +1,7 @@
 // Python's way of calling, for everything that Python writes by hand: any arguments in place, then one object of keyword
 // arguments. The parameters, their order, types and defaults are Python's own (generated/signatures.ts).
 
+import { URL } from 'node:url'
 import { Device } from '../core/device.js'
 import { DType } from '../core/dtype.js'
 import { internals } from '../core/tensor.js'

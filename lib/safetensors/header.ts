@@ -1,6 +1,7 @@
 // A safetensors file begins with the length of its header and the header, JSON: each tensor's dtype, shape and place,
 // and strings as metadata. https://huggingface.co/docs/safetensors
 
+import { TextDecoder } from 'node:util'
 import type { DType } from '../core/dtype.js'
 import * as dtypes from '../core/dtype.js'
 import type { Tensor } from '../core/tensor.js'

@@ -1,7 +1,7 @@
 // torch.save.
 
 import { fileURLToPath } from 'node:url'
-import { getSystemErrorMap } from 'node:util'
+import { getSystemErrorMap, TextEncoder } from 'node:util'
 import { AtomicFile } from '../core/atomic_file.js'
 import * as dtypes from '../core/dtype.js'
 import { type Handle, native } from '../core/native.js'

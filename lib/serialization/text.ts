@@ -1,5 +1,7 @@
 // Python's strings as bytes: UTF-8, in which half a surrogate pair is written like any character ("surrogatepass").
 
+import { TextDecoder, TextEncoder } from 'node:util'
+
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const encoder = new TextEncoder()
 

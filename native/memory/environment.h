@@ -57,6 +57,8 @@ class Environment {
 
   // What is told when the environment ends (runtime/life_signs.cc).
   std::shared_ptr<void> life_sign;
+  // Ends the profile that this thread began and did not end: libtorch's own end comes too late.
+  std::shared_ptr<void> profile;
 
   const std::shared_ptr<DeadReferences> dead_references = std::make_shared<DeadReferences>();
   HeldObjects held_objects;

@@ -10,6 +10,14 @@ using torch::profiler::impl::ActivityType;
 using torch::profiler::impl::ProfilerConfig;
 using torch::profiler::impl::ProfilerState;
 
+void end_profile(void*) {
+  try {
+    if (torch::profiler::impl::profilerEnabled()) profiler::disableProfiler();
+  } catch (const std::exception&) {
+    // Nobody wants its events.
+  }
+}
+
 // profiler_start(record_shapes)
 napi_value profiler_start(Call& call) {
   TORCH_CHECK(!torch::profiler::impl::profilerEnabled(), "a profiler runs already");
@@ -17,6 +25,7 @@ napi_value profiler_start(Call& call) {
   const std::set<ActivityType> activities{ActivityType::CPU};
   profiler::prepareProfiler(config, activities);
   profiler::enableProfiler(config, activities);
+  call.env().profile = std::shared_ptr<void>(nullptr, &end_profile);
   return call.undefined();
 }
 
@@ -28,6 +37,7 @@ void append(Call& call, napi_value array, uint32_t& length, napi_value value) {
 // all events on the CPU, in the order of their starts
 napi_value profiler_stop(Call& call) {
   const auto result = profiler::disableProfiler();
+  call.env().profile.reset();
   napi_value events = nullptr;
   check_napi(call.raw(), napi_create_array(call.raw(), &events));
   uint32_t length = 0;

@@ -469,8 +469,10 @@ describe('an end before the end', () => {
 
   test('closes the iterators of IterableDatasets', async () => {
     const dataset = new Shard(1000)
-    for (const _ of new DataLoader(dataset, { num_workers: 2 })) break
-    for await (const _ of new DataLoader(dataset, { num_workers: 2 })) break
+    // The second batch is the second worker's: both have begun.
+    let batches = 0
+    for (const _ of new DataLoader(dataset, { num_workers: 2 })) if (++batches === 2) break
+    for await (const _ of new DataLoader(dataset, { num_workers: 2 })) if (++batches === 4) break
     await expect.poll(() => Atomics.load(dataset.closed, 0), { timeout: 60_000 }).toBe(4)
   })
 

@@ -2,6 +2,7 @@
 // program whose passes follow each other without one would gather them. So a thread rests until then, and serves the
 // next pass that needs the same modules.
 
+import { setImmediate } from 'node:timers'
 import { WorkerThread } from './thread.js'
 
 /** By what they have loaded. */

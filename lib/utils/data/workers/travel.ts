@@ -1,6 +1,7 @@
 // What travels between a loader's thread and its workers. Tensors are not copied: both threads have the same memory.
 // What structured cloning knows is cloned; what it does not know is described here, and made anew where it arrives.
 
+import { URL } from 'node:url'
 import { types } from 'node:util'
 import { Device, device, strided } from '../../../core/device.js'
 import { DType, dtypeNamed } from '../../../core/dtype.js'
