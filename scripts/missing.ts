@@ -34,12 +34,41 @@ const INSTEAD: Record<string, string> = {
   'torch.nn.attention.flex_attention.FlexKernelOptions': 'the type of that name',
   'torch.nn.attention.varlen.':
     '`scaled_dot_product_attention` for each sequence: it needs a kernel that is CUDA’s alone',
+  'torch.jit.Attribute': 'nothing: it types attributes in Python source',
+  'torch.jit.annotate': 'nothing: it types values in Python source',
+  'torch.jit.enable_onednn_fusion': '`torch.jit.optimize_for_inference`, which takes oneDNN’s operators',
+  'torch.jit.export': 'nothing: it marks methods in Python source; those of a loaded file have their names',
+  'torch.jit.ignore': 'nothing: as `torch.jit.export`',
+  'torch.jit.interface': 'nothing: as `torch.jit.export`',
+  'torch.jit.isinstance': '`typeof`, `instanceof`: it serves code that Python compiles',
+  'torch.jit.onednn_fusion_enabled': 'nothing: as above',
+  'torch.jit.strict_fusion': 'nothing: it serves code that Python compiles',
+  'torch.jit.unused': 'nothing: as `torch.jit.export`',
+  'torch.export.export':
+    'in Python: `torch._inductor.aoti_compile_and_package`, whose file `torch._inductor.aoti_load_package` loads',
+  'torch.export.AdditionalInputs': 'nothing: it serves torch.export.export',
+  'torch.export.Constraint': 'nothing: it serves torch.export.export',
+  'torch.export.CustomDecompTable': 'nothing: it serves torch.export.export',
+  'torch.export.Dim': 'nothing: it serves torch.export.export',
+  'torch.export.ExportBackwardSignature': 'nothing: it serves torch.export.export',
+  'torch.export.ExportGraphSignature': 'nothing: it serves torch.export.export',
+  'torch.export.ExportedProgram': 'nothing: it serves torch.export.export',
+  'torch.export.FlatArgsAdapter': 'nothing: it serves torch.export.export',
+  'torch.export.ModuleCallEntry': 'nothing: it serves torch.export.export',
+  'torch.export.ModuleCallSignature': 'nothing: it serves torch.export.export',
+  'torch.export.ShapesCollection': 'nothing: it serves torch.export.export',
+  'torch.export.UnflattenedModule': 'nothing: it serves torch.export.export',
+  'torch.export.default_decompositions': 'nothing: it serves torch.export.export',
+  'torch.export.dims': 'nothing: it serves torch.export.export',
+  'torch.export.draft_export': 'nothing: it serves torch.export.export',
+  'torch.export.register_dataclass': 'nothing: it serves torch.export.export',
+  'torch.export.unflatten': 'nothing: it serves torch.export.export',
   'torch.random.': '`torch.manual_seed`, `seed`, `initial_seed`, `get_rng_state`, `set_rng_state`',
   'torch.cuda.memory.': '`torch.cuda.memory_allocated` and others',
 }
 
 /** Here every name is there or has its reason above. */
-const COMPLETE = ['torch.nn', 'torch.optim']
+const COMPLETE = ['torch.nn', 'torch.optim', 'torch.jit', 'torch.export']
 
 interface Namespace {
   name: string

@@ -43,6 +43,10 @@ const SPACES: Record<string, object> = {
   'utils.checkpoint': torch.utils.checkpoint,
   profiler: torch.profiler,
   safetensors: torch.safetensors,
+  jit: torch.jit,
+  export: torch.export,
+  _inductor: torch._inductor,
+  '_inductor.package': torch._inductor.package,
 }
 
 type Class = { prototype: object }
@@ -172,7 +176,7 @@ const OTHERWISE: [reason: string, names: string[]][] = [
     words(`
       torch.DType torch.Device torch.Layout torch.MemoryFormat torch.Size torch.Slice torch.Tensor torch.Callable
       safetensors.SafetensorError autograd.Function autograd.FunctionCtx profiler.EventList profiler.FunctionEventAverage profiler.Profile
-      cuda.CUDAGraph`),
+      cuda.CUDAGraph jit.ScriptModule jit.ScriptFunction jit.Error jit.Future _inductor.AOTICompiledModel`),
   ],
   [
     'the library’s own, which Python does not have',
@@ -183,6 +187,12 @@ const OTHERWISE: [reason: string, names: string[]][] = [
       nn.ParameterList.slice nn.Sequential.add nn.ModuleList.add nn.Sequential.mul nn.ModuleDict.has nn.ParameterDict.has
       nn.ParameterDict.or nn.ParameterDict.reversed nn.utils.rnn.PackedSequence.with_data`),
   ],
+  [
+    'needs the source code of Python, and refuses any arguments',
+    words('jit.script jit.script_if_tracing jit.trace jit.trace_module export.load export.save'),
+  ],
+  ['takes a function and its arguments, or what that gives', words('jit.fork jit.wait')],
+  ['takes the source code', ['jit.CompilationUnit']],
   ['takes any value, or what a class takes that is given', words('torch.deepcopy nn.utils.skip_init')],
   [
     'reads by the signature of another name',

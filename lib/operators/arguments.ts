@@ -96,6 +96,7 @@ const OBJECTS = new Set([
   'StateDict',
   'StateDicts',
   'Metadata',
+  'ExtraFiles',
   'NamedModules',
   'NamedValues',
   'ParamGroup',

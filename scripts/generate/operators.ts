@@ -110,7 +110,7 @@ const SHARED_PAGES: [names: RegExp, page: string][] = [
 
 /** PyTorch's page about a public name. A method's is its class's. */
 function pageOf(qualified: string): string | null {
-  if (exposed.undocumented.includes(qualified) || qualified.startsWith('torch.safetensors.')) return null
+  if (exposed.undocumented.includes(qualified) || /^torch\.(safetensors|_inductor)\./.test(qualified)) return null
   const version = exposed.torch_version.split('.').slice(0, 2).join('.')
   const shared = SHARED_PAGES.find(([names]) => names.test(qualified))?.[1]
   const owner = /^torch\.(nn|optim)(\.lr_scheduler|\.utils\.\w+|\.attention\.\w+)?\.[A-Z]\w*(?=\.)/.exec(qualified)?.[0]
@@ -336,10 +336,14 @@ const files: Record<string, string> = {
   'generated/aten.ts': atenFile(available(BENEATH)),
   'operators/generated/python_functions.ts': pythonFunctionsFile(),
   'operators/generated/signatures.ts': HEADER + signatureTable(pythonSignatures),
-  'operators/generated/arguments.ts': argumentsFile((key) => !/^(nn|func|optim|cuda|safetensors)\./.test(key)),
+  'operators/generated/arguments.ts': argumentsFile(
+    (key) => !/^(nn|func|optim|cuda|safetensors|jit|_inductor)\./.test(key),
+  ),
   'nn/generated/arguments.ts': argumentsFile((key) => /^(nn|func)\./.test(key)),
   'cuda/generated/arguments.ts': argumentsFile((key) => key.startsWith('cuda.')),
   'safetensors/generated/arguments.ts': argumentsFile((key) => key.startsWith('safetensors.')),
+  'jit/generated/arguments.ts': argumentsFile((key) => key.startsWith('jit.')),
+  'inductor/generated/arguments.ts': argumentsFile((key) => key.startsWith('_inductor.')),
   'optim/generated/arguments.ts': argumentsFile((key) => key.startsWith('optim.')),
   'generated/methods.ts': methodsFile(available(exposed.Tensor).filter((name) => !BY_HAND.Tensor.has(name))),
   ...Object.fromEntries(

@@ -61,6 +61,8 @@ const TYPES: Record<string, string> = {
   PruningMethod: 'BasePruningMethod',
   Metadata: 'Readonly<Record<string, string>>',
   Bytes: 'ArrayBuffer | ArrayBufferView',
+  FusionStrategy: "readonly (readonly ['STATIC' | 'DYNAMIC', number])[]",
+  ExtraFiles: 'Record<string, string | Uint8Array>',
   ForwardHook: 'ForwardHook',
   ForwardPreHook: 'ForwardPreHook',
   BackwardHook: 'BackwardHook',
