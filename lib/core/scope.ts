@@ -6,7 +6,7 @@ import { types } from 'node:util'
 import { closeModesSince, openMode, openModes, refusePromise, type Synchronous } from './modes.js'
 import { internals, type Owner, swapOwner, type Tensor } from './tensor.js'
 
-/** The folder lib/, which this file's folder lies in. */
+/** The folder lib/, which this file's folder lies in; where all is one file, the folder above it. */
 const LIBRARY = dirname(dirname(fileURLToPath(import.meta.url)))
 
 /** A stack that is formatted only when it is read, as the formatting is what costs. */

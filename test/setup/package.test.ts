@@ -43,7 +43,11 @@ describe('the tarball', () => {
 
   test('is packed, and installed by its users, without a compiler', () => {
     const scripts = ['prepare', 'prepack', 'postpack', 'preinstall', 'install', 'postinstall', 'prepublishOnly']
-    expect(scripts.flatMap((name) => manifest.scripts[name] ?? [])).toEqual(['tsc'])
+    expect(scripts.flatMap((name) => manifest.scripts[name] ?? [])).toEqual([
+      'tsc',
+      'tsc && node dist/scripts/bundle.js',
+      'rm -f dist/.tsbuildinfo && tsc',
+    ])
   })
 })
 
