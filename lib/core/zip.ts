@@ -1,6 +1,6 @@
 // The directories of zip archives, held to what PyTorch's writer makes of them: where the records are, and how long.
 
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs'
 import { inflateRawSync } from 'node:zlib'
 
 /** Bytes that are read at any place. */
@@ -159,7 +159,8 @@ export function readArchive(bytes: Bytes): Map<string, Entry> {
 
 /** A file, for as long as `use` runs. */
 export function withFile<R>(file: string, use: (bytes: Bytes) => R): R {
-  const descriptor = openSync(file, 'r')
+  // A pipe that nobody writes to is no reason to wait.
+  const descriptor = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK)
   try {
     const status = fstatSync(descriptor)
     if (!status.isFile()) throw new Error('it is no file')

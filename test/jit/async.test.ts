@@ -150,5 +150,5 @@ test('files with bytes changed load, or are refused', async () => {
   expect([code, signal]).toEqual([0, null])
   const { loaded: count, refused } = JSON.parse(stdout)
   expect(count + refused).toBe(400)
-  expect(refused).toBeGreaterThan(50)
+  expect(Math.min(count, refused)).toBeGreaterThan(20)
 }, 300_000)

@@ -1,3 +1,6 @@
+import { contentOf, memoryBytes, readArchive } from '../../lib/core/zip.js'
+import { zipOf } from './zip.js'
+
 /** Whole numbers from 0 on below a bound, the same for the same seed. */
 export function numbers(seed: number): (below: number) => number {
   let state = seed >>> 0
@@ -15,7 +18,7 @@ export function numbers(seed: number): (below: number) => number {
 export function mutated(bytes: Uint8Array, seed: number): Uint8Array {
   const next = numbers(seed * 2_654_435_761 + 1)
   let result = Uint8Array.from(bytes)
-  for (let i = next(8); i >= 0; i--) {
+  for (let i = next(3); i >= 0; i--) {
     const [at, length] = [next(result.length), 1 + next(16)]
     switch (next(6)) {
       case 0:
@@ -36,4 +39,21 @@ export function mutated(bytes: Uint8Array, seed: number): Uint8Array {
     }
   }
   return result
+}
+
+/** An archive of TorchScript's with bytes of one of its records changed: its pickles and code, more often than its data. */
+export function mutatedRecord(bytes: Uint8Array, seed: number): Uint8Array {
+  const next = numbers(seed * 2_246_822_519 + 1)
+  const source = memoryBytes(bytes)
+  const records = [...readArchive(source).values()].map((entry): [string, Uint8Array] => [
+    entry.name,
+    contentOf(source, entry),
+  ])
+  const likely = records.filter(([name]) => /\.(pkl|py)$/.test(name))
+  const [name] = (next(8) === 0 ? records[next(records.length)] : likely[next(likely.length)]) as [string, Uint8Array]
+  return zipOf(
+    Object.fromEntries(
+      records.map(([each, content]) => [each, each === name && content.length > 0 ? mutated(content, seed) : content]),
+    ),
+  )
 }

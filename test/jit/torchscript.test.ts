@@ -1,5 +1,6 @@
 // torch.jit: modules that Python wrote, held to what Python makes of the same files (scripts/reference/torchscript.py).
 
+import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -271,6 +272,9 @@ describe('errors', () => {
     expect(() => torch.jit.load(garbage)).toThrow(/garbage: the file is damaged, or another program's/)
     expect(() => torch.jit.load(join(folder, 'absent'))).toThrow(/ENOENT/)
     expect(() => torch.jit.load(folder)).toThrow(/it is no file/)
+    const pipe = join(folder, 'pipe')
+    execFileSync('mkfifo', [pipe])
+    expect(() => torch.jit.load(pipe)).toThrow(/it is no file/)
     expect(() => torch.jit.load(3 as never)).toThrow(/a file's name, or its bytes/)
     expect(() => torch.jit.load(bytesOf('kinds'), { map_location: 'nowhere' })).toThrow(/nowhere/)
     expect(() => torch.jit.save(new nn.Linear(1, 1), join(folder, 'x'))).toThrow(/expected a ScriptModule/)
