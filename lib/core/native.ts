@@ -387,6 +387,7 @@ export interface Native {
   stop_model_threads(): void
 
   aoti_load(file: string, model: string, single_threaded: boolean, runners: number, device: number): NativePackage
+  aoti_close(loaded: NativePackage): void
   aoti_call_spec(loaded: NativePackage): string[]
   aoti_inputs(loaded: NativePackage): number
   aoti_metadata(loaded: NativePackage): string[]

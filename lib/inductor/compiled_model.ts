@@ -1,5 +1,5 @@
 import { Callable } from '../core/callable.js'
-import { stopModelsAtExit } from '../core/model_threads.js'
+import { disposeAtExit } from '../core/model_threads.js'
 import { type Handle, type NativePackage, native } from '../core/native.js'
 import { internals, type Tensor } from '../core/tensor.js'
 import { describe } from '../operators/describe.js'
@@ -29,6 +29,7 @@ export class AOTICompiledModel extends Callable {
     const [inputs = '', outputs = ''] = native.aoti_call_spec(loaded)
     this.#inputs = parseSpec(inputs)
     this.#outputs = parseSpec(outputs)
+    disposeAtExit(this)
   }
 
   override __call__(...args: unknown[]): unknown {
@@ -49,7 +50,6 @@ export class AOTICompiledModel extends Callable {
    */
   async forward_async(...args: unknown[]): Promise<unknown> {
     const inputs = this.#flat(args)
-    stopModelsAtExit()
     const promise = native.aoti_run_async(this.#package, inputs.map(internals.handleOf))
     native.reachable(inputs)
     return this.#nested(await promise.catch((error: unknown) => Promise.reject(explained(error))))
@@ -101,6 +101,15 @@ export class AOTICompiledModel extends Callable {
     const tensors = names.map((name) => constants_map[name] as Tensor)
     native.aoti_load_constants(this.#package, names, tensors.map(internals.handleOf), options.check_full_update)
     native.reachable(tensors)
+  }
+
+  /** Frees the model, and removes the folder that it was unpacked into, once no call runs. */
+  dispose(): void {
+    native.aoti_close(this.#package)
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
   }
 
   override toString(): string {

@@ -31,8 +31,14 @@ struct TagOf<Package> {
 
 namespace {
 
+std::shared_ptr<AOTIModelPackageLoader> shared_loader_argument(const Call& call, size_t index) {
+  auto loader = owned_argument<Package>(call, index, "a package of AOTInductor").loader;
+  TORCH_CHECK(loader != nullptr, "the model was disposed of");
+  return loader;
+}
+
 AOTIModelPackageLoader& loader_argument(const Call& call, size_t index) {
-  return *owned_argument<Package>(call, index, "a package of AOTInductor").loader;
+  return *shared_loader_argument(call, index);
 }
 
 // Compiled code reads its inputs where their sizes should be, unless it is told to look at them.
@@ -58,6 +64,12 @@ napi_value aoti_load(Call& call) {
 napi_value strings_value(const Call& call, const std::vector<std::string>& strings) {
   return array_value(call.raw(), strings,
                      [&](const std::string& text) { return call.value(text); });
+}
+
+// aoti_close(package): removes the folder that it was unpacked into
+napi_value aoti_close(Call& call) {
+  owned_argument<Package>(call, 0, "a package of AOTInductor").loader.reset();
+  return call.undefined();
 }
 
 // aoti_call_spec(package) -> how the inputs and the outputs are nested, as pytree's JSON
@@ -124,7 +136,7 @@ napi_value aoti_run(Call& call) {
 // aoti_run_async(package, inputs) -> a promise of the outputs
 napi_value aoti_run_async(Call& call) {
   const Tensors inputs = call.tensors(1);
-  auto loader = owned_argument<Package>(call, 0, "a package of AOTInductor").loader;
+  auto loader = shared_loader_argument(call, 0);
   return ModelThreads::of(call.env())
       .run([loader, inputs] { return run(*loader, inputs); }, nullptr);
 }
@@ -133,6 +145,7 @@ napi_value aoti_run_async(Call& call) {
 
 void export_jit_packages(Environment& env, napi_value exports) {
   export_function(env, exports, "aoti_load", enter<aoti_load>);
+  export_function(env, exports, "aoti_close", enter<aoti_close>);
   export_function(env, exports, "aoti_call_spec", enter<aoti_call_spec>);
   export_function(env, exports, "aoti_inputs", enter<aoti_inputs>);
   export_function(env, exports, "aoti_metadata", enter<aoti_metadata>);

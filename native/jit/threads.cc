@@ -105,14 +105,19 @@ void ModelThreads::loop() {
     c10::WarningUtils::set_warning_handler(nullptr);
     // What it holds is freed here, where nothing waits for it.
     job->work = nullptr;
+    // Before the promise is kept: whoever waits for it may call again.
+    lock.lock();
+    --unfinished_;
+    lock.unlock();
     Job* settled = job.release();
     if (napi_call_threadsafe_function(settled_, settled, napi_tsfn_nonblocking) != napi_ok) {
       delete settled;
     }
     lock.lock();
-    --unfinished_;
   }
   --alive_;
+  // It may have been woken for a call that another one has to take.
+  wake_.notify_one();
   count_bytes_for(nullptr);
 }
 

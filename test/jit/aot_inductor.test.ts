@@ -1,9 +1,12 @@
 // torch._inductor: a package that AOTInductor compiled for any x86-64 processor (scripts/reference/aot_inductor.py).
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
+import { packageRoot } from '../../lib/core/package_root.js'
 import torch from '../../lib/index.js'
 import { expectNumbers, filled, fixture, fixtureFile, type Values } from '../helpers.js'
 import { tensorOf } from './reference.js'
@@ -96,7 +99,24 @@ describe.runIf(runsHere)('a compiled model', () => {
     expectResult(model(x, extra, scale) as Result, call)
   })
 
-  test('has no graph, and lives as long as what refers to it', () => {
+  test('keeps its files until it is disposed of or the process ends', () => {
+    const program = `
+      import torch from '${pathToFileURL(join(packageRoot, 'dist', 'lib', 'index.js'))}'
+      const models = [0, 1].map(() => torch._inductor.aoti_load_package(${JSON.stringify(file)}))
+      const { readdirSync } = await import('node:fs')
+      console.log(readdirSync(process.env.UNPACKED).length)
+      models[0].dispose()
+      console.log(readdirSync(process.env.UNPACKED).length)
+      try { models[0].get_metadata() } catch (error) { console.log(error.message) }
+      console.log(models[1].get_metadata().AOTI_DEVICE_KEY)`
+    const unpacked = mkdtempSync(join(folder, 'unpacked'))
+    const env = { ...process.env, TMPDIR: unpacked, UNPACKED: unpacked }
+    const stdout = execFileSync(process.execPath, ['--input-type=module', '-e', program], { env }).toString()
+    expect(stdout).toBe('2\n1\nthe model was disposed of\ncpu\n')
+    expect(readdirSync(unpacked)).toEqual([])
+  })
+
+  test('has no graph', () => {
     const [call] = reference.calls as [Reference['calls'][number]]
     const [x, extra, scale] = inputsOf(call)
     const result = load()(x.requires_grad_(), extra, scale) as Result
