@@ -41,6 +41,9 @@ napi_value initialize(napi_env raw, napi_value exports) {
   export_sgd(env, exports);
   export_sparse_adam(env, exports);
   export_lbfgs(env, exports);
+  export_jit_modules(env, exports);
+  export_jit_calls(env, exports);
+  export_jit_packages(env, exports);
   export_mathematics(env, exports);
   export_process(env, exports);
   export_generators(env, exports);

@@ -133,3 +133,13 @@ struct SparseAdamOptions {
   double beta2;
   double eps;
 };
+
+// How a value of TorchScript's lies between TypeScript and native code: as itself where JavaScript
+// has its like, else as an array that begins with its kind. Tensor: a handle. DType: its number.
+// List: the items. Tuple: the names of its fields or null, then the items. Dict: whether its keys
+// are strings, then keys and values. Object and Module: what owns it, the name of its class.
+// Complex: two numbers. Device: its name. Future: its value.
+enum class ScriptKind { Tensor, DType, List, Tuple, Dict, Object, Module, Complex, Device, Future };
+
+// What an attribute of a module is.
+enum class SlotKind { Attribute, Parameter, Buffer, Module };

@@ -37,6 +37,10 @@ void export_rprop(Environment& env, napi_value exports);
 void export_sgd(Environment& env, napi_value exports);
 void export_sparse_adam(Environment& env, napi_value exports);
 void export_lbfgs(Environment& env, napi_value exports);
+// jit/
+void export_jit_modules(Environment& env, napi_value exports);
+void export_jit_calls(Environment& env, napi_value exports);
+void export_jit_packages(Environment& env, napi_value exports);
 // runtime/
 void export_mathematics(Environment& env, napi_value exports);
 void export_process(Environment& env, napi_value exports);

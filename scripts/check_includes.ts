@@ -11,7 +11,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ['binding'],
   ['exports.h'],
   ['autograd'],
-  ['recurrent', 'training', 'tensors', 'serialization', 'runtime', 'cuda'],
+  ['recurrent', 'training', 'tensors', 'serialization', 'runtime', 'cuda', 'jit'],
   ['operators'],
   ['addon.cc'],
 ]

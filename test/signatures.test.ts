@@ -51,6 +51,10 @@ const SPACES: Record<string, object> = {
   profiler: torch.profiler,
   safetensors: torch.safetensors,
   serialization: torch.serialization,
+  jit: torch.jit,
+  export: torch.export,
+  _inductor: torch._inductor,
+  '_inductor.package': torch._inductor.package,
 }
 
 type Class = { prototype: object }
@@ -215,19 +219,24 @@ const OTHERWISE: [reason: string, names: string[]][] = [
     words(`
       torch.DType torch.Device torch.Layout torch.MemoryFormat torch.Size torch.Slice torch.Tensor torch.Callable
       safetensors.SafetensorError serialization.UnpicklingError autograd.Function autograd.FunctionCtx profiler.EventList profiler.FunctionEventAverage profiler.Profile
-      cuda.CUDAGraph`),
+      cuda.CUDAGraph jit.ScriptModule jit.ScriptFunction jit.Error jit.Future _inductor.AOTICompiledModel`),
   ],
   [
     'the library’s own, which Python does not have',
     words(`
       utils.data.Dataset.add
-      torch.keep torch.from_shared testing.equality_tester cuda.graphed_step cuda.synchronize_async profiler.profile
       torch.keep torch.from_shared utils.progress utils.Progress testing.equality_tester cuda.graphed_step cuda.synchronize_async profiler.profile
       Tensor.to_typed_array Tensor.index_set_ cuda.Stream.equals
       nn.utils.prune.PruningContainer.at nn.Sequential.at nn.ModuleList.at nn.ParameterList.at nn.Sequential.slice nn.ModuleList.slice
       nn.ParameterList.slice nn.Sequential.add nn.ModuleList.add nn.Sequential.mul nn.ModuleDict.has nn.ParameterDict.has
       nn.ParameterDict.or nn.ParameterDict.reversed nn.utils.rnn.PackedSequence.with_data`),
   ],
+  [
+    'needs the source code of Python, and refuses any arguments',
+    words('jit.script jit.script_if_tracing jit.trace jit.trace_module export.load export.save'),
+  ],
+  ['takes a function and its arguments, or what that gives', words('jit.fork jit.wait')],
+  ['takes the source code', ['jit.CompilationUnit']],
   ['takes any value, or what a class takes that is given', words('torch.deepcopy nn.utils.skip_init')],
   [
     'reads by the signature of another name',

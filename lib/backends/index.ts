@@ -13,6 +13,25 @@ export const tstorch = Object.seal({
    * has a switch of its own.
    */
   fused: true,
+
+  /**
+   * How many threads run models beside this one (`forward_async` of what torch.jit.load and
+   * torch._inductor.aoti_load_package give). Operators inside of them share the cores. Each worker has its own.
+   */
+  get async_threads(): number {
+    return native.model_thread_limits()[0]
+  },
+  set async_threads(count: number) {
+    native.set_model_thread_limits(count, native.model_thread_limits()[1])
+  },
+
+  /** How many calls may wait for one of these threads: one more is refused. */
+  get async_queue(): number {
+    return native.model_thread_limits()[1]
+  },
+  set async_queue(count: number) {
+    native.set_model_thread_limits(native.model_thread_limits()[0], count)
+  },
 })
 
 /** cuDNN, which computes recurrent layers and convolutions on GPUs. */

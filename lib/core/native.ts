@@ -17,6 +17,27 @@ export type NativeGenerator = object & { readonly __generator?: never }
 /** An object of native code that stands for a node of a graph. */
 export type NativeNode = object & { readonly __node?: never }
 
+/** An object of native code that owns a module or object of TorchScript's, or functions from source code. */
+export type NativeScript = object & { readonly __script?: never }
+
+/** An object of native code that owns a package of AOTInductor. */
+export type NativePackage = object & { readonly __package?: never }
+
+/** A module of TorchScript's and all below it. */
+export interface ScriptTree {
+  readonly modules: readonly {
+    readonly script: NativeScript
+    readonly class_name: string
+    /** For each attribute its name, its SlotKind and the place of what it holds: in `modules`, in `tensors`, or -1. */
+    readonly slots: readonly (string | number)[]
+    readonly constants: readonly string[]
+    readonly methods: readonly string[]
+    /** Whether methods put other tensors into attributes. */
+    readonly assigns: boolean
+  }[]
+  readonly tensors: readonly Handle[]
+}
+
 /** An object of native code that owns an event of CUDA's. */
 export type CudaEvent = object & { readonly __event?: never }
 
@@ -380,6 +401,53 @@ export interface Native {
     records: readonly (Handle | Uint8Array)[],
     crc32: boolean,
   ): number
+  /** Values lie as ScriptKind in native/contract.h says. */
+  jit_load(
+    source: string | Uint8Array,
+    device: string | null,
+    extra: readonly string[],
+  ): [module: NativeScript, contents: (ArrayBuffer | null)[]]
+  jit_save(module: NativeScript, extra: readonly string[], contents: readonly ArrayBuffer[]): ArrayBuffer
+  jit_tree(module: NativeScript): ScriptTree
+  /** Of an object that is no module: the names of its attributes and of its methods. */
+  jit_members(object: NativeScript): [attributes: string[], methods: string[]]
+  /** For each tensor that is another now than that of the handle: its place and its handle. */
+  jit_changed(module: NativeScript, handles: Float64Array): (number | null)[]
+  jit_get(object: NativeScript, name: string): unknown
+  jit_set(object: NativeScript, name: string, value: unknown): void
+  /** For each parameter its name, and whether a plain object in its place is its value. */
+  jit_parameters(callee: NativeScript, name: string): (string | boolean)[]
+  jit_text(callee: NativeScript, name: string, what: string): string
+  jit_call(callee: NativeScript, name: string, args: unknown[], names: string[], named: unknown[]): unknown
+  jit_call_async(
+    callee: NativeScript,
+    name: string,
+    args: unknown[],
+    names: string[],
+    named: unknown[],
+  ): Promise<unknown>
+  jit_copy(module: NativeScript): NativeScript
+  jit_freeze(module: NativeScript, preserved: readonly string[], optimize_numerics: boolean): NativeScript
+  jit_optimize_for_inference(module: NativeScript, methods: readonly string[]): NativeScript
+  jit_export_opnames(module: NativeScript): string[]
+  jit_set_fusion_strategy(behaviors: readonly string[], depths: readonly number[]): (string | number)[]
+  jit_compile(code: string): NativeScript
+  jit_functions(unit: NativeScript): string[]
+
+  model_thread_limits(): [threads: number, waiting: number]
+  set_model_thread_limits(threads: number, waiting: number): void
+  /** Drops calls that wait, and waits for those that run. */
+  stop_model_threads(): void
+
+  aoti_load(file: string, model: string, single_threaded: boolean, runners: number, device: number): NativePackage
+  aoti_close(loaded: NativePackage): void
+  aoti_call_spec(loaded: NativePackage): string[]
+  aoti_inputs(loaded: NativePackage): number
+  aoti_metadata(loaded: NativePackage): string[]
+  aoti_constant_fqns(loaded: NativePackage): string[]
+  aoti_load_constants(loaded: NativePackage, names: readonly string[], tensors: Handle[], full: boolean): void
+  aoti_run(loaded: NativePackage, inputs: Handle[]): unknown
+  aoti_run_async(loaded: NativePackage, inputs: Handle[]): Promise<unknown>
 
   share(handle: Handle): Handle
   /** 0 where the group was closed. */

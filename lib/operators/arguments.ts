@@ -117,6 +117,7 @@ const OBJECTS = new Set([
   'StateDict',
   'StateDicts',
   'Metadata',
+  'ExtraFiles',
   'NamedModules',
   'NamedValues',
   'ParamGroup',

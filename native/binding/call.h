@@ -9,6 +9,8 @@ class Call {
   static constexpr size_t kMaxArguments = 34;
 
   Call(napi_env raw, napi_callback_info info);
+  // Not a call, but what makes values as one does.
+  explicit Call(Environment& env) : raw_(env.raw()), env_(&env), size_(0) {}
 
   Environment& env() const { return *env_; }
   napi_env raw() const { return raw_; }

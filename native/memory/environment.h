@@ -6,6 +6,7 @@
 #include "memory/references.h"
 
 struct Operator;
+class ModelThreads;
 
 // libtorch's warnings, until JavaScript has them.
 class Warnings : public c10::WarningHandler {
@@ -42,6 +43,9 @@ class Environment {
   std::vector<std::unique_ptr<at::RecordFunction>> record_functions;
   // Custom functions whose backward is running, the innermost last.
   std::vector<torch::autograd::Node*> running_functions;
+
+  // What runs models beside this thread, once something does (jit/threads.h).
+  std::shared_ptr<ModelThreads> model_threads;
 
   // While anomalies are looked for: what is told of each result, whether backward is to refuse nan,
   // and up to which node forward calls are remembered (autograd/anomaly.cc).
@@ -115,6 +119,8 @@ class Environment {
   void release_from_finalizer(HandleTable::Handle handle);
 
   int64_t live_bytes() const;
+  // What a thread that works for this environment counts its allocations for.
+  ByteCounter* counter() const { return counter_; }
 
  private:
   int64_t held() const;

@@ -113,7 +113,8 @@ const SHARED_PAGES: [names: RegExp, page: string][] = [
 
 /** PyTorch's page about a public name. A method's is its class's. */
 function pageOf(qualified: string): string | null {
-  if (exposed.undocumented.includes(qualified) || /^torch\.(safetensors\.|utils\.summary$)/.test(qualified)) return null
+  if (exposed.undocumented.includes(qualified)) return null
+  if (/^torch\.((safetensors|_inductor)\.|utils\.summary$)/.test(qualified)) return null
   const version = exposed.torch_version.split('.').slice(0, 2).join('.')
   const shared = SHARED_PAGES.find(([names]) => names.test(qualified))?.[1]
   const owner = /^torch\.(nn|optim)(\.lr_scheduler|\.utils\.\w+|\.attention\.\w+)?\.[A-Z]\w*(?=\.)/.exec(qualified)?.[0]
@@ -293,6 +294,8 @@ const ROOMS: Record<string, RegExp> = {
   'utils/data': /^utils\.data\./,
   serialization: /^serialization\./,
   safetensors: /^safetensors\./,
+  jit: /^jit\./,
+  inductor: /^_inductor\./,
   optim: /^optim\./,
 }
 

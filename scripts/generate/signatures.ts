@@ -81,6 +81,8 @@ const TYPES: Record<string, string> = {
   Tagger: 'Tagger',
   Deserializer: 'Deserializer',
   SafeGlobal: 'SafeGlobal',
+  FusionStrategy: "readonly (readonly ['STATIC' | 'DYNAMIC', number])[]",
+  ExtraFiles: 'Record<string, string | Uint8Array>',
   ForwardHook: 'ForwardHook',
   ForwardPreHook: 'ForwardPreHook',
   BackwardHook: 'BackwardHook',

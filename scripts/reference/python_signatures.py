@@ -16,6 +16,7 @@ import typing
 
 import safetensors.torch
 import torch
+import torch._inductor.package
 import torch.nn.attention.bias
 import torch.nn.attention.flex_attention
 import torch.nn.utils.prune
@@ -319,6 +320,10 @@ OWN = {
     "utils.data.random_split": {"dataset": "Dataset", "lengths": "float[]", "generator": "Generator?"},
     "utils.data.default_collate": {"batch": "Samples"}, "utils.data.default_convert": {"data": "Value"},
     "cuda.Event": {"enable_timing": "bool", "blocking": "bool", "interprocess": "bool"},
+    "jit": {"f": "unknown", "map_location": "Device?", "_extra_files": "ExtraFiles?", "m": "Module", "mod": "Module",
+            "strategy": "FusionStrategy"},
+    "jit.save": {"_extra_files": "ExtraFiles?"},
+    "_inductor": {"path": "str"}, "_inductor.package": {"path": "str"},
     "safetensors": {"tensors": "StateDict", "metadata": "Metadata?", "filename": "str", "model": "Module",
                     "data": "Bytes", "device": "Device", "backend": "'mmap'|'pread'", "framework": "'pt'|'torch'|'pytorch'",
                     "state_dict": "StateDict", "save_directory": "str", "checkpoint_path": "str", "strict": "bool",
@@ -722,6 +727,10 @@ named = [
     *classes("utils.data", torch.utils.data, DATA), *methods("utils.data.DistributedSampler", torch.utils.data.DistributedSampler),
     *functions("utils.data", torch.utils.data, ["random_split", "default_collate", "default_convert"]),
     *functions("testing", torch.testing, ["assert_close"]),
+    *functions("jit", torch.jit, ["load", "save", "freeze", "optimize_for_inference", "set_fusion_strategy",
+                                  "export_opnames"]),
+    *functions("_inductor", torch._inductor, ["aoti_load_package"]),
+    *functions("_inductor.package", torch._inductor.package, ["load_package"]),
     *functions("safetensors", safetensors.torch, ["save", "save_file", "save_model", "load", "load_file", "load_model"]),
     # safetensors.safe_open is written in Rust; the framework can only be this one here.
     row("safetensors", "safe_open", "function", documented("filename, framework='pt', device='cpu', *, backend='mmap'")),

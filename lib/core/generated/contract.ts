@@ -318,3 +318,23 @@ export function sparseAdamOptions(record: SparseAdamOptions): Float64Array {
   sparseAdamOptionsNumbers[2] = record.eps
   return sparseAdamOptionsNumbers
 }
+
+export const ScriptKind = {
+  Tensor: 0,
+  DType: 1,
+  List: 2,
+  Tuple: 3,
+  Dict: 4,
+  Object: 5,
+  Module: 6,
+  Complex: 7,
+  Device: 8,
+  Future: 9,
+} as const
+
+export const SlotKind = {
+  Attribute: 0,
+  Parameter: 1,
+  Buffer: 2,
+  Module: 3,
+} as const

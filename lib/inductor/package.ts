@@ -1,0 +1,3 @@
+// torch._inductor.package
+
+export { load_package } from './load.js'
