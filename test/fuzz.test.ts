@@ -44,7 +44,9 @@ test('files with changes at random places are loaded or refused', { timeout: 600
   const run = fuzzer('files', '--count', '2000', '--seed', '7')
   expect([run.status, run.stdout], run.stderr.slice(-2000)).toEqual([0, expect.stringContaining('0 faults')])
   // Both ends were there, of each kind.
-  const counts = [...run.stdout.matchAll(/: ([\d,]+) of ([\d,]+) were/g)].map((match) => match.slice(1).map(Number))
+  const counts = [...run.stdout.matchAll(/: ([\d,]+) of ([\d,]+) were/g)].map((match) =>
+    match.slice(1).map((text) => Number(text.replace(',', ''))),
+  )
   expect(counts.length).toBeGreaterThan(1)
   for (const [loaded = 0, all = 0] of counts) {
     expect(loaded).toBeGreaterThan(10)

@@ -2,7 +2,7 @@
 // too long or too much memory, and shrinks them: fewer changes that do the same.
 
 import { spawn } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -13,6 +13,7 @@ import { type Case, caseAt, fileOf } from './mutate.js'
 const CHILD = fileURLToPath(new URL('./child.js', import.meta.url))
 /** Where files that something was wrong with are kept. */
 const KEPT = join(packageRoot, 'out', 'fuzz_files')
+const SLOW = 'took more than'
 /** Files that one process loads. */
 const BATCH = 1000
 
@@ -81,16 +82,20 @@ async function child(args: string[], seconds: number, onMessage: (message: Messa
   }
   const how = await ended
   clearTimeout(timer)
-  return { how: late ? `took more than ${seconds} s` : how, report }
+  return { how: late ? `${SLOW} ${seconds} s` : how, report }
 }
 
-/** Keeps the file of a case, with as few of its changes as do the same. */
+/**
+ * Keeps the file of a case, with as few of its changes as do the same. Null where it only took long, and not once more:
+ * what waits for ever does so each time.
+ */
 async function keep(
   kind: Kind,
   files: Buffer[],
   options: HuntOptions,
   number: number,
-): Promise<[string, Case['changes']]> {
+  wasSlow: boolean,
+): Promise<[string, Case['changes']] | null> {
   const { seed, seconds } = options
   mkdirSync(KEPT, { recursive: true })
   const path = join(KEPT, `${kind.name}-${seed}-${number}.${kind.ending}`)
@@ -105,6 +110,9 @@ async function keep(
       const fewer = { ...smallest, changes: smallest.changes.filter((_, j) => j !== i) }
       if (await again(fewer)) smallest = fewer
     }
+  } else if (wasSlow) {
+    rmSync(path)
+    return null
   }
   write(smallest)
   return [path, smallest.changes]
@@ -119,7 +127,9 @@ export async function hunt(options: HuntOptions): Promise<Hunt> {
   let done = 0
 
   async function fault(kind: Kind, number: number, how: string, report: string): Promise<void> {
-    const [file, changes] = await keep(kind, originals.get(kind) as Buffer[], options, number)
+    const kept = await keep(kind, originals.get(kind) as Buffer[], options, number, how.startsWith(SLOW))
+    if (kept === null) return
+    const [file, changes] = kept
     const fault = { kind: kind.name, number, how, report, file, changes }
     found.faults.push(fault)
     onFault?.(fault)
