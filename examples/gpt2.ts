@@ -293,34 +293,25 @@ export class GPT2 extends nn.Module {
 /** What older files have beside the weights: masks, which are made as they are needed. */
 const MASKS = /\.attn\.(?:bias|masked_bias)$/
 
-/** Copies a folder's weights into a model, tensor by tensor, from one file or from the shards of an index. */
+/** Copies a folder's weights into a model, from one file or from several; they are mapped, so nothing is there twice. */
 function loadWeights(model: GPT2, folder: string): void {
-  const index = join(folder, 'model.safetensors.index.json')
-  const shards = existsSync(index)
-    ? new Set(Object.values((readJson(index) as { weight_map: Record<string, string> }).weight_map))
-    : ['model.safetensors']
   const own = model.state_dict()
   const missing = new Set(Object.keys(own))
   // The file of a tied model has the tensor once.
   if (model.config.tie_word_embeddings) missing.delete('lm_head.weight')
-  for (const shard of shards) {
-    using file = torch.safetensors.safe_open(join(folder, shard), 'pt')
-    for (const name of file.keys()) {
-      // GPT2Model's files, which openai's are, are without the head, and its prefix.
-      const key = name in own ? name : `transformer.${name}`
-      const parameter = own[key]
-      if (parameter === undefined) {
-        if (MASKS.test(name)) continue
-        throw new UsageError(`${shard} has a tensor ${name}, which the model of its config.json has not`)
-      }
-      const tensor = file.get_tensor(name)
-      if (!tensor.shape.equals(parameter.shape)) {
-        throw new UsageError(`${name} has shape ${tensor.shape} in ${shard}, and ${parameter.shape} in the model`)
-      }
-      parameter.copy_(tensor)
-      tensor.dispose()
-      missing.delete(key)
+  for (const [name, tensor] of Object.entries(torch.safetensors.load_torch_state_dict(folder))) {
+    // GPT2Model's files, which openai's are, are without the head, and its prefix.
+    const key = name in own ? name : `transformer.${name}`
+    const parameter = own[key]
+    if (parameter === undefined) {
+      if (MASKS.test(name)) continue
+      throw new UsageError(`${folder} has a tensor ${name}, which the model of its config.json has not`)
     }
+    if (!tensor.shape.equals(parameter.shape)) {
+      throw new UsageError(`${name} has shape ${tensor.shape} in ${folder}, and ${parameter.shape} in the model`)
+    }
+    parameter.copy_(tensor)
+    missing.delete(key)
   }
   if (missing.size > 0) throw new UsageError(`${folder} has no weights for ${[...missing].join(', ')}`)
 }
