@@ -4,6 +4,7 @@
 //   npm run serve
 //   npm run serve -- --port 8080 --workers 2 --max-batch 32 --max-wait 2 --max-queue 256
 //   curl localhost:8080/classify -H 'Content-Type: application/json' -d '{"signal": [0.1, ... 64 numbers]}'
+//   npm run serve -- --scripted model.pt --workers 2     a TorchScript module, by its forward_async
 //
 // SIGTERM or Ctrl-C: what was taken is answered, then it ends; once more: at once.
 
@@ -14,9 +15,10 @@ import { availableParallelism } from 'node:os'
 import { Command } from 'commander'
 import torch from 'tstorch'
 import { isMain, outFile, positiveNumber, print, runMain, UsageError, wholeNumber } from './command.js'
-import { createApp } from './serve/app.js'
+import { createApp, type Run } from './serve/app.js'
 import { train, WaveClassifier } from './serve/model.js'
 import { Pool } from './serve/pool.js'
+import { scripted } from './serve/scripted.js'
 
 /** How long requests that were taken have to be answered once the server is to end, in milliseconds. */
 const GRACE_MS = 10_000
@@ -46,15 +48,23 @@ async function main(): Promise<void> {
     .option('--max-wait <ms>', 'how long a request waits for others', wait, 2)
     .option('--max-queue <n>', 'requests that wait; more get 503', count('--max-queue', 1), 256)
     .option('--weights <file>', 'where the weights are, or go (.safetensors)')
+    .option('--scripted <file>', 'serve a TorchScript module instead, in threads of its own')
     .parse()
     .opts()
-  const model = makeModel(options.weights)
-  const pool = await Pool.start(model, { workers: options.workers, threads: options.threads })
-  const { server, close } = createApp((inputs, count) => pool.run(inputs, count), {
+  const { workers, threads } = options
+  let pool: Pool | undefined
+  let run: Run
+  if (options.scripted !== undefined) run = scripted(options.scripted, workers)
+  else {
+    const started = await Pool.start(makeModel(options.weights), { workers, threads })
+    run = (inputs, count) => started.run(inputs, count)
+    pool = started
+  }
+  const { server, close } = createApp(run, {
     max_batch: options.maxBatch,
     max_wait_ms: options.maxWait,
     max_queue: options.maxQueue,
-    concurrency: options.workers,
+    concurrency: workers,
   })
 
   let ending = false
@@ -63,7 +73,7 @@ async function main(): Promise<void> {
     ending = true
     setTimeout(() => process.exit(1), GRACE_MS).unref()
     await close()
-    await pool.close()
+    await pool?.close()
     process.off('SIGTERM', end).off('SIGINT', end)
   }
   process.on('SIGTERM', end).on('SIGINT', end)
@@ -71,7 +81,7 @@ async function main(): Promise<void> {
     server.listen(options.port, options.host)
     await once(server, 'listening')
   } catch (error) {
-    await pool.close()
+    await pool?.close()
     throw new UsageError(`cannot listen on ${options.host}:${options.port}: ${(error as Error).message}`)
   }
   print(`listening on http://${options.host}:${(server.address() as AddressInfo).port}`)

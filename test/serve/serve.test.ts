@@ -13,9 +13,10 @@ import { type App, createApp } from '../../examples/serve/app.js'
 import type { BatcherOptions } from '../../examples/serve/batcher.js'
 import { accuracy, CLASSES, SAMPLES, train, WaveClassifier, waves } from '../../examples/serve/model.js'
 import { Pool, type PoolOptions } from '../../examples/serve/pool.js'
+import { scripted } from '../../examples/serve/scripted.js'
 import { packageRoot } from '../../lib/core/package_root.js'
 import torch, { nn, type Tensor } from '../../lib/index.js'
-import { expectNumbers, filled } from '../helpers.js'
+import { expectNumbers, filled, fixture, fixtureFile } from '../helpers.js'
 
 const compiled = (...path: string[]) => join(packageRoot, 'dist', ...path)
 const signal = (first: number) => Array.from({ length: SAMPLES }, (_, i) => (i === 0 ? first : i / SAMPLES))
@@ -348,6 +349,18 @@ describe('the pool', () => {
   })
 })
 
+test('a TorchScript module gives Python’s probabilities', async () => {
+  const { signals, probabilities } = fixture<{ signals: number[][]; probabilities: number[][] }>('serve.json')
+  const run = scripted(fixtureFile('serve.pt'), 2)
+  const batches = [signals, signals.slice(2), signals.slice(0, 1)]
+  const outputs = await Promise.all(batches.map((batch) => run(Float32Array.from(batch.flat()), batch.length)))
+  const expected = [probabilities, probabilities.slice(2), probabilities.slice(0, 1)]
+  outputs.forEach((output, i) => {
+    expectNumbers([...output], expected[i]?.flat() as number[], 1e-5, `batch ${i}`)
+  })
+  await expect(run(new Float32Array(SAMPLES + 1), 1)).rejects.toThrow(/invalid for input of size 65/)
+})
+
 describe('the program', () => {
   const folder = mkdtempSync(join(tmpdir(), 'tstorch-serve-'))
   const weights = join(folder, 'waves.safetensors')
@@ -405,6 +418,16 @@ describe('the program', () => {
     expect((await Promise.all(last)).map(({ status }) => status)).toEqual([200, 200, 200])
     expect(await ended).toEqual({ code: 0, signal: null, ...printed })
     expect(printed.stderr).toBe('')
+  })
+
+  test('serves a TorchScript module too', async () => {
+    const { signals, probabilities } = fixture<{ signals: number[][]; probabilities: number[][] }>('serve.json')
+    const { port, child, ended } = await listening('--scripted', fixtureFile('serve.pt'), '--workers', '2')
+    const replies = await Promise.all(signals.map((values) => classify(port, values)))
+    const given = replies.flatMap(({ body }) => Object.values(body.probabilities) as number[])
+    expectNumbers(given, probabilities.flat(), 1e-5)
+    child.kill('SIGTERM')
+    expect(await ended).toMatchObject({ code: 0, signal: null, stderr: '' })
   })
 
   test('says in one line that its port is taken', async () => {
