@@ -35,6 +35,10 @@ const { callables } = fixture<{ callables: Record<string, Entry> }>('parameters.
 const ELSEWHERE: [start: RegExp, where: string][] = [
   [/^(nn\.functional|masked|signal\.windows)\./, 'parity.test.ts'],
   [/^safetensors\./, 'safetensors.test.ts'],
+  [/^torch\.set_default_device$/, 'default_device.test.ts'],
+  [/^utils\.(data|tensorboard|benchmark)\.|^utils\.summary$/, 'test/utils'],
+  [/^serialization\./, 'test/serialization'],
+  [/^(jit|export|_inductor)\./, 'test/jit'],
   [/^optim\.(lr_scheduler\.(LRScheduler|SequentialLR\.|(\w+\.(step|scale_fn)$))|swa_utils\.|LBFGS\.)/, 'test/optim'],
   [/^nn\.(modules\.module|attention|utils\.(prune|parametrize|parametrizations|stateless))\.|^func\./, 'test/nn'],
   [

@@ -32,6 +32,11 @@ LEFT_OUT = {
         "Transformer.generate_square_subsequent_mask", "TransformerEncoder.forward", "TransformerDecoder.forward",
         "TransformerEncoderLayer.forward", "TransformerDecoderLayer.forward")},
     "safetensors.": "has cases of its own (safetensors_files.py)",
+    "torch.set_default_device": "has cases of its own (default_device.py)",
+    **{f"{space}.": f"has cases of its own ({script}.py)" for space, script in {
+        "utils.data": "data_loader", "utils.tensorboard": "tensorboard_events", "utils.benchmark": "benchmark",
+        "serialization": "checkpoints", "jit": "torchscript", "export": "torchscript", "_inductor": "aot_inductor"}.items()},
+    "utils.summary": "has cases of its own (summary.py)",
 }
 NAMED = {
     "in_features": 4, "out_features": 3, "in1_features": 4, "in2_features": 3, "in_channels": 4, "out_channels": 6,
