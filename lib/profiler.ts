@@ -192,12 +192,16 @@ export function profile<T>(fn: () => T, options: ProfileOptions = {}): Profile<T
   // libtorch's profiler writes lines of its own to stderr unless it is told not to.
   process.env.KINETO_LOG_LEVEL ??= '99'
   native.profiler_start(record_shapes)
+  // libtorch does not live through the end of a process that it still watches.
+  const stop = () => native.profiler_stop()
+  process.once('exit', stop)
   let flat: (string | number | number[][])[]
   let result: T
   try {
     result = fn()
   } finally {
-    flat = native.profiler_stop()
+    process.off('exit', stop)
+    flat = stop()
   }
   if (types.isPromise(result)) {
     result.catch(() => {})

@@ -189,4 +189,39 @@ const pt: Kind = {
   },
 }
 
-export const KINDS: readonly Kind[] = [safetensors, pt]
+/** What a TorchScript file's pickles and code are made of, and what they should not be. */
+const SCRIPT = [
+  ...PICKLE,
+  ...[
+    'c__torch__\nClassifier\n',
+    'ctorch.jit._pickle\nrestore_type_tag\n',
+    'ctorch.jit._pickle\nbuild_intlist\n',
+    'ctorch.jit._pickle\nbuild_tensorlist\n',
+    '  __parameters__ = []\n',
+    '  return self\n',
+    'def forward(self,\n    x: Tensor) -> Tensor:\n',
+    'annotate(List[int], [])',
+    'CONSTANTS.c0',
+    'torch.resize_(x, [1000000000000])',
+    '('.repeat(3000),
+  ].map((word) => Buffer.from(word, 'latin1')),
+]
+
+const torchscript: Kind = {
+  name: 'torchscript',
+  ending: 'pt',
+  format: archive(SCRIPT),
+  files() {
+    const { cases } = JSON.parse(readFileSync(join(FIXTURES, 'torchscript.json'), 'utf8'))
+    const files = Object.values(cases as Record<string, { file?: string }>).flatMap(({ file }) => file ?? [])
+    return files.map((file) => Buffer.from(file, 'base64'))
+  },
+  load(source) {
+    const model = torch.jit.load(source)
+    for (const tensor of Object.values(model.state_dict())) touch(tensor)
+    String(model)
+    String(model.code)
+  },
+}
+
+export const KINDS: readonly Kind[] = [safetensors, pt, torchscript]
