@@ -144,10 +144,16 @@ std::vector<Group> grouped(const std::vector<Member*>& members, size_t states,
     const Key key{member->parameter.scalar_type(), member->parameter.device(),
                   by_dimensions && member->gradient.dim() > 1};
     Group& group = group_of(groups, key);
-    const Member real = as_real(*member, like);
-    group.parameters.push_back(real.parameter);
-    group.gradients.push_back(real.gradient);
-    for (size_t j = 0; j < states; ++j) group.state[j].push_back(real.state[j]);
+    const auto push = [&group, states](const Member& real) {
+      group.parameters.push_back(real.parameter);
+      group.gradients.push_back(real.gradient);
+      for (size_t j = 0; j < states; ++j) group.state[j].push_back(real.state[j]);
+    };
+    if (member->parameter.is_complex()) {
+      push(as_real(*member, like));
+    } else {
+      push(*member);
+    }
   }
   std::vector<Group> result;
   for (auto& [key, group] : groups) result.push_back(std::move(group));

@@ -207,7 +207,9 @@ void step_members(std::vector<Member>& members, const Settings& settings,
     if (implementation == Implementation::Own && !settings.capturable) {
       std::vector<Member*> others;
       for (Member* const member : rest) {
-        const Member real = as_real(*member, Optimizer::kLike);
+        std::optional<Member> pairs;
+        if (member->parameter.is_complex()) pairs = as_real(*member, Optimizer::kLike);
+        const Member& real = pairs ? *pairs : *member;
         if (!is_ownable(real, Optimizer::kLike)) {
           others.push_back(member);
         } else if (real.parameter.scalar_type() == at::kDouble) {

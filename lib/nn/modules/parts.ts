@@ -4,7 +4,7 @@ import type { Tensor } from '../../core/tensor.js'
 import { describe } from '../../operators/describe.js'
 import { type Arguments, read } from '../generated/arguments.js'
 import { Parameter } from '../parameter.js'
-import { Fields, nonPersistentBuffers, partRecord, partsOf, register } from './fields.js'
+import { Fields, nonPersistentBuffers, parametersAndModulesOf, partRecord, partsOf, register } from './fields.js'
 import type { Module } from './module.js'
 
 export const modulesOf = (module: Fields): [string, Module][] =>
@@ -86,8 +86,15 @@ export class Parts extends Fields {
   parameters(...args: Arguments['nn.Module.parameters']): Parameter[] {
     const { recurse } = read('nn.Module.parameters', args)
     const found = new Set<Parameter>()
-    for (const module of recurse ? this.#modules() : [this])
-      for (const [, parameter] of parametersOf(module)) found.add(parameter)
+    const seen = new Set<Fields>()
+    const collect = (module: Fields): void => {
+      if (seen.has(module)) return
+      seen.add(module)
+      const [own, below] = parametersAndModulesOf(module)
+      for (const [, parameter] of own) found.add(parameter)
+      if (recurse) for (const [, child] of below) collect(child)
+    }
+    collect(this)
     return [...found]
   }
 
