@@ -188,6 +188,8 @@ export function partsOf<K extends Kind>(module: Fields, kind: K): [name: string,
   return inOrder(module, found)
 }
 
+const isPosition = (name: string): boolean => /^\d/.test(name)
+
 /** The parameters and the modules that a module itself holds, with their names. */
 export function parametersAndModulesOf(module: Fields): [[name: string, Parameter][], [name: string, Module][]] {
   const parameters: [string, Parameter][] = []
@@ -203,9 +205,10 @@ export function parametersAndModulesOf(module: Fields): [[name: string, Paramete
 
 /** The parts as they were registered: JavaScript has fields whose names are numbers before all others, by number. */
 function inOrder<T>(module: Fields, parts: [name: string, part: T][]): [name: string, part: T][] {
+  if (parts.length < 2 || !isPosition(parts[0]?.[0] as string)) return parts
   let inPlace = 0
-  if (parts.length > 1) for (const name of ledgerOf(module).keys()) if (name === parts[inPlace]?.[0]) inPlace++
-  if (parts.length < 2 || inPlace === parts.length) return parts
+  for (const name of ledgerOf(module).keys()) if (name === parts[inPlace]?.[0]) inPlace++
+  if (inPlace === parts.length) return parts
   const found = new Map(parts)
   return [...ledgerOf(module).keys()].flatMap((name): [string, T][] =>
     found.has(name) ? [[name, found.get(name) as T]] : [],
