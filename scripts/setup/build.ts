@@ -94,8 +94,8 @@ const traceOf = (file: string): string => {
   return `${size} ${mtimeMs}`
 }
 
-/** Changes with all that an addon is built from, and with the addon; not where it is copied. */
-function stampOf(libtorch: Libtorch, debug: boolean): string {
+/** Changes with all that an addon is built from. */
+function inputsOf(libtorch: Libtorch): string {
   const hash = createHash('sha256')
   const add = (...texts: (string | undefined)[]) => hash.update(JSON.stringify(texts))
   for (const name of sources()) add(name).update(readFileSync(join(packageRoot, name)))
@@ -105,8 +105,13 @@ function stampOf(libtorch: Libtorch, debug: boolean): string {
     if (name.startsWith('libtorch') || name.startsWith('libc10')) add(name, traceOf(join(libtorch.folder, 'lib', name)))
   const { CC, CXX, CPPFLAGS, CXXFLAGS, LDFLAGS } = process.env
   add(CC, CXX, CPPFLAGS, CXXFLAGS, LDFLAGS)
-  hash.update(readFileSync(join(outcome(debug), 'tstorch.node')))
-  return `${hash.digest('hex')}\n`
+  return hash.digest('hex')
+}
+
+/** Changes with what an addon is built from, and with the addon; not where it is copied. */
+function stampOf(inputs: string, debug: boolean): string {
+  const addon = readFileSync(join(outcome(debug), 'tstorch.node'))
+  return `${createHash('sha256').update(inputs).update(addon).digest('hex')}\n`
 }
 
 const stampFile = (debug: boolean): string => join(outcome(debug), 'stamp')
@@ -114,7 +119,7 @@ const stampFile = (debug: boolean): string => join(outcome(debug), 'stamp')
 /** Whether the addon is there, whole, and of what would be built. */
 export function isBuilt(libtorch: Libtorch, debug: boolean): boolean {
   if (!existsSync(stampFile(debug)) || damageOf(join(outcome(debug), 'tstorch.node')) !== null) return false
-  return readFileSync(stampFile(debug), 'utf8') === stampOf(libtorch, debug)
+  return readFileSync(stampFile(debug), 'utf8') === stampOf(inputsOf(libtorch), debug)
 }
 
 /** Removes what is built, and how; a libtorch in there and the lock stay. */
@@ -192,13 +197,15 @@ async function cmake(folder: string, libtorch: Libtorch, debug: boolean): Promis
 }
 
 export async function build(libtorch: Libtorch, debug: boolean): Promise<void> {
+  // Before it is built: what changes meanwhile is built the next time.
+  const inputs = inputsOf(libtorch)
   // CMake refuses a folder that another copy of the sources has configured.
   if (cmakeSetting('CMAKE_HOME_DIRECTORY') !== packageRoot) removeBuild()
   // CMake looks at times alone: a damaged one would count as built.
   for (const name of ['stamp', 'tstorch.node']) rmSync(join(outcome(debug), name), { force: true })
   if (DELICATE.test(packageRoot)) await buildElsewhere(libtorch, debug)
   else await cmake(packageRoot, libtorch, debug)
-  writeFileSync(stampFile(debug), stampOf(libtorch, debug))
+  writeFileSync(stampFile(debug), stampOf(inputs, debug))
   // A dependency is built once, so its precompiled header (400 MB) is of no more use.
   if (/[/\\]node_modules[/\\]/.test(packageRoot))
     for (const name of ['CMakeFiles', 'CMakeCache.txt'])
