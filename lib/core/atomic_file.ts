@@ -190,12 +190,14 @@ const ABANDONED = 3_600_000
 /** Where this process's number means this process: the machine, and the container. */
 let place: string | null = null
 
-function writer(): string {
-  place ??= currentPlace()
-  return `${place}-${process.pid}`
-}
+const writer = (): string => `${currentPlace()}-${process.pid}`
 
 function currentPlace(): string {
+  place ??= findPlace()
+  return place
+}
+
+function findPlace(): string {
   let namespace = ''
   try {
     namespace = readlinkSync('/proc/self/ns/pid')
@@ -218,7 +220,7 @@ function removeLeftovers(folder: string): void {
     if (!name.startsWith(PREFIX) || !name.endsWith(SUFFIX)) continue
     const [where = '', number = ''] = name.slice(PREFIX.length).split('-')
     const file = join(folder, name)
-    if ((where === place && !isAlive(Number(number))) || isAbandoned(file)) rmSync(file, { force: true })
+    if ((where === currentPlace() && !isAlive(Number(number))) || isAbandoned(file)) rmSync(file, { force: true })
   }
 }
 
